@@ -1,0 +1,193 @@
+"""Every error that kalelite raises, and the exit code that each one means.
+
+    KaleliteError
+    ├── UsageError                2    a flag, a setting or a parameter value
+    ├── ScriptError               3    the script could not be read or imported
+    ├── PipelineError             4    the pipeline is wrong; carries every Problem found
+    ├── CaptureError              4    code or a global that cannot travel to a step
+    ├── MarshalError              1    a value that cannot be stored or read back
+    │   ├── UnmarshallableError        no format saves it exactly; names the path inside the object
+    │   ├── MissingObjectError         the reference points to nothing
+    │   ├── CorruptObjectError         the bytes are not those that were written
+    │   ├── VersionMismatchError       written by a version that this one cannot read
+    │   └── StoreFullError             no room, no quota or no right to write
+    ├── StepError                 1    a step of a run failed
+    └── ClusterError              5    Kubernetes or Kubeflow Pipelines
+
+This module imports the standard library only: it travels with the steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar
+
+__all__ = [
+    "CaptureError",
+    "ClusterError",
+    "CorruptObjectError",
+    "ExitCode",
+    "KaleliteError",
+    "MarshalError",
+    "MissingObjectError",
+    "PipelineError",
+    "Problem",
+    "ScriptError",
+    "StepError",
+    "StoreFullError",
+    "UnmarshallableError",
+    "UsageError",
+    "VersionMismatchError",
+    "Where",
+]
+
+
+class ExitCode(IntEnum):
+    """How the command ended."""
+
+    OK = 0
+    STEP_FAILED = 1
+    USAGE = 2
+    SCRIPT = 3
+    PIPELINE = 4
+    CLUSTER = 5
+    INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in the user's source.
+
+    ``line`` counts from 1, columns from 0 in characters (not bytes); ``end_column`` is
+    exclusive. ``text`` is the whole source line without its line break, empty if the source
+    is not to be had. Without columns the caret marks the whole line.
+    """
+
+    file: str
+    line: int
+    column: int | None = None
+    end_column: int | None = None
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+    def render(self) -> str:
+        """The source line with a caret under the place, or nothing if there is no source."""
+        if not self.text.strip():
+            return ""
+        stripped = self.text.lstrip()
+        margin = len(self.text) - len(stripped)
+        stripped = stripped.rstrip()
+        start = max((self.column if self.column is not None else margin) - margin, 0)
+        start = min(start, len(stripped))
+        end = (self.end_column - margin) if self.end_column is not None else len(stripped)
+        end = min(max(end, start + 1), max(len(stripped), start + 1))
+        # A tab before the caret has to stay a tab, or the caret stands in the wrong column.
+        indent = "".join("\t" if char == "\t" else " " for char in stripped[:start])
+        number = str(self.line)
+        gutter = " " * len(number)
+        return f"  {number} | {stripped}\n  {gutter} | {indent}{'^' * (end - start)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a pipeline, and what to write instead."""
+
+    message: str
+    hint: str = ""
+    where: Where | None = None
+
+    def render(self) -> str:
+        lines = [f"{self.where}: {self.message}" if self.where else self.message]
+        if self.where and (source := self.where.render()):
+            lines.append(source)
+        if self.hint:
+            lines.append(f"  {self.hint}")
+        return "\n".join(lines)
+
+
+class KaleliteError(Exception):
+    """Base of all errors; ``hint`` says what to do, ``where`` points into the user's file."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.STEP_FAILED
+
+    def __init__(self, message: str, *, hint: str = "", where: Where | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.where = where
+
+    def __str__(self) -> str:
+        return Problem(self.message, self.hint, self.where).render()
+
+
+class UsageError(KaleliteError):
+    """A flag, a setting or a parameter value is not usable."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ScriptError(KaleliteError):
+    """The user's script could not be read or imported."""
+
+    exit_code = ExitCode.SCRIPT
+
+
+class PipelineError(KaleliteError):
+    """The pipeline is wrong. ``problems`` holds all that was found, in source order."""
+
+    exit_code = ExitCode.PIPELINE
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        first = problems[0]
+        super().__init__(first.message, hint=first.hint, where=first.where)
+
+    def __str__(self) -> str:
+        return "\n\n".join(problem.render() for problem in self.problems)
+
+
+class CaptureError(KaleliteError):
+    """Code, or a global that it reaches, cannot travel to a step."""
+
+    exit_code = ExitCode.PIPELINE
+
+
+class MarshalError(KaleliteError):
+    """A value cannot be stored or read back."""
+
+
+class UnmarshallableError(MarshalError):
+    """No format saves the value exactly. ``path`` is the place inside it: ``['models'][2].lock``."""
+
+    def __init__(self, message: str, *, path: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class MissingObjectError(MarshalError):
+    """A reference points to an object that is not in the store."""
+
+
+class CorruptObjectError(MarshalError):
+    """An object's bytes are not the ones that were written."""
+
+
+class VersionMismatchError(MarshalError):
+    """An object was written by a Python or library version that cannot be read here."""
+
+
+class StoreFullError(MarshalError):
+    """The store has no room, no quota left, or may not be written."""
+
+
+class StepError(KaleliteError):
+    """A step of a run failed; the message tells how, in the user's words."""
+
+
+class ClusterError(KaleliteError):
+    """Kubernetes or Kubeflow Pipelines refused something or did not answer."""
+
+    exit_code = ExitCode.CLUSTER

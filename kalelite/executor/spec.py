@@ -1,0 +1,99 @@
+"""What one task needs to run anywhere, as plain JSON: its `TaskSpec`, and the `Record` it leaves.
+
+An argument is a *slot*, a small JSON tree:
+
+    {"value": 3}                        a JSON primitive: None, bool, int, finite float, str
+    {"const": "<name>"}                 a pickled constant that travels with the code
+    {"ref": "<reference>", "path": []}  a value in the marshal store, or a part of it
+    {"pack": "list", "of": [slot, …]}   also "tuple"
+    {"pack": "dict", "keys": [slot, …], "of": [slot, …]}
+    {"pack": "named", "type": slot, "of": [slot, …]}   a NamedTuple; type is a const
+    {"status": {...}}                   how an exit scope ended
+
+This module imports the standard library only: it travels with the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["FailureReport", "Frame", "OutputSpec", "Record", "Slot", "TaskSpec"]
+
+Slot = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSpec:
+    """An output to store: as `kalelite.plan.graph.Output`."""
+
+    name: str
+    index: int | None = None
+    native: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """All that one task needs, apart from the code and the store that it is pointed at.
+
+    ``task`` names the instance (``train``, ``train-2``, ``train[3]`` inside a loop); ``step``
+    names the function in the code bundle. ``record`` is where the record is committed.
+    """
+
+    task: str
+    step: str
+    arguments: Mapping[str, Slot] = field(default_factory=dict)
+    outputs: tuple[OutputSpec, ...] = ()
+    arity: int | None = None
+    attempt: int = 1
+    record: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of the user's traceback."""
+
+    file: str
+    line: int
+    function: str
+    text: str = ""
+    column: int | None = None
+    end_column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureReport:
+    """Why a task failed. Plain text and numbers only: nobody unpickles an exception.
+
+    ``type`` is the exception's qualified name; ``frames`` are the user's frames, outermost
+    first; ``traceback`` is the full text; ``cause`` is the exception behind this one.
+    """
+
+    type: str
+    message: str
+    frames: tuple[Frame, ...] = ()
+    traceback: str = ""
+    hint: str = ""
+    cause: FailureReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a task leaves behind, committed atomically and last.
+
+    ``status`` is "succeeded" or "failed". ``outputs`` maps an output's name to
+    ``{"ref": str, "type": str, "preview": str, "size": int}`` and, for a native output, "native".
+    ``started`` and ``finished`` are POSIX times in seconds.
+    """
+
+    task: str
+    status: str
+    attempt: int = 1
+    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    failure: FailureReport | None = None
+    metrics: tuple[Mapping[str, Any], ...] = ()
+    artifacts: tuple[Mapping[str, Any], ...] = ()
+    started: float = 0.0
+    finished: float = 0.0
+    versions: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,348 @@
+"""The Plan: what a pipeline is, as plain data.
+
+Tracing makes it, checks and pictures read it, backends execute it. Nothing here runs user
+code, and nothing here imports more than the standard library.
+
+A plan is flat: ``tasks`` in call order and ``blocks`` in the order they were opened. A task or
+block names the block that it stands in (``""`` is the pipeline itself), so a nested structure
+is walked by ``parent`` links and no walk needs recursion deeper than the user's own nesting.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kalelite.errors import Where
+from kalelite.plan.options import PipelineOptions, StepOptions
+
+__all__ = [
+    "REQUIRED",
+    "AllOf",
+    "AnyOf",
+    "Block",
+    "Branch",
+    "Collected",
+    "Compare",
+    "Constant",
+    "ContainerDef",
+    "ExitScope",
+    "Expr",
+    "Group",
+    "ItemRef",
+    "Loop",
+    "Negation",
+    "OneOf",
+    "Output",
+    "OutputRef",
+    "Pack",
+    "Parameter",
+    "ParameterRef",
+    "Plan",
+    "StatusRef",
+    "StepDef",
+    "Switch",
+    "Task",
+]
+
+Key = str | int
+"""What selects inside a value: ``ref["k"]`` or ``ref[0]``."""
+
+
+class Expr:
+    """A value that is known only when the pipeline runs, or a constant."""
+
+    __slots__ = ()
+
+    def children(self) -> tuple[Expr, ...]:
+        """The expressions that this one is made of."""
+        return ()
+
+    def walk(self) -> Iterator[Expr]:
+        """This expression and all below it."""
+        stack: list[Expr] = [self]
+        while stack:
+            expr = stack.pop()
+            yield expr
+            stack.extend(reversed(expr.children()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant(Expr):
+    """A Python object, as it was at the call."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRef(Expr):
+    """The value of a pipeline parameter, or a part of it."""
+
+    name: str
+    path: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputRef(Expr):
+    """An output of a task, or a part of it: ``ref["k"][0]`` has the path ``("k", 0)``."""
+
+    task: str
+    output: str
+    path: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRef(Expr):
+    """The current item of a ``ParallelFor``, or a part of it."""
+
+    loop: str
+    path: tuple[Key, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Collected(Expr):
+    """An output of a task inside loops, seen from outside: the list of its values in item order.
+
+    ``loops`` are the loops left behind, outermost first; two of them give a list of lists.
+    """
+
+    source: OutputRef
+    loops: tuple[str, ...]
+
+    def children(self) -> tuple[Expr, ...]:
+        return (self.source,)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf(Expr):
+    """The value of whichever branch of a switch ran."""
+
+    switch: str
+    choices: tuple[Expr, ...]
+
+    def children(self) -> tuple[Expr, ...]:
+        return self.choices
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRef(Expr):
+    """How the body of an exit scope ended; only its handler may take it."""
+
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pack(Expr):
+    """A container that holds expressions. ``type`` is list, tuple, dict or a NamedTuple class.
+
+    For a dict, ``keys`` are its keys, which are constants, in the order of ``items``.
+    """
+
+    type: type
+    items: tuple[Expr, ...]
+    keys: tuple[Any, ...] = ()
+
+    def children(self) -> tuple[Expr, ...]:
+        return self.items
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Expr):
+    """``left op right`` with op one of ``== != < <= > >=``; each side a primitive."""
+
+    op: str
+    left: Expr
+    right: Expr
+
+    def children(self) -> tuple[Expr, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf(Expr):
+    """True if every operand is."""
+
+    operands: tuple[Expr, ...]
+
+    def children(self) -> tuple[Expr, ...]:
+        return self.operands
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Expr):
+    """True if one operand is."""
+
+    operands: tuple[Expr, ...]
+
+    def children(self) -> tuple[Expr, ...]:
+        return self.operands
+
+
+@dataclass(frozen=True, slots=True)
+class Negation(Expr):
+    """True if the operand is not."""
+
+    operand: Expr
+
+    def children(self) -> tuple[Expr, ...]:
+        return (self.operand,)
+
+
+class _Required:
+    """Marks a pipeline parameter that has no default."""
+
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED: Any = _Required()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A pipeline parameter. ``type`` is the resolved annotation, or the default's type, or None."""
+
+    name: str
+    type: Any = None
+    default: Any = REQUIRED
+    description: str = ""
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One value that a task stores.
+
+    ``index`` is None for the returned value as a whole, else the position in the returned tuple
+    (or the position of the field, for a NamedTuple). ``native`` is the name of a primitive type
+    (``int float str bool list dict``) when the step's return annotation promises one: such a
+    value is also written as JSON into the record, for conditions, loops and the KFP UI.
+    """
+
+    name: str
+    index: int | None = None
+    native: str | None = None
+    type: Any = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepDef:
+    """A decorated function, or rather what a plan needs to know of it."""
+
+    name: str
+    function: Callable[..., Any]
+    signature: inspect.Signature
+    description: str = ""
+    options: StepOptions = field(default_factory=StepOptions)
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ContainerDef:
+    """A step that is a container image, not a Python function.
+
+    ``command`` and ``args`` hold strings and expressions-by-name: ``InputValue``,
+    ``InputPath`` and ``OutputPath`` placeholders of `kalelite.plan.container`.
+    """
+
+    name: str
+    image: str
+    command: tuple[Any, ...] = ()
+    args: tuple[Any, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    description: str = ""
+    options: StepOptions = field(default_factory=StepOptions)
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """One call of a step.
+
+    ``arguments`` are keyed by the function's parameter name, as `inspect.BoundArguments` holds
+    them: a ``*args`` parameter maps to a Pack of a tuple, a ``**kwargs`` parameter to a Pack of
+    a dict; parameters left at the function's own default are absent. ``arity`` is how many
+    values the step has to return, None if the value is kept whole.
+    """
+
+    id: str
+    step: StepDef | ContainerDef
+    arguments: Mapping[str, Expr]
+    outputs: tuple[Output, ...]
+    arity: int | None = None
+    after: tuple[str, ...] = ()
+    options: StepOptions = field(default_factory=StepOptions)
+    parent: str = ""
+    where: Where | None = None
+
+    def output(self, name: str) -> Output:
+        """The output of that name."""
+        return next(output for output in self.outputs if output.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A ``with`` block or a nested pipeline; ``parent`` is the block it stands in."""
+
+    id: str
+    parent: str = ""
+    where: Where | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Switch(Block):
+    """An If/Elif/Else chain; its children are Branch blocks, at most one of which runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch(Block):
+    """One case of a switch; ``condition`` is None for Else."""
+
+    condition: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop(Block):
+    """A ``ParallelFor``: its body runs once for each item."""
+
+    items: Expr = Constant(())
+    parallelism: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExitScope(Block):
+    """An ``ExitHandler``: the handler task runs when the body has ended, however it ended."""
+
+    handler: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Block):
+    """A pipeline called inside a pipeline."""
+
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A whole pipeline. ``result`` is what its function returned, None if nothing."""
+
+    name: str
+    tasks: tuple[Task, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    result: Expr | None = None
+    options: PipelineOptions = field(default_factory=PipelineOptions)
+    description: str = ""
+    where: Where | None = None
+
+    def task(self, id: str) -> Task:
+        """The task with that id."""
+        return next(task for task in self.tasks if task.id == id)
+
+    def block(self, id: str) -> Block:
+        """The block with that id."""
+        return next(block for block in self.blocks if block.id == id)
