@@ -1,0 +1,26 @@
+"""One short file for each library; this one says which root module wakes which file."""
+
+from __future__ import annotations
+
+from kalelite.marshal.registry import register_lazy
+
+__all__: list[str] = []
+
+# root module of the value's class, or first word of an encoding -> module of this package
+_MODULES = {
+    "keras": "_keras",
+    "lightgbm": "_lightgbm",
+    "numpy": "_numpy",
+    "pandas": "_pandas",
+    "PIL": "_pil",
+    "pickle": "_pickle",
+    "polars": "_polars",
+    "pyarrow": "_pyarrow",
+    "scipy": "_scipy",
+    "sklearn": "_sklearn",
+    "torch": "_torch",
+    "xgboost": "_xgboost",
+}
+
+for _root, _module in _MODULES.items():
+    register_lazy(_root, f"{__name__}.{_module}")

@@ -1,0 +1,233 @@
+"""Which format saves which type, known lazily and along the MRO.
+
+A *format* turns a value into a JSON header and frames of bytes, and back. A *reducer* does the
+same for a value that stands inside another one, for the pickle format. Both are registered by
+a module that is imported only when a value turns up whose class, or one of its bases, lives in
+the root module that the module is registered for: nothing is imported that the user did not.
+
+An encoding such as ``numpy.npy/1`` is a stable load key: its first word names the module that
+knows it, and what is written under it must be readable for ever.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pickle import PickleBuffer
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+__all__ = [
+    "Buffer",
+    "Format",
+    "FormatStatus",
+    "Frame",
+    "format_for_encoding",
+    "formats_of",
+    "formats_status",
+    "lazy_modules",
+    "reducer_of",
+    "register_format",
+    "register_lazy",
+    "register_reducer",
+]
+
+Buffer = bytes | bytearray | memoryview | PickleBuffer
+"""Anything contiguous that holds bytes."""
+
+Frame = Buffer | Sequence[Buffer]
+"""A run of bytes, written contiguously; it may be given in pieces."""
+
+Reducer = Callable[[Any], Any]
+"""What ``__reduce_ex__(5)`` would return for a value, or NotImplemented to let it."""
+
+
+class Format(ABC):
+    """How values of one kind become bytes.
+
+    Attributes
+    ----------
+    encoding
+        The load key, ``<root>.<kind>/<version>``. Changing what it means is a
+        backwards-incompatible change: give the new layout a new version and keep the old.
+    suffix
+        Of the payload file. If the frames, written one after the other and each aligned to
+        `ALIGNMENT` bytes, are a file of a known type, name it.
+    libraries
+        Packages whose versions belong into the manifest.
+    data_only
+        Whether loading runs no code that the bytes choose. False for pickles.
+    """
+
+    encoding: ClassVar[str]
+    suffix: ClassVar[str] = ".bin"
+    libraries: ClassVar[tuple[str, ...]] = ()
+    data_only: ClassVar[bool] = True
+
+    @abstractmethod
+    def claims(self, value: Any) -> bool:
+        """Whether this format brings back this very value exactly, type included."""
+
+    @abstractmethod
+    def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
+        """A JSON header and the frames; no input or output, no copy where there is a way."""
+
+    @abstractmethod
+    def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
+        """The value. Frames are writable, private to the caller, and aligned."""
+
+    def equal(self, before: Any, after: Any) -> bool | None:  # noqa: ARG002 - a default to override
+        """Whether a small value came back as it was; None if that cannot be told cheaply."""
+        return None
+
+
+ALIGNMENT = 64
+"""Each frame starts at a multiple of this: a cache line, and what .npy and Arrow ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatStatus:
+    """One line of ``kalelite formats``. ``state`` is "active", "waiting" or "broken"."""
+
+    root: str
+    module: str
+    state: str
+    encodings: tuple[str, ...] = ()
+    reason: str = ""
+    source: str = "kalelite"
+
+
+@dataclass(slots=True)
+class _Lazy:
+    module: str
+    source: str
+    state: str = "waiting"
+    error: BaseException | None = None
+
+
+_lazy: dict[str, _Lazy] = {}
+_formats: dict[type, list[Format]] = {}
+_encodings: dict[str, Format] = {}
+_reducers: dict[type, tuple[Reducer, bool]] = {}
+_resolved: dict[type, Reducer | None] = {}
+
+
+def register_lazy(root: str, module: str, *, source: str = "kalelite") -> None:
+    """Import `module` when a value whose class lives in the root module `root` turns up.
+
+    Raises
+    ------
+    ValueError
+        Another module is registered for that root.
+    """
+    known = _lazy.get(root)
+    if known is not None and known.module != module:
+        raise ValueError(f"formats for {root!r} are registered in {known.module!r} already")
+    _lazy.setdefault(root, _Lazy(module, source))
+    _resolved.clear()
+
+
+def lazy_modules() -> Mapping[str, str]:
+    """The modules that know formats, by root module."""
+    return MappingProxyType({root: lazy.module for root, lazy in _lazy.items()})
+
+
+def register_format(cls: type, *formats: Format) -> None:
+    """Let `formats` save instances of `cls` and of its subclasses; the first that claims wins."""
+    for item in formats:
+        known = _encodings.get(item.encoding)
+        if known is not None and type(known) is not type(item):
+            raise ValueError(
+                f"the encoding {item.encoding!r} belongs to {type(known).__qualname__}"
+            )
+        _encodings[item.encoding] = item
+    _formats.setdefault(cls, []).extend(formats)
+
+
+def register_reducer(cls: type, reducer: Reducer, *, subclasses: bool = False) -> None:
+    """Let `reducer` say how an instance of `cls` is pickled inside another value.
+
+    It returns what ``__reduce_ex__(5)`` would, or NotImplemented to let the value decide. Its
+    functions must be importable by name, and stay so: stored values name them. With
+    `subclasses` it is asked for instances of subclasses too.
+    """
+    _reducers[cls] = (reducer, subclasses)
+    _resolved.clear()
+
+
+def _wake(root: str) -> None:
+    """Import the module registered for `root`, once; a broken one is remembered, not raised."""
+    lazy = _lazy.get(root)
+    if lazy is None or lazy.state != "waiting":
+        return
+    lazy.state = "active"  # first, for a module that registers while it is imported
+    try:
+        importlib.import_module(lazy.module)
+    except Exception as error:  # noqa: BLE001 - a broken format must not break other values
+        lazy.state, lazy.error = "broken", error
+
+
+def _roots(cls: type) -> Iterator[tuple[type, str]]:
+    for base in cls.__mro__:
+        module = getattr(base, "__module__", None)
+        yield base, module.partition(".")[0] if isinstance(module, str) else ""
+
+
+def formats_of(value: Any) -> Iterator[Format]:
+    """The formats registered for the value's class and its bases, nearest first."""
+    for base, root in _roots(type(value)):
+        _wake(root)
+        yield from _formats.get(base, ())
+
+
+def format_for_encoding(encoding: str) -> Format:
+    """The format that reads `encoding`.
+
+    Raises
+    ------
+    LookupError
+        Nobody here knows it; the cause is the error of the module that should, if it has one.
+    """
+    if encoding not in _encodings:
+        root = encoding.partition("/")[0].partition(".")[0]
+        _wake(root)
+        if encoding not in _encodings:
+            lazy = _lazy.get(root)
+            raise LookupError(encoding) from (lazy.error if lazy else None)
+    return _encodings[encoding]
+
+
+def reducer_of(cls: type) -> Reducer | None:
+    """The reducer for instances of exactly this class, None if pickle does it alone."""
+    try:
+        return _resolved[cls]
+    except KeyError:
+        pass
+    found: Reducer | None = None
+    for base, root in _roots(cls):
+        _wake(root)
+        reducer, subclasses = _reducers.get(base, (None, False))
+        if reducer is not None and (base is cls or subclasses):
+            found = reducer
+            break
+    _resolved[cls] = found
+    return found
+
+
+def formats_status() -> tuple[FormatStatus, ...]:
+    """What is active, what waits for which import, and why one is broken."""
+    lines = []
+    for root, lazy in sorted(_lazy.items()):
+        if root in sys.modules:
+            _wake(root)
+        encodings = tuple(
+            sorted(e for e in _encodings if e.partition("/")[0].partition(".")[0] == root)
+        )
+        reason = f"waiting for a value from {root!r}" if lazy.state == "waiting" else ""
+        if lazy.error is not None:
+            reason = f"{type(lazy.error).__name__}: {lazy.error}"
+        lines.append(FormatStatus(root, lazy.module, lazy.state, encodings, reason, lazy.source))
+    return tuple(lines)
