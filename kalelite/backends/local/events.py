@@ -1,0 +1,150 @@
+"""What a local run tells while it goes on: plain events, and those who listen to them."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from kalelite.executor.spec import FailureReport, Record
+from kalelite.plan.graph import Plan
+
+__all__ = [
+    "Event",
+    "LoopStarted",
+    "Note",
+    "NullReporter",
+    "PlainReporter",
+    "Reporter",
+    "RunFinished",
+    "RunStarted",
+    "TaskFinished",
+    "TaskRetried",
+    "TaskSkipped",
+    "TaskStarted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, at a POSIX time in seconds."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    """The run has begun; nothing has been started yet.
+
+    ``jobs`` is how many steps may run at once.
+    """
+
+    run: str
+    plan: Plan
+    folder: Path
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStarted(Event):
+    """The items of a loop are known. ``loop`` names the instance, ``count`` how many items."""
+
+    loop: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted(Event):
+    """An attempt of a task was given a process. ``task`` names the instance: ``train[3]``."""
+
+    task: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFinished(Event):
+    """A task has ended for good, well or badly; ``record.status`` tells which.
+
+    ``log`` holds what the step printed. ``peak`` is the largest resident size in bytes, 0 where
+    it is not known.
+    """
+
+    record: Record
+    log: Path
+    peak: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRetried(Event):
+    """An attempt failed and another follows after ``wait`` seconds."""
+
+    task: str
+    attempt: int
+    failure: FailureReport
+    wait: float
+    log: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSkipped(Event):
+    """A task will not run. ``status`` is "skipped" (a condition) or "not run" (a failure)."""
+
+    task: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note(Event):
+    """Something that the user should know once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished(Event):
+    """The run is over. ``state`` is "succeeded", "failed" or "interrupted"."""
+
+    run: str
+    state: str
+    seconds: float
+
+
+class Reporter(Protocol):
+    """Whoever shows a run. An error that ``emit`` raises never stops the run."""
+
+    def emit(self, event: Event) -> None: ...
+
+
+class NullReporter:
+    """Shows nothing."""
+
+    def emit(self, event: Event) -> None:
+        del event
+
+
+class PlainReporter:
+    """One line for what failed, was skipped or is worth knowing; for runs without a face."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream
+
+    def emit(self, event: Event) -> None:
+        line = _line(event)
+        if line:
+            print(line, file=self._stream or sys.stderr, flush=True)
+
+
+def _line(event: Event) -> str:
+    match event:
+        case Note(text=text):
+            return text
+        case TaskRetried(task=task, attempt=attempt, failure=failure, wait=wait):
+            return f"{task}: attempt {attempt} failed ({failure.message}); again in {wait:g} s"
+        case TaskSkipped(task=task, status=status, reason=reason):
+            return f"{task}: {status}: {reason}"
+        case TaskFinished(record=record) if record.failure is not None:
+            return f"{record.task}: failed: {record.failure.type}: {record.failure.message}"
+        case _:
+            return ""
