@@ -1,0 +1,66 @@
+"""Durations: seconds as a number, or text such as ``"90"``, ``"30s"``, ``"10m"``, ``"1h30m"``."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from kalelite.errors import UsageError
+
+__all__ = ["seconds", "spell"]
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
+_WHOLE = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
+_LONGEST = 366 * 86400.0
+
+
+def seconds(value: Any, *, name: str = "duration") -> float:
+    """A duration in seconds, greater than nothing and at most a year.
+
+    Raises
+    ------
+    UsageError
+        The value is no duration.
+    """
+    number = _number(value)
+    if number is None:
+        raise UsageError(
+            f"{name}={value!r} is not a duration",
+            hint="Write seconds, such as 90, or a text such as '90s', '10m' or '1h30m'.",
+        )
+    if not 0 < number <= _LONGEST:
+        problem = "is longer than a year" if number > 0 else "leaves no time at all"
+        raise UsageError(f"{name}={value!r} {problem}", hint="Leave it out to set no limit.")
+    return number
+
+
+def spell(value: float) -> str:
+    """A duration in the fewest words: ``90.0`` is ``"1m30s"``."""
+    if value < 1:
+        return f"{value * 1000:g}ms"
+    parts = []
+    whole, fraction = divmod(value, 1)
+    rest = int(whole)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    if rest or fraction:
+        parts.append(f"{rest + fraction:g}s")
+    return "".join(parts)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, (int, float)):
+        return float(value) if math.isfinite(value) else None
+    if not isinstance(value, str):
+        return None
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value, re.ASCII):
+        return float(value)
+    if _WHOLE.fullmatch(value):
+        return sum(float(digits) * _UNITS[unit] for digits, unit in _PART.findall(value))
+    return None

@@ -1,0 +1,191 @@
+"""Names: what a user may call things, and what a name becomes where the rules are stricter."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Container
+
+from kalelite.errors import UsageError
+
+__all__ = [
+    "access_mode",
+    "annotation_key",
+    "dns_label",
+    "env_name",
+    "label_key",
+    "label_value",
+    "mount_path",
+    "object_name",
+    "slug",
+    "unique",
+]
+
+_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
+_QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
+_ACCESS_MODES = {
+    "readwriteonce": "ReadWriteOnce",
+    "rwo": "ReadWriteOnce",
+    "readonlymany": "ReadOnlyMany",
+    "rox": "ReadOnlyMany",
+    "rom": "ReadOnlyMany",
+    "readwritemany": "ReadWriteMany",
+    "rwx": "ReadWriteMany",
+    "rwm": "ReadWriteMany",
+    "readwriteoncepod": "ReadWriteOncePod",
+    "rwop": "ReadWriteOncePod",
+}
+
+
+def slug(text: str, *, limit: int = 40) -> str:
+    """The name in lower-case letters, digits and hyphens, at most ``limit`` characters.
+
+    Accents go, everything else that is not allowed becomes a hyphen. A name that loses its
+    letters or its end on the way gets eight digits of its digest, so that two names that differ
+    in what was lost do not become one.
+    """
+    plain = unicodedata.normalize("NFKD", text)
+    plain = "".join(char for char in plain if not unicodedata.combining(char)).lower()
+    result = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    lost = len(result) > limit or not result or any(ord(char) > 127 for char in plain)
+    if not lost:
+        return result
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{result[: limit - 9].strip('-')}-{digest}".lstrip("-")
+
+
+def unique(name: str, taken: Container[str], *, separator: str = "-") -> str:
+    """``name``, or ``name-2``, ``name-3``, … : the first that is not taken."""
+    if name not in taken:
+        return name
+    number = 2
+    while f"{name}{separator}{number}" in taken:
+        number += 1
+    return f"{name}{separator}{number}"
+
+
+def dns_label(value: str, *, name: str) -> str:
+    """A DNS label: lower-case letters, digits and inner hyphens, at most 63 characters."""
+    _text(value, name)
+    if len(value) > 63:
+        raise UsageError(f"{name}={value!r} has {len(value)} characters; 63 are allowed")
+    if _LABEL.fullmatch(value) is None:
+        raise _bad_name(name, value)
+    return value
+
+
+def object_name(value: str, *, name: str) -> str:
+    """The name of a Kubernetes object: dotted DNS labels, at most 253 characters."""
+    _text(value, name)
+    if len(value) > 253:
+        raise UsageError(f"{name}={_short(value)} has {len(value)} characters; 253 are allowed")
+    if not all(_LABEL.fullmatch(part) for part in value.split(".")):
+        raise _bad_name(name, value)
+    return value
+
+
+def env_name(value: str, *, name: str = "env") -> str:
+    """The name of an environment variable that every shell can read."""
+    _text(value, name)
+    if _ENV.fullmatch(value) is None:
+        better = re.sub(r"\W+", "_", value, flags=re.ASCII).strip("_") or "NAME"
+        if better[0].isdigit():
+            better = "_" + better
+        raise UsageError(
+            f"{name}: {value!r} is not the name of an environment variable",
+            hint=f"Letters, digits and underscores, no digit first: {better!r}.",
+        )
+    return value
+
+
+def label_key(value: str, *, name: str = "labels") -> str:
+    """A label or annotation key: a name of 63 characters with an optional ``domain/`` before it."""
+    _text(value, name)
+    prefix, slash, last = value.rpartition("/")
+    if slash:
+        object_name(prefix, name=f"{name}: the part before '/' of {_short(value)}")
+    if len(last) > 63 or _QUALIFIED.fullmatch(last) is None:
+        raise UsageError(
+            f"{name}: {_short(value)} is not a key",
+            hint="A key is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both "
+            "ends; 'example.com/' may stand before it.",
+        )
+    return value
+
+
+annotation_key = label_key
+
+
+def label_value(value: str, *, name: str = "labels") -> str:
+    """The value of a label or node selector: 63 characters of the plain alphabet, or nothing."""
+    _text(value, name)
+    if value and (len(value) > 63 or _QUALIFIED.fullmatch(value) is None):
+        more = f" and has {len(value)} characters" if len(value) > 63 else ""
+        raise UsageError(
+            f"{name}: {_short(value)} cannot be the value of a label{more}",
+            hint="A value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both "
+            "ends; longer text belongs in annotations.",
+        )
+    return value
+
+
+def mount_path(value: str, *, name: str = "volumes") -> str:
+    """A place in a container where a volume may be mounted; a trailing slash is dropped."""
+    _text(value, name)
+    path = value.rstrip("/") if len(value) > 1 else value
+    parts = path.split("/")
+    if not value.startswith("/"):
+        raise UsageError(
+            f"{name}: the path {value!r} is relative", hint=f"Write '/{value.lstrip('./')}'."
+        )
+    if ":" in value or "\0" in value:
+        raise UsageError(f"{name}: the path {value!r} holds a character that no mount may have")
+    if ".." in parts or "." in parts or "" in parts[1:-1]:
+        raise UsageError(
+            f"{name}: the path {value!r} is not a plain path",
+            hint="Write it without '.', '..' and '//'.",
+        )
+    if path in {"", "/"}:
+        raise UsageError(
+            f"{name}: a volume at '/' would hide the whole image",
+            hint="Write a folder, as '/data'.",
+        )
+    if parts[1] in _SYSTEM_FOLDERS:
+        raise UsageError(
+            f"{name}: a volume at {value!r} would hide a part of the system",
+            hint="Mount it in a folder of its own, such as '/data'.",
+        )
+    return path
+
+
+def access_mode(value: str, *, name: str = "access_mode") -> str:
+    """The access mode of a volume in full: ``"rwo"`` is ``"ReadWriteOnce"``."""
+    _text(value, name)
+    mode = _ACCESS_MODES.get(value.lower())
+    if mode is None:
+        raise UsageError(
+            f"{name}={value!r} is not an access mode",
+            hint="Write 'ReadWriteOnce', 'ReadWriteMany', 'ReadOnlyMany' or 'ReadWriteOncePod'.",
+        )
+    return mode
+
+
+def _text(value: object, name: str) -> None:
+    if not isinstance(value, str):
+        raise UsageError(f"{name}: {value!r} is not text but {type(value).__name__}")
+    if not value and name not in {"labels", "node_selector"}:
+        raise UsageError(f"{name} is empty", hint="Write a name, or leave the option out.")
+
+
+def _bad_name(name: str, value: str) -> UsageError:
+    return UsageError(
+        f"{name}={_short(value)} is not a name that Kubernetes allows",
+        hint=f"Lower-case letters, digits and inner hyphens: {slug(value)!r}.",
+    )
+
+
+def _short(value: str) -> str:
+    return repr(value if len(value) <= 60 else value[:57] + "…")

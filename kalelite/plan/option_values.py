@@ -1,0 +1,158 @@
+"""The structured values of options: retries, secrets, volumes and the like, as plain data."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = [
+    "ConfigMapEnv",
+    "ConfigMapFiles",
+    "Plain",
+    "Retries",
+    "SecretEnv",
+    "SecretFiles",
+    "SecurityContext",
+    "Toleration",
+    "Volume",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a failed step is tried again, and when.
+
+    Attributes
+    ----------
+    count
+        How many times more; 3 means four attempts in all.
+    wait
+        Seconds before the first retry.
+    factor
+        Each further wait is this many times longer.
+    longest_wait
+        No wait is longer than this, in seconds; None is no bound.
+    only
+        Names of the exceptions that are worth a retry (``"OSError"``,
+        ``"requests.exceptions.Timeout"``); a name stands for its subclasses too. Empty is all
+        of them, and a step that was killed.
+    """
+
+    count: int
+    wait: float = 0.0
+    factor: float = 1.0
+    longest_wait: float | None = None
+    only: tuple[str, ...] = ()
+
+    def delay(self, attempt: int) -> float:
+        """Seconds to wait after the given attempt, counted from 1, has failed."""
+        try:
+            wait = self.wait * self.factor ** (attempt - 1)
+        except OverflowError:
+            wait = float("inf")
+        return wait if self.longest_wait is None else min(wait, self.longest_wait)
+
+    def covers(self, error: str, bases: Iterable[str] = ()) -> bool:
+        """Whether a failure is worth a retry.
+
+        Parameters
+        ----------
+        error
+            The exception's class as ``module.Name``, or bare for a builtin one.
+        bases
+            The names of its base classes, where they are known; those of a builtin class are.
+        """
+        if not self.only:
+            return True
+        names = [error, *bases]
+        known = getattr(builtins, error.removeprefix("builtins."), None)
+        if isinstance(known, type):
+            names += [base.__name__ for base in known.__mro__]
+        shorts = {name.rpartition(".")[2] for name in names}
+        return any(name in names or name in shorts for name in self.only)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretEnv:
+    """An environment variable that takes its value from a key of a Kubernetes Secret."""
+
+    variable: str
+    secret: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFiles:
+    """A folder that holds a Kubernetes Secret, one file for each key."""
+
+    path: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMapEnv:
+    """An environment variable that takes its value from a key of a ConfigMap."""
+
+    variable: str
+    config_map: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigMapFiles:
+    """A folder that holds a ConfigMap, one file for each key."""
+
+    path: str
+    config_map: str
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A claim that is mounted into the step; here, a folder of this machine.
+
+    Attributes
+    ----------
+    claim
+        The name of the PersistentVolumeClaim.
+    path
+        Where the step finds it.
+    read_only
+        The step may not write to it.
+    sub_path
+        The folder inside the volume that is mounted; empty is the whole volume.
+    """
+
+    claim: str
+    path: str
+    read_only: bool = False
+    sub_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Toleration:
+    """A node taint that the step's pod puts up with; as in Kubernetes."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+    seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityContext:
+    """The user and group that the step runs as."""
+
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool | None = None
+
+
+class Plain(str):
+    """Text that may stand in the clear although its name looks like that of a secret.
+
+    ``env={"SORT_KEY": Plain("name")}``
+    """
+
+    __slots__ = ()
