@@ -1,0 +1,131 @@
+"""What an expression stands for once the tasks that it needs have run."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from kalelite.errors import StepError
+from kalelite.plan.graph import (
+    AllOf,
+    AnyOf,
+    Collected,
+    Compare,
+    Constant,
+    Expr,
+    ItemRef,
+    Negation,
+    OneOf,
+    OutputRef,
+    Pack,
+    ParameterRef,
+)
+
+__all__ = ["Entry", "Missing", "Scene", "evaluate", "select"]
+
+Entry = Mapping[str, Any]
+"""An output as a record holds it: ``{"ref": …, "native": …}``."""
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Missing(Exception):  # noqa: N818 - it is an answer, not a fault
+    """An expression has no value: a task that it comes from did not run or did not succeed.
+
+    ``task`` is that instance; ``failed`` tells a failure from a branch that was not taken.
+    """
+
+    def __init__(self, task: str, *, failed: bool) -> None:
+        super().__init__(task)
+        self.task = task
+        self.failed = failed
+
+
+class Scene(Protocol):
+    """What can be seen from one place of a running plan."""
+
+    def parameter(self, name: str) -> Any: ...
+
+    def item(self, loop: str) -> Any: ...
+
+    def output(self, ref: OutputRef) -> Any:
+        """The value of an output; raises Missing."""
+
+    def collected(self, expr: Collected) -> Any:
+        """The values of an output in all iterations; raises Missing."""
+
+    def choice(self, expr: OneOf) -> Expr:
+        """The choice of the branch that ran; raises Missing."""
+
+
+def evaluate(expr: Expr, scene: Scene) -> Any:
+    """The Python value of an expression.
+
+    Raises
+    ------
+    Missing
+        A task that it needs has no outcome to give.
+    StepError
+        The value cannot be computed: a comparison or a selection that Python refuses.
+    """
+    compute = _EVALUATE.get(type(expr))
+    if compute is None:
+        raise StepError(f"{type(expr).__name__} has no value here")
+    return compute(expr, scene)
+
+
+def select(value: Any, path: tuple[str | int, ...], name: str) -> Any:
+    """A part of a value, as ``ref["k"][0]`` selects it."""
+    try:
+        for key in path:
+            value = value[key]
+    except (KeyError, IndexError, TypeError) as error:
+        raise StepError(f"{name} holds a {type(value).__name__} without {key!r}") from error
+    return value
+
+
+def _pack(kind: type, values: list[Any], keys: tuple[Any, ...]) -> Any:
+    if kind is dict:
+        return dict(zip(keys, values, strict=True))
+    if kind in (list, tuple):
+        return kind(values)
+    return kind(*values)
+
+
+def _compare(op: str, left: Any, right: Any) -> bool:
+    try:
+        return bool(_COMPARE[op](left, right))
+    except TypeError as error:
+        kinds = f"{type(left).__name__} {op} {type(right).__name__}"
+        raise StepError(f"a condition cannot compare {kinds}") from error
+
+
+def _one_of(expr: OneOf, scene: Scene) -> Any:
+    return evaluate(scene.choice(expr), scene)
+
+
+_EVALUATE: dict[type[Expr], Callable[[Any, Scene], Any]] = {
+    Constant: lambda expr, _: expr.value,
+    ParameterRef: lambda expr, scene: select(scene.parameter(expr.name), expr.path, expr.name),
+    ItemRef: lambda expr, scene: select(scene.item(expr.loop), expr.path, "the item"),
+    OutputRef: lambda expr, scene: select(scene.output(expr), expr.path, expr.task),
+    Collected: lambda expr, scene: scene.collected(expr),
+    OneOf: _one_of,
+    Pack: lambda expr, scene: _pack(
+        expr.type, [evaluate(item, scene) for item in expr.items], expr.keys
+    ),
+    Compare: lambda expr, scene: _compare(
+        expr.op, evaluate(expr.left, scene), evaluate(expr.right, scene)
+    ),
+    AllOf: lambda expr, scene: all(evaluate(operand, scene) for operand in expr.operands),
+    AnyOf: lambda expr, scene: any(evaluate(operand, scene) for operand in expr.operands),
+    Negation: lambda expr, scene: not evaluate(expr.operand, scene),
+}
