@@ -1,0 +1,194 @@
+"""What is known of a run while it goes on: one row for each task, kept up to date by events."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from kalelite.backends.local.events import (
+    Event,
+    RunFinished,
+    RunStarted,
+    TaskFinished,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
+)
+from kalelite.executor.spec import FailureReport, Record
+from kalelite.plan.graph import Loop
+
+__all__ = ["Board", "Row", "State", "Window"]
+
+
+class State(Enum):
+    """The state of a task: its symbol, its colour, and the word for it."""
+
+    RUNNING = ("▸", "cyan", "running")
+    RETRYING = ("↻", "yellow", "waiting to try again")
+    FAILED = ("✗", "red", "failed")
+    SUCCEEDED = ("✓", "green", "succeeded")
+    STORED = ("✓", "blue", "taken from the store")
+    WAITING = ("·", "dim", "waiting")
+    SKIPPED = ("⊘", "dim", "skipped")
+    NOT_RUN = ("⊘", "yellow", "not run")
+
+    def __init__(self, symbol: str, color: str, word: str) -> None:
+        self.symbol = symbol
+        self.color = color
+        self.word = word
+
+
+_URGENCY = {
+    State.RUNNING: 0,
+    State.RETRYING: 0,
+    State.FAILED: 1,
+    State.SUCCEEDED: 2,
+    State.STORED: 2,
+    State.WAITING: 3,
+    State.SKIPPED: 4,
+    State.NOT_RUN: 4,
+}
+
+
+@dataclass(slots=True)
+class Row:
+    """One task. ``order`` is its place in the plan and, inside loops, the item's number."""
+
+    task: str
+    order: tuple[int, ...] = ()
+    state: State = State.WAITING
+    started: float = 0.0
+    finished: float = 0.0
+    attempt: int = 1
+    note: str = ""
+    record: Record | None = None
+    failure: FailureReport | None = None
+    log: Path | None = None
+    peak: int = 0
+
+    def seconds(self, now: float) -> float | None:
+        """How long it ran, or has been running; None if it never started."""
+        if not self.started:
+            return None
+        return max((self.finished or now) - self.started, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The rows that fit, in the plan's order, and how many of each state do not."""
+
+    rows: tuple[Row, ...]
+    hidden: dict[State, int]
+
+
+class Board:
+    """All rows of one run, and the run itself."""
+
+    def __init__(self, event: RunStarted) -> None:
+        self.plan = event.plan
+        self.run = event.run
+        self.folder = event.folder
+        self.jobs = event.jobs
+        self.started = event.at
+        self.state = "running"
+        self.seconds = 0.0
+        self.rows: dict[str, Row] = {}
+        self._order = {task.id: position for position, task in enumerate(event.plan.tasks)}
+        loops = {block.id for block in event.plan.blocks if isinstance(block, Loop)}
+        parents = {block.id: block.parent for block in event.plan.blocks}
+        for task in event.plan.tasks:
+            parent = task.parent
+            while parent and parent not in loops:
+                parent = parents[parent]
+            # How many instances a task inside a loop has is known when its items are.
+            if not parent:
+                self._row(task.id)
+
+    def apply(self, event: Event) -> Row | None:
+        """Take in an event; the row that it changed, if it is about one."""
+        match event:
+            case RunFinished():
+                self.state, self.seconds = event.state, event.seconds
+            case TaskStarted():
+                row = self._row(event.task)
+                row.state, row.attempt = State.RUNNING, event.attempt
+                row.started, row.finished, row.note = event.at, 0.0, ""
+                return row
+            case TaskRetried():
+                row = self._row(event.task)
+                row.state, row.attempt, row.log = State.RETRYING, event.attempt, event.log
+                row.failure = event.failure
+                row.note = f"{event.failure.type}: {event.failure.message}"
+                return row
+            case TaskFinished():
+                return self._finish(event)
+            case TaskSkipped():
+                row = self._row(event.task)
+                row.state = State.SKIPPED if event.status == "skipped" else State.NOT_RUN
+                row.finished, row.note = event.at, event.reason
+                return row
+            case _:
+                pass
+        return None
+
+    def _row(self, task: str) -> Row:
+        row = self.rows.get(task)
+        if row is None:
+            base = task.partition("[")[0]
+            items = (int(number) for number in re.findall(r"\[(\d+)\]", task))
+            place = self._order.get(base, len(self._order))
+            row = self.rows[task] = Row(task, (place, *items))
+        return row
+
+    def _finish(self, event: TaskFinished) -> Row:
+        record = event.record
+        row = self._row(record.task)
+        failed = record.status == "failed"
+        stored = not row.started and not failed
+        row.state = State.FAILED if failed else State.STORED if stored else State.SUCCEEDED
+        row.finished, row.record, row.log, row.peak = event.at, record, event.log, event.peak
+        row.attempt, row.failure, row.note = record.attempt, record.failure, ""
+        if record.failure is not None:
+            row.note = f"{record.failure.type}: {record.failure.message}"
+        return row
+
+    def counts(self) -> dict[State, int]:
+        """How many tasks are in each state, states without any left out."""
+        numbers = dict.fromkeys(State, 0)
+        for row in self.rows.values():
+            numbers[row.state] += 1
+        return {state: number for state, number in numbers.items() if number}
+
+    def in_order(self) -> list[Row]:
+        """All rows, in the plan's order."""
+        return sorted(self.rows.values(), key=lambda row: row.order)
+
+    def window(self, height: int) -> Window:
+        """At most `height` rows: what runs, what failed, what ended last, what comes next."""
+        rows = self.in_order()
+        if len(rows) <= height:
+            return Window(tuple(rows), {})
+
+        def urgency(row: Row) -> tuple[float, ...]:
+            latest = -row.finished if row.state is not State.WAITING else 0.0
+            return (_URGENCY[row.state], latest, *row.order)
+
+        ended = State.SUCCEEDED, State.STORED
+        ranked = sorted(rows, key=urgency)
+        must = [row for row in ranked if _URGENCY[row.state] < 2][:height]
+        room = height - len(must)
+        done = [row for row in ranked if row.state in ended]
+        coming = [row for row in ranked if row.state is State.WAITING]
+        rest = [row for row in ranked if _URGENCY[row.state] == 4]
+        # Half of the room shows what ended last, the rest what comes next.
+        most_done = max(room - len(coming) - len(rest), (room + 1) // 2)
+        chosen = [*must, *done[:most_done]]
+        chosen += [*coming, *rest][: height - len(chosen)]
+        kept = {id(row) for row in chosen}
+        hidden: dict[State, int] = {}
+        for row in rows:
+            if id(row) not in kept:
+                hidden[row.state] = hidden.get(row.state, 0) + 1
+        return Window(tuple(sorted(chosen, key=lambda row: row.order)), hidden)

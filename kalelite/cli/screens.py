@@ -1,0 +1,202 @@
+"""Error screens: what happened, where in the user's file, what to do."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kalelite.cli.terminal import Terminal, clean
+from kalelite.cli.words import count, near_path
+from kalelite.errors import KaleliteError, PipelineError, Problem, Where
+from kalelite.executor.spec import FailureReport, Frame
+
+__all__ = ["error_screen", "exception_screen", "failure_screen", "internal_screen", "source_lines"]
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+_LONGEST_MESSAGE = 40
+"""Lines of an exception's message that are shown; the log and the record hold all."""
+
+
+def error_screen(error: KaleliteError, terminal: Terminal) -> str:
+    """An error of kalelite's own: every problem, with its source line, caret and hint."""
+    if isinstance(error, PipelineError):
+        problems: Sequence[Problem] = error.problems
+    else:
+        problems = (Problem(error.message, error.hint, error.where),)
+    shown = [_problem(problem, terminal) for problem in problems]
+    if len(shown) == 1:
+        return terminal.paint("error: ", "red", "bold") + shown[0]
+    files = {problem.where.file for problem in problems if problem.where}
+    place = f" in {near_path(files.pop())}" if len(files) == 1 else ""
+    title = terminal.paint(f"error: {count(len(shown), 'problem')}{place}", "red", "bold")
+    return "\n\n".join([title, *shown])
+
+
+def _problem(problem: Problem, terminal: Terminal) -> str:
+    lines = [terminal.paint(clean(problem.message), "bold")]
+    if problem.where is not None:
+        place = f"{near_path(problem.where.file)}:{problem.where.line}"
+        lines[0] = f"{terminal.paint(place, 'cyan')}: {lines[0]}"
+        lines += source_lines(problem.where, terminal)
+    if problem.hint:
+        lines += [f"  {line}" for line in clean(problem.hint).splitlines()]
+    return "\n".join(lines)
+
+
+def source_lines(where: Where, terminal: Terminal) -> list[str]:
+    """The source line of a place and the caret below it, or nothing without source."""
+    rendered = clean(where.render()).splitlines()
+    if len(rendered) == 2:
+        gutter, bar, caret = rendered[1].partition("|")
+        rendered[1] = gutter + bar + terminal.paint(caret, "red", "bold")
+    return rendered
+
+
+def exception_screen(error: BaseException, title: str, terminal: Terminal) -> str:
+    """An exception of the user's script: `title`, then the user's frames, then the exception."""
+    lines = [terminal.paint("error: ", "red", "bold") + terminal.paint(title, "bold"), ""]
+    return "\n".join(lines + _chain(error, terminal))
+
+
+def _chain(error: BaseException, terminal: Terminal) -> list[str]:
+    lines: list[str] = []
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and cause is not error:
+        lines += [*_chain(cause, terminal), "", "  while handling that:", ""]
+    frames, library = user_frames(error)
+    lines += frame_lines(frames, terminal)
+    if library:
+        lines.append(terminal.paint(f"  raised in {library}", "dim"))
+    return lines + _exception_lines(type(error), error, terminal)
+
+
+def _exception_lines(
+    kind: type[BaseException], error: BaseException, terminal: Terminal
+) -> list[str]:
+    module = kind.__module__
+    name = (
+        kind.__qualname__ if module in {"builtins", "__main__"} else f"{module}.{kind.__qualname__}"
+    )
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - the user's __str__ may be broken as well
+        message = "(its message cannot be shown)"
+    lines = _message(name, message, terminal)
+    for note in getattr(error, "__notes__", ()):
+        lines += [f"  {line}" for line in clean(str(note)).splitlines()]
+    if isinstance(error, ModuleNotFoundError):
+        lines.append(f"  This Python has no such module: {sys.executable}")
+    return lines
+
+
+def _message(name: str, message: str, terminal: Terminal) -> list[str]:
+    text = clean(f"{name}: {message}" if message else name).splitlines()
+    if len(text) > _LONGEST_MESSAGE:
+        left_out = count(len(text) - _LONGEST_MESSAGE, "more line")
+        text = [*text[:_LONGEST_MESSAGE], f"… {left_out}"]
+    head = text[0] if len(text[0]) <= 2000 else text[0][:2000] + "…"
+    label, colon, rest = head.partition(":")
+    return [
+        f"  {terminal.paint(label, 'red', 'bold')}{colon}{rest}",
+        *(f"  {line[:2000]}" for line in text[1:]),
+    ]
+
+
+def user_frames(error: BaseException) -> tuple[list[Frame], str]:
+    """The user's frames of an exception, outermost first, and the library place that raised it.
+
+    Frames of kalelite and of the import machinery are left out; so are those of installed
+    libraries, of which only the innermost is told, unless there is nothing else to show.
+    """
+    frames: list[Frame] = []
+    libraries: list[Frame] = []
+    last = ""
+    for summary in traceback.TracebackException.from_exception(error).stack:
+        if summary.filename.startswith((_PACKAGE, "<frozen ")):
+            continue
+        frame = _frame(summary)
+        library = _is_library(summary.filename)
+        (libraries if library else frames).append(frame)
+        last = f"{near_path(frame.file)}:{frame.line} in {frame.function}" if library else ""
+    if not frames:
+        return libraries, ""
+    return frames, last
+
+
+def _frame(summary: traceback.FrameSummary) -> Frame:
+    number = summary.lineno or 0
+    text = linecache.getline(summary.filename, number).rstrip("\r\n")
+    start, end = getattr(summary, "colno", None), getattr(summary, "end_colno", None)
+    if getattr(summary, "end_lineno", number) != number:
+        end = None
+    # Python counts these columns in bytes.
+    octets = text.encode("utf-8", "surrogatepass")
+    start, end = (
+        None if column is None else len(octets[:column].decode("utf-8", "replace"))
+        for column in (start, end)
+    )
+    return Frame(summary.filename, number, summary.name, text, start, end)
+
+
+def _is_library(file: str) -> bool:
+    import sysconfig
+
+    paths = sysconfig.get_paths()
+    roots = {paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return f"{os.sep}site-packages{os.sep}" in file or file.startswith(tuple(roots))
+
+
+def frame_lines(frames: Sequence[Frame], terminal: Terminal) -> list[str]:
+    """Frames with their source lines; a long recursion is shown by its two ends."""
+    shown: Iterable[Frame | int] = frames
+    if len(frames) > 12:
+        shown = [*frames[:4], len(frames) - 10, *frames[-6:]]
+    lines: list[str] = []
+    for frame in shown:
+        if isinstance(frame, int):
+            lines.append(f"  … {count(frame, 'frame')} more")
+            continue
+        place = terminal.paint(f"{near_path(frame.file)}:{frame.line}", "cyan")
+        function = "" if frame.function == "<module>" else f" in {frame.function}"
+        lines.append(f"  {place}{function}")
+        where = Where(frame.file, frame.line, frame.column, frame.end_column, frame.text)
+        lines += [f"  {line}" for line in source_lines(where, terminal)]
+    return lines
+
+
+def failure_screen(failure: FailureReport, terminal: Terminal) -> list[str]:
+    """Why a step failed: causes first, then the user's frames, the exception and the hint."""
+    lines: list[str] = []
+    if failure.cause is not None:
+        lines += [*failure_screen(failure.cause, terminal), "", "  while handling that:", ""]
+    lines += frame_lines(failure.frames, terminal)
+    name = failure.type.removeprefix("builtins.").removeprefix("__main__.")
+    lines += _message(name, failure.message, terminal)
+    if failure.hint:
+        lines += [f"  {line}" for line in clean(failure.hint).splitlines()]
+    return lines
+
+
+def internal_screen(error: BaseException, terminal: Terminal, *, full: bool) -> str:
+    """A fault in kalelite itself: say so, and how to report it."""
+    title = terminal.paint("internal error: ", "red", "bold")
+    what = traceback.format_exception_only(type(error), error)[-1].strip()
+    lines = [f"{title}{clean(what)}"]
+    if full:
+        return "\n".join(
+            [
+                *lines,
+                "",
+                "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+            ]
+        )
+    inner = traceback.extract_tb(error.__traceback__)
+    if inner:
+        lines.append(f"  {inner[-1].filename}:{inner[-1].lineno} in {inner[-1].name}")
+    lines.append("  This is a fault in kalelite, not in your script. Please report it, with what")
+    lines.append("  the same command prints when the environment has KALELITE_DEBUG=1.")
+    return "\n".join(lines)

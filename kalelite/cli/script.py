@@ -1,0 +1,241 @@
+"""The user's script: read it, and run it as ``__main__`` the way Python would."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import io
+import linecache
+import os
+import stat
+import sys
+import tokenize
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CodeType, ModuleType
+
+from kalelite.errors import ScriptError, Where
+
+__all__ = ["Script", "ScriptExit", "as_main", "execute", "read_script"]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script that was read and compiled. ``name`` is how the user called it."""
+
+    name: str
+    path: str
+    code: CodeType
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptExit:
+    """How the script ended: ``code`` as for `sys.exit`, None if it ran to its end."""
+
+    code: object = None
+    where: Where | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the script meant that all is well."""
+        return self.code is None or self.code == 0
+
+    @property
+    def status(self) -> int:
+        """The exit code that Python would leave with."""
+        if self.code is None:
+            return 0
+        return self.code & 0xFF if isinstance(self.code, int) else 1
+
+
+def read_script(name: str) -> Script:
+    """Read and compile the file `name`.
+
+    Raises
+    ------
+    ScriptError
+        It is missing, unreadable, not text, or not Python; the error points at the line.
+    """
+    if name == "-":
+        raise ScriptError(
+            "a pipeline cannot be read from standard input",
+            hint="Its steps need a file: save it and give the file's name.",
+        )
+    if name.endswith(".ipynb"):
+        raise ScriptError(
+            f"{name} is a notebook; this version runs Python files",
+            hint=f"Run its pipeline in a cell, or make a script: jupyter nbconvert --to script {name}",
+        )
+    path = os.path.abspath(name)  # noqa: PTH100 - symlinks stay as the user wrote them
+    source = _read(name, path)
+    if b"\0" in source:
+        line = source[: source.index(b"\0")].count(b"\n") + 1
+        raise ScriptError(
+            f"{name} has NUL bytes, so it is not Python source",
+            hint="Is it a compiled file, or text in UTF-16? Save it as UTF-8.",
+            where=Where(path, line),
+        )
+    text = _decode(name, path, source)
+    try:
+        code = compile(source, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise _syntax_error(error, path, text) from error
+    except (RecursionError, MemoryError) as error:
+        raise ScriptError(f"{name} is nested too deeply to be compiled") from error
+    return Script(name, path, code)
+
+
+def _read(name: str, path: str) -> bytes:
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - names that pathlib would normalise
+        if stat.S_ISDIR(mode):
+            raise ScriptError(f"{name} is a folder, not a script", hint=_inside(path))
+        if not stat.S_ISREG(mode):
+            raise ScriptError(
+                f"{name} is not a regular file",
+                hint="Its steps may have to read it again: save it and give the file's name.",
+            )
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
+            return file.read()
+    except FileNotFoundError:
+        raise ScriptError(f"there is no file {name}", hint=_near(path)) from None
+    except PermissionError:
+        raise ScriptError(
+            f"{name} may not be read", hint=f"Give yourself the right: chmod u+r {name}"
+        ) from None
+    except ValueError:
+        raise ScriptError(f"{name!r} cannot be the name of a file") from None
+    except OSError as error:
+        loop = error.errno == errno.ELOOP
+        reason = "its symbolic links go in a circle" if loop else (error.strerror or str(error))
+        raise ScriptError(f"{name} cannot be read: {reason}") from None
+
+
+def _inside(folder: str) -> str:
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))  # noqa: PTH208
+    except OSError:
+        return "Give the file's name."
+    if not names:
+        return "It holds no Python files."
+    shown = ", ".join(os.path.join(folder, name) for name in names[:3])  # noqa: PTH118
+    return f"Give one of its files, such as {os.path.relpath(shown)}."
+
+
+def _near(path: str) -> str:
+    import difflib
+
+    folder, name = os.path.split(path)
+    try:
+        names = [entry for entry in os.listdir(folder) if entry.endswith(".py")]  # noqa: PTH208
+    except OSError:
+        return f"The folder {folder} does not exist either."
+    close = difflib.get_close_matches(name, names, 1) or [n for n in names if n == f"{name}.py"]
+    if close:
+        return f"Did you mean {os.path.relpath(os.path.join(folder, close[0]))}?"  # noqa: PTH118
+    return ""
+
+
+def _decode(name: str, path: str, source: bytes) -> str:
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    except SyntaxError as error:
+        if "unknown encoding" in str(error):
+            raise ScriptError(f"{name}: {error.msg}", where=Where(path, 1)) from error
+        encoding = "utf-8"
+    try:
+        return source.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = source[: error.start].count(b"\n") + 1
+        raise _not_text(name, path, source, line, encoding) from error
+
+
+def _not_text(name: str, path: str, source: bytes, line: int, encoding: str) -> ScriptError:
+    text = source.splitlines()[line - 1].decode("utf-8", "replace") if source else ""
+    column = text.find("\N{REPLACEMENT CHARACTER}")
+    return ScriptError(
+        f"{name} is not text in {encoding}",
+        hint="Save it as UTF-8, or name its encoding in the first line: # -*- coding: latin-1 -*-",
+        where=Where(path, line, max(column, 0), max(column, 0) + 1, text),
+    )
+
+
+def _syntax_error(error: SyntaxError, path: str, text: str) -> ScriptError:
+    number = error.lineno or 1
+    lines = text.splitlines()
+    line = lines[number - 1] if number <= len(lines) else (error.text or "").rstrip("\n")
+    start = max((error.offset or 1) - 1, 0)
+    end = getattr(error, "end_offset", None)
+    same_line = getattr(error, "end_lineno", number) == number
+    stop = end - 1 if end and end - 1 > start and same_line else start + 1
+    return ScriptError(
+        f"{type(error).__name__}: {error.msg}",
+        where=Where(error.filename or path, number, start, stop, line.removeprefix("\ufeff")),
+    )
+
+
+@contextmanager
+def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
+    """Be the interpreter that runs `script`: ``__main__``, ``sys.argv`` and ``sys.path[0]``.
+
+    What was there before is put back, so that the caller may be a test, a notebook or the
+    command itself.
+    """
+    from importlib.machinery import SourceFileLoader
+
+    module = ModuleType("__main__")
+    module.__dict__.update(
+        __file__=script.path,
+        __builtins__=builtins,
+        __cached__=None,
+        __loader__=SourceFileLoader("__main__", script.path),
+        __package__=None,
+        __spec__=None,
+    )
+    before = sys.modules.get("__main__"), sys.argv, list(sys.path)
+    folder = os.path.dirname(os.path.realpath(script.path))  # noqa: PTH120
+    sys.modules["__main__"] = module
+    sys.argv = [script.name, *arguments]
+    _put_first(folder, before[1])
+    linecache.checkcache(script.path)
+    try:
+        yield module
+    finally:
+        if before[0] is not None:
+            sys.modules["__main__"] = before[0]
+        sys.argv = before[1]
+        sys.path[:] = before[2]
+
+
+def _put_first(folder: str, argv: Sequence[str]) -> None:
+    """Make `folder` the first place of imports, as Python does for ``python script.py``."""
+    if getattr(sys.flags, "safe_path", False):
+        return
+    ours = {"", os.getcwd(), os.path.dirname(os.path.realpath(argv[0] if argv else ""))}  # noqa: PTH109, PTH120
+    if sys.path and sys.path[0] in ours:
+        sys.path[0] = folder
+    else:
+        sys.path.insert(0, folder)
+
+
+def execute(script: Script, module: ModuleType) -> ScriptExit:
+    """Run the script's code in `module`.
+
+    Whatever the script raises comes through, but for SystemExit, which is told.
+    """
+    try:
+        exec(script.code, module.__dict__)  # noqa: S102 - running the user's script is the job
+    except SystemExit as error:
+        return ScriptExit(error.code, _last_place(error, script.path))
+    return ScriptExit()
+
+
+def _last_place(error: BaseException, path: str) -> Where | None:
+    place = None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == path:
+            place = Where(path, trace.tb_lineno, text=linecache.getline(path, trace.tb_lineno))
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,170 @@
+"""What is said when a run is over: how it ended, what it gave, what failed and how to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kalelite.cli.board import Board, Row, State
+from kalelite.cli.screens import failure_screen
+from kalelite.cli.terminal import Terminal, clean, clip
+from kalelite.cli.words import count, duration, near_path, size
+from kalelite.executor.spec import Record
+from kalelite.plan.graph import Expr, OutputRef, Pack, Plan
+
+__all__ = ["log_tail", "result_rows", "summary"]
+
+_FULL_FAILURES = 3
+_LOG_LINES = 10
+_LOG_BYTES = 64 * 1024
+
+
+def summary(board: Board, terminal: Terminal, *, command: str = "") -> str:
+    """The last words of a run.
+
+    Parameters
+    ----------
+    board
+        The run, finished.
+    terminal
+        For its width and colours.
+    command
+        What to type to go on after a failure; empty if nobody knows.
+    """
+    parts = [*_failures(board, terminal)]
+    records = {row.task: row.record for row in board.in_order() if row.record is not None}
+    tables = [
+        ("result", result_rows(board.plan, records)),
+        ("metrics", list(_metrics(records))),
+        ("artifacts", list(_artifacts(records))),
+    ]
+    lines = [_headline(board, terminal)]
+    for title, rows in tables:
+        lines += _table(title, rows, terminal)
+    lines += _table("run", [(near_path(str(board.folder)), "")], terminal)
+    if board.state != "succeeded" and command:
+        lines += ["", f"  Steps that succeeded are not run again. To go on:  {command}"]
+    parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _headline(board: Board, terminal: Terminal) -> str:
+    state = State.SUCCEEDED if board.state == "succeeded" else State.FAILED
+    counts = ", ".join(f"{number} {kind.word}" for kind, number in board.counts().items())
+    head = terminal.paint(f"{state.symbol} {board.plan.name} {board.state}", state.color, "bold")
+    return f"{head} in {duration(board.seconds)}: {counts or 'no steps'}"
+
+
+def _table(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> list[str]:
+    if not rows:
+        return []
+    name_width = min(max(len(name) for name, text in rows), 40)
+    lines = []
+    for position, (name, text) in enumerate(rows):
+        label = terminal.paint(f"{title if not position else '':<10}", "dim")
+        room = max(terminal.width - 14 - name_width, 20)
+        shown = f"{name:<{name_width}}  {clip(text, room)}" if text else name
+        lines.append(f"  {label}{shown}".rstrip())
+    return lines
+
+
+def _failures(board: Board, terminal: Terminal) -> Iterator[str]:
+    failed = [row for row in board.in_order() if row.state is State.FAILED]
+    for row in failed[:_FULL_FAILURES]:
+        yield "\n".join(_failure(row, board, terminal))
+    rest = failed[_FULL_FAILURES:]
+    if rest:
+        yield "\n".join(
+            [f"{count(len(rest), 'more step')} failed:"]
+            + [f"  {row.task}: {clip(row.note, terminal.width - 8)}" for row in rest[:20]]
+            + ([f"  … and {len(rest) - 20} more"] if len(rest) > 20 else [])
+        )
+    stopped = [row.task for row in board.in_order() if row.state is State.NOT_RUN]
+    if stopped:
+        shown = ", ".join(stopped[:12]) + (f" and {len(stopped) - 12} more" if stopped[12:] else "")
+        yield f"{terminal.paint('not run:', 'yellow')} {shown}"
+
+
+def _failure(row: Row, board: Board, terminal: Terminal) -> list[str]:
+    seconds = row.seconds(row.finished)
+    when = "" if seconds is None else f" after {duration(seconds)}"
+    attempts = f", at attempt {row.attempt}" if row.attempt > 1 else ""
+    lines = [terminal.paint(f"✗ {row.task} failed{when}{attempts}", "red", "bold"), ""]
+    if row.failure is not None:
+        lines += failure_screen(row.failure, terminal)
+    printed, more = log_tail(row.log) if row.log is not None else ([], False)
+    hint = f"kalelite logs {board.run} {row.task}"
+    if printed:
+        what = f"the last {count(len(printed), 'line')} that it printed" if more else "it printed"
+        lines += ["", f"  {what} ({hint}):"]
+        lines += [terminal.paint(f"  │ {clip_line(line, terminal)}", "dim") for line in printed]
+    return lines
+
+
+def clip_line(line: str, terminal: Terminal) -> str:
+    """A line of a log, cut at the edge of the terminal."""
+    room = max(terminal.width - 6, 20)
+    return line if len(line) <= room else line[: room - 1] + "…"
+
+
+def log_tail(path: Path, lines: int = _LOG_LINES) -> tuple[list[str], bool]:
+    """The last `lines` lines of a log, and whether there are more. Nothing if there is no log."""
+    try:
+        with path.open("rb") as file:
+            length = file.seek(0, 2)
+            file.seek(max(length - _LOG_BYTES, 0))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return [], False
+    found = clean(text.rstrip()).split("\n") if text.strip() else []
+    return found[-lines:], len(found) > lines or length > _LOG_BYTES
+
+
+def result_rows(plan: Plan, records: Mapping[str, Record]) -> list[tuple[str, str]]:
+    """The values that the pipeline returned: a name and a preview for each."""
+    return list(_results("", plan.result, records)) if plan.result is not None else []
+
+
+def _results(name: str, expr: Expr, records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+    if isinstance(expr, OutputRef):
+        record = records.get(expr.task)
+        output = record.outputs.get(expr.output) if record is not None else None
+        if output is not None:
+            path = "".join(f"[{key!r}]" for key in expr.path)
+            shown = _preview(output) if not path else f"a part of {_preview(output)}"
+            yield name or f"{expr.task}.{expr.output}{path}", shown
+    elif isinstance(expr, Pack):
+        keys: Sequence[Any] = (
+            expr.keys or getattr(expr.type, "_fields", ()) or range(len(expr.items))
+        )
+        for key, item in zip(keys, expr.items, strict=False):
+            label = f"{name}.{key}" if name else str(key)
+            yield from _results(label if isinstance(key, str) else "", item, records)
+
+
+def _preview(output: Mapping[str, Any]) -> str:
+    octets = output.get("size") or 0
+    tail = f"  ({size(octets)})" if octets >= 10_000 else ""
+    return f"{output.get('preview') or output.get('type', '')}{tail}"
+
+
+def _metrics(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+    for task, record in records.items():
+        last: dict[str, list[Mapping[str, Any]]] = {}
+        for metric in record.metrics:
+            last.setdefault(str(metric.get("name")), []).append(metric)
+        for name, points in last.items():
+            value = points[-1].get("value")
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+            many = f"  (the last of {len(points)})" if len(points) > 1 else ""
+            yield f"{task}.{name}", shown + many
+
+
+def _artifacts(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+    for task, record in records.items():
+        for artifact in record.artifacts:
+            place = artifact.get("path") or artifact.get("ref") or ""
+            kind = artifact.get("kind") or artifact.get("type") or ""
+            shown = f"{kind}  {near_path(str(place))}" if place else str(kind)
+            yield f"{task}.{artifact.get('name')}", shown.strip()
