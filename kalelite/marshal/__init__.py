@@ -1,0 +1,10 @@
+"""Values on a volume: any Python value comes back as it was, or saving it fails."""
+
+from __future__ import annotations
+
+from kalelite.marshal import formats as _formats  # noqa: F401 - says who knows which library
+from kalelite.marshal.manifest import Manifest
+from kalelite.marshal.registry import Format, FormatStatus, formats_status
+from kalelite.marshal.store import Store
+
+__all__ = ["Format", "FormatStatus", "Manifest", "Store", "formats_status"]

@@ -73,7 +73,10 @@ class Format(ABC):
 
     @abstractmethod
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
-        """A JSON header and the frames; no input or output, no copy where there is a way."""
+        """A JSON header and the frames; no input or output, no copy where there is a way.
+
+        A key "libraries" of the header is taken out and added to the attribute `libraries`.
+        """
 
     @abstractmethod
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:

@@ -14,6 +14,7 @@ _MODULES = {
     "pandas": "_pandas",
     "PIL": "_pil",
     "pickle": "_pickle",
+    "plain": "_plain",
     "polars": "_polars",
     "pyarrow": "_pyarrow",
     "scipy": "_scipy",
@@ -21,6 +22,9 @@ _MODULES = {
     "torch": "_torch",
     "xgboost": "_xgboost",
 }
+
+# Built-in classes wake both: plain data is tried first, the pickle formats are `object`'s.
+_MODULES["builtins"] = "_builtins"
 
 for _root, _module in _MODULES.items():
     register_lazy(_root, f"{__name__}.{_module}")

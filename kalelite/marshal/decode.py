@@ -1,0 +1,71 @@
+"""From a manifest and frames back to the value, and what to say when that fails."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from kalelite.errors import KaleliteError, MarshalError, VersionMismatchError
+from kalelite.marshal.encode import versions_of
+from kalelite.marshal.manifest import Manifest
+from kalelite.marshal.registry import Format, format_for_encoding
+
+__all__ = ["decode"]
+
+
+def decode(manifest: Manifest, frames: Sequence[memoryview], *, data_only: bool = False) -> Any:
+    """The value.
+
+    Raises
+    ------
+    VersionMismatchError
+        It cannot be read, and Python or a library is not the one that wrote it.
+    MarshalError
+        It cannot be read for another reason, or is a pickle where only data is allowed.
+    """
+    item = _format(manifest)
+    if data_only and not item.data_only:
+        raise MarshalError(
+            f"this {manifest.type} is stored as a pickle ({manifest.encoding}), and pickles run code",
+            hint='read it with formats="all" if you trust whoever may write to the store',
+        )
+    try:
+        return item.load(manifest.header, frames)
+    except KaleliteError:
+        raise
+    except Exception as error:
+        raise _failure(manifest, error) from error
+
+
+def _format(manifest: Manifest) -> Format:
+    try:
+        return format_for_encoding(manifest.encoding)
+    except LookupError as error:
+        reason = f": {error.__cause__}" if error.__cause__ else ""
+        raise MarshalError(
+            f"nothing here reads the encoding {manifest.encoding!r} of a {manifest.type}{reason}",
+            hint="install the library that wrote it in this environment; `kalelite formats` lists "
+            "what is there",
+        ) from error
+
+
+def _failure(manifest: Manifest, error: Exception) -> MarshalError:
+    why = f"{type(error).__name__}: {error}"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return MarshalError(
+            f"a {manifest.type} cannot be read: the module {error.name!r} is not installed here",
+            hint=f"install {error.name.partition('.')[0]} in the environment of this step",
+        )
+    here = versions_of(name for name in manifest.versions if name in sys.modules)
+    skew = [
+        f"{name} {version} wrote it, {here[name]} is here"
+        for name, version in manifest.versions.items()
+        if name in here and here[name] != version
+    ]
+    if skew:
+        return VersionMismatchError(
+            f"a {manifest.type} cannot be read: {'; '.join(skew)} ({why})",
+            hint="use the same versions in the steps that hand values to each other",
+        )
+    return MarshalError(f"a {manifest.type} cannot be read: {why}")

@@ -1,0 +1,100 @@
+"""Digests and the references made of them.
+
+A reference is ``<algorithm>-<hex digits>``: it names the bytes of an object file, it is safe in
+a path and as a pipeline parameter, and two stores agree on it.
+
+Two algorithms are known. ``xxh3`` (XXH3, 128 bits) runs at memory speed, so that verifying an
+array costs a fraction of writing it, but it is compiled code that a bare image lacks.
+``sha256`` is in every Python. A store writes with one and reads both where it can; a store that
+is read by images not known here (Kubeflow Pipelines) is written with sha256. Both guard against
+accidents, not against someone who may write to the volume: pickles there run code anyway.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from kalelite.errors import MarshalError, UsageError
+
+__all__ = [
+    "ALGORITHMS",
+    "BadReferenceError",
+    "Digest",
+    "default_algorithm",
+    "hasher",
+    "split_reference",
+]
+
+ALGORITHMS = {"xxh3": 32, "sha256": 64}
+"""Known algorithms and the number of their hex digits."""
+
+_REFERENCE = re.compile(r"(xxh3)-([0-9a-f]{32})|(sha256)-([0-9a-f]{64})")
+
+
+class BadReferenceError(MarshalError):
+    """That is not the name of a stored value."""
+
+
+class Digest(Protocol):
+    """What hashlib's and xxhash's objects share."""
+
+    def update(self, data: Any, /) -> object: ...
+
+    def hexdigest(self) -> str: ...
+
+
+@functools.cache
+def _constructor(algorithm: str) -> Callable[[], Digest]:
+    if algorithm == "sha256":
+        return hashlib.sha256
+    try:
+        import xxhash
+    except ImportError as error:
+        raise MarshalError(
+            "this value was stored with an xxh3 digest, and the package xxhash is not installed here",
+            hint='install xxhash in this environment, or store with digest="sha256"',
+        ) from error
+    return xxhash.xxh3_128
+
+
+def hasher(algorithm: str) -> Digest:
+    """A new digest.
+
+    Raises
+    ------
+    UsageError
+        The algorithm is not known.
+    MarshalError
+        It is, but its library is not installed here.
+    """
+    if algorithm not in ALGORITHMS:
+        raise UsageError(f"unknown digest {algorithm!r}", hint=f"one of {', '.join(ALGORITHMS)}")
+    return _constructor(algorithm)()
+
+
+@functools.cache
+def default_algorithm() -> str:
+    """xxh3 where the package xxhash is installed, else sha256."""
+    try:
+        import xxhash  # noqa: F401 - asked whether it is there
+    except ImportError:
+        return "sha256"
+    return "xxh3"
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """Algorithm and hex digits.
+
+    Raises
+    ------
+    BadReferenceError
+        That is not a reference.
+    """
+    match = _REFERENCE.fullmatch(reference) if isinstance(reference, str) else None
+    if match is None:
+        raise BadReferenceError(f"{reference!r} is not a reference to a stored value")
+    return (match[1], match[2]) if match[1] else (match[3], match[4])

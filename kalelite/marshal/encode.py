@@ -1,0 +1,157 @@
+"""From a value to its manifest and frames: which format, and what to say when none will do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kalelite.errors import KaleliteError, UnmarshallableError
+from kalelite.marshal.locate import locate
+from kalelite.marshal.manifest import Manifest
+from kalelite.marshal.objects import view_of
+from kalelite.marshal.registry import Buffer, Format, Frame, formats_of
+
+__all__ = ["Encoded", "encode", "type_name", "versions_of"]
+
+CHECKED = 65_536
+"""Pickles up to so many bytes are read back, and compared where that can be done, when saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A value as its format gives it: `pieces` of each frame, and a manifest without a payload."""
+
+    manifest: Manifest
+    frames: Sequence[Frame]
+
+
+def encode(value: Any, *, name: str = "value", data_only: bool = False) -> Encoded:
+    """Dump a value with the first format that saves it exactly.
+
+    Raises
+    ------
+    UnmarshallableError
+        There is none.
+    """
+    try:
+        return _encode(value, data_only)
+    except KaleliteError:
+        raise
+    except Exception as error:
+        reason = _reason(error)
+
+        def dumps(part: Any) -> bool:
+            try:
+                _encode(part, data_only)
+            except Exception:  # noqa: BLE001 - whatever the part's own code raises
+                return False
+            return True
+
+        path, part = locate(value, dumps)
+        where = f"{name}{path}" if path else name
+        raise UnmarshallableError(
+            f"{where} cannot be handed to another step: {type_name(type(part))}: {reason}",
+            path=path,
+            hint=_hint(data_only),
+        ) from error
+
+
+def _hint(data_only: bool) -> str:
+    if data_only:
+        return (
+            'formats="data-only" allows no pickles: return arrays, tables, numbers, text or files'
+        )
+    return "return the data that it is made from and make it again in the step that needs it"
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+
+
+def _encode(value: Any, data_only: bool) -> Encoded:
+    errors: list[Exception] = []
+    for item in formats_of(value):
+        if data_only and not item.data_only:
+            errors.append(TypeError("only a pickle keeps it as it is"))
+            continue
+        if not item.claims(value):
+            continue
+        try:
+            header, frames = item.dump(value)
+            return _encoded(item, value, header, frames)
+        except Exception as error:
+            if item.data_only:
+                raise
+            errors.append(error)
+    # pickle, cloudpickle, dill: cloudpickle's reason is the one that a person can act on.
+    raise errors[min(1, len(errors) - 1)]
+
+
+def _encoded(item: Format, value: Any, header: dict[str, Any], frames: Sequence[Frame]) -> Encoded:
+    libraries = header.pop("libraries", ())
+    sizes = tuple(_size(frame) for frame in frames)
+    if not item.data_only and sum(sizes) <= CHECKED:
+        _check(item, value, header, frames)
+    root = type(value).__module__.partition(".")[0]
+    manifest = Manifest(
+        encoding=item.encoding,
+        type=type_name(type(value)),
+        header=header,
+        frames=sizes,
+        suffix=item.suffix,
+        versions=versions_of([root, *item.libraries, *libraries]),
+    )
+    return Encoded(manifest, frames)
+
+
+def _pieces(frame: Frame) -> Sequence[Buffer]:
+    return frame if isinstance(frame, list | tuple) else [frame]  # type: ignore[list-item]
+
+
+def _size(frame: Frame) -> int:
+    return sum(view_of(piece).nbytes for piece in _pieces(frame))
+
+
+def _check(item: Format, value: Any, header: dict[str, Any], frames: Sequence[Frame]) -> None:
+    """Read a small pickle back: a failure, or a difference, is found at the step that made it."""
+
+    def again() -> Any:
+        data = [bytearray().join(view_of(piece) for piece in _pieces(frame)) for frame in frames]
+        return item.load(header, [memoryview(frame) for frame in data])
+
+    after = again()
+    if type(after) is not type(value):
+        raise TypeError(f"it comes back as {type_name(type(after))}")
+    if _differs(value, after) and not _differs(after, again()):
+        raise ValueError("it does not come back equal")
+
+
+def _differs(before: Any, after: Any) -> bool:
+    """Whether ``==`` says so, plainly. An array, an error or anything else says nothing."""
+    if getattr(type(before), "__eq__", None) is getattr(object, "__eq__", None):
+        return False  # it is equal to itself only, and says so of any copy
+    try:
+        return (before == after) is False
+    except Exception:  # noqa: BLE001 - a comparison is the user's code
+        return False
+
+
+def type_name(cls: type) -> str:
+    """``module.Class``, without the module for built-in classes."""
+    module = cls.__module__
+    return cls.__qualname__ if module == "builtins" else f"{module}.{cls.__qualname__}"
+
+
+def versions_of(libraries: Iterable[str]) -> dict[str, str]:
+    """Versions of Python and of those of the libraries that say theirs."""
+    found = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for library in sorted(set(libraries)):
+        version = getattr(sys.modules.get(library), "__version__", None)
+        if isinstance(version, str):
+            found[library] = version
+    return found

@@ -1,0 +1,217 @@
+"""numpy arrays as real ``.npy`` files, mapped when loaded; scalars; and what pickle would lose."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pickle import PickleBuffer
+from typing import Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from kalelite.marshal.registry import Format, Frame, register_format, register_reducer
+
+__all__ = ["Array", "Scalar"]
+
+_VIEWS: dict[str, type[Any]] = {"": np.ndarray, "matrix": np.matrix, "memmap": np.memmap}
+"""Classes that are an ndarray and nothing else, so that a view of one is the other."""
+
+
+def _plain_dtype(dtype: np.dtype[Any]) -> bool:
+    """Whether the text in a .npy header brings this very dtype back."""
+    if dtype.hasobject or dtype.metadata is not None or dtype.kind not in "biufcmMSUV":
+        return False
+    if dtype.names is not None or dtype.subdtype is not None:
+        if dtype.isalignedstruct or dtype.type is not np.void:
+            return False
+        fields: Mapping[str, Any] = dtype.fields or {}
+        if not all(_plain_dtype(field[0]) for field in fields.values()):
+            return False
+    try:
+        return bool(npy.descr_to_dtype(npy.dtype_to_descr(dtype)) == dtype)
+    except (TypeError, ValueError, UserWarning):
+        return False
+
+
+def _layout(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], list[int] | None]:
+    """The array with its axes in memory order, C-contiguous, and the axes to transpose back.
+
+    None for the axes says C order. Only an array that has gaps is copied.
+    """
+    if array.flags.c_contiguous:
+        return array, None
+    axes = sorted(range(array.ndim), key=lambda axis: (-abs(array.strides[axis]), axis))
+    back = [axes.index(axis) for axis in range(array.ndim)]
+    moved = array.transpose(axes)
+    return np.ascontiguousarray(moved), None if back == sorted(back) else back
+
+
+def _bytes_of(array: np.ndarray[Any, Any]) -> memoryview:
+    """The memory of a C-contiguous array."""
+    if not array.nbytes:
+        return memoryview(b"")
+    return array.reshape(-1).view(np.uint8).data
+
+
+def _from_bytes(
+    frame: Any, dtype: np.dtype[Any], shape: Sequence[int], axes: Sequence[int] | None
+) -> np.ndarray[Any, Any]:
+    array: np.ndarray[Any, Any] = np.ndarray(tuple(shape), dtype, buffer=frame)
+    return array if axes is None else array.transpose(axes)
+
+
+class Array(Format):
+    """An ndarray of any dtype without objects, in C, Fortran or any other order of its axes.
+
+    The payload is a .npy file. Memory order, byte order and the writeable flag come back; an
+    array with gaps comes back without them.
+    """
+
+    encoding = "numpy.npy/1"
+    suffix = ".npy"
+    libraries = ("numpy",)
+
+    def claims(self, value: Any) -> bool:
+        return type(value) in _VIEWS.values() and _plain_dtype(value.dtype)
+
+    def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
+        header: dict[str, Any] = {}
+        if type(value) is not np.ndarray:
+            header["class"] = type(value).__name__
+        if not value.flags.writeable:
+            header["writeable"] = False
+        array, axes = _layout(value.view(np.ndarray))
+        shape: tuple[int, ...] = array.shape
+        fortran = axes == list(range(array.ndim))[::-1]
+        if fortran:
+            shape = shape[::-1]
+        elif axes is not None:
+            header["axes"] = axes
+        head = io.BytesIO()
+        fields = {
+            "descr": npy.dtype_to_descr(array.dtype),
+            "fortran_order": fortran,
+            "shape": shape,
+        }
+        try:
+            npy.write_array_header_1_0(head, fields)
+        except ValueError:
+            head = io.BytesIO()
+            npy.write_array_header_2_0(head, fields)
+        return header, [head.getvalue(), _bytes_of(array)]
+
+    def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
+        head = io.BytesIO(frames[0])
+        read = (
+            npy.read_array_header_1_0
+            if npy.read_magic(head) == (1, 0)
+            else npy.read_array_header_2_0
+        )
+        shape, fortran, dtype = read(head, max_header_size=len(frames[0]))
+        axes = header.get("axes")
+        if fortran:
+            shape, axes = shape[::-1], list(range(len(shape)))[::-1]
+        array = _from_bytes(frames[1], dtype, shape, axes)
+        if not header.get("writeable", True):
+            array.flags.writeable = False
+        return array.view(_VIEWS[header["class"]]) if "class" in header else array
+
+
+class Scalar(Format):
+    """A numpy scalar comes back as one, not as a 0-d array or a Python number."""
+
+    encoding = "numpy.scalar/1"
+    suffix = ".npy"
+    libraries = ("numpy",)
+
+    def claims(self, value: Any) -> bool:
+        dtype = value.dtype
+        return (
+            dtype.names is None
+            and type(value) is dtype.type
+            and dtype.type is not np.void
+            and _plain_dtype(dtype)
+        )
+
+    def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
+        return Array().dump(np.asarray(value))
+
+    def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
+        return Array().load(header, frames)[()]
+
+
+def rebuild_array(
+    buffer: Any, dtype: np.dtype[Any], shape: tuple[int, ...], axes: list[int] | None
+) -> Any:
+    """What `_reduce_array` names: part of the stored format."""
+    return _from_bytes(buffer, dtype, shape, axes)
+
+
+def rebuild_subclass(cls: type[Any], array: np.ndarray[Any, Any], state: dict[str, Any]) -> Any:
+    """What `_reduce_array` names for subclasses: part of the stored format."""
+    value = array.view(cls)
+    if state:
+        value.__dict__.update(state)
+    return value
+
+
+def rebuild_masked(
+    data: np.ndarray[Any, Any], mask: Any, fill: Any, hard: bool, state: dict[str, Any]
+) -> Any:
+    """What `_reduce_masked` names: part of the stored format."""
+    value: Any = np.ma.MaskedArray(data, mask=np.ma.nomask if mask is None else mask, copy=False)
+    value._fill_value = fill  # noqa: SLF001 - the public setter would make one where there was none
+    if hard:
+        value.harden_mask()
+    value.__dict__.update(state)
+    return value
+
+
+def _reduce_array(value: np.ndarray[Any, Any]) -> Any:
+    """Numpy pickles an array with gaps or moved axes in band, and forgets a subclass's state."""
+    cls = type(value)
+    if cls is np.ndarray:
+        if (
+            value.flags.forc
+            or value.dtype.hasobject
+            or value.nbytes < 1024
+            or not value.flags.writeable
+        ):
+            return NotImplemented
+        array, axes = _layout(value)
+        return rebuild_array, (PickleBuffer(_bytes_of(array)), value.dtype, array.shape, axes)
+    if (
+        cls.__reduce__ is not np.ndarray.__reduce__
+        or cls.__reduce_ex__ is not np.ndarray.__reduce_ex__
+    ):
+        return NotImplemented
+    state = {} if cls is np.memmap else dict(getattr(value, "__dict__", {}))
+    return rebuild_subclass, (cls, value.view(np.ndarray), state)
+
+
+_MASKED_STATE = {
+    "_mask",
+    "_fill_value",
+    "_hardmask",
+    "_sharedmask",
+    "_isfield",
+    "_baseclass",
+    "_basedict",
+}
+
+
+def _reduce_masked(value: Any) -> Any:
+    """Numpy would make a full mask where there was none, and copy everything in band."""
+    state = {k: v for k, v in value.__dict__.items() if k not in _MASKED_STATE and k != "_optinfo"}
+    if value._optinfo:  # noqa: SLF001 - user's information has no public reader
+        state["_optinfo"] = value._optinfo  # noqa: SLF001
+    mask = None if value.mask is np.ma.nomask else value.mask
+    fill = value._fill_value  # noqa: SLF001 - None says: the default of the dtype
+    return rebuild_masked, (value.data, mask, fill, value.hardmask, state)
+
+
+register_format(np.ndarray, Array())
+register_format(np.generic, Scalar())
+register_reducer(np.ndarray, _reduce_array, subclasses=True)
+register_reducer(np.ma.MaskedArray, _reduce_masked)

@@ -1,0 +1,136 @@
+"""The manifest of a stored value, and the layout of an object file.
+
+An object file is one line of JSON, the manifest, and after it the frames of a small value. The
+frames of a large value stand in a payload file of their own, which the manifest names by digest
+and size. Each frame starts at a multiple of `ALIGNMENT`. The reference of a value is the digest
+of its whole object file, so nothing of it can change unseen.
+
+Nothing that changes from one save to the next stands in a manifest: saving an equal value
+again yields the same reference.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kalelite.errors import CorruptObjectError, VersionMismatchError
+from kalelite.marshal.digest import BadReferenceError, split_reference
+from kalelite.marshal.registry import ALIGNMENT
+
+__all__ = ["LAYOUT", "Manifest", "offsets", "padding"]
+
+LAYOUT = 1
+"""Version of the object file's layout, written as ``"kalelite"``."""
+
+_SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,12})?")
+
+
+def padding(size: int) -> int:
+    """How many bytes are missing to the next multiple of `ALIGNMENT`."""
+    return -size % ALIGNMENT
+
+
+def offsets(sizes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
+    """Start and end of each frame, counted from the first."""
+    start = 0
+    for size in sizes:
+        yield start, start + size
+        start += size + padding(size)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is known of a stored value without loading it.
+
+    Attributes
+    ----------
+    encoding
+        Which format reads it.
+    type
+        Qualified name of the value's class.
+    header
+        The format's own.
+    frames
+        Size of each frame in bytes.
+    payload
+        ``<algorithm>-<digest>`` of the payload file, empty if the frames follow the manifest.
+    suffix
+        Of the payload file's name.
+    links
+        Stored files and folders that the value refers to.
+    versions
+        Of Python and of the libraries that wrote it.
+    """
+
+    encoding: str
+    type: str
+    header: Mapping[str, Any] = field(default_factory=dict)
+    frames: tuple[int, ...] = ()
+    payload: str = ""
+    suffix: str = ""
+    links: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all frames, with what lies between them."""
+        return max((end for _, end in offsets(self.frames)), default=0)
+
+    def with_payload(self, reference: str) -> Manifest:
+        """The same, with the frames in a file of their own."""
+        return replace(self, payload=reference)
+
+    def to_bytes(self) -> bytes:
+        """One line of JSON, padded with blanks so that frames after it are aligned."""
+        fields: dict[str, Any] = {"kalelite": LAYOUT, "encoding": self.encoding, "type": self.type}
+        if self.header:
+            fields["header"] = self.header
+        fields["frames"] = self.frames
+        if self.payload:
+            fields |= {"payload": self.payload, "suffix": self.suffix}
+        if self.links:
+            fields["links"] = self.links
+        fields["versions"] = self.versions
+        text = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode()
+        return text + b" " * padding(len(text) + 1) + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes | bytearray) -> tuple[Manifest, int]:
+        """The manifest at the start of an object file, and where its frames begin.
+
+        Raises
+        ------
+        CorruptObjectError
+            There is no manifest.
+        VersionMismatchError
+            A later kalelite wrote it.
+        """
+        end = data.find(b"\n") + 1
+        try:
+            fields = json.loads(data[:end])
+            layout = fields.pop("kalelite")
+            if layout != LAYOUT:
+                raise VersionMismatchError(
+                    f"this value has layout {layout} of the store; this kalelite reads layout {LAYOUT}",
+                    hint="use the version of kalelite that wrote it, or a later one",
+                )
+            manifest = cls(**fields)
+            object.__setattr__(manifest, "frames", tuple(manifest.frames))
+            object.__setattr__(manifest, "links", tuple(manifest.links))
+            manifest._check()
+        except (ValueError, KeyError, TypeError, AttributeError, BadReferenceError) as error:
+            raise CorruptObjectError(f"not a manifest: {error}") from error
+        return manifest, end
+
+    def _check(self) -> None:
+        """Every name that becomes part of a path is a digest or a plain suffix."""
+        if not all(type(size) is int and size >= 0 for size in self.frames):
+            raise ValueError("sizes of frames")
+        if not _SUFFIX.fullmatch(self.suffix):
+            raise ValueError("suffix")
+        for reference in (*self.links, *([self.payload] if self.payload else [])):
+            split_reference(reference)

@@ -1,0 +1,140 @@
+"""The marshal store: values of any kind in a folder, named by the digest of their content."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from kalelite.errors import UsageError
+from kalelite.marshal.decode import decode
+from kalelite.marshal.digest import default_algorithm, hasher
+from kalelite.marshal.encode import encode
+from kalelite.marshal.manifest import Manifest, offsets
+from kalelite.marshal.objects import Files, flatten
+from kalelite.marshal.verify import Verifier
+
+__all__ = ["Store"]
+
+INLINE = 65_536
+"""Values up to so many bytes share one file with their manifest."""
+
+MAPPED = 1 << 20
+"""Payloads from so many bytes on are verified in the background; smaller ones before use."""
+
+
+class Store:
+    """A folder of values.
+
+    Parameters
+    ----------
+    folder
+        Made when first written to. Its mode says who may read and write what is in it.
+    digest
+        "xxh3" or "sha256" for what is written; by default xxh3 where xxhash is installed. Both
+        are read.
+    verify
+        When the digest of a mapped payload is checked: "before" it is used, in the "background"
+        until `settle` is called, or "off". Small values are always checked before use.
+    durable
+        Sync each file to the disk, so that it outlives a power failure, and be patient with
+        names that do not show up at once: for volumes that several machines share. A store that
+        is not durable still knows a torn file by its digest.
+    formats
+        "all", or "data-only" to refuse pickles when saving and when loading.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        digest: str | None = None,
+        verify: Literal["before", "background", "off"] = "background",
+        durable: bool = False,
+        formats: Literal["all", "data-only"] = "all",
+    ) -> None:
+        if verify not in {"before", "background", "off"}:
+            raise UsageError(f"verify={verify!r}", hint='one of "before", "background", "off"')
+        if formats not in {"all", "data-only"}:
+            raise UsageError(f"formats={formats!r}", hint='one of "all", "data-only"')
+        algorithm = digest or default_algorithm()
+        hasher(algorithm)
+        self.folder = Path(folder).absolute()
+        self.verify = verify
+        self.data_only = formats == "data-only"
+        self._files = Files(self.folder, algorithm, durable, 30.0 if durable else 0.0)
+        self._verifier = Verifier()
+
+    def save(self, value: Any, *, name: str = "value") -> str:
+        """Store a value; the reference to it.
+
+        `name` is what an error calls the value.
+
+        Raises
+        ------
+        UnmarshallableError
+            No format brings it back exactly.
+        StoreFullError
+            There is no room, or no right to write.
+        """
+        encoded = encode(value, name=name, data_only=self.data_only)
+        manifest = encoded.manifest
+        if manifest.size > INLINE:
+            payload = self._files.write_large(
+                "payloads", flatten(encoded.frames), manifest.size, manifest.suffix
+            )
+            data: bytes | bytearray = manifest.with_payload(payload).to_bytes()
+        else:
+            data = bytearray(manifest.to_bytes())
+            for piece in flatten(encoded.frames):
+                data += piece
+        return self._files.write_small("objects", data)
+
+    def load(self, reference: str, path: Sequence[str | int] = ()) -> Any:
+        """The value that a reference names, or the part of it that `path` selects.
+
+        Raises
+        ------
+        MissingObjectError
+            It is not in this store.
+        CorruptObjectError
+            Its bytes are not those that were written.
+        VersionMismatchError
+            It was written by versions that cannot be read here.
+        """
+        data = self._files.read("objects", reference)
+        manifest, start = Manifest.from_bytes(data)
+        source: Any = data
+        if manifest.payload:
+            source, start = self._payload(manifest), 0
+        view = memoryview(source)
+        frames = [view[start + a : start + b] for a, b in offsets(manifest.frames)]
+        value = decode(manifest, frames, data_only=self.data_only)
+        for key in path:
+            value = value[key]
+        return value
+
+    def _payload(self, manifest: Manifest) -> Any:
+        name = ("payloads", manifest.payload, manifest.suffix)
+        source = self._files.map(*name, manifest.size)
+        if self.verify == "before" or manifest.size < MAPPED:
+            self._files.verify(*name)
+        elif self.verify == "background":
+            self._verifier.add(partial(self._files.verify, *name))
+        return source
+
+    def settle(self) -> None:
+        """Wait until everything that was loaded is verified; to be called before a step commits.
+
+        Raises
+        ------
+        CorruptObjectError
+            A loaded value was damaged: nothing computed from it may be kept.
+        """
+        self._verifier.settle()
+
+    def describe(self, reference: str) -> Manifest:
+        """What is known of a value without loading it."""
+        return Manifest.from_bytes(self._files.read("objects", reference))[0]
