@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from kalelite.errors import Problem, Where
+from kalelite.plan.suggest import did_you_mean
 
 __all__ = ["PIPELINE", "STEP", "translate", "unknown"]
 
@@ -29,8 +29,8 @@ def translate(
 def unknown(name: str, known: Collection[str], owner: str, where: Where | None) -> Problem:
     """The Problem of an option that does not exist, with the one that was most likely meant."""
     meant = _MEANT.get(name) if _MEANT.get(name) in known else None
-    near = [meant] if meant else difflib.get_close_matches(name, sorted(known), 1, 0.6)
-    hint = f"Did you mean {near[0]!r}?" if near else f"The options are {', '.join(sorted(known))}."
+    near = f"Did you mean {meant!r}?" if meant else did_you_mean(name, known)
+    hint = near or f"The options are {', '.join(sorted(known))}."
     return Problem(f"{name!r} is not an option of {owner}", hint, where)
 
 
