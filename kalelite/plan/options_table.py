@@ -1,0 +1,172 @@
+"""The option table: what each option of a step does here and on Kubeflow Pipelines.
+
+One data structure is the source of the documentation and of the line that a local run begins
+with: which of the options in use have no meaning on one machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kalelite.plan.graph import Plan
+
+__all__ = ["ROWS", "Row", "option_table", "without_meaning_here"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One option: how it is written, what it does in each place, and where it is refused.
+
+    ``here`` is whether it has an effect in a local run; ``since`` is the first release of Kubeflow
+    Pipelines that does it, empty where none does.
+    """
+
+    option: str
+    example: str
+    local: str
+    kfp: str
+    since: str = "2.14"
+    refused: str = ""
+    here: bool = True
+
+
+_NOWHERE = "no meaning on one machine; named in one line at the start of the run"
+
+ROWS = (
+    Row("name", '"train-big"', "the task's name", "the task's name"),
+    Row(
+        "display_name",
+        '"Train the model"',
+        "shown in tables and pictures",
+        "shown in the graph of the run",
+    ),
+    Row("image", '"python:3.11"', _NOWHERE, "the container's image", here=False),
+    Row(
+        "packages",
+        '["pandas>=2"]',
+        "the step runs in an environment of its own that holds them",
+        "installed by pip when the pod starts",
+    ),
+    Row("cpu", "2, 0.5 or '500m'", "holds as many of the run's slots", "request"),
+    Row("cpu_limit", "4", _NOWHERE, "limit", here=False),
+    Row("memory", '"8Gi"', "bounds the step's memory", "request"),
+    Row("memory_limit", '"16Gi"', "bounds the step's memory", "limit"),
+    Row("gpu", "1", "holds as many of the machine's gpus", "limit of the accelerator"),
+    Row(
+        "accelerator",
+        '"amd.com/gpu"',
+        _NOWHERE,
+        "which resource `gpu` counts; `nvidia.com/gpu` if it is left out",
+        here=False,
+    ),
+    Row(
+        "ephemeral_storage",
+        '"20Gi"',
+        _NOWHERE,
+        "refused",
+        since="",
+        refused="KFP: no release can ask for it",
+        here=False,
+    ),
+    Row(
+        "ephemeral_storage_limit",
+        '"40Gi"',
+        _NOWHERE,
+        "refused",
+        since="",
+        refused="KFP: no release can limit it",
+        here=False,
+    ),
+    Row(
+        "env",
+        '{"MODE": "fast"}',
+        "set for the step",
+        "set in the container",
+        refused="everywhere: a value that looks like a secret, unless it is `Plain(…)`",
+    ),
+    Row(
+        "secrets",
+        '{"TOKEN": ("name", "key"), "/creds": "name"}',
+        f"{_NOWHERE}; the step sees the variables of your own shell",
+        "from a Secret, as a variable or as files",
+        here=False,
+    ),
+    Row(
+        "config_maps",
+        '{"MODE": ("name", "key"), "/settings": "name"}',
+        f"{_NOWHERE}; the step sees the variables of your own shell",
+        "from a ConfigMap, as a variable or as files",
+        here=False,
+    ),
+    Row(
+        "volumes",
+        '{"/data": "claim"} or [Volume("claim", "/data", read_only=True, sub_path="x")]',
+        "the folder of that path on this machine",
+        "the claim, mounted",
+        refused="KFP: `read_only=True`; `sub_path` before 2.16",
+    ),
+    Row(
+        "retries",
+        '3 or Retries(3, wait="10s", factor=2, longest_wait="5m", only=(OSError,))',
+        "tried again after the wait",
+        "tried again after the wait",
+        refused="KFP: `only`; `longest_wait` where it would shorten a wait",
+    ),
+    Row("timeout", '90 or "1h30m"', "the attempt is stopped", "the pod is stopped"),
+    Row(
+        "cache",
+        "False",
+        "False: runs even if nothing has changed",
+        "False: runs anew, which is what KFP always does here",
+    ),
+    Row(
+        "ignore_failures",
+        "True",
+        "runs even if what it waits for has failed",
+        "runs even if what it waits for has failed",
+    ),
+    Row("node_selector", '{"disk": "ssd"}', _NOWHERE, "on the pod", here=False),
+    Row("tolerations", '["gpu=yes:NoSchedule"]', _NOWHERE, "on the pod", here=False),
+    Row(
+        "affinity",
+        '{"nodeAffinity": {…}}',
+        _NOWHERE,
+        "on the pod",
+        refused="KFP: `podAffinity` and `podAntiAffinity`",
+        here=False,
+    ),
+    Row("labels", '{"team": "research"}', _NOWHERE, "on the pod", here=False),
+    Row("annotations", '{"example.com/owner": "me"}', _NOWHERE, "on the pod", here=False),
+    Row("pull_policy", '"Always"', _NOWHERE, "of the image", here=False),
+    Row("pull_secrets", '["registry"]', _NOWHERE, "of the image", here=False),
+    Row(
+        "security_context",
+        "SecurityContext(run_as_user=1000, run_as_group=100)",
+        _NOWHERE,
+        "user and group of the container",
+        since="2.16",
+        here=False,
+    ),
+)
+"""Every option of a step, in the order of the documentation."""
+
+
+def option_table() -> str:
+    """The table as Markdown."""
+    heads = ("Option", "Written as", "Local run", "Kubeflow Pipelines", "Since KFP", "Refused")
+    lines = [_line(heads), _line("---" for _ in heads)]
+    for row in ROWS:
+        cells = (f"`{row.option}`", f"`{row.example}`", row.local, row.kfp)
+        lines.append(_line((*cells, row.since or "never", row.refused or "–")))
+    return "\n".join(lines) + "\n"
+
+
+def without_meaning_here(plan: Plan) -> tuple[str, ...]:
+    """The options that the plan's tasks use and that a local run cannot give a meaning."""
+    used = {name for task in plan.tasks for name in task.options.said()}
+    return tuple(row.option for row in ROWS if row.option in used and not row.here)
+
+
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,40 @@
+"""The option table speaks of every option, and its examples are true."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from kalelite.plan import option_values
+from kalelite.plan.graph import Plan, StepDef, Task
+from kalelite.plan.options import StepOptions, step_options
+from kalelite.plan.options_table import ROWS, option_table, without_meaning_here
+
+
+def test_every_option_has_one_row():
+    fields = [field.name for field in dataclasses.fields(StepOptions)]
+    assert sorted(row.option for row in ROWS) == sorted(fields)
+
+
+def test_the_table_is_markdown_with_one_line_for_each_option():
+    lines = option_table().splitlines()
+    assert len(lines) == len(ROWS) + 2
+    assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.option)
+def test_what_the_table_shows_is_accepted(row):
+    if "…" in row.example and row.option == "affinity":
+        pytest.skip("the example of affinity is cut short")
+    names = {name: getattr(option_values, name) for name in option_values.__all__}
+    for example in row.example.replace(", 0.5", " or 0.5").split(" or "):
+        _, problems = step_options(**{row.option: eval(example, dict(names))})
+        assert not problems
+
+
+def test_what_has_no_meaning_here_is_named_once():
+    options, _ = step_options(cpu=1, image="python:3.11", labels={"a": "b"})
+    step = StepDef("s", len, None)
+    plan = Plan("p", tuple(Task(f"s-{n}", step, {}, (), options=options) for n in range(3)))
+    assert without_meaning_here(plan) == ("image", "labels")
