@@ -16,10 +16,17 @@ from kalelite.backends.local.events import (
     TaskSkipped,
     TaskStarted,
 )
+from kalelite.cli.words import short_name
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Loop
 
 __all__ = ["Board", "Row", "State", "Window"]
+
+
+def headline(failure: FailureReport) -> str:
+    """A failure in one line."""
+    name = short_name(failure.type)
+    return f"{name}: {failure.message}" if failure.message else name
 
 
 class State(Enum):
@@ -120,7 +127,7 @@ class Board:
                 row = self._row(event.task)
                 row.state, row.attempt, row.log = State.RETRYING, event.attempt, event.log
                 row.failure = event.failure
-                row.note = f"{event.failure.type}: {event.failure.message}"
+                row.note = headline(event.failure)
                 return row
             case TaskFinished():
                 return self._finish(event)
@@ -151,7 +158,7 @@ class Board:
         row.finished, row.record, row.log, row.peak = event.at, record, event.log, event.peak
         row.attempt, row.failure, row.note = record.attempt, record.failure, ""
         if record.failure is not None:
-            row.note = f"{record.failure.type}: {record.failure.message}"
+            row.note = headline(record.failure)
         return row
 
     def counts(self) -> dict[State, int]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kalelite.cli.terminal import Terminal, clean
-from kalelite.cli.words import count, near_path
+from kalelite.cli.words import count, near_path, short_name
 from kalelite.errors import KaleliteError, PipelineError, Problem, Where
 from kalelite.executor.spec import FailureReport, Frame
 
@@ -174,8 +174,7 @@ def failure_screen(failure: FailureReport, terminal: Terminal) -> list[str]:
     if failure.cause is not None:
         lines += [*failure_screen(failure.cause, terminal), "", "  while handling that:", ""]
     lines += frame_lines(failure.frames, terminal)
-    name = failure.type.removeprefix("builtins.").removeprefix("__main__.")
-    lines += _message(name, failure.message, terminal)
+    lines += _message(short_name(failure.type), failure.message, terminal)
     if failure.hint:
         lines += [f"  {line}" for line in clean(failure.hint).splitlines()]
     return lines

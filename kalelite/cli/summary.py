@@ -133,7 +133,8 @@ def _results(name: str, expr: Expr, records: Mapping[str, Record]) -> Iterator[t
         if output is not None:
             path = "".join(f"[{key!r}]" for key in expr.path)
             shown = _preview(output) if not path else f"a part of {_preview(output)}"
-            yield name or f"{expr.task}.{expr.output}{path}", shown
+            output_name = "" if expr.output == "output" else f".{expr.output}"
+            yield name or f"{expr.task}{output_name}{path}", shown
     elif isinstance(expr, Pack):
         keys: Sequence[Any] = (
             expr.keys or getattr(expr.type, "_fields", ()) or range(len(expr.items))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-__all__ = ["clock", "count", "duration", "near_path", "size"]
+__all__ = ["clock", "count", "duration", "near_path", "short_name", "size"]
 
 
 def duration(seconds: float) -> str:
@@ -50,3 +50,8 @@ def near_path(path: str) -> str:
     except (ValueError, OSError):  # another drive, or the current folder is gone
         return path
     return relative if len(relative) < len(path) and not relative.startswith("../..") else path
+
+
+def short_name(type_name: str) -> str:
+    """The name of an exception's type as a traceback shows it."""
+    return type_name.removeprefix("builtins.").removeprefix("__main__.")

@@ -1,0 +1,118 @@
+"""Which pipeline is meant, and with which parameter values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kalelite.errors import PipelineError, Problem, UsageError
+from kalelite.plan.graph import REQUIRED, Parameter
+
+if TYPE_CHECKING:
+    from kalelite.plan.pipeline import Pipeline
+
+__all__ = ["arguments_of", "choose", "known_names", "type_name"]
+
+
+def choose(
+    pipelines: Sequence[Pipeline[..., Any]], name: str | None, script: str
+) -> Pipeline[..., Any]:
+    """The pipeline called `name`, or the only one there is.
+
+    Raises
+    ------
+    UsageError
+        There are several and none was named, or none has that name.
+    PipelineError
+        The script defines no pipeline at all.
+    """
+    names = [pipeline.name for pipeline in pipelines]
+    if not pipelines:
+        raise PipelineError(
+            Problem(
+                f"{script} defines no pipeline",
+                "Decorate the function that calls the steps with @pipeline from kalelite.",
+            )
+        )
+    if name is None:
+        if len(pipelines) == 1:
+            return pipelines[0]
+        raise UsageError(
+            f"{script} has {len(pipelines)} pipelines: {', '.join(names)}",
+            hint=f"Say which one: --pipeline {names[0]}",
+        )
+    for pipeline in pipelines:
+        if name in {pipeline.name, getattr(pipeline, "__name__", None)}:
+            return pipeline
+    raise UsageError(
+        f"{script} has no pipeline called {name!r}",
+        hint=_suggestion(name, names) or f"It has: {', '.join(names)}.",
+    )
+
+
+def known_names(pipelines: Iterable[Pipeline[..., Any]], given: Mapping[str, str]) -> None:
+    """Refuse values for parameters that none of the pipelines has.
+
+    Raises
+    ------
+    UsageError
+        Naming the parameter, and the one that was probably meant.
+    """
+    parameters = {p.name: p for pipeline in pipelines for p in pipeline.parameters}
+    for name in given:
+        if name in parameters:
+            continue
+        shown = ", ".join(f"{p.name}: {type_name(p)}" for p in parameters.values())
+        raise UsageError(
+            f"there is no pipeline parameter called {name!r}",
+            hint=_suggestion(name, parameters)
+            or (f"Parameters: {shown}." if shown else "The pipeline has no parameters."),
+        )
+
+
+def arguments_of(
+    parameters: Sequence[Parameter], given: Mapping[str, str], called: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The value of every parameter: from the command line, else the call, else the default.
+
+    Raises
+    ------
+    UsageError
+        Some have no value, or a text does not fit the parameter's type.
+    """
+    from kalelite.plan.types import convert
+
+    values: dict[str, Any] = {}
+    missing: list[Parameter] = []
+    for parameter in parameters:
+        name = parameter.name
+        if name in given:
+            values[name] = convert(given[name], parameter.type, name=name, text=True)
+        elif name in called:
+            values[name] = called[name]
+        elif parameter.default is not REQUIRED:
+            values[name] = parameter.default
+        else:
+            missing.append(parameter)
+    if missing:
+        shown = ", ".join(f"{p.name} ({type_name(p)})" for p in missing)
+        raise UsageError(
+            f"no value for {shown}",
+            hint="Give " + " ".join(f"-p {p.name}=..." for p in missing),
+            where=missing[0].where,
+        )
+    return values
+
+
+def type_name(parameter: Parameter) -> str:
+    """How a parameter's type is written."""
+    kind = parameter.type
+    if kind is None:
+        return "any type"
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+
+
+def _suggestion(name: str, known: Collection[str]) -> str:
+    from kalelite.plan.suggest import did_you_mean
+
+    return did_you_mean(name, known)

@@ -1,0 +1,75 @@
+"""Hand-made runs for the tests of the face."""
+
+from __future__ import annotations
+
+import inspect
+import io
+
+from kalelite.backends.local.events import (
+    Note,
+    RunFinished,
+    RunStarted,
+    TaskFinished,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
+)
+from kalelite.cli.terminal import Terminal
+from kalelite.executor.spec import FailureReport, Frame, Record
+from kalelite.plan.graph import Output, OutputRef, Pack, Plan, StepDef, Task
+
+
+def terminal(width=80, *, color=False):
+    environ = {"COLUMNS": str(width)} | ({"FORCE_COLOR": "1"} if color else {})
+    return Terminal(io.StringIO(), environ)
+
+
+STEP = StepDef("step", lambda: None, inspect.signature(lambda: None))
+
+
+def plan(*names, result=None, name="digits"):
+    tasks = [Task(id, STEP, {}, (Output("output"),)) for id in names]
+    return Plan(name, tasks=tuple(tasks), result=result)
+
+
+def failure(**changes):
+    fields = {
+        "type": "builtins.ValueError",
+        "message": "Input contains NaN",
+        "frames": (
+            Frame("/home/me/train.py", 31, "train", "    model.fit(x, y)", 4, 19),
+            Frame("/home/me/helpers.py", 8, "check", "    raise ValueError('x')", None, None),
+        ),
+    }
+    return FailureReport(**fields | changes)
+
+
+def run_of_everything(folder):
+    """A run in which everything happens once."""
+    log = folder / "train.log"
+    log.write_text("epoch 1\nepoch 2\rloss \x1b[31m0.3\x1b[0m\nepoch 3\n", "utf-8")
+    result = Pack(tuple, (OutputRef("load", "rows"), OutputRef("train", "model")))
+    names = ["load", "split", "train", "score", "report", "plot"]
+    loaded = Record(
+        "load",
+        "succeeded",
+        outputs={"rows": {"preview": "[1, 2, 3]", "type": "list", "size": 2_500_000}},
+        metrics=({"name": "rows", "value": 3}, {"name": "loss", "value": 0.123456789}),
+        artifacts=({"name": "table", "kind": "html", "path": "/home/me/table.html"},),
+    )
+    at = 1_800_000_000.0
+    return [
+        RunStarted(at, "run-1", plan(*names, result=result), folder, 2),
+        Note(at, "memory= has no meaning here"),
+        TaskFinished(at + 0.1, Record("split", "succeeded"), log),
+        TaskStarted(at + 0.1, "load", 1),
+        TaskStarted(at + 0.2, "train", 1),
+        TaskFinished(at + 0.6, loaded, log, 300_000_000),
+        TaskRetried(at + 1.0, "train", 1, failure(message="no network"), 0.5, log),
+        TaskStarted(at + 1.5, "train", 2),
+        TaskFinished(at + 13.5, Record("train", "failed", attempt=2, failure=failure()), log),
+        TaskSkipped(at + 13.5, "plot", "skipped", "its condition is false"),
+        TaskSkipped(at + 13.5, "score", "not run", "needs train"),
+        TaskSkipped(at + 13.5, "report", "not run", "needs score"),
+        RunFinished(at + 13.6, "run-1", "failed", 13.6),
+    ]
