@@ -150,9 +150,22 @@ class PipelineError(KaleliteError):
 
 
 class CaptureError(KaleliteError):
-    """Code, or a global that it reaches, cannot travel to a step."""
+    """Code, or a global that it reaches, cannot travel to a step. ``problems`` holds all found."""
 
     exit_code = ExitCode.PIPELINE
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, problems: tuple[Problem, ...]) -> CaptureError:
+        """One error for all the problems, of which there is at least one."""
+        first = problems[0]
+        error = cls(first.message, hint=first.hint, where=first.where)
+        error.problems = problems
+        return error
+
+    def __str__(self) -> str:
+        problems = self.problems or (Problem(self.message, self.hint, self.where),)
+        return "\n\n".join(problem.render() for problem in problems)
 
 
 class MarshalError(KaleliteError):

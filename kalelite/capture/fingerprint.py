@@ -1,0 +1,421 @@
+"""Digests of code: the same for the same behaviour, another for any change of it.
+
+A fingerprint covers the function's code with its defaults and closure and, through the names it
+uses, every helper, class, constant and local module that it reaches, at any depth. It does not
+cover line numbers, file names, comments or docstrings. Installed packages count by name. It is the
+same in every process, on every machine and for every ``PYTHONHASHSEED``; another minor version of
+Python, which has another bytecode, gives another one.
+"""
+
+from __future__ import annotations
+
+import ast
+import copyreg
+import dis
+import functools
+import hashlib
+import sys
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any
+
+from kalelite.capture import modules
+from kalelite.capture.load import plain
+from kalelite.capture.names import codes, global_names, imports, resolve_import
+
+__all__ = ["fingerprint"]
+
+_CLASS_NOISE = frozenset(
+    {
+        "__dict__",
+        "__weakref__",
+        "__doc__",
+        "__module__",
+        "__firstlineno__",
+        "__static_attributes__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations_cache__",
+        "__abstractmethods__",
+        "_abc_impl",
+        "__match_args__",
+    }
+)
+# Set by a class body itself, and none of them changes what the class does.
+_BODY_NOISE = frozenset({"__doc__", "__firstlineno__", "__static_attributes__"})
+Key = tuple[str, str, str]
+_FLAGS = ~0x4000000  # CO_HAS_DOCSTRING, Python 3.13
+
+
+def fingerprint(value: Any) -> str:
+    """The digest of a function, or of any other value, and of all that it reaches.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+
+    Raises
+    ------
+    Exception
+        whatever reducing a captured object raises, if it can neither be hashed nor pickled.
+    """
+    walk = _Walk()
+    root = walk.digest(plain(value))
+    return walk.finish(root)
+
+
+def _hash(*parts: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
+
+
+def _text(*parts: str) -> bytes:
+    return _hash(*(part.encode("utf-8", "surrogatepass") for part in parts))
+
+
+class _Walk:
+    """One fingerprint in the making.
+
+    Functions, classes and globals that have a name are put on a list and hashed once each, and
+    wherever they turn up only their name counts; so cycles through names need no care. Cycles
+    within a value are cut where they close, by the distance to the ancestor.
+    """
+
+    def __init__(self) -> None:
+        self._named: dict[Key, bytes] = {}
+        self._owners: dict[Key, int] = {}
+        self._pending: list[tuple[Key, Any]] = []
+        self._stack: dict[int, int] = {}
+        self._done: dict[int, bytes] = {}
+        self._alive: list[Any] = []
+        # The depth of the shallowest ancestor that the value in hand closes a cycle with.
+        self._closes = sys.maxsize
+
+    def finish(self, root: bytes) -> str:
+        """Hash all that is on the list, and sum up."""
+        while self._pending:
+            key, value = self._pending.pop()
+            if key[0] == "module":
+                self._named[key] = self._skeleton(key[1])
+            elif key[0] == "global":
+                self._named[key] = self.digest(value)
+            else:
+                self._named[key] = self._inner(value)
+        parts = [_text(*key) + digest for key, digest in sorted(self._named.items())]
+        return _hash(root, *parts).hex()
+
+    def _name(self, key: Key, value: Any) -> bytes:
+        if key not in self._owners:
+            self._owners[key] = id(value)
+            self._alive.append(value)
+            self._pending.append((key, value))
+        return _text("name", *key)
+
+    def digest(self, value: Any) -> bytes:
+        """The digest of a value."""
+        atom = _atom(value)
+        if atom is not None:
+            return atom
+        if isinstance(value, FunctionType | type):
+            key = ("code", str(value.__module__), value.__qualname__)
+            # A lambda, a local function, or the older one of two with one name has no name.
+            if "<" not in key[2] and self._owners.get(key, id(value)) == id(value):
+                return self._name(key, value)
+        number = id(value)
+        if number in self._done:
+            return self._done[number]
+        if number in self._stack:
+            self._closes = min(self._closes, self._stack[number])
+            return _text("above", str(len(self._stack) - self._stack[number]))
+        self._alive.append(value)
+        return self._descend(value, number)
+
+    def _descend(self, value: Any, number: int) -> bytes:
+        depth = len(self._stack)
+        outer, self._closes = self._closes, sys.maxsize
+        self._stack[number] = depth
+        try:
+            digest = self._inner(value)
+        finally:
+            del self._stack[number]
+        # What closes a cycle with an ancestor has another digest when it is met elsewhere.
+        if self._closes >= depth:
+            self._done[number] = digest
+            self._closes = sys.maxsize
+        self._closes = min(outer, self._closes)
+        return digest
+
+    def _all(self, values: Iterable[Any]) -> list[bytes]:
+        return [self.digest(value) for value in values]
+
+    def _inner(self, value: Any) -> bytes:
+        if isinstance(value, FunctionType):
+            return self._function(value)
+        if isinstance(value, type):
+            return self._class(value)
+        if isinstance(value, ModuleType):
+            return self._module(value.__name__)
+        if isinstance(value, CodeType):
+            return self._code(value)
+        function = plain(value)
+        if function is not value:
+            return self.digest(function)
+        parts = _parts(value)
+        return self._data(value) if parts is None else _hash(parts[0], *self._all(parts[1]))
+
+    # --- code --------------------------------------------------------------------------------
+
+    def _code(self, code: CodeType) -> bytes:
+        shape = (
+            code.co_name,
+            code.co_argcount,
+            code.co_posonlyargcount,
+            code.co_kwonlyargcount,
+            code.co_flags & _FLAGS,
+            code.co_varnames,
+            code.co_freevars,
+            code.co_cellvars,
+            getattr(code, "co_exceptiontable", b""),
+        )
+        operations: list[bytes] = []
+        for instruction in dis.get_instructions(code):
+            if instruction.opname in {"EXTENDED_ARG", "CACHE", "NOP"}:
+                continue
+            if instruction.opname == "STORE_NAME" and instruction.argval in _BODY_NOISE:
+                operations.pop()
+                continue
+            operations.append(_text(instruction.opname) + self.digest(instruction.argval))
+        return _hash(b"code", self.digest(shape), *operations)
+
+    def _function(self, function: FunctionType) -> bytes:
+        values = function.__globals__
+        module = str(values.get("__name__"))
+        if not _travels(module):
+            return _text("installed", module, function.__qualname__)
+        parts = [
+            self._code(function.__code__),
+            *self._all((function.__defaults__, function.__kwdefaults__)),
+            *self._all(content for cell in function.__closure__ or () for content in _content(cell)),
+            self.digest(dict(function.__dict__)),
+            *self._reached(function, module),
+        ]
+        return _hash(b"function", *parts)
+
+    def _reached(self, function: FunctionType, module: str) -> Iterator[bytes]:
+        """Globals by name, and modules that the body imports."""
+        values = function.__globals__
+        used = {name for nested in codes(function.__code__) for name in nested.co_names}
+        for name in sorted(global_names(function.__code__)):
+            if name in values and not name.startswith("__"):
+                yield self._global(module, name, values[name], used)
+        package = values.get("__package__")
+        for item in sorted(imports(function.__code__), key=repr):
+            for target in resolve_import(item, package if isinstance(package, str) else ""):
+                yield self._module(target)
+                if target in sys.modules:
+                    yield from self._attributes(sys.modules[target], used)
+        yield self._module(module)
+
+    def _global(self, module: str, name: str, value: Any, used: set[str]) -> bytes:
+        if isinstance(value, ModuleType):
+            attributes = self._attributes(value, used)
+            return _hash(name.encode(), self._module(value.__name__), *attributes)
+        value = plain(value)
+        if isinstance(value, FunctionType | type):
+            return _hash(name.encode(), self.digest(value))
+        return self._name(("global", module, name), value)
+
+    def _attributes(self, module: ModuleType, used: set[str]) -> Iterator[bytes]:
+        """What the code may use of a local module that it holds as a whole."""
+        if modules.is_local(module.__name__):
+            for name in sorted(used.intersection(vars(module))):
+                value = vars(module)[name]
+                if value is not module:
+                    yield self._global(module.__name__, name, value, used - {name})
+
+    def _class(self, cls: type) -> bytes:
+        if not _travels(cls.__module__):
+            return _text("installed", cls.__module__, cls.__qualname__)
+        members = {name: item for name, item in vars(cls).items() if name not in _CLASS_NOISE}
+        parts = [_text(name) + self.digest(members[name]) for name in sorted(members)]
+        return _hash(b"class", *self._all((type(cls), cls.__bases__)), *parts)
+
+    # --- modules -----------------------------------------------------------------------------
+
+    def _module(self, name: str) -> bytes:
+        if modules.is_local(name):
+            return self._name(("module", name, ""), name)
+        return _text("module", name)
+
+    def _skeleton(self, name: str) -> bytes:
+        """What runs when the local module is imported; its definitions count when reached."""
+        source = modules.find(name)
+        if source is None:
+            return _text("module", name)
+        live = sys.modules.get(name)
+        parts: list[bytes] = []
+        for node in modules.parsed(source).body:
+            if live is not None and _is_definition(node, vars(live)):
+                continue
+            if _is_main_guard(node):
+                continue
+            parts.append(_text(ast.dump(_without_docstrings(node))))
+            if live is not None:
+                used = {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}
+                values = (plain(vars(live).get(item)) for item in sorted(used))
+                parts += self._all(v for v in values if isinstance(v, FunctionType | type))
+        imported = modules.closure([name])
+        parts += [self._module(other) for other in imported if other != name]
+        return _hash(b"skeleton", *parts)
+
+    # --- data --------------------------------------------------------------------------------
+
+    def _data(self, value: Any) -> bytes:
+        kind = type(value)
+        if kind in {list, tuple}:
+            return _hash(kind.__name__.encode(), *self._all(value))
+        if kind in {set, frozenset}:
+            return _hash(kind.__name__.encode(), *sorted(self._all(value)))
+        if kind is dict:
+            # Two dicts are equal whatever the order of their keys.
+            return _hash(b"dict", *sorted(self.digest(k) + self.digest(v) for k, v in value.items()))
+        if isinstance(value, OrderedDict):
+            return _hash(self.digest(kind), *self._all(value.items()))
+        array = _array(value)
+        if array is not None:
+            return _hash(self.digest(kind), array)
+        try:
+            reduced = _reduce(value)
+        except Exception:  # noqa: BLE001 - a user's reduction may raise anything
+            # It does not travel either: capture refuses it, or the module makes it anew.
+            return _text("opaque", kind.__module__, kind.__qualname__)
+        if isinstance(reduced, str):
+            return _text("by name", kind.__module__, reduced)
+        function, arguments, state, items, pairs = (*reduced, None, None, None, None)[:5]
+        rest = [None if items is None else list(items), None if pairs is None else dict(pairs)]
+        return _hash(b"object", *self._all((function, arguments, state, *rest)))
+
+
+def _is_definition(node: ast.stmt, live: dict[str, Any]) -> bool:
+    """True for a function or class that does nothing when the module is imported."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        value = live.get(node.name)
+        return plain(value) is not value or not node.decorator_list
+    return False
+
+
+def _is_main_guard(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Compare)
+        and isinstance(node.test.left, ast.Name)
+        and node.test.left.id == "__name__"
+        and not node.orelse
+    )
+
+
+def _without_docstrings(node: ast.stmt) -> ast.AST:
+    """The statement without docstrings, which are strings that stand alone."""
+    for item in ast.walk(node):
+        body = getattr(item, "body", None)
+        if isinstance(body, list):
+            item.body = [stmt for stmt in body if not _is_string(stmt)]  # type: ignore[attr-defined]
+    return ast.Pass() if _is_string(node) else node
+
+
+def _is_string(node: Any) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+
+
+def _travels(module: str) -> bool:
+    """True if code of that module travels, by value or with its source."""
+    return module in {"__main__", "__mp_main__"} or module not in sys.modules or (
+        modules.is_local(module) or modules.is_made_by_hand(module)
+    )
+
+
+def _content(cell: CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
+
+
+def _atom(value: Any) -> bytes | None:
+    kind = type(value)
+    if kind is str:
+        return _text("str", value)
+    if kind is bytes:
+        return _hash(b"bytes", value)
+    if kind is float:
+        return _text("float", value.hex())
+    if kind is complex:
+        return _text("complex", value.real.hex(), value.imag.hex())
+    if kind is int:
+        return _text("int", hex(value))
+    if value is None or value is Ellipsis or value is NotImplemented or kind is bool:
+        return _text("constant", repr(value))
+    return None
+
+
+def _parts(value: Any) -> tuple[bytes, tuple[Any, ...]] | None:
+    """What things that pickle does not know are made of."""
+    kind = type(value).__name__.encode()
+    if isinstance(value, CellType):
+        return kind, _content(value)
+    if isinstance(value, MethodType):
+        return kind, (value.__func__, value.__self__)
+    if isinstance(value, staticmethod | classmethod):
+        return kind, (value.__func__,)
+    if isinstance(value, property):
+        return kind, (value.fget, value.fset, value.fdel)
+    if isinstance(value, functools.cached_property):
+        return kind, (value.func,)
+    if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no public name
+        return kind, (value.__wrapped__,)
+    if isinstance(value, MemberDescriptorType | GetSetDescriptorType):
+        return kind, (value.__name__,)
+    if isinstance(value, MappingProxyType):
+        return kind, (dict(value),)
+    if isinstance(value, Enum):
+        return kind, (type(value), value.name)
+    return None
+
+
+def _array(value: Any) -> bytes | None:
+    """Type, shape and content of a numpy array or a torch tensor."""
+    kind = type(value)
+    root = kind.__module__.partition(".")[0]
+    if root == "numpy" and kind.__name__ == "ndarray":
+        if value.dtype.hasobject:
+            return None
+        return _hash(str(value.dtype).encode(), repr(value.shape).encode(), value.tobytes())
+    if root == "torch" and hasattr(value, "untyped_storage"):
+        tensor = value.detach().cpu().clone()
+        content = bytes(tensor.untyped_storage())
+        return _hash(str(tensor.dtype).encode(), repr(tuple(tensor.shape)).encode(), content)
+    return None
+
+
+def _reduce(value: Any) -> Any:
+    reducer = copyreg.dispatch_table.get(type(value))
+    return reducer(value) if reducer else value.__reduce_ex__(4)

@@ -1,0 +1,392 @@
+"""Captured code, read back: step functions, constants, and the modules they came from.
+
+What was captured from ``__main__`` is put into a module that takes the place of ``__main__``:
+functions share it as their globals, classes are defined in it once, and so a value pickled by
+reference to ``__main__.Model`` in one step finds the same class in the next. Names are loaded
+when they are needed, and no step loads what only another one uses.
+
+Local modules are imported from their captured source, under their own names.
+
+This module travels with the steps. It imports the standard library only.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import linecache
+import marshal
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from types import CellType, CodeType, FunctionType, ModuleType
+from typing import Any, Protocol
+
+from kalelite.errors import CorruptObjectError, VersionMismatchError
+
+__all__ = [
+    "CodeFolder",
+    "CodeReader",
+    "CodeSource",
+    "cached",
+    "define_class",
+    "define_function",
+    "fill_function",
+    "load_code",
+    "new_cell",
+    "plain",
+    "resolve",
+]
+
+Name = tuple[str, str]
+"""A namespace and a name in it: ``("__main__", "train")``."""
+
+
+class CodeSource(Protocol):
+    """Where the executor gets functions and constants from."""
+
+    def function(self, key: str) -> Callable[..., Any]: ...
+
+    def constant(self, name: str) -> Any: ...
+
+
+# --- what pickles refer to -------------------------------------------------------------------
+
+
+def plain(function: Any) -> Any:
+    """The function under a decorated step; anything else as it is."""
+    while type(function).__module__.startswith("kalelite.") and hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return function
+
+
+def resolve(module: str, qualname: str) -> Any:
+    """A function of an importable module, without its step decorator."""
+    value: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        value = getattr(value, part)
+    return plain(value)
+
+
+def load_code(data: bytes) -> CodeType:
+    """A code object from its bytes."""
+    code: CodeType = marshal.loads(data)  # noqa: S302 - as pickle: the code is the user's own
+    return code
+
+
+def new_cell() -> CellType:
+    """A closure cell, still empty."""
+    return CellType()
+
+
+def cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
+    """A function behind an empty `functools.lru_cache`."""
+    return functools.lru_cache(maxsize, typed)(function)
+
+
+def define_function(
+    namespace: dict[str, Any], name: str | None, code: CodeType, cells: tuple[Any, ...] | None
+) -> FunctionType:
+    """Make a function whose globals are the namespace; with a name, put it there at once."""
+    namespace.setdefault("__builtins__", __builtins__)
+    function = FunctionType(code, namespace, None, None, cells)
+    if name is not None:
+        namespace[name] = function
+    return function
+
+
+def fill_function(function: FunctionType, state: Mapping[str, Any]) -> None:
+    """Give a function its defaults, attributes and closure, after it exists: cycles are usual."""
+    for module in state.get("imports", ()):
+        importlib.import_module(module)
+    for key in ("__defaults__", "__kwdefaults__", "__annotations__", "__doc__", "__module__"):
+        if key in state:
+            setattr(function, key, state[key])
+    function.__name__ = state["__name__"]
+    function.__qualname__ = state["__qualname__"]
+    function.__dict__.update(state.get("__dict__", {}))
+    for cell, value in zip(function.__closure__ or (), state.get("cells", ()), strict=False):
+        if value:
+            cell.cell_contents = value[0]
+
+
+def define_class(
+    namespace: dict[str, Any] | None,
+    name: str,
+    qualname: str,
+    make: Callable[..., Any],
+    *args: Any,
+) -> Any:
+    """Make a class. In a namespace it is put there at once; if it is there, that one is it."""
+    if namespace is None:
+        made = make(*args)
+    elif name in namespace:
+        return namespace[name]
+    else:
+        made = namespace[name] = make(*args)
+    made.__qualname__ = qualname
+    return made
+
+
+# --- modules ---------------------------------------------------------------------------------
+
+
+class _SourceLoader(importlib.abc.InspectLoader):
+    """Loads a local module from captured source."""
+
+    def __init__(self, file: str, text: Callable[[], str], package: bool) -> None:
+        self._file = file
+        self._text = text
+        self._package = package
+
+    def is_package(self, fullname: str) -> bool:  # noqa: ARG002 - the loader's protocol
+        return self._package
+
+    def get_source(self, fullname: str) -> str:  # noqa: ARG002 - the loader's protocol
+        return self._text()
+
+    def get_filename(self, fullname: str) -> str:  # noqa: ARG002 - the loader's protocol
+        return self._file
+
+    def exec_module(self, module: ModuleType) -> None:
+        text = self._text()
+        _remember_source(self._file, text)
+        exec(compile(text, self._file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds captured modules before any that lie on this machine's path."""
+
+    def __init__(self, reader: CodeReader) -> None:
+        self._reader = reader
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,  # noqa: ARG002 - the finder's protocol
+        target: ModuleType | None = None,  # noqa: ARG002 - the finder's protocol
+    ) -> importlib.machinery.ModuleSpec | None:
+        entry = self._reader.index["modules"].get(fullname)
+        if entry is None:
+            return None
+        file, package = entry["file"], entry["package"]
+        loader = _SourceLoader(file, lambda: self._reader.text(entry["blob"]), package)
+        spec = importlib.machinery.ModuleSpec(fullname, loader, origin=file, is_package=package)
+        spec.has_location = True
+        if package:
+            spec.submodule_search_locations = [str(Path(file).parent)]
+        return spec
+
+
+def _remember_source(file: str, text: str) -> None:
+    # Without a modification time linecache never drops an entry because the file is not there.
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+
+
+def _namespace_module(name: str, find: Callable[[str], Any]) -> ModuleType:
+    """A module that loads its names when they are asked for."""
+
+    class Namespace(ModuleType):
+        def __getattr__(self, attribute: str) -> Any:
+            return find(attribute)
+
+    return Namespace(name)
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, data: bytes, reader: CodeReader) -> None:
+        super().__init__(BytesIO(data))
+        self._reader = reader
+
+    def persistent_load(self, pid: Any) -> Any:
+        kind, *rest = pid
+        if kind == "name":
+            return self._reader.value(rest[0], rest[1])
+        if kind == "globals":
+            return self._reader.namespaces[rest[0]].__dict__
+        module = importlib.import_module(rest[0])
+        return module if kind == "module" else module.__dict__
+
+
+# --- the reader ------------------------------------------------------------------------------
+
+
+class CodeReader:
+    """Reads captured code through ``read(name) -> bytes``; a `CodeSource`.
+
+    Raises
+    ------
+    VersionMismatchError
+        if the code was captured with another minor version of Python: bytecode does not travel
+        between those.
+    CorruptObjectError
+        if the index cannot be read.
+    """
+
+    def __init__(self, read: Callable[[str], bytes]) -> None:
+        self._read = read
+        try:
+            self.index: dict[str, Any] = json.loads(read("index.json"))
+        except ValueError as error:
+            raise CorruptObjectError(f"the captured code is damaged: {error}") from error
+        here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        if self.index["python"] != here:
+            raise VersionMismatchError(
+                f"the steps were captured with Python {self.index['python']}, this is {here}",
+                hint=f"run them with Python {self.index['python']}, or capture them with {here}",
+            )
+        self._bulk: bytes | None = None
+        self._lock = threading.RLock()
+        self._loaded: set[str] = set()
+        self._pending: list[Name] = []
+        self._depth = 0
+        self._installed = False
+        self._displaced: dict[str, ModuleType | None] = {}
+        self._own: dict[str, ModuleType] = {}
+        self._finder = _Finder(self)
+        self.namespaces: dict[str, ModuleType] = {}
+        for name, entry in self.index["namespaces"].items():
+            self.namespaces[name] = self._make_namespace(name, entry)
+
+    def _make_namespace(self, name: str, entry: Mapping[str, Any]) -> ModuleType:
+        def find(attribute: str) -> Any:
+            if attribute not in entry["names"]:
+                raise AttributeError(f"module {entry['name']!r} has no attribute {attribute!r}")
+            return self.value(name, attribute)
+
+        module = _namespace_module(entry["name"], find)
+        module.__dict__.update(entry["attributes"])
+        return module
+
+    def function(self, key: str) -> Callable[..., Any]:
+        """The step function of that key."""
+        self.install()
+        step = self.index["steps"][key]
+        function: Callable[..., Any] = self._unpickle(self.blob(step["blob"]), step["needs"])
+        return function
+
+    def constant(self, name: str) -> Any:
+        """A constant of the plan, new at each call."""
+        self.install()
+        entry = self.index["constants"][name]
+        return self._unpickle(self.blob(entry["blob"]), entry["needs"])
+
+    def value(self, namespace: str, path: str) -> Any:
+        """What a captured name stands for: ``Model``, or ``Model.Part`` for a nested class."""
+        name, *rest = path.split(".")
+        home = self.namespaces[namespace].__dict__
+        if name not in home:
+            unit = self.index["namespaces"][namespace]["names"][name]
+            self._load_unit(unit)
+        value = home[name]
+        for part in rest:
+            value = getattr(value, part)
+        return value
+
+    def _load_unit(self, unit: str) -> None:
+        with self._lock:
+            if unit in self._loaded:
+                return
+            self._loaded.add(unit)
+            entry = self.index["units"][unit]
+            try:
+                values = self._unpickle(self.blob(entry["blob"]), entry["needs"])
+            except BaseException:
+                self._loaded.discard(unit)
+                raise
+            for (namespace, name), value in values.items():
+                self.namespaces[namespace].__dict__[name] = value
+
+    def _unpickle(self, data: bytes, needs: Iterable[Sequence[str]]) -> Any:
+        """Unpickle, and then load every name that the loaded functions look up."""
+        with self._lock:
+            self._depth += 1
+            try:
+                value = _Unpickler(data, self).load()
+                self._pending.extend((namespace, name) for namespace, name in needs)
+            finally:
+                self._depth -= 1
+            # Only the outermost load follows names, so a long chain of helpers needs no stack.
+            while self._depth == 0 and self._pending:
+                self._depth += 1
+                try:
+                    self.value(*self._pending.pop())
+                except BaseException:
+                    self._pending.clear()
+                    raise
+                finally:
+                    self._depth -= 1
+            return value
+
+    def blob(self, digest: str) -> bytes:
+        """The bytes of that digest."""
+        span = self.index["bulk"].get(digest)
+        if span is None:
+            return self._read(f"blobs/{digest}")
+        if self._bulk is None:
+            self._bulk = self._read("code.bin")
+        return self._bulk[span[0] : span[0] + span[1]]
+
+    def text(self, digest: str) -> str:
+        """A source text."""
+        return self.blob(digest).decode("utf-8", "surrogatepass")
+
+    def install(self) -> None:
+        """Put the captured modules where imports and unpickling find them. Idempotent."""
+        if self._installed:
+            return
+        self._installed = True
+        sys.meta_path.insert(0, self._finder)
+        for key, module in self.namespaces.items():
+            name = self.index["namespaces"][key]["name"]
+            if key == name:
+                self._displaced[name] = sys.modules.get(name)
+                sys.modules[name] = module
+        for name in self.index["modules"]:
+            # One that was imported here before is another one than was captured.
+            self._displaced[name] = sys.modules.pop(name, None)
+        sys.modules.update(self._own)
+        for file, digest in self.index["sources"].items():
+            _remember_source(file, self.text(digest))
+
+    def uninstall(self) -> None:
+        """Put back what `install` displaced."""
+        if not self._installed:
+            return
+        self._installed = False
+        sys.meta_path.remove(self._finder)
+        for name, module in self._displaced.items():
+            if name in sys.modules:
+                self._own[name] = sys.modules[name]
+            if module is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module
+        self._displaced.clear()
+
+    @contextmanager
+    def installed(self) -> Iterator[None]:
+        """Within the block, values that refer to the captured code can be loaded."""
+        already = self._installed
+        self.install()
+        try:
+            yield
+        finally:
+            if not already:
+                self.uninstall()
+
+
+class CodeFolder(CodeReader):
+    """Captured code that `Code.write` put into a folder."""
+
+    def __init__(self, folder: str | Path) -> None:
+        path = Path(folder)
+        super().__init__(lambda name: (path / name).read_bytes())
