@@ -158,7 +158,7 @@ def option_table() -> str:
     lines = [_line(heads), _line("---" for _ in heads)]
     for row in ROWS:
         cells = (f"`{row.option}`", f"`{row.example}`", row.local, row.kfp)
-        lines.append(_line((*cells, row.since or "never", row.refused or "–")))
+        lines.append(_line((*cells, row.since or "never", row.refused or "nowhere")))
     return "\n".join(lines) + "\n"
 
 

@@ -23,10 +23,11 @@ def test_the_table_is_markdown_with_one_line_for_each_option():
     assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.option)
+WHOLE = [row for row in ROWS if "…" not in row.example]
+
+
+@pytest.mark.parametrize("row", WHOLE, ids=lambda row: row.option)
 def test_what_the_table_shows_is_accepted(row):
-    if "…" in row.example and row.option == "affinity":
-        pytest.skip("the example of affinity is cut short")
     names = {name: getattr(option_values, name) for name in option_values.__all__}
     for example in row.example.replace(", 0.5", " or 0.5").split(" or "):
         _, problems = step_options(**{row.option: eval(example, dict(names))})
