@@ -1,0 +1,45 @@
+"""Everything that can be wrong with a plan as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kalelite.errors import Problem
+from kalelite.plan.graph import Plan
+from kalelite.plan.order import cycle
+
+__all__ = ["check", "in_source_order"]
+
+
+def check(plan: Plan) -> list[Problem]:
+    """All problems of a plan, in source order. Runs nothing."""
+    return in_source_order([*_empty(plan), *_cycles(plan)])
+
+
+def in_source_order(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems by file and line, each once; those without a place come last."""
+
+    def key(problem: Problem) -> tuple[bool, str, int, int]:
+        where = problem.where
+        if where is None:
+            return True, "", 0, 0
+        return False, where.file, where.line, where.column or 0
+
+    return sorted(dict.fromkeys(problems), key=key)
+
+
+def _empty(plan: Plan) -> list[Problem]:
+    if plan.tasks:
+        return []
+    hint = "Call functions that are decorated with @step in its body."
+    return [Problem(f"pipeline `{plan.name}` calls no step", hint, plan.where)]
+
+
+def _cycles(plan: Plan) -> list[Problem]:
+    ring = cycle(plan)
+    if not ring:
+        return []
+    where = next((task.where for task in plan.tasks if task.id in ring), plan.where)
+    names = " -> ".join((*ring, ring[0]))
+    hint = "Take out one of the `after`s between them."
+    return [Problem(f"these steps wait for each other: {names}", hint, where)]

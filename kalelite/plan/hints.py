@@ -1,0 +1,169 @@
+"""Annotations, resolved with the names at hand.
+
+An annotation may be text (``from __future__ import annotations``, a forward reference). It is
+read as an expression of names, attributes and subscripts and looked up in the function's own
+globals; nothing is evaluated, and nothing is imported, so a hint of a library that is loaded
+lazily costs nothing. What cannot be resolved is `UNKNOWN`.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import sys
+import types
+import typing
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Union, get_args, get_origin
+
+__all__ = ["UNKNOWN", "fields_of", "hints_of", "items_of", "resolve", "return_names", "spell"]
+
+
+class _Unknown:
+    """Stands for an annotation that is absent or cannot be resolved."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Any = _Unknown()
+
+_cache: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
+
+
+def hints_of(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """Resolved annotations of a function by parameter name, its result under ``return``.
+
+    Absent and unresolvable annotations are left out.
+    """
+    try:
+        known = _cache.get(function)
+    except TypeError:  # a callable that cannot be referred to weakly
+        known = None
+    if known is not None:
+        return known
+    names = _names(function)
+    raw = getattr(function, "__annotations__", None) or {}
+    hints = {name: resolve(value, names) for name, value in raw.items()}
+    hints = {name: value for name, value in hints.items() if value is not UNKNOWN}
+    with contextlib.suppress(TypeError):
+        _cache[function] = hints
+    return hints
+
+
+def _names(function: Callable[..., Any]) -> Mapping[str, Any]:
+    """The names that the function sees: its globals and the variables it closes over."""
+    names = dict(getattr(function, "__globals__", {}))
+    code = getattr(function, "__code__", None)
+    cells = getattr(function, "__closure__", None) or ()
+    for name, cell in zip(getattr(code, "co_freevars", ()), cells, strict=False):
+        try:
+            names[name] = cell.cell_contents
+        except ValueError:  # noqa: PERF203 - an empty cell can only be tried
+            continue
+    return names
+
+
+def resolve(annotation: Any, names: Mapping[str, Any]) -> Any:
+    """The type that an annotation means, `UNKNOWN` if the names at hand do not tell."""
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):
+        try:
+            node = ast.parse(annotation.strip(), mode="eval").body
+        except (SyntaxError, ValueError):
+            return UNKNOWN
+        try:
+            annotation = _read(node, names)
+        except (LookupError, TypeError, AttributeError):
+            return UNKNOWN
+    if annotation is None:
+        return type(None)
+    if get_origin(annotation) is Annotated:
+        return get_args(annotation)[0]
+    return annotation
+
+
+def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """The object that an expression of names, attributes and subscripts means.
+
+    Raises LookupError for a name that is not at hand, TypeError for any other expression.
+    """
+    match node:
+        case ast.Name(id=name):
+            return names[name] if name in names else vars(builtins)[name]
+        case ast.Attribute(value=owner, attr=name):
+            # vars() and not getattr: a module may import a library on attribute access.
+            return vars(_read(owner, names))[name]
+        case ast.Subscript(value=owner, slice=index):
+            generic = _read(owner, names)
+            literal = getattr(generic, "_name", "") == "Literal"
+            parts = index.elts if isinstance(index, ast.Tuple) else [index]
+            args = tuple(_constant(part) if literal else _argument(part, names) for part in parts)
+            return generic[args if isinstance(index, ast.Tuple) else args[0]]
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return Union[_argument(left, names), _argument(right, names)]  # noqa: UP007 - built at run time
+        case ast.Constant(value=value):
+            return resolve(value, names) if isinstance(value, str) else value
+        case ast.List(elts=parts):
+            return [_read(part, names) for part in parts]
+    raise TypeError(node)
+
+
+def _argument(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    value = _read(node, names)
+    if value is UNKNOWN:
+        raise LookupError(ast.unparse(node))
+    return value
+
+
+def _constant(node: ast.expr) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise LookupError(ast.unparse(node)) from None
+
+
+def fields_of(hint: Any) -> tuple[str, ...] | None:
+    """Field names of a NamedTuple class, None for anything else."""
+    if isinstance(hint, type) and issubclass(hint, tuple):
+        fields = getattr(hint, "_fields", None)
+        if isinstance(fields, tuple):
+            return fields
+    return None
+
+
+def items_of(hint: Any) -> tuple[Any, ...] | None:
+    """Types of the items of a tuple of fixed length, None for anything else."""
+    fields = fields_of(hint)
+    if fields is not None:
+        raw = getattr(hint, "__annotations__", {})
+        module = sys.modules.get(getattr(hint, "__module__", ""))
+        names = vars(module) if module is not None else {}
+        return tuple(resolve(raw[name], names) if name in raw else UNKNOWN for name in fields)
+    if get_origin(hint) is tuple:
+        args = get_args(hint)
+        if args == ((),):  # tuple[()] on Python 3.10
+            return ()
+        if len(args) != 2 or args[1] is not Ellipsis:
+            return tuple(resolve(arg, {}) for arg in args)
+    return None
+
+
+def return_names(hint: Any) -> str:
+    """How many values a return annotation promises, in words."""
+    items = items_of(hint)
+    if items is None:
+        return f"{spell(hint)}, one value"
+    return f"{len(items)} value{'s' if len(items) != 1 else ''}"
+
+
+def spell(hint: Any) -> str:
+    """A type as a user would write it."""
+    if hint is type(None):
+        return "None"
+    if isinstance(hint, types.GenericAlias) or not isinstance(hint, type):
+        return str(hint).replace("typing.", "")
+    return hint.__qualname__

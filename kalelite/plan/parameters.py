@@ -1,0 +1,121 @@
+"""Pipeline parameters: what a signature declares, and the values that a call gives."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from kalelite.errors import Problem, UsageError, Where
+from kalelite.plan.definition import signature_of
+from kalelite.plan.graph import REQUIRED, Parameter, Plan
+from kalelite.plan.hints import hints_of
+from kalelite.plan.places import of_function
+from kalelite.plan.types import convert
+
+if TYPE_CHECKING:
+    from kalelite.plan.pipeline import Pipeline
+
+__all__ = ["arguments_of", "parameters_of", "with_defaults"]
+
+
+def parameters_of(
+    function: Callable[..., Any],
+) -> tuple[tuple[Parameter, ...], list[Problem]]:
+    """The parameters that a function declares, and what is wrong with them."""
+    where = of_function(function)
+    hints = hints_of(function)
+    parameters: list[Parameter] = []
+    problems: list[Problem] = []
+    for name, declared in signature_of(function).parameters.items():
+        if declared.kind in {declared.VAR_POSITIONAL, declared.VAR_KEYWORD}:
+            stars = "*" if declared.kind is declared.VAR_POSITIONAL else "**"
+            hint = "Name each parameter, or take one list or dict."
+            problems.append(Problem(f"a pipeline cannot take `{stars}{name}`", hint, where))
+            continue
+        parameter = _parameter(name, declared, hints.get(name), where)
+        parameters.append(parameter)
+        if parameter.default is not REQUIRED:
+            try:
+                convert(parameter.default, parameter.type, name=name)
+            except UsageError as error:
+                message = f"the default of parameter `{name}` cannot be used: {error.message}"
+                problems.append(Problem(message, error.hint, where))
+    return tuple(parameters), problems
+
+
+def _parameter(name: str, declared: inspect.Parameter, hint: Any, where: Where | None) -> Parameter:
+    if declared.default is declared.empty:
+        return Parameter(name, hint, where=where)
+    default = declared.default
+    if hint is None and default is not None:
+        hint = type(default)
+    return Parameter(name, hint, default, where=where)
+
+
+def arguments_of(
+    pipeline: Pipeline[..., Any],
+    parameters: tuple[Parameter, ...],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> dict[str, Any]:
+    """A converted value for every parameter: what the call gives, else the default.
+
+    Raises
+    ------
+    UsageError
+        A value is missing, unknown, or is not one that its parameter takes.
+    """
+    given = _bind(pipeline.name, parameters, args, kwargs)
+    missing = [p.name for p in parameters if p.default is REQUIRED and p.name not in given]
+    if missing:
+        values = ", ".join(f"{name}=..." for name in missing)
+        one = "parameter" if len(missing) == 1 else "parameters"
+        raise UsageError(
+            f"pipeline `{pipeline.name}` needs a value for its {one} {', '.join(missing)}",
+            hint=f"Call it with `{pipeline.__wrapped__.__name__}({values})`, or give `-p {missing[0]}=...` on "
+            "the command line, or write a default.",
+            where=pipeline.where,
+        )
+    return {
+        p.name: convert(given.get(p.name, p.default), p.type, name=p.name, where=p.where)
+        for p in parameters
+    }
+
+
+def with_defaults(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan:
+    """The plan with the given values as the defaults of its parameters."""
+    given = _bind(plan.name, plan.parameters, args, kwargs)
+    if not given:
+        return plan
+    parameters = tuple(
+        dataclasses.replace(p, default=convert(given[p.name], p.type, name=p.name, where=p.where))
+        if p.name in given
+        else p
+        for p in plan.parameters
+    )
+    return dataclasses.replace(plan, parameters=parameters)
+
+
+def _bind(
+    name: str,
+    parameters: tuple[Parameter, ...],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> dict[str, Any]:
+    names = [parameter.name for parameter in parameters]
+    known = f"Its parameters are: {', '.join(names)}." if names else "It takes no parameters."
+    if len(args) > len(names):
+        raise UsageError(
+            f"pipeline `{name}` takes {len(names)} values; {len(args)} were given", hint=known
+        )
+    given = dict(zip(names, args, strict=False))
+    for key, value in kwargs.items():
+        if key not in names:
+            raise UsageError(f"pipeline `{name}` has no parameter {key!r}", hint=known)
+        if key in given:
+            raise UsageError(f"pipeline `{name}` got two values for its parameter {key!r}")
+        given[key] = value
+    return {key: copy.deepcopy(value) for key, value in given.items()}

@@ -1,0 +1,240 @@
+"""``@pipeline``: a function whose body says which steps there are and what they pass on."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from kalelite.errors import PipelineError, Problem, Where
+from kalelite.plan import places
+from kalelite.plan.body import nest, trace_body
+from kalelite.plan.check import check, in_source_order
+from kalelite.plan.definition import function_problem
+from kalelite.plan.graph import Parameter, Plan
+from kalelite.plan.options import PipelineOptions, pipeline_options
+from kalelite.plan.parameters import arguments_of, parameters_of, with_defaults
+from kalelite.plan.step import Step
+from kalelite.plan.target import ambient_target
+from kalelite.plan.trace import current, register
+
+__all__ = ["Pipeline", "pipeline"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Pipeline(Generic[P, R]):
+    """A decorated function. Calling it runs the pipeline; inside another pipeline it nests.
+
+    Attributes
+    ----------
+    name
+        The function's name, or the one given to the decorator.
+    parameters
+        The parameters of the pipeline, from the function's signature.
+    options
+        What the decorator says besides the name.
+    description
+        The function's docstring, or the text given to the decorator.
+    where
+        The function's place in the source.
+    problems
+        What is wrong with the definition itself.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    options: PipelineOptions
+    description: str
+    where: Where | None
+    problems: tuple[Problem, ...]
+    __wrapped__: Callable[P, R]
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str,
+        description: str,
+        options: PipelineOptions,
+        where: Where | None,
+        problems: Iterable[Problem] = (),
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.where = where
+        self.description = description
+        functools.update_wrapper(self, function)
+        self.parameters, found = parameters_of(function)
+        self.problems = (*problems, *found)
+        register(self)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        trace = current()
+        if trace is not None:
+            return cast("R", nest(trace, self, args, kwargs, places.of_frame(sys._getframe(1))))  # noqa: SLF001 - the caller's place
+        return cast("R", self.run(*args, **kwargs))
+
+    def draft(self) -> tuple[Plan, list[Problem]]:
+        """The plan as far as it can be told, and all that is wrong with it.
+
+        For pictures and reports of pipelines that are not right yet; `plan` is for the others.
+        """
+        plan, problems = trace_body(self)
+        return plan, in_source_order([*self.problems, *problems, *check(plan)])
+
+    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+        """The plan of this pipeline; no step runs.
+
+        Parameters
+        ----------
+        args, kwargs
+            Values of pipeline parameters, all optional here; they become defaults in the plan.
+
+        Raises
+        ------
+        PipelineError
+            With every problem that the pipeline has.
+        UsageError
+            A value is not one that its parameter takes.
+        """
+        plan, problems = self.draft()
+        if problems:
+            raise PipelineError(*problems)
+        return with_defaults(plan, args, kwargs)
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the pipeline on the ambient target, which is this machine if nothing else is said.
+
+        Parameters
+        ----------
+        args, kwargs
+            Values of the pipeline's parameters.
+
+        Returns
+        -------
+        Any
+            What the target gives back.
+
+        Raises
+        ------
+        PipelineError
+            The pipeline is wrong; nothing was run.
+        UsageError
+            A value is missing, or is not one that its parameter takes.
+        """
+        plan = self.plan()
+        arguments = arguments_of(self, plan.parameters, args, kwargs)
+        return ambient_target().run(self, plan, arguments)
+
+    def compile(self, path: str | Path, **settings: Any) -> Any:
+        """Write the pipeline as a Kubeflow Pipelines package.
+
+        Parameters
+        ----------
+        path
+            The YAML file to write.
+        settings
+            Settings of the Kubeflow backend.
+
+        Raises
+        ------
+        PipelineError
+            The pipeline is wrong, or says something that Kubeflow Pipelines cannot do.
+        """
+        backend = importlib.import_module("kalelite.backends.kubeflow")
+        return backend.compile_plan(self.plan(), path, **settings)
+
+    def submit(self, *args: Any, settings: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Run the pipeline on Kubeflow Pipelines.
+
+        Parameters
+        ----------
+        args, kwargs
+            Values of the pipeline's parameters.
+        settings
+            Settings of the Kubeflow backend.
+
+        Raises
+        ------
+        PipelineError
+            The pipeline is wrong, or says something that Kubeflow Pipelines cannot do.
+        UsageError
+            A value is missing, or is not one that its parameter takes.
+        """
+        backend = importlib.import_module("kalelite.backends.kubeflow")
+        plan = self.plan()
+        arguments = arguments_of(self, plan.parameters, args, kwargs)
+        return backend.submit_plan(self, plan, arguments, **(settings or {}))
+
+    def __repr__(self) -> str:
+        return f"<pipeline {self.name}>"
+
+
+@overload
+def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
+@overload
+def pipeline(**options: Any) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+def pipeline(function: Any = None, /, **options: Any) -> Any:
+    """Make a function a pipeline.
+
+    Works bare (``@pipeline``) and with options (``@pipeline(name="train", order="calls")``).
+
+    Parameters
+    ----------
+    function
+        The function, when the decorator is used without brackets.
+    options
+        ``name``, ``description`` and what `kalelite.plan.options.PipelineOptions` lists.
+
+    Returns
+    -------
+    Pipeline
+        What stands for the function from now on.
+    """
+    place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    if function is None:
+        return lambda function: _define(function, options, place)
+    return _define(function, options, place)
+
+
+def _define(function: Any, said: dict[str, Any], place: Where) -> Pipeline[..., Any]:
+    said = dict(said)
+    name, description = said.pop("name", None), said.pop("description", None)
+    parsed, problems = pipeline_options(where=place, **said) if said else (PipelineOptions(), [])
+    for option, value in (("name", name), ("description", description)):
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            hint = f'Write a text, as in {option}="training", or leave it out.'
+            problems.append(Problem(f"{option}={value!r} is no text", hint, place))
+    wrong = _wrong(function, place)
+    if wrong is not None:
+        problems.append(wrong)
+        function = _empty
+    doc = getattr(function, "__doc__", None)
+    return Pipeline(
+        function,
+        name=name if isinstance(name, str) and name.strip() else function.__name__,
+        description=description if isinstance(description, str) else (doc or "").strip(),
+        options=parsed,
+        where=places.of_function(function) or place,
+        problems=problems,
+    )
+
+
+def _wrong(function: Any, place: Where) -> Problem | None:
+    if isinstance(function, (Step, Pipeline)):
+        kind = "step" if isinstance(function, Step) else "pipeline"
+        return Problem(
+            f"`{function.name}` is a {kind} already, and @pipeline was put on it",
+            "Keep one of the two decorators; call the step in the body of a pipeline.",
+            place,
+        )
+    return function_problem(function, "pipeline", place)
+
+
+def _empty() -> None:
+    """Stands for the body of what is no function."""

@@ -1,0 +1,139 @@
+"""Places in the user's source: from a frame, a code object or a function to a `Where`.
+
+On CPython 3.11 and later the columns come from the code object; on 3.10, which does not keep
+them, the k-th call of a line in the bytecode is matched with the k-th call in its syntax tree.
+Source is read through linecache, so notebook cells work and byte-order marks do no harm.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+from types import CodeType, FrameType
+from typing import Any
+
+from kalelite.errors import Where
+from kalelite.plan import columns
+
+__all__ = ["forget_sources", "of_frame", "of_function", "of_instruction", "tree_of"]
+
+Span = tuple[int, int, int | None, int | None]
+"""First line, last line, first column, end column; columns in bytes."""
+
+
+@dataclass(slots=True)
+class _Code:
+    """What is known of a code object: its positions and the places asked for so far."""
+
+    ref: weakref.ref[CodeType]
+    positions: list[Any] | None = None
+    places: dict[int, Where] = field(default_factory=dict)
+
+
+# Keyed by identity: to hash a code object means to hash all its constants, each time.
+_codes: dict[int, _Code] = {}
+_trees: dict[str, tuple[list[str], ast.Module | None]] = {}
+
+
+def forget_sources(filename: str) -> None:
+    """Drop what was read of a file if the file has changed since."""
+    linecache.checkcache(filename)
+
+
+def of_frame(frame: FrameType) -> Where:
+    """The place that the frame is executing."""
+    return of_instruction(frame.f_code, frame.f_lasti, frame.f_lineno, frame.f_globals)
+
+
+def of_instruction(
+    code: CodeType, offset: int, line: int | None, module: dict[str, Any] | None = None
+) -> Where:
+    """The place of the instruction at an offset of a code object."""
+    entry = _codes.get(id(code))
+    if entry is None:
+        key = id(code)
+        entry = _Code(weakref.ref(code, lambda _: _codes.pop(key, None)))
+        _codes[key] = entry
+    place = entry.places.get(offset)
+    if place is None:
+        place = _read(code, entry, offset, line or code.co_firstlineno, module)
+        entry.places[offset] = place
+    return place
+
+
+def of_function(function: Callable[..., Any]) -> Where | None:
+    """The line of a function's ``def``, below its decorators; None for what has no source."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return None
+    line = code.co_firstlineno
+    module = getattr(function, "__globals__", None)
+    for number in range(line, line + 50):
+        text = linecache.getline(code.co_filename, number, module).rstrip("\r\n")
+        stripped = text.lstrip()
+        if stripped.startswith(("def ", "async def ", "class ")):
+            start = text.find(function.__name__)
+            end = start + len(function.__name__)
+            if start < 0:
+                return Where(code.co_filename, number, text=text)
+            return Where(code.co_filename, number, start, end, text)
+        if not text:
+            break
+    text = linecache.getline(code.co_filename, line, module).rstrip("\r\n")
+    return Where(code.co_filename, line, text=text)
+
+
+def tree_of(filename: str, module: dict[str, Any] | None = None) -> ast.Module | None:
+    """The syntax tree of a file or cell, None if there is no source or it is no Python."""
+    lines = linecache.getlines(filename, module)
+    if not lines:
+        return None
+    known = _trees.get(filename)
+    if known is not None and known[0] is lines:
+        return known[1]
+    try:
+        tree = ast.parse("".join(lines))
+    except (SyntaxError, ValueError, RecursionError):
+        tree = None
+    _trees[filename] = (lines, tree)
+    return tree
+
+
+def _read(
+    code: CodeType, entry: _Code, offset: int, line: int, module: dict[str, Any] | None
+) -> Where:
+    span = _span(code, entry, offset, line, module)
+    first, last, start, end = span
+    text = linecache.getline(code.co_filename, first, module).rstrip("\r\n")
+    if not text or start is None:
+        return Where(code.co_filename, first, text=text)
+    # A place over several lines is marked to the end of its first one.
+    finish = _characters(text, end) if end is not None and last == first else len(text)
+    return Where(code.co_filename, first, _characters(text, start), finish, text)
+
+
+def _characters(text: str, column: int) -> int:
+    """A column in UTF-8 bytes as one in characters."""
+    if text.isascii():
+        return column
+    return len(text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "ignore"))
+
+
+def _span(
+    code: CodeType, entry: _Code, offset: int, line: int, module: dict[str, Any] | None
+) -> Span:
+    if entry.positions is None:
+        # By name, because Python 3.10 has no such method.
+        read = getattr(code, "co_positions", None)
+        entry.positions = list(read()) if read is not None else []
+    if not entry.positions:
+        tree = tree_of(code.co_filename, module)
+        return columns.span(code, offset, line, tree) or (line, line, None, None)
+    first, last, start, end = next(islice(entry.positions, offset // 2, None), (None,) * 4)
+    if first is None:
+        return line, line, None, None
+    return first, last or first, start, end

@@ -1,0 +1,241 @@
+"""``@step``: a plain function that becomes a task when a pipeline's body calls it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from types import FrameType
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from kalelite.errors import Problem, Where
+from kalelite.plan import places
+from kalelite.plan.definition import function_problem, signature_of
+from kalelite.plan.draft import TaskDraft
+from kalelite.plan.graph import Expr, Pack, StatusRef, StepDef
+from kalelite.plan.hints import UNKNOWN, hints_of
+from kalelite.plan.options import StepOptions, merge, step_options
+from kalelite.plan.refs import OutputProxy, Poison, ValueProxy
+from kalelite.plan.status import FinalStatus
+from kalelite.plan.trace import Trace, current
+from kalelite.plan.values import to_expr
+from kalelite.plan.waits import wait_for
+
+__all__ = ["Step", "step"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Step(Generic[P, R]):
+    """A decorated function. Outside a pipeline it is that function; inside it records a task.
+
+    Attributes
+    ----------
+    definition
+        What a plan needs to know of it.
+    problems
+        What is wrong with the definition; reported with every pipeline that calls the step.
+    call_options
+        Options for one call, None if there are none.
+    waits
+        What one call waits for besides the values that it takes.
+    """
+
+    definition: StepDef
+    problems: tuple[Problem, ...]
+    __wrapped__: Callable[P, R]
+
+    def __init__(
+        self,
+        definition: StepDef,
+        problems: Iterable[Problem] = (),
+        *,
+        call_options: StepOptions | None = None,
+        waits: tuple[Any, ...] = (),
+    ) -> None:
+        self.definition = definition
+        self.problems = tuple(problems)
+        self.call_options = call_options
+        self.waits = waits
+        functools.update_wrapper(self, definition.function)
+
+    @property
+    def name(self) -> str:
+        """What the step is called."""
+        name = self.call_options.name if self.call_options is not None else None
+        return name or self.definition.name
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        trace = current()
+        if trace is None:
+            if "after" in kwargs and "after" not in self.definition.signature.parameters:
+                del kwargs["after"]  # an order of tasks; a plain call has its order
+            return self.__wrapped__(*args, **kwargs)
+        return cast("R", _record(trace, self, args, kwargs, sys._getframe(1)))  # noqa: SLF001 - the caller's place
+
+    def options(self, **options: Any) -> Step[P, R]:
+        """The same step with other options, for one call: ``train.options(memory="8Gi")(x)``."""
+        where = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+        said, problems = step_options(where=where, **options)
+        if self.call_options is not None:
+            said = merge(StepOptions(), self.call_options, said)
+        return Step(
+            self.definition,
+            (*self.problems, *problems),
+            call_options=said,
+            waits=self.waits,
+        )
+
+    def after(self, *others: Any) -> Step[P, R]:
+        """The same step, waiting for others besides those it takes values from, for one call.
+
+        ``train.after(prepared)(x)`` says the same as ``train(x, after=prepared)``, and type
+        checkers understand it.
+        """
+        return Step(
+            self.definition,
+            self.problems,
+            call_options=self.call_options,
+            waits=(*self.waits, *others),
+        )
+
+    def __deepcopy__(self, memo: Any) -> Step[P, R]:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<step {self.name}>"
+
+
+@overload
+def step(function: Callable[P, R], /) -> Step[P, R]: ...
+@overload
+def step(**options: Any) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(function: Any = None, /, **options: Any) -> Any:
+    """Make a function a step of pipelines.
+
+    Works bare (``@step``) and with options (``@step(name="train", memory="4Gi")``). The function
+    keeps its signature and types, and called outside a pipeline it runs as it is.
+
+    Parameters
+    ----------
+    function
+        The function, when the decorator is used without brackets.
+    options
+        What `kalelite.plan.options.StepOptions` lists. ``name`` is the function's own name
+        unless it is given. An option that cannot be used is reported with the pipeline.
+
+    Returns
+    -------
+    Step
+        What stands for the function from now on.
+    """
+    place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    parsed, problems = step_options(where=place, **options) if options else (StepOptions(), [])
+    if function is None:
+        return lambda function: _define(function, parsed, problems, place)
+    return _define(function, parsed, problems, place)
+
+
+def _define(
+    function: Any, options: StepOptions, problems: list[Problem], place: Where
+) -> Step[..., Any]:
+    if isinstance(function, Step):
+        hint = "Keep one @step, with all options in it."
+        twice = Problem(f"`{function.name}` is decorated with @step twice", hint, place)
+        return Step(function.definition, (*function.problems, *problems, twice))
+    wrong = function_problem(function, "step", place)
+    if wrong is not None and not callable(function):
+        function = _stand_in(function)
+    definition = StepDef(
+        name=options.name or str(getattr(function, "__name__", type(function).__name__)),
+        function=function,
+        signature=signature_of(function),
+        description=_summary(function),
+        options=options,
+        where=places.of_function(function) or place,
+    )
+    return Step(definition, [*problems, wrong] if wrong is not None else problems)
+
+
+def _stand_in(target: Any) -> Callable[..., Any]:
+    """A function in the place of what is none; the problem that goes with it is always reported."""
+
+    def stand_in(*args: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - it takes what any call gives
+        raise TypeError(f"@step was put on {target!r}, which is no function")
+
+    return stand_in
+
+
+def _summary(function: Any) -> str:
+    text = getattr(function, "__doc__", None)
+    return text.strip().partition("\n\n")[0] if isinstance(text, str) else ""
+
+
+def _record(
+    trace: Trace, step: Step[..., Any], args: Any, kwargs: dict[str, Any], frame: FrameType
+) -> OutputProxy | Poison:
+    """The task of one call; what the call returns."""
+    definition = step.definition
+    trace.adopt(step.problems)
+    where = places.of_frame(frame)
+    signature = definition.signature
+    waits = list(step.waits)
+    if "after" in kwargs and "after" not in signature.parameters:
+        waits.append(kwargs.pop("after"))
+    hints = hints_of(definition.function)
+    draft = TaskDraft(
+        id=trace.new_id(trace.slug_of(step.name, definition)),
+        step=definition,
+        arguments={},
+        hint=hints.get("return", UNKNOWN),
+        use=trace.use_at(frame),
+        options=trace.options_for(definition, step.call_options),
+        parent=trace.parent,
+        where=where,
+    )
+    try:
+        bound = signature.bind(*args, **{**_status(trace, hints, signature, args), **kwargs})
+    except TypeError as error:
+        trace.problem(
+            "arguments",
+            f"step `{step.name}` cannot be called like this: {error}",
+            f"It is defined as `{definition.name}{_spelled(signature)}`"
+            + (f" at {definition.where}." if definition.where else "."),
+            where=where,
+        )
+        return Poison(trace)
+    for name, value in bound.arguments.items():
+        draft.arguments[name] = _argument(trace, signature.parameters[name].kind, name, value)
+    draft.after.extend(wait_for(trace, waits, draft))
+    trace.add(draft)
+    return OutputProxy(trace, draft)
+
+
+def _status(
+    trace: Trace, hints: Mapping[str, Any], signature: inspect.Signature, args: Any
+) -> dict[str, Any]:
+    """Stand-ins for the parameters annotated with `FinalStatus`, which no call passes."""
+    if FinalStatus not in hints.values():
+        return {}
+    return {
+        name: ValueProxy(trace, StatusRef(""), "the final status")
+        for position, name in enumerate(signature.parameters)
+        if hints.get(name) is FinalStatus and position >= len(args)
+    }
+
+
+def _argument(trace: Trace, kind: Any, name: str, value: Any) -> Expr:
+    if kind is kind.VAR_POSITIONAL:
+        items = (to_expr(trace, item, f"*{name}") for item in value)
+        return Pack(tuple, tuple(items))
+    if kind is kind.VAR_KEYWORD:
+        items = (to_expr(trace, item, f"argument `{key}`") for key, item in value.items())
+        return Pack(dict, tuple(items), tuple(value))
+    return to_expr(trace, value, f"argument `{name}`")
+
+
+def _spelled(signature: inspect.Signature) -> str:
+    text = str(signature)
+    return text if len(text) <= 120 else f"({', '.join(signature.parameters)})"

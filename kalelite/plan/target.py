@@ -1,0 +1,50 @@
+"""Where a pipeline goes when it is called: the ambient target.
+
+The command line sets a target before it runs the user's script, so that the script's own call
+of its pipeline is what gets run, compiled or submitted.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from kalelite.plan.graph import Plan
+
+if TYPE_CHECKING:
+    from kalelite.plan.pipeline import Pipeline
+
+__all__ = ["Target", "ambient_target", "current_target", "use_target"]
+
+
+class Target(Protocol):
+    """Something that runs pipelines."""
+
+    def run(self, pipeline: Pipeline[..., Any], plan: Plan, arguments: Mapping[str, Any]) -> Any:
+        """Run a plan; ``arguments`` holds a converted value for every parameter."""
+
+
+current_target: ContextVar[Target | None] = ContextVar("kalelite_target", default=None)
+
+
+def ambient_target() -> Target:
+    """The target that is set here, else one that runs pipelines on this machine."""
+    target = current_target.get()
+    if target is None:
+        # By name, because a plan knows nothing of backends.
+        local = importlib.import_module("kalelite.backends.local")
+        target = cast("Target", local.target())
+    return target
+
+
+@contextmanager
+def use_target(target: Target) -> Iterator[Target]:
+    """Let pipelines that are called inside the ``with`` go to this target."""
+    token = current_target.set(target)
+    try:
+        yield target
+    finally:
+        current_target.reset(token)
