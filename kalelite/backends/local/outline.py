@@ -14,16 +14,13 @@ from dataclasses import dataclass
 
 from kalelite.plan.graph import (
     Block,
-    Branch,
     ExitScope,
-    Expr,
     Loop,
-    OneOf,
-    OutputRef,
     Plan,
     Switch,
     Task,
 )
+from kalelite.plan.order import dependencies
 
 __all__ = ["Node", "Outline", "outline"]
 
@@ -118,7 +115,7 @@ def _lifted(
 ) -> dict[str, dict[str, None]]:
     """Waits between siblings; the values are ordered sets."""
     waits: dict[str, dict[str, None]] = {id: {} for id in parents}
-    for id, others in _needs(plan):
+    for id, others in dependencies(plan).items():
         for other in others:
             pair = _siblings(id, other, parents)
             if pair is not None:
@@ -131,31 +128,6 @@ def _lifted(
             # At most one branch runs, so a branch that waited for another would never start.
             waits[id].clear()
     return waits
-
-
-def _needs(plan: Plan) -> Iterator[tuple[str, list[str]]]:
-    previous = ""
-    for task in plan.tasks:
-        needs = [id for value in task.arguments.values() for id in _sources(value)]
-        needs += task.after
-        if plan.options.order == "calls" and previous:
-            needs.append(previous)
-        previous = task.id
-        yield task.id, needs
-    for block in plan.blocks:
-        if isinstance(block, Branch) and block.condition is not None:
-            yield block.id, list(_sources(block.condition))
-        elif isinstance(block, Loop):
-            yield block.id, list(_sources(block.items))
-
-
-def _sources(value: Expr) -> Iterator[str]:
-    """The tasks and switches that a value comes from."""
-    for expr in value.walk():
-        if isinstance(expr, OutputRef):
-            yield expr.task
-        elif isinstance(expr, OneOf):
-            yield expr.switch
 
 
 def _siblings(id: str, other: str, parents: dict[str, str]) -> tuple[str, str] | None:

@@ -1,0 +1,242 @@
+"""The driver's side of the fork server: start it, give it orders, hear how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kalelite.backends.local.wire import Mailbox, Message, send
+from kalelite.errors import KaleliteError, UsageError
+
+__all__ = ["Done", "Ended", "ForkServer", "start_method"]
+
+_BOOT = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; "
+    "from kalelite.backends.local.server import main; main()"
+)
+_AHEAD = ("kalelite.backends.local.worker",)
+_DONE_SIZE = 4
+_RESTARTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task has committed its record; its process is about to end."""
+
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The process of a task has ended. ``status`` is as `os.waitpid` gives it.
+
+    ``peak`` is its largest resident size in bytes. ``error`` is set where no process could be
+    had, or where it was lost together with the server.
+    """
+
+    task: int
+    status: int = 0
+    peak: int = 0
+    error: str = ""
+
+
+def start_method(wanted: str = "auto") -> str:
+    """How processes are started here: "fork", or "spawn" where fork is absent or unsafe.
+
+    Raises
+    ------
+    UsageError
+        The word is unknown, or this system has no processes of that kind.
+    """
+    if wanted not in ("auto", "fork", "spawn"):
+        raise UsageError(f"start={wanted!r} is unknown", hint="Write auto, fork or spawn.")
+    if not hasattr(os, "fork"):
+        raise UsageError(
+            "this system cannot run steps in processes of their own",
+            hint="Use --debug, which runs them in this process, or run under Linux or macOS.",
+        )
+    if wanted == "auto":
+        # System libraries of macOS may not be used after a fork.
+        return "spawn" if sys.platform == "darwin" else "fork"
+    return wanted
+
+
+class ForkServer:
+    """A running fork server. It imports ``modules``, none of which may be the user's own.
+
+    A module that cannot be shared by a fork (it starts threads), or that ends the server, is
+    given up: the server is started again without it, and open orders are given again.
+    """
+
+    def __init__(self, modules: Sequence[str] = ()) -> None:
+        self.modules = list(modules)
+        self.notes: list[str] = []
+        self._setup: Message | None = None
+        self._open: dict[int, Message] = {}
+        self._lost: list[Ended] = []
+        self._importing = ""
+        self._restarts = 0
+        self.env: dict[str, str] = {}
+        self.pid = 0
+        self._start()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        done, notify = os.pipe()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives
+        given = {
+            "path": sys.path,
+            "channel": theirs.fileno(),
+            "notify": notify,
+            "ahead": _AHEAD,
+        }
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, *flags, "-c", _BOOT, json.dumps(given)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=(theirs.fileno(), notify),
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+            os.close(notify)
+        os.set_blocking(done, False)
+        self._channel, self._mailbox, self._done = ours, Mailbox(ours), done
+        self.pid = self._process.pid
+        self.env = dict(os.environ)
+        self._importing = ""
+        self._owner = os.getpid()
+        if self.modules:
+            self._send({"do": "import", "modules": self.modules})
+
+    def configure(self, env: Mapping[str, str], umask: int) -> None:
+        """Give the children the surroundings of this process: call before the first order."""
+        self._setup = {
+            "do": "configure",
+            "env": dict(env),
+            "path": sys.path,
+            "argv": sys.argv,
+            "cwd": os.getcwd(),  # noqa: PTH109 - a str
+            "umask": umask,
+        }
+        self._send(self._setup)
+
+    def launch(self, order: Message) -> None:
+        """Start a process for ``order["task"]``."""
+        self._open[order["task"]] = order
+        self._send({"do": "start", **order})
+
+    def kill(self, task: int, number: int) -> None:
+        """Send a signal to all processes of a task."""
+        self._send({"do": "kill", "task": task, "signal": int(number)})
+
+    def filenos(self) -> tuple[int, int]:
+        """What to wait on for `receive`. They change when the server is started again."""
+        return self._channel.fileno(), self._done
+
+    def receive(self) -> Iterator[Done | Ended]:
+        """What has happened since the last call. Does not wait."""
+        yield from self._dones()
+        while _readable(self._channel) and not self._mailbox.closed:
+            for message in self._mailbox.receive():
+                if message["is"] == "ended":
+                    yield from self._dones()
+                    yield self._ended(message)
+                else:
+                    self._hear(message)
+        if self._mailbox.closed:
+            self._revive()
+        lost, self._lost = self._lost, []
+        yield from lost
+
+    def _dones(self) -> Iterator[Done]:
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(self._done, 1 << 16)
+            for start in range(0, len(data), _DONE_SIZE):
+                yield Done(int.from_bytes(data[start : start + _DONE_SIZE], "big"))
+
+    def _ended(self, message: Message) -> Ended:
+        self._open.pop(message["task"], None)
+        return Ended(
+            message["task"],
+            message.get("status", 0),
+            message.get("peak", 0),
+            message.get("error", ""),
+        )
+
+    def _hear(self, message: Message) -> None:
+        match message["is"]:
+            case "importing":
+                self._importing = message["module"]
+            case "imported":
+                self._importing = ""
+                self.env = message["env"]
+            case "unsafe":
+                self.notes.append(f"{message['reason']}: steps import it themselves")
+
+    def _revive(self) -> None:
+        """The server has gone: start it again, without the module that it was importing."""
+        self._hang_up()
+        self._restarts += 1
+        if self._restarts > _RESTARTS:
+            raise KaleliteError(
+                f"the process that starts the steps ends by itself again and again: {self._last()}",
+                hint="Try again with start=spawn.",
+            )
+        if self._importing:
+            self.modules.remove(self._importing)
+        else:
+            # Its children have been killed with it.
+            message = "the process that starts the steps was killed, and this step with it"
+            self._lost += [Ended(task, error=message) for task in self._open]
+            self._open.clear()
+        self._start()
+        if self._setup is not None:
+            self._send(self._setup)
+        for order in self._open.values():
+            self._send({"do": "start", **order})
+
+    def _last(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else f"exit code {self._process.returncode}"
+
+    def _send(self, message: Message) -> None:
+        # Where the server has gone, `receive` finds out and gives the open orders again.
+        with contextlib.suppress(OSError):
+            send(self._channel, message)
+
+    def _hang_up(self) -> None:
+        self._channel.close()
+        os.close(self._done)
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the server and every process of it. Does nothing in a process forked from this."""
+        if self._owner != os.getpid() or self._process.returncode is not None:
+            return
+        self._hang_up()
+        self._errors.close()
+
+    def abandon(self) -> None:
+        """Kill the server, and with it every process of it, without waiting for good manners."""
+        with contextlib.suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.close()
+
+
+def _readable(channel: socket.socket) -> bool:
+    ready, _, _ = select.select([channel], [], [], 0)
+    return bool(ready)

@@ -1,0 +1,136 @@
+"""Why a process without a record has ended, in words. Pure."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, replace
+
+from kalelite.executor.spec import FailureReport
+
+__all__ = ["Ending", "explain", "refine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What is known about the end of a process.
+
+    Attributes
+    ----------
+    status
+        As `os.waitpid` gives it.
+    peak
+        Its largest resident size in bytes, 0 if not known.
+    error
+        Why there was no process, or how it was lost.
+    stopped
+        Why the run itself ended it: "timeout", "interrupt" or "".
+    forced
+        It did not react to SIGTERM and was killed.
+    timeout
+        The seconds that it had.
+    limit
+        The bytes that the step's memory option allows, 0 for no limit.
+    oom
+        The kernel has killed processes for want of memory meanwhile.
+    """
+
+    status: int = 0
+    peak: int = 0
+    error: str = ""
+    stopped: str = ""
+    forced: bool = False
+    timeout: float | None = None
+    limit: int = 0
+    oom: bool = False
+
+
+_SIGNALS = {
+    "SIGABRT": (
+        "compiled code gave up (abort): a failed assertion or damaged memory",
+        "The log may hold the library's own words.",
+    ),
+    "SIGBUS": (
+        "compiled code read a mapped file beyond its end, or the disk or /dev/shm is full",
+        "",
+    ),
+    "SIGFPE": ("compiled code divided by zero", ""),
+    "SIGILL": (
+        "compiled code was built for another processor",
+        "Install a build of the library for this machine.",
+    ),
+    "SIGSEGV": (
+        "compiled code used memory that is not its own, or the stack overflowed",
+        "The log shows the line of Python that was running.",
+    ),
+    "SIGTERM": ("something outside this run asked it to end", ""),
+    "SIGXCPU": ("it used up the processor time that this system allows", ""),
+    "SIGXFSZ": ("it wrote a file larger than this system allows", ""),
+}
+
+
+def explain(ending: Ending) -> FailureReport:
+    """The failure of a task whose process left no record."""
+    if ending.stopped or ending.error:
+        return _stopped(ending)
+    if os.WIFSIGNALED(ending.status):
+        return _signalled(ending)
+    code = os.waitstatus_to_exitcode(ending.status)
+    return FailureReport(
+        "ProcessEnded",
+        f"its process ended by itself with exit code {code} before the function returned",
+        hint="os._exit, or a library that calls exit, ends a process without a result.",
+    )
+
+
+def refine(failure: FailureReport, ending: Ending) -> FailureReport:
+    """A failure that the step itself recorded, with what only the driver knows."""
+    if ending.stopped:
+        return _stopped(ending)
+    if ending.limit and failure.type in ("MemoryError", "builtins.MemoryError"):
+        hint = f"Its memory option allows {_size(ending.limit)} more than an idle process."
+        return replace(failure, hint=failure.hint or hint)
+    return failure
+
+
+def _stopped(ending: Ending) -> FailureReport:
+    stubborn = "; it did not react to SIGTERM and was killed" if ending.forced else ""
+    if ending.stopped == "timeout":
+        message = f"it took longer than its timeout of {ending.timeout or 0:g} s{stubborn}"
+        return FailureReport("TimeoutError", message)
+    if ending.stopped:
+        return FailureReport("Interrupted", f"the run was interrupted{stubborn}")
+    return FailureReport("ProcessLost", ending.error)
+
+
+def _signalled(ending: Ending) -> FailureReport:
+    number = os.WTERMSIG(ending.status)
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    if name == "SIGKILL":
+        return _killed(ending)
+    words, hint = _SIGNALS.get(name, ("", ""))
+    if ending.limit and name in ("SIGABRT", "SIGSEGV"):
+        limit = f"Its memory option allows {_size(ending.limit)}; code that cannot have more may end so."
+        hint = f"{hint} {limit}".strip()
+    message = f"its process was ended by {name}" + (f": {words}" if words else "")
+    return FailureReport("ProcessKilled", message, hint=hint)
+
+
+def _killed(ending: Ending) -> FailureReport:
+    held = f"; it held {_size(ending.peak)} at most" if ending.peak else ""
+    hint = "Give it less to hold, fewer steps at once (--jobs), or a machine with more memory."
+    if ending.oom:
+        message = f"the system killed it because memory ran out{held}"
+        return FailureReport("MemoryError", message, hint=hint)
+    message = f"its process was killed (SIGKILL), by a person or for want of memory{held}"
+    return FailureReport("ProcessKilled", message, hint=hint)
+
+
+def _size(count: int) -> str:
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} bytes"

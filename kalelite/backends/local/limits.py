@@ -1,0 +1,97 @@
+"""What this machine has to give, and how much of it one step may take."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from pathlib import Path
+
+__all__ = ["can_limit_memory", "cores", "gpus", "limit_memory", "oom_kills"]
+
+
+def cores() -> int:
+    """How many processors this process may use: affinity, and a container's share."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:
+        count = os.cpu_count() or 1
+    quota = _quota()
+    return max(1, min(count, math.ceil(quota)) if quota else count)
+
+
+def _quota() -> float:
+    """The processors that a control group grants, 0 where it sets no bound."""
+    try:
+        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        limit, period = _quota_v1()
+    try:
+        return max(0.0, int(limit) / int(period))
+    except (ValueError, ZeroDivisionError):
+        return 0.0
+
+
+def _quota_v1() -> tuple[str, str]:
+    folder = Path("/sys/fs/cgroup/cpu")
+    try:
+        limit = (folder / "cpu.cfs_quota_us").read_text(encoding="ascii")
+        period = (folder / "cpu.cfs_period_us").read_text(encoding="ascii")
+    except OSError:
+        return "max", "0"
+    return limit, period
+
+
+def gpus() -> list[str]:
+    """The GPUs that steps may be given, as CUDA names them: those visible to this process."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        named = [name.strip() for name in visible.split(",")]
+        return [name for name in named if name and name != "-1"]
+    try:
+        entries = [entry.name for entry in Path("/dev").iterdir()]
+    except OSError:
+        return []
+    numbers = [name.removeprefix("nvidia") for name in entries if name.startswith("nvidia")]
+    return sorted((number for number in numbers if number.isdigit()), key=int)
+
+
+def can_limit_memory() -> bool:
+    """Whether this system holds a process to a bound on its memory."""
+    return sys.platform == "linux"
+
+
+def limit_memory(size: int) -> None:
+    """Let this process have ``size`` more bytes of data than it has now.
+
+    What is mapped from files and not written to does not count, so that large inputs, which are
+    mapped, weigh nothing, as they do not in a pod. Allocations beyond the bound raise MemoryError.
+    """
+    if not can_limit_memory():
+        return
+    import resource
+
+    bound = _data_size() + size
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        bound = min(bound, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
+
+
+def _data_size() -> int:
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has killed for want of memory since it started."""
+    try:
+        text = Path("/proc/vmstat").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    for line in text.splitlines():
+        if line.startswith("oom_kill "):
+            return int(line.split()[1])
+    return 0

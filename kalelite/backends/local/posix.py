@@ -1,0 +1,53 @@
+"""What processes need that Python's os module does not offer; where a system lacks it, nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+__all__ = ["adopt_orphans", "children", "die_with_parent", "flush_c", "threads"]
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_PRCTL = getattr(_LIBC, "prctl", None) if sys.platform == "linux" else None
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the one that forked it ends."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of all descendants whose own parent ends."""
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def flush_c() -> None:
+    """Write out what compiled code has printed but not flushed."""
+    with contextlib.suppress(Exception):
+        _LIBC.fflush(None)
+
+
+def children() -> set[int]:
+    """The processes that this one is the parent of; empty where the system does not tell."""
+    pid = os.getpid()
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:
+        return set()
+    return {int(word) for word in text.split()}
+
+
+def threads() -> int:
+    """The number of threads of this process, those of compiled code included; at least 1."""
+    try:
+        return sum(1 for _ in Path("/proc/self/task").iterdir())
+    except OSError:
+        return 1

@@ -1,0 +1,185 @@
+"""The fork server: a small process that imports modules by name and forks one child a task.
+
+It never runs user code: a process that has run threads of OpenMP or torch forks children that
+hang. It has one thread, so that a fork is always safe. The driver talks to it over a socket; when
+that closes, the driver is gone and every child is killed.
+
+Run as ``python -c`` by `kalelite.backends.local.client`, with a JSON object as its argument.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from typing import Any
+
+from kalelite.backends.local import child, posix
+from kalelite.backends.local.preload import import_quietly
+from kalelite.backends.local.wire import Mailbox, Message, send
+
+__all__ = ["main"]
+
+
+class Server:
+    """Forks children when told to, and tells how they ended."""
+
+    def __init__(self, channel: socket.socket, notify: int) -> None:
+        self._channel = channel
+        self._notify = notify
+        self._mailbox = Mailbox(channel)
+        self._tasks: dict[int, int] = {}
+        self._selector = selectors.DefaultSelector()
+        self._wakeup, writer = socket.socketpair()
+        self._wakeup.setblocking(False)
+        writer.setblocking(False)
+        self._writer = writer
+        signal.signal(signal.SIGCHLD, _nothing)
+        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        self._selector.register(channel, selectors.EVENT_READ)
+        self._selector.register(self._wakeup, selectors.EVENT_READ)
+
+    def serve(self) -> None:
+        """Work until the driver hangs up."""
+        while not self._mailbox.closed:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._wakeup:
+                    with contextlib.suppress(BlockingIOError):
+                        while self._wakeup.recv(4096):
+                            pass
+                    self._reap()
+                else:
+                    for message in self._mailbox.receive():
+                        self._handle(message)
+        self._kill_all()
+
+    def _handle(self, message: Message) -> None:
+        match message["do"]:
+            case "import":
+                self._import(message["modules"])
+            case "configure":
+                _configure(message)
+                send(self._channel, {"is": "ready"})
+            case "start":
+                self._start(message)
+            case "kill":
+                self._kill(message["task"], message["signal"])
+
+    def _import(self, modules: list[str]) -> None:
+        """Import modules; hang up where one leaves this process unfit to be forked."""
+        for module in modules:
+            send(self._channel, {"is": "importing", "module": module})
+            reason = import_quietly(module)
+            if reason:
+                send(self._channel, {"is": "unsafe", "module": module, "reason": reason})
+                os._exit(0)
+        gc.collect()
+        gc.freeze()
+        send(self._channel, {"is": "imported", "env": dict(os.environ)})
+
+    def _start(self, order: Message) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            send(self._channel, {"is": "ended", "task": order["task"], "error": str(error)})
+            return
+        if pid == 0:
+            self._leave()
+            child.run(order, self._notify)
+        self._tasks[pid] = order["task"]
+
+    def _leave(self) -> None:
+        """In a new child: let go of all that is the server's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._selector.close()
+        for end in (self._channel, self._wakeup, self._writer):
+            end.close()
+
+    def _reap(self) -> None:
+        """Take in the children that have ended, and end what they left behind."""
+        lost = False
+        while (ended := _next_ended()) is not None:
+            task = self._tasks.get(ended)
+            if task is not None:
+                # The zombie still holds its group's id, so this cannot hit anybody else's.
+                with contextlib.suppress(OSError):
+                    os.killpg(ended, signal.SIGKILL)
+            _, status, usage = os.wait4(ended, 0)
+            if task is not None:
+                del self._tasks[ended]
+                peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+                ending = {"is": "ended", "task": task, "status": status, "peak": peak}
+                with contextlib.suppress(OSError):
+                    send(self._channel, ending)
+            lost = True
+        if lost:
+            self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """End what tasks that are over have left in sessions of their own."""
+        for pid in posix.children() - self._tasks.keys():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _kill(self, task: int, number: int) -> None:
+        for pid, other in self._tasks.items():
+            if other == task:
+                try:
+                    os.killpg(pid, number)
+                except OSError:
+                    # It has not made its group yet.
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, number)
+
+    def _kill_all(self) -> None:
+        for task in list(self._tasks.values()):
+            self._kill(task, signal.SIGKILL)
+        while self._tasks:
+            ended, _ = os.waitpid(-1, 0)
+            self._tasks.pop(ended, None)
+        self._kill_orphans()
+
+
+def _next_ended() -> int | None:
+    """A child that has ended and was not taken in yet."""
+    with contextlib.suppress(ChildProcessError):
+        result = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return result.si_pid if result is not None else None
+    return None
+
+
+def _configure(setup: Message) -> None:
+    """Be to the children what the driver would be."""
+    os.environ.clear()
+    os.environ.update(setup["env"])
+    sys.path[:] = setup["path"]
+    sys.argv[:] = setup["argv"]
+    os.umask(setup["umask"])
+    with contextlib.suppress(OSError):
+        os.chdir(setup["cwd"])
+
+
+def _nothing(number: int, frame: Any) -> None:
+    """Only there so that the signal wakes the selector."""
+
+
+def main() -> None:
+    """Serve the driver whose socket was inherited."""
+    given = json.loads(sys.argv[1])
+    posix.adopt_orphans()
+    channel = socket.socket(fileno=given["channel"])
+    for name in given["ahead"]:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    # A collection would touch, and so copy, every page that the children share.
+    gc.disable()
+    Server(channel, given["notify"]).serve()
+    os._exit(0)
