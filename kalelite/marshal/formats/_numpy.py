@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
+from kalelite.marshal.formats._objects import reduce_objects
 from kalelite.marshal.registry import Format, Frame, register_format, register_reducer
 
 __all__ = ["Array", "Scalar"]
@@ -172,12 +173,9 @@ def _reduce_array(value: np.ndarray[Any, Any]) -> Any:
     """Numpy pickles an array with gaps or moved axes in band, and forgets a subclass's state."""
     cls = type(value)
     if cls is np.ndarray:
-        if (
-            value.flags.forc
-            or value.dtype.hasobject
-            or value.nbytes < 1024
-            or not value.flags.writeable
-        ):
+        if value.dtype.hasobject:
+            return reduce_objects(value)
+        if value.flags.forc or value.nbytes < 1024 or not value.flags.writeable:
             return NotImplemented
         array, axes = _layout(value)
         return rebuild_array, (PickleBuffer(_bytes_of(array)), value.dtype, array.shape, axes)

@@ -1,0 +1,171 @@
+"""Arrays of Python objects, which nearly always are columns of text.
+
+pickle writes such an array one object at a time. Here a run of it becomes one of
+
+- a *pool*: the distinct objects once, and a number for each place, where few objects stand in
+  many places (identity is kept: it is the objects that are pooled, not equal values);
+- *text*: the strings joined into one UTF-8 buffer, with the other objects (None, NaN,
+  pandas.NA, anything) beside it under their positions;
+- a plain list, where neither fits.
+
+Strings in a text run come back equal, not shared with other places that held the same object.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from pickle import PickleBuffer
+from typing import Any
+
+import numpy as np
+
+__all__ = ["fill_objects", "new_objects", "reduce_objects"]
+
+_SMALLEST = 1_024
+"""Shorter arrays are left to pickle."""
+
+_SAMPLE = 16_384
+_CHUNK = 16_384
+"""Strings joined at a time: wide text needs up to four bytes a character while it is joined."""
+
+_SEPARATORS = ("\0", "\n", "\x1f", "\x01\x02\x03", "\x03\x01\x04\x02\x05")
+"""The first that no string of a chunk contains; none overlaps itself, so a count settles it."""
+
+Run = tuple[Any, ...]
+
+
+def reduce_objects(array: np.ndarray[Any, Any]) -> Any:
+    """As ``__reduce_ex__(5)`` of an array of dtype object; NotImplemented if pickle does it as well."""
+    if array.dtype != object or array.dtype.metadata or array.size < _SMALLEST:
+        return NotImplemented
+    rows = _rows(array)
+    if rows[0].size < _SMALLEST:
+        return NotImplemented
+    runs = [_run(np.ascontiguousarray(row)) for row in rows]
+    if all(run[0] == "list" for run in runs):
+        return NotImplemented
+    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    # The array comes first and its contents as state, so that it may contain itself.
+    return new_objects, (array.shape, "F" if fortran else "C"), runs, None, None, fill_objects
+
+
+def new_objects(shape: tuple[int, ...], order: Any) -> np.ndarray[Any, Any]:
+    """An array of Nones, to be filled."""
+    return np.empty(shape, object, order)
+
+
+def fill_objects(array: np.ndarray[Any, Any], runs: list[Run]) -> None:
+    """Put the objects of `runs` into `array`."""
+    for row, (kind, *parts) in zip(_rows(array), runs, strict=True):
+        _FILL[kind](row, *parts)
+
+
+def _rows(array: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    """Views with one dimension; a block of a DataFrame holds a column in each row."""
+    if array.ndim == 2:
+        return list(array)
+    order: Any = "F" if array.flags.f_contiguous else "C"
+    return [array.reshape(-1, order=order)]
+
+
+def _run(row: np.ndarray[Any, Any]) -> Run:
+    if _repeats(row):
+        return _pool(row) or ("list", row.tolist())
+    return _text(row) or ("list", row.tolist())
+
+
+def _addresses(row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The identities of the elements: id() is the address, and the array is made of addresses."""
+    memory = (ctypes.c_char * row.nbytes).from_address(row.ctypes.data)
+    addresses: np.ndarray[Any, Any] = np.frombuffer(memoryview(memory), np.intp)
+    return addresses
+
+
+def _repeats(row: np.ndarray[Any, Any]) -> bool:
+    """Whether, by a sample, each object stands in two places or more on average.
+
+    Of n places that hold k objects evenly, a sample of s has about s * s / 2k repetitions. A few
+    objects that stand everywhere (None among unique strings) do not count: text deals with them.
+    """
+    if sys.implementation.name != "cpython":
+        return False
+    sample = _addresses(row)[:: max(row.size // _SAMPLE, 1)]
+    counts = np.unique(sample, return_counts=True)[1]
+    common = counts > max(sample.size // 100, 8)
+    if common.sum() > 2:
+        return True
+    rest = counts[~common]
+    if counts[common].sum() > sample.size // 2:
+        return True
+    repetitions = rest.sum() - rest.size
+    if sample.size == row.size:
+        return bool(repetitions > row.size // 2)
+    return bool(repetitions > rest.sum() ** 2 / row.size)
+
+
+def _pool(row: np.ndarray[Any, Any]) -> Run | None:
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return None  # sorting takes longer than pickling
+    codes, found = pandas.factorize(_addresses(row))
+    if found.size > row.size // 2:
+        return _text(row)
+    where = np.empty(found.size, np.intp)
+    where[codes] = np.arange(row.size)
+    pool = row[where]
+    small = np.min_scalar_type(found.size)
+    return "pool", codes.astype(small), pool if pool.size >= _SMALLEST else pool.tolist()
+
+
+def _fill_pool(row: np.ndarray[Any, Any], codes: Any, pool: Any) -> None:
+    objects = np.fromiter(pool, object, len(pool))  # an assignment would unpack nested sequences
+    row[:] = objects[codes]
+
+
+def _text(row: np.ndarray[Any, Any]) -> Run | None:
+    data: list[bytes] = []
+    chunks: list[tuple[int, int, str]] = []
+    others: dict[int, Any] = {}
+    for start in range(0, row.size, _CHUNK):
+        texts = row[start : start + _CHUNK].tolist()
+        kinds = list(map(type, texts))
+        if kinds.count(str) != len(texts):
+            for place, kind in enumerate(kinds):
+                if kind is not str:
+                    others[start + place] = texts[place]
+                    texts[place] = ""
+            if len(others) > (start + len(texts)) // 2:
+                return None
+        for separator in _SEPARATORS:
+            joined = separator.join(texts)
+            if joined.count(separator) == len(texts) - 1:
+                break
+        else:
+            return None
+        encoded = joined.encode("utf-8", "surrogatepass")
+        chunks.append((len(texts), len(encoded), separator))
+        data.append(encoded)
+    places = np.fromiter(others, np.int64, len(others))
+    return "text", PickleBuffer(b"".join(data)), chunks, places, list(others.values())
+
+
+def _fill_text(
+    row: np.ndarray[Any, Any], data: Any, chunks: list[Any], places: Any, others: list[Any]
+) -> None:
+    view = memoryview(data)
+    start = begin = 0
+    for count, size, separator in chunks:
+        texts = str(view[begin : begin + size], "utf-8", "surrogatepass").split(separator)
+        if len(texts) != count:
+            raise ValueError(f"a run of {count} strings holds {len(texts)}")
+        row[start : start + count] = np.fromiter(texts, object, count)
+        start, begin = start + count, begin + size
+    row[places] = np.fromiter(others, object, len(others))
+
+
+def _fill_list(row: np.ndarray[Any, Any], items: list[Any]) -> None:
+    row[:] = np.fromiter(items, object, len(items))
+
+
+_FILL: dict[str, Any] = {"pool": _fill_pool, "text": _fill_text, "list": _fill_list}

@@ -1,0 +1,116 @@
+"""PIL images: the pixels beside the pickle, and what Pillow's own pickling drops.
+
+That is the alpha of a palette, EXIF data set on the image, what an image read from a file knows
+of its file (text, quantization tables), and all frames of an animation but the current one.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pickle import PickleBuffer
+from typing import Any
+
+from PIL import Image, ImageFile, ImagePalette
+
+from kalelite.marshal.registry import register_reducer
+
+__all__ = ["rebuild_frames", "rebuild_image"]
+
+_KEPT_APART = {
+    "_im",
+    "_mode",
+    "_size",
+    "palette",
+    "info",
+    "_exif",
+    "readonly",
+    "_readonly",
+    "pyaccess",
+}
+
+
+def rebuild_image(
+    cls: type[Image.Image],
+    mode: str,
+    size: tuple[int, int],
+    pixels: Any,
+    parts: dict[str, Any],
+) -> Image.Image:
+    """An image of one frame; `parts` are what it has beside its pixels."""
+    made = Image.frombytes(mode, size, pixels) if 0 not in size else Image.new(mode, size)
+    if palette := parts.get("palette"):
+        core_mode, core, python_mode, python = palette
+        made.putpalette(core, core_mode)
+        made.load()
+        made.palette = ImagePalette.ImagePalette(python_mode, python)
+    if cls is not Image.Image:
+        image = cls.__new__(cls)
+        image.__dict__.update(made.__dict__)
+        made = image
+    made.__dict__.update(parts.get("attributes", {}))
+    made.info = parts["info"]
+    if "exif" in parts:
+        made._exif = exif = Image.Exif()  # noqa: SLF001 - the public way asks for the file
+        exif.load(parts["exif"])
+        exif._loaded = True  # noqa: SLF001
+    return made
+
+
+def rebuild_frames(file: Any, frame: int) -> Image.Image:
+    """An animation, read from its file again."""
+    image = Image.open(io.BytesIO(file))
+    image.seek(frame)
+    return image
+
+
+def _can_travel(value: Any) -> bool:
+    """Not the decoder's open files and inner objects."""
+    if isinstance(value, io.IOBase):
+        return False
+    try:
+        pickle.dumps(value, 5)
+    except Exception:  # noqa: BLE001 - whatever it says, it stays here
+        return False
+    return True
+
+
+def _reduce_image(image: Image.Image) -> Any:
+    cls = type(image)
+    if not cls.__module__.startswith("PIL."):
+        return NotImplemented  # a user's class says itself what it is made of
+    if isinstance(image, ImageFile.ImageFile) and getattr(image, "n_frames", 1) > 1:
+        return _reduce_frames(image)
+    image.load()
+    parts: dict[str, Any] = {"info": image.info}
+    if image.palette is not None and image.mode in {"P", "PA"}:
+        core_mode = image.im.getpalettemode()
+        core = image.im.getpalette(core_mode, core_mode)
+        parts["palette"] = core_mode, core, image.palette.mode, image.palette.palette
+    exif = image._exif  # noqa: SLF001 - the public way makes one, of what info says
+    if exif is not None and exif._loaded and len(exif):  # noqa: SLF001
+        parts["exif"] = exif.tobytes()
+    attributes = {k: v for k, v in image.__dict__.items() if k not in _KEPT_APART}
+    if cls is not Image.Image:
+        parts["attributes"] = {k: v for k, v in attributes.items() if _can_travel(v)} | {"tile": []}
+    elif attributes:
+        parts["attributes"] = attributes
+    return rebuild_image, (cls, image.mode, image.size, PickleBuffer(image.tobytes()), parts)
+
+
+def _reduce_frames(image: ImageFile.ImageFile) -> Any:
+    """An animation shows the frames of a file; so its file is what is saved."""
+    stream: Any = image.fp or getattr(image, "_fp", None)
+    place = stream.tell()
+    stream.seek(0)
+    file = stream.read()
+    stream.seek(place)
+    again = rebuild_frames(file, image.tell())
+    if again.mode != image.mode or again.tobytes() != image.tobytes():
+        raise pickle.PicklingError(
+            "an animation was changed after it was opened: return a list of copies of its frames"
+        )
+    return rebuild_frames, (PickleBuffer(file), image.tell())
+
+
+register_reducer(Image.Image, _reduce_image, subclasses=True)
