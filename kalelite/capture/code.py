@@ -93,9 +93,7 @@ class Code:
             key, step.name, taken.data, tuple(taken.needs), fingerprint(function), source
         )
 
-    def constant(
-        self, value: Any, *, name: str = "a constant", where: Where | None = None
-    ) -> str:
+    def constant(self, value: Any, *, name: str = "a constant", where: Where | None = None) -> str:
         """Add a constant and return its name; equal pickles share one.
 
         Raises
@@ -261,8 +259,8 @@ def capture(plan: Plan, *, limit: int = DEFAULT_LIMIT) -> Code:
 def _namespaces(gather: Gatherer, units: Mapping[str, Unit]) -> dict[str, Any]:
     names: dict[str, dict[str, str]] = {key: {} for key in gather.world.spaces}
     for unit in units.values():
-        for space, name in unit.names:
-            names[space][name] = unit.key
+        for home, name in unit.names:
+            names[home][name] = unit.key
     found = {}
     for key, space in gather.world.spaces.items():
         attributes = {

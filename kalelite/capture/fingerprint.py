@@ -210,7 +210,9 @@ class _Walk:
         parts = [
             self._code(function.__code__),
             *self._all((function.__defaults__, function.__kwdefaults__)),
-            *self._all(content for cell in function.__closure__ or () for content in _content(cell)),
+            *self._all(
+                content for cell in function.__closure__ or () for content in _content(cell)
+            ),
             self.digest(dict(function.__dict__)),
             *self._reached(function, module),
         ]
@@ -285,7 +287,7 @@ class _Walk:
 
     # --- data --------------------------------------------------------------------------------
 
-    def _data(self, value: Any) -> bytes:
+    def _data(self, value: Any) -> bytes:  # noqa: PLR0911 - one line for each kind
         kind = type(value)
         if kind in {list, tuple}:
             return _hash(kind.__name__.encode(), *self._all(value))
@@ -293,7 +295,9 @@ class _Walk:
             return _hash(kind.__name__.encode(), *sorted(self._all(value)))
         if kind is dict:
             # Two dicts are equal whatever the order of their keys.
-            return _hash(b"dict", *sorted(self.digest(k) + self.digest(v) for k, v in value.items()))
+            return _hash(
+                b"dict", *sorted(self.digest(k) + self.digest(v) for k, v in value.items())
+            )
         if isinstance(value, OrderedDict):
             return _hash(self.digest(kind), *self._all(value.items()))
         array = _array(value)
@@ -348,8 +352,10 @@ def _is_string(node: Any) -> bool:
 
 def _travels(module: str) -> bool:
     """True if code of that module travels, by value or with its source."""
-    return module in {"__main__", "__mp_main__"} or module not in sys.modules or (
-        modules.is_local(module) or modules.is_made_by_hand(module)
+    return (
+        module in {"__main__", "__mp_main__"}
+        or module not in sys.modules
+        or (modules.is_local(module) or modules.is_made_by_hand(module))
     )
 
 
@@ -360,7 +366,7 @@ def _content(cell: CellType) -> tuple[Any, ...]:
         return ()
 
 
-def _atom(value: Any) -> bytes | None:
+def _atom(value: Any) -> bytes | None:  # noqa: PLR0911 - one line for each kind
     kind = type(value)
     if kind is str:
         return _text("str", value)
@@ -377,7 +383,9 @@ def _atom(value: Any) -> bytes | None:
     return None
 
 
-def _parts(value: Any) -> tuple[bytes, tuple[Any, ...]] | None:
+def _parts(  # noqa: PLR0911 - one line for each kind
+    value: Any,
+) -> tuple[bytes, tuple[Any, ...]] | None:
     """What things that pickle does not know are made of."""
     kind = type(value).__name__.encode()
     if isinstance(value, CellType):

@@ -89,9 +89,7 @@ class Gatherer:
         value = plain(self.world.spaces[name[0]].values[name[1]])
         place = limits.use(code, name[1]) if code else where
         try:
-            entry = pickled(
-                {name: value}, self.world, group=frozenset({name}), limit=self._limit
-            )
+            entry = pickled({name: value}, self.world, group=frozenset({name}), limit=self._limit)
         except TooLargeError:
             self._too_large(f"the global {name[1]!r} that {what} uses", value, place, name)
         except Exception as error:  # noqa: BLE001 - a user's reduction may raise anything
@@ -166,9 +164,7 @@ class Gatherer:
     def _unit(self, names: tuple[Name, ...]) -> Unit:
         entry = self._entries[names[0]]
         if len(names) > 1:
-            values = {
-                name: plain(self.world.spaces[name[0]].values[name[1]]) for name in names
-            }
+            values = {name: plain(self.world.spaces[name[0]].values[name[1]]) for name in names}
             entry = pickled(values, self.world, group=frozenset(names))
         key = "+".join(f"{space}:{name}" for space, name in names)
         return Unit(key, names, entry.data, tuple(entry.needs))
@@ -213,16 +209,18 @@ def _groups(entries: dict[Name, Pickled]) -> Iterator[tuple[Name, ...]]:
         yield tuple(names)
 
 
-def _cycles(refs: dict[Name, tuple[Name, ...]]) -> Iterator[list[Name]]:
+def _cycles(  # noqa: C901 - one algorithm, which reads worse in pieces
+    refs: dict[Name, tuple[Name, ...]],
+) -> Iterator[list[Name]]:
     """The strongly connected components with more than one member (Tarjan, without recursion)."""
     number: dict[Name, int] = {}
     low: dict[Name, int] = {}
     open_: list[Name] = []
     on_stack: set[Name] = set()
-    for start in refs:
+    for start, first in refs.items():
         if start in number:
             continue
-        work = [(start, iter(refs[start]))]
+        work = [(start, iter(first))]
         number[start] = low[start] = len(number)
         open_.append(start)
         on_stack.add(start)
@@ -244,7 +242,7 @@ def _cycles(refs: dict[Name, tuple[Name, ...]]) -> Iterator[list[Name]]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[name])
                 if low[name] == number[name]:
-                    component = []
+                    component: list[Name] = []
                     while not component or component[-1] != name:
                         component.append(open_.pop())
                         on_stack.discard(component[-1])

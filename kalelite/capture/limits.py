@@ -103,7 +103,9 @@ def describe(value: Any) -> str:
     """Type, and shape and size where they say something."""
     kind = type(value)
     module = kind.__module__
-    name = kind.__qualname__ if module in {"builtins", "__main__"} else f"{module}.{kind.__qualname__}"
+    name = (
+        kind.__qualname__ if module in {"builtins", "__main__"} else f"{module}.{kind.__qualname__}"
+    )
     shape = getattr(value, "shape", None)
     size = getattr(value, "nbytes", None)
     if isinstance(shape, tuple):

@@ -16,7 +16,7 @@ from logging import Logger
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from cloudpickle import cloudpickle
+from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from kalelite.capture import load
 from kalelite.capture.fingerprint import fingerprint
@@ -98,7 +98,8 @@ def _has_identity(value: Any) -> bool:
         return False
     if kind.__module__ == "builtins":
         return kind.__hash__ is None
-    return kind.__hash__ is None or kind.__eq__ is object.__eq__ or hasattr(value, "__dict__")
+    equality = next(cls for cls in kind.__mro__ if "__eq__" in vars(cls))
+    return kind.__hash__ is None or equality is object or hasattr(value, "__dict__")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,9 @@ def _tracker(cls: type) -> str:
 class _Pickler(pickle.Pickler):
     dispatch_table = _TABLE
 
-    def __init__(self, sink: io.BytesIO, world: World, group: frozenset[Name], out: Pickled) -> None:
+    def __init__(
+        self, sink: io.BytesIO, world: World, group: frozenset[Name], out: Pickled
+    ) -> None:
         super().__init__(sink, protocol=5)
         self._world = world
         self._group = group
@@ -157,7 +160,7 @@ class _Pickler(pickle.Pickler):
         self._world.reach(module.__name__)
         return ("module", module.__name__)
 
-    def reducer_override(self, obj: Any) -> Any:  # noqa: PLR0911 - one line for each kind
+    def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, FunctionType):
             return self._function(obj)
         if isinstance(obj, type):

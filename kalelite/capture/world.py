@@ -101,9 +101,7 @@ class World:
     def _note(self, value: Any, space: Space, path: str) -> None:
         known = self._paths.get(id(value))
         # Of several names for one thing, its own name is the one that pickles by reference use.
-        if known is not None and (
-            getattr(value, "__qualname__", None) != path or known[1] == path
-        ):
+        if known is not None and (getattr(value, "__qualname__", None) != path or known[1] == path):
             return
         self._paths[id(value)] = (space.key, path)
         self._alive.append(value)

@@ -1,0 +1,199 @@
+"""Why a step failed, as plain text: nobody unpickles an exception, and none can break the report."""
+
+from __future__ import annotations
+
+import itertools
+import linecache
+import os
+import traceback
+from collections.abc import Iterator
+from types import CodeType, TracebackType
+from typing import Any
+
+from kalelite.errors import KaleliteError
+from kalelite.executor.spec import FailureReport, Frame
+
+__all__ = ["at_function", "printable", "report"]
+
+MESSAGE = 10_000
+"""Longest message, in characters."""
+TRACEBACK = 100_000
+_FRAMES = 40
+_CAUSES = 5
+
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
+_STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep  # noqa: PTH100, PTH120
+_INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+def report(error: BaseException, *, step: str = "") -> FailureReport:
+    """What happened, in words. Never raises, whatever the exception's own methods do."""
+    return _report(error, step, _CAUSES, set())
+
+
+def _report(error: BaseException, step: str, depth: int, seen: set[int]) -> FailureReport:
+    seen.add(id(error))
+    cause = _cause(error)
+    below = None
+    if cause is not None and depth and id(cause) not in seen:
+        below = _report(cause, step, depth - 1, seen)
+    return FailureReport(
+        type=_type_name(error),
+        message=_message(error),
+        frames=_user_frames(error.__traceback__),
+        traceback=_full_text(error),
+        hint=_hint(error, step),
+        cause=below,
+    )
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    members = getattr(error, "exceptions", None)
+    if isinstance(members, tuple) and members and isinstance(members[0], BaseException):
+        return members[0]
+    if error.__cause__ is not None:
+        return error.__cause__
+    return None if error.__suppress_context__ else error.__context__
+
+
+def _type_name(error: BaseException) -> str:
+    kind = type(error)
+    if kind.__module__ in {"builtins", "__main__"} or isinstance(error, KaleliteError):
+        return kind.__qualname__
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return _exit_message(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if isinstance(error, KaleliteError):
+        return printable(error.message)
+    text = _text(error)
+    members = getattr(error, "exceptions", None)
+    if isinstance(members, tuple):
+        text += ": " + "; ".join(f"{_type_name(item)}: {_message(item)}" for item in members[:10])
+    notes = getattr(error, "__notes__", None)
+    if isinstance(notes, list):
+        text = "\n".join([text, *(note for note in notes if isinstance(note, str))])
+    return printable(text)
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as second:  # noqa: BLE001 - the user's __str__ may raise anything
+        return f"(the message cannot be shown: its __str__ raised {type(second).__name__})"
+
+
+def _exit_message(error: SystemExit) -> str:
+    if error.code is None or error.code == 0:
+        return "the step ended the process with sys.exit() instead of returning"
+    try:
+        code = repr(error.code)
+    except BaseException:  # noqa: BLE001 - as above
+        code = type(error.code).__name__
+    return printable(f"the step ended the process with sys.exit({code})")
+
+
+def printable(text: str, limit: int = MESSAGE) -> str:
+    """The text without what a terminal or a JSON reader would choke on, cut at the limit."""
+    if len(text) > limit:
+        rest = len(text) - limit
+        text = f"{text[:limit]} … ({rest:,} more characters)"
+    if text.isprintable():
+        return text
+    return "".join(map(_printable_char, text))
+
+
+def _printable_char(char: str) -> str:
+    if char.isprintable() or char in "\n\t":
+        return char
+    return char.encode("unicode_escape").decode()
+
+
+def _hint(error: BaseException, step: str) -> str:
+    if isinstance(error, KaleliteError):
+        return error.hint
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        return f"step {step or 'this'} needs the package {package!r}, which is not installed here"
+    if isinstance(error, MemoryError):
+        return "the step ran out of memory: give it more with memory=, or work on less at once"
+    return ""
+
+
+# --- frames ----------------------------------------------------------------------------------
+
+
+def _walk(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def _is_user_file(file: str) -> bool:
+    if file.startswith(("<frozen", _OURS)) or any(part in file for part in _INSTALLED):
+        return False
+    return not file.startswith(_STDLIB)
+
+
+def _user_frames(trace: TracebackType | None) -> tuple[Frame, ...]:
+    """The user's frames, and the innermost one of a library if it was a library that raised."""
+    entries = [
+        item for item in _walk(trace) if not item.tb_frame.f_code.co_filename.startswith(_OURS)
+    ]
+    kept = [item for item in entries if _is_user_file(item.tb_frame.f_code.co_filename)]
+    if entries and kept and entries[-1] is not kept[-1]:
+        kept.append(entries[-1])
+    frames = [_frame(item) for item in kept or entries[-1:]]
+    frames = [frame for frame, _ in itertools.groupby(frames)]
+    if len(frames) > _FRAMES:
+        frames = frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
+    return tuple(frames)
+
+
+def _frame(trace: TracebackType) -> Frame:
+    code = trace.tb_frame.f_code
+    text = linecache.getline(code.co_filename, trace.tb_lineno).rstrip("\r\n")
+    column, end = _columns(code, trace.tb_lasti, trace.tb_lineno, text)
+    name = getattr(code, "co_qualname", code.co_name)
+    return Frame(code.co_filename, trace.tb_lineno, name, printable(text, 1000), column, end)
+
+
+def _columns(code: CodeType, offset: int, line: int, text: str) -> tuple[int | None, int | None]:
+    """Start and end of what failed, in characters of the line; from Python 3.11 on."""
+    positions: Any = getattr(code, "co_positions", None)
+    if positions is None or offset < 0 or not text.isprintable():
+        return None, None
+    found = next(itertools.islice(positions(), offset // 2, None), None)
+    if found is None or found[0] != line or found[2] is None:
+        return None, None
+    encoded = text.encode()
+    start = len(encoded[: found[2]].decode(errors="replace"))
+    if found[1] != line or found[3] is None:
+        return start, None
+    return start, len(encoded[: found[3]].decode(errors="replace"))
+
+
+def at_function(function: Any) -> tuple[Frame, ...]:
+    """A frame that points at a function as a whole."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return ()
+    text = linecache.getline(code.co_filename, code.co_firstlineno).rstrip("\r\n")
+    name = getattr(code, "co_qualname", code.co_name)
+    return (Frame(code.co_filename, code.co_firstlineno, name, printable(text, 1000)),)
+
+
+def _full_text(error: BaseException) -> str:
+    """The whole traceback without kalelite's own frames."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        trace = trace.tb_next
+    try:
+        lines = traceback.format_exception(type(error), error, trace)
+    except BaseException as second:  # noqa: BLE001 - the exception's own methods run in there
+        return f"(the traceback cannot be shown: {type(second).__name__})"
+    return printable("".join(lines), TRACEBACK)

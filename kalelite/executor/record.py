@@ -1,0 +1,119 @@
+"""A task's `Record` as JSON in a file: written atomically, read back whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kalelite.errors import CorruptObjectError
+from kalelite.executor.spec import FailureReport, Frame, Record
+
+__all__ = ["commit", "dump", "parse", "read", "write_atomically"]
+
+_FIELDS = (
+    "task",
+    "status",
+    "attempt",
+    "outputs",
+    "metrics",
+    "artifacts",
+    "started",
+    "finished",
+    "versions",
+)
+_REPORT = ("type", "message", "traceback", "hint")
+_FRAME = ("file", "line", "function", "text", "column", "end_column")
+
+
+def dump(record: Record) -> dict[str, Any]:
+    """The record as JSON data."""
+    data = {name: getattr(record, name) for name in _FIELDS}
+    data["failure"] = _dump_failure(record.failure)
+    return data
+
+
+def _dump_failure(report: FailureReport | None) -> dict[str, Any] | None:
+    if report is None:
+        return None
+    data: dict[str, Any] = {name: getattr(report, name) for name in _REPORT}
+    data["frames"] = [{name: getattr(frame, name) for name in _FRAME} for frame in report.frames]
+    data["cause"] = _dump_failure(report.cause)
+    return data
+
+
+def parse(data: Mapping[str, Any]) -> Record:
+    """The record from JSON data."""
+    fields = {name: data[name] for name in _FIELDS if name in data}
+    for name in ("metrics", "artifacts"):
+        fields[name] = tuple(fields.get(name, ()))
+    return Record(**fields, failure=_parse_failure(data.get("failure")))
+
+
+def _parse_failure(data: Mapping[str, Any] | None) -> FailureReport | None:
+    if data is None:
+        return None
+    fields = {name: data[name] for name in _REPORT if name in data}
+    frames = tuple(Frame(**frame) for frame in data.get("frames", ()))
+    return FailureReport(**fields, frames=frames, cause=_parse_failure(data.get("cause")))
+
+
+def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
+    """Write the record; it is there as a whole or not at all.
+
+    Raises
+    ------
+    OSError
+        if it cannot be written.
+    """
+    text = json.dumps(dump(record), separators=(",", ":"))
+    write_atomically(Path(path), text.encode(), durable=durable)
+
+
+def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Replace a file's content at one stroke."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        # Some network filesystems cannot sync a folder; they write names through at once.
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str | Path) -> Record | None:
+    """The record in a file, None if there is no such file.
+
+    Raises
+    ------
+    CorruptObjectError
+        if the file holds something else.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        return parse(json.loads(data))
+    except (ValueError, TypeError, KeyError) as error:
+        raise CorruptObjectError(f"{path} is not the record of a task: {error}") from error

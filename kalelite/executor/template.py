@@ -1,0 +1,210 @@
+"""A plan's task as a JSON template, whose slots still name outputs, parameters and items.
+
+A template slot is one of `kalelite.executor.spec`, or one that `fill` replaces:
+
+    {"output": "<task>", "name": "<output>", "path": […]}
+    {"parameter": "<name>", "path": […]}
+    {"item": "<loop>", "path": […]}
+    {"collected": slot, "loops": ["<loop>", …]}
+    {"one_of": "<switch>", "of": [slot, …]}
+    {"final": "<exit scope>"}
+
+A template is plain data: a backend compiles it, or fills it where the task is to run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kalelite.executor.spec import OutputSpec, Slot, TaskSpec
+
+if TYPE_CHECKING:
+    from kalelite.capture.code import Code
+    from kalelite.errors import Where
+    from kalelite.plan.graph import Expr, Plan, Task
+
+__all__ = ["TaskTemplate", "Values", "fill", "task_template", "to_slot", "value_slot"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTemplate:
+    """A `TaskSpec` before its inputs are known."""
+
+    task: str
+    step: str
+    arguments: Mapping[str, Slot]
+    outputs: tuple[OutputSpec, ...]
+    arity: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The template as JSON data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TaskTemplate:
+        """The template from JSON data."""
+        outputs = tuple(OutputSpec(**output) for output in data["outputs"])
+        return cls(data["task"], data["step"], data["arguments"], outputs, data["arity"])
+
+
+class Values(Protocol):
+    """What fills a template: each method gives a slot of `kalelite.executor.spec`."""
+
+    def output(self, task: str, output: str) -> Slot: ...
+
+    def parameter(self, name: str) -> Slot: ...
+
+    def item(self, loop: str) -> Slot: ...
+
+    def collected(self, source: Slot, loops: Sequence[str]) -> Slot:
+        """The list of an output's values over the loops; ``source`` is an output template slot."""
+
+    def choose(self, switch: str, choices: Sequence[Slot]) -> Slot:
+        """The template slot of the branch that ran."""
+
+    def status(self, scope: str) -> Mapping[str, Any]: ...
+
+
+# --- from the plan ---------------------------------------------------------------------------
+
+
+def task_template(plan: Plan, task: Task, code: Code) -> TaskTemplate:  # noqa: ARG001 - the interface
+    """The template of a task. Constants that are no JSON primitives are added to the code.
+
+    Raises
+    ------
+    CaptureError
+        if a constant cannot travel.
+    """
+    arguments = {
+        name: to_slot(expr, code, name=f"argument {name!r} of task {task.id!r}", where=task.where)
+        for name, expr in task.arguments.items()
+    }
+    outputs = tuple(OutputSpec(item.name, item.index, item.native) for item in task.outputs)
+    return TaskTemplate(task.id, code.key_of(task), arguments, outputs, task.arity)
+
+
+def to_slot(  # noqa: PLR0911 - one line for each kind
+    expr: Expr, code: Code, *, name: str, where: Where | None = None
+) -> Slot:
+    """The template slot of an expression; ``name`` is what an error calls it."""
+    from kalelite.plan import graph
+
+    def below(items: Sequence[Expr]) -> list[Slot]:
+        return [to_slot(item, code, name=name, where=where) for item in items]
+
+    match expr:
+        case graph.Constant(value):
+            return _constant(value, code, name, where)
+        case graph.OutputRef(task, output, path):
+            return _with_path({"output": task, "name": output}, path)
+        case graph.ParameterRef(parameter, path):
+            return _with_path({"parameter": parameter}, path)
+        case graph.ItemRef(loop, path):
+            return _with_path({"item": loop}, path)
+        case graph.Collected(source, loops):
+            return {"collected": below([source])[0], "loops": list(loops)}
+        case graph.OneOf(switch, choices):
+            return {"one_of": switch, "of": below(choices)}
+        case graph.StatusRef(scope):
+            return {"final": scope}
+        case graph.Pack(kind, items, keys):
+            return _pack(kind, below(items), keys, code, name)
+    raise TypeError(f"{name}: {type(expr).__name__} cannot be an argument")
+
+
+def _pack(kind: type, items: list[Slot], keys: Sequence[Any], code: Code, name: str) -> Slot:
+    if kind is dict:
+        slots = [_constant(key, code, f"a key of {name}", None) for key in keys]
+        return {"pack": "dict", "keys": slots, "of": items}
+    if kind in {list, tuple}:
+        return {"pack": kind.__name__, "of": items}
+    return {"pack": "named", "type": {"const": code.constant(kind, name=name)}, "of": items}
+
+
+def _is_primitive(value: Any) -> bool:
+    if type(value) is float:
+        return math.isfinite(value)
+    if type(value) is int:
+        # JSON readers refuse longer numbers.
+        return abs(value) < 1 << 1024
+    return value is None or type(value) in {bool, str}
+
+
+def _constant(value: Any, code: Code, name: str, where: Where | None) -> Slot:
+    if _is_primitive(value):
+        return {"value": value}
+    return {"const": code.constant(value, name=name, where=where)}
+
+
+def value_slot(value: Any) -> Slot | None:
+    """The slot of a JSON-like value, such as a pipeline parameter's; None if it is not like that."""
+    if _is_primitive(value):
+        return {"value": value}
+    if type(value) is list:
+        items = [value_slot(item) for item in value]
+        return None if None in items else {"pack": "list", "of": items}
+    if type(value) is dict:
+        keys = [value_slot(key) for key in value]
+        items = [value_slot(item) for item in value.values()]
+        return (
+            None if None in items or None in keys else {"pack": "dict", "keys": keys, "of": items}
+        )
+    return None
+
+
+def _with_path(slot: Slot, path: Sequence[str | int]) -> Slot:
+    return {**slot, "path": [*slot.get("path", ()), *path]} if path else slot
+
+
+# --- to the spec -----------------------------------------------------------------------------
+
+
+def fill(
+    template: TaskTemplate, values: Values, *, task: str = "", attempt: int = 1, record: str = ""
+) -> TaskSpec:
+    """The spec of one run of the task.
+
+    Parameters
+    ----------
+    template
+        The task.
+    values
+        What its slots stand for.
+    task
+        The name of this instance, as ``train[3]``; the task's own if empty.
+    attempt, record
+        As in `TaskSpec`.
+    """
+    arguments = {name: _fill(slot, values) for name, slot in template.arguments.items()}
+    return TaskSpec(
+        task=task or template.task,
+        step=template.step,
+        arguments=arguments,
+        outputs=template.outputs,
+        arity=template.arity,
+        attempt=attempt,
+        record=record,
+    )
+
+
+def _fill(slot: Slot, values: Values) -> Slot:  # noqa: PLR0911 - one line for each kind
+    path = slot.get("path", ())
+    if "output" in slot:
+        return _with_path(values.output(slot["output"], slot["name"]), path)
+    if "parameter" in slot:
+        return _with_path(values.parameter(slot["parameter"]), path)
+    if "item" in slot:
+        return _with_path(values.item(slot["item"]), path)
+    if "collected" in slot:
+        return values.collected(slot["collected"], slot["loops"])
+    if "one_of" in slot:
+        return _fill(values.choose(slot["one_of"], slot["of"]), values)
+    if "final" in slot:
+        return {"status": dict(values.status(slot["final"]))}
+    if "pack" in slot:
+        return {**slot, "of": [_fill(item, values) for item in slot["of"]]}
+    return slot
