@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -140,30 +140,55 @@ def _run_parser() -> _Parser:
     return parser
 
 
+def _add_picture(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--graph", "--format", choices=PICTURES, help="text if nothing is said")
+    parser.add_argument("-o", "--file", metavar="FILE", help="write the picture to FILE")
+
+
+def _add_limit(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--limit", type=int, metavar="N", help="the newest N (default: 20)")
+
+
+def _add_run(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("run", metavar="RUN", nargs="?", help="a run's id, or last (the default)")
+
+
+def _add_logs(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("step", metavar="STEP", nargs="?", help="one step (default: all)")
+    parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
+
+
+def _add_load(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--load", action="store_true", help="import the installed libraries first, to see all"
+    )
+
+
+def _add_clean(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--store", action="store_true", help="values that no run refers to")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be freed")
+
+
+def _add_seen_by(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("script", metavar="SCRIPT", nargs="?", help="as this script sees them")
+
+
+_TAKES: Mapping[str, tuple[Callable[[argparse._ActionsContainer], None], ...]] = {
+    "runs": (_add_limit, _add_output, _add_home),
+    "show": (_add_run, _add_output, _add_home),
+    "logs": (_add_run, _add_logs, _add_home),
+    "graph": (_add_script, _add_picture),
+    "check": (_add_script, _add_output),
+    "formats": (_add_load, _add_output),
+    "clean": (_add_clean, _add_home),
+    "config": (_add_seen_by, _add_output, _add_home),
+}
+
+
 def _verb_parser(verb: str) -> _Parser:
     parser = _new(f"kalelite {verb}", f"{VERBS[verb][0].upper()}{VERBS[verb][1:]}.")
-    if verb in {"graph", "check"}:
-        _add_script(parser)
-    if verb == "graph":
-        parser.add_argument("--graph", "--format", choices=PICTURES, help="text if nothing is said")
-        parser.add_argument("-o", "--file", metavar="FILE", help="write the picture to FILE")
-        return parser
-    if verb == "runs":
-        parser.add_argument("--limit", type=int, metavar="N", help="the newest N (default: 20)")
-    if verb in {"show", "logs"}:
-        parser.add_argument("run", metavar="RUN", nargs="?", help='a run\'s id, or "last"')
-    if verb == "logs":
-        parser.add_argument("step", metavar="STEP", nargs="?", help="one step (default: all)")
-        parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
-    if verb == "clean":
-        parser.add_argument("--store", action="store_true", help="values that no run refers to")
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be freed")
-    if verb == "config":
-        parser.add_argument("script", metavar="SCRIPT", nargs="?", help="as this script sees them")
-    if verb not in {"check", "logs", "clean"}:
-        _add_output(parser)
-    if verb not in {"check", "formats"}:
-        _add_home(parser)
+    for add in _TAKES[verb]:
+        add(parser)
     return parser
 
 
@@ -260,8 +285,12 @@ def _hold_together(options: Mapping[str, Any], flags: Mapping[str, Any]) -> None
         raise UsageError("--check and --graph cannot be given together")
     if "file" in options and "graph" not in options:
         raise UsageError("-o goes with --graph: it is where the picture is written")
-    here = [name for name in ("jobs", "cache", "debug") if name in flags or options.get(name)]
-    spelled = {"jobs": "--jobs", "cache": "--no-cache", "debug": "--debug"}
+    if "output" in flags and "graph" in options:
+        raise UsageError("--output is about runs and has no meaning with --graph")
+    here = [
+        name for name in ("jobs", "cache", "debug", "home") if name in flags or options.get(name)
+    ]
+    spelled = {"jobs": "--jobs", "cache": "--no-cache", "debug": "--debug", "home": "--home"}
     other = f"--{modes[0]}" if modes else "--kfp" if kfp else ""
     if here and other:
         raise UsageError(

@@ -14,7 +14,14 @@ from kalelite.cli.words import count, near_path, short_name
 from kalelite.errors import KaleliteError, PipelineError, Problem, Where
 from kalelite.executor.spec import FailureReport, Frame
 
-__all__ = ["error_screen", "exception_screen", "failure_screen", "internal_screen", "source_lines"]
+__all__ = [
+    "error_screen",
+    "exception_screen",
+    "failure_screen",
+    "internal_screen",
+    "is_ours",
+    "source_lines",
+]
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 _LONGEST_MESSAGE = 40
@@ -43,8 +50,19 @@ def _problem(problem: Problem, terminal: Terminal) -> str:
         lines[0] = f"{terminal.paint(place, 'cyan')}: {lines[0]}"
         lines += source_lines(problem.where, terminal)
     if problem.hint:
-        lines += [f"  {line}" for line in clean(problem.hint).splitlines()]
+        lines += _indented(problem.hint, terminal)
     return "\n".join(lines)
+
+
+def _indented(text: str, terminal: Terminal) -> list[str]:
+    """Text set in by two columns; on a terminal its lines are broken between words."""
+    lines = clean(text).splitlines()
+    if terminal.is_tty:
+        import textwrap
+
+        width = max(terminal.width - 2, 20)
+        lines = [part for line in lines for part in textwrap.wrap(line, width) or [""]]
+    return [f"  {line}" for line in lines]
 
 
 def source_lines(where: Where, terminal: Terminal) -> list[str]:
@@ -127,6 +145,17 @@ def user_frames(error: BaseException) -> tuple[list[Frame], str]:
     return frames, last
 
 
+def is_ours(error: BaseException) -> bool:
+    """Whether kalelite itself is to blame: its own code is the last before the libraries'."""
+    trace, last = error.__traceback__, ""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith("<frozen ") and not _is_library(file):
+            last = file
+        trace = trace.tb_next
+    return last.startswith(_PACKAGE)
+
+
 def _frame(summary: traceback.FrameSummary) -> Frame:
     number = summary.lineno or 0
     text = linecache.getline(summary.filename, number).rstrip("\r\n")
@@ -176,7 +205,7 @@ def failure_screen(failure: FailureReport, terminal: Terminal) -> list[str]:
     lines += frame_lines(failure.frames, terminal)
     lines += _message(short_name(failure.type), failure.message, terminal)
     if failure.hint:
-        lines += [f"  {line}" for line in clean(failure.hint).splitlines()]
+        lines += _indented(failure.hint, terminal)
     return lines
 
 

@@ -1,0 +1,7 @@
+"""``python -m kalelite``."""
+
+import sys
+
+from kalelite.cli import main
+
+sys.exit(main())

@@ -1,0 +1,108 @@
+"""From a request to what is done: settings, streams, and the command itself."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from kalelite.cli.parser import Request
+from kalelite.cli.settings import (
+    Value,
+    find_config,
+    resolve_all,
+    start_folder,
+    unknown_variables,
+)
+from kalelite.cli.terminal import Terminal
+from kalelite.errors import UsageError
+
+__all__ = ["perform"]
+
+
+def perform(request: Request, words: Sequence[str]) -> int:
+    """Do what was asked; the exit code."""
+    config = find_config(start_folder(request.script))
+    settings = resolve_all(request.flags, os.environ, config)
+    err = Terminal(sys.stderr)
+    for note in (*config.notes, *unknown_variables(os.environ)):
+        err.line(note)
+    if request.verb == "config":
+        from kalelite.cli.verbs import show_config
+
+        return show_config(Terminal(sys.stdout), settings)
+    with _streams(as_json=settings["output"].value == "json") as out:
+        if request.verb != "run":
+            from kalelite.cli.verbs import run_verb
+
+            return run_verb(request, settings, out)
+        return _run(request, settings, out, err, _typed(words))
+
+
+def _run(
+    request: Request, settings: dict[str, Value], out: Terminal, err: Terminal, command: str
+) -> int:
+    from kalelite.cli.run import Face, run_script
+
+    if not request.script:
+        raise UsageError(
+            "no script was given", hint="kalelite SCRIPT runs one; kalelite --help tells more."
+        )
+    face = Face(request, settings, out, err, command)
+    if request.options.get("check"):
+        from kalelite.cli.look import check_script
+
+        return check_script(face)
+    if request.options.get("graph"):
+        from kalelite.cli.look import draw_script
+
+        return draw_script(face)
+    if request.options.get("kfp") or request.options.get("compile"):
+        from kalelite.cli.kubeflow import Kubeflow
+
+        return run_script(face, Kubeflow(face))
+    from kalelite.cli.local import Local
+
+    return run_script(face, Local(face))
+
+
+def _typed(words: Sequence[str]) -> str:
+    """The command line as it was typed, ready to be typed again."""
+    program = sys.argv[0] if sys.argv else ""
+    module = os.path.basename(program) == "__main__.py"  # noqa: PTH119 - argv[0] is any text
+    start = ["python", "-m", "kalelite"] if module else ["kalelite"]
+    return shlex.join([*start, *words])
+
+
+@contextmanager
+def _streams(*, as_json: bool) -> Iterator[Terminal]:
+    """The terminal to write to. For JSON it alone has the standard output.
+
+    What the user's script prints goes to the standard error then, also what its libraries
+    write past Python.
+    """
+    if not as_json:
+        yield Terminal(sys.stdout)
+        return
+    before = sys.stdout
+    before.flush()
+    try:
+        own = before.fileno() == 1
+    except (OSError, ValueError, AttributeError):
+        own = False
+    stream: TextIO = before
+    if own:
+        stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    try:
+        yield Terminal(stream)
+    finally:
+        sys.stdout = before
+        if own:
+            os.dup2(stream.fileno(), 1)
+            with suppress(BrokenPipeError):
+                stream.close()

@@ -1,0 +1,94 @@
+"""``--check`` and ``--graph``: look at a script's pipelines without running a step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kalelite.cli.choose import arguments_of, choose, known_names
+from kalelite.cli.json_output import JsonReporter, encode
+from kalelite.cli.run import Face, opened
+from kalelite.cli.screens import error_screen
+from kalelite.cli.words import count
+from kalelite.errors import ExitCode, PipelineError, Problem, UsageError
+from kalelite.plan.graph import Plan
+from kalelite.plan.pipeline import Pipeline
+
+__all__ = ["check_script", "draw_script"]
+
+
+def check_script(face: Face) -> int:
+    """Find all problems of all pipelines of a script.
+
+    Raises
+    ------
+    PipelineError
+        With every one of them.
+    UsageError
+        A parameter given with ``-p`` does not exist or does not fit.
+    """
+    given = dict(face.request.parameters)
+    with opened(face) as script:
+        problems = list(script.problems)
+        if not script.pipelines and not problems:
+            choose(script.pipelines, None, script.script.name)
+        good: list[tuple[Pipeline[..., Any], Plan]] = []
+        for pipeline in script.pipelines:
+            plan, found = pipeline.draft()
+            problems += found
+            if not found:
+                good.append((pipeline, plan))
+        if problems:
+            problems = _distinct(problems)
+            if face.setting("output") == "json":
+                for problem in problems:
+                    JsonReporter(face.out).write({"event": "problem", **encode(problem)})
+            raise PipelineError(*problems)
+        known_names(script.pipelines, given)
+        for pipeline, plan in good:
+            mine = {p.name: given[p.name] for p in plan.parameters if p.name in given}
+            if mine:
+                arguments_of([p for p in plan.parameters if p.name in mine], mine, {})
+            if face.setting("output") == "json":
+                JsonReporter(face.out).write({"event": "checked", "plan": plan})
+                continue
+            steps, parameters = len(plan.tasks), len(plan.parameters)
+            face.out.line(
+                f"{face.out.paint('✓', 'green')} {pipeline.name}: {count(steps, 'step')},"
+                f" {count(parameters, 'parameter')}, no problems"
+            )
+    return ExitCode.OK
+
+
+def _distinct(problems: list[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))
+
+
+def draw_script(face: Face) -> int:
+    """Print or write a picture of a pipeline, also of one that is wrong."""
+    from kalelite.plan import picture
+
+    format = face.request.options["graph"]
+    with opened(face) as script:
+        only = face.request.options.get("pipeline")
+        pipeline = script.called if script.called is not None and only is None else None
+        if pipeline is None:
+            pipeline = choose(script.pipelines, only, script.script.name)
+        known_names([pipeline], dict(face.request.parameters))
+        plan, problems = pipeline.draft()
+    draw = getattr(picture, f"to_{format}")
+    text: str = draw(plan, tuple(problems))
+    file = face.request.options.get("file")
+    if file is None:
+        face.out.line(text.rstrip("\n"))
+    else:
+        try:
+            Path(file).write_text(text, "utf-8")
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+        face.err.line(f"wrote {file}")
+    if problems:
+        face.err.line()
+        face.err.line(error_screen(PipelineError(*problems), face.err))
+        return ExitCode.PIPELINE
+    return ExitCode.OK

@@ -1,0 +1,196 @@
+"""``kalelite SCRIPT``: run the script's pipeline, or look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Protocol
+
+from kalelite.cli.choose import arguments_of, choose, known_names
+from kalelite.cli.parser import Request
+from kalelite.cli.screens import exception_screen, is_ours
+from kalelite.cli.script import Script, ScriptExit, as_main, execute, read_script
+from kalelite.cli.settings import Value
+from kalelite.cli.targets import FaceTarget, StopScript
+from kalelite.cli.terminal import Terminal
+from kalelite.errors import KaleliteError, PipelineError, Problem, ScriptError
+from kalelite.plan.graph import Group, Plan
+from kalelite.plan.pipeline import Pipeline
+from kalelite.plan.target import use_target
+from kalelite.plan.trace import pipelines_of
+
+__all__ = ["Backend", "Face", "ScriptFailed", "opened", "run_script"]
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """The surroundings of a command: what was asked, its settings, and where text goes."""
+
+    request: Request
+    settings: Mapping[str, Value]
+    out: Terminal
+    err: Terminal
+    command: str = "kalelite"
+
+    def setting(self, name: str) -> Any:
+        """The value of a setting."""
+        return self.settings[name].value
+
+
+class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
+    """The script raised something of its own; ``screen`` shows it."""
+
+    def __init__(self, screen: str) -> None:
+        super().__init__(screen)
+        self.screen = screen
+
+
+class Backend(Protocol):
+    """A backend as the command uses it: made before the script is read, closed at the end.
+
+    ``status`` is the exit code so far; ``shown`` is an error that the user has seen already.
+    """
+
+    status: int
+    shown: BaseException | None
+
+    def close(self) -> None:
+        """Let go of what the backend holds."""
+
+    def prepare(self, script: Script) -> None:
+        """Called when the script has been read, before it runs."""
+
+    def act(self, plan: Plan, arguments: Mapping[str, Any]) -> Any:
+        """Run or compile a plan; what the call of the pipeline gives back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A script that ran: its pipelines, and how it ended.
+
+    ``called`` is the pipeline whose call stopped it, ``problems`` what that call complained of.
+    """
+
+    script: Script
+    pipelines: tuple[Pipeline[..., Any], ...]
+    ended: ScriptExit
+    called: Pipeline[..., Any] | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def run_script(face: Face, backend: Backend) -> int:
+    """Run the pipelines that the script calls, or else its one pipeline; the exit code."""
+    request = face.request
+    script = read_script(request.script)
+    only = request.options.get("pipeline")
+    given = dict(request.parameters)
+    with closing(backend), as_main(script, request.script_args) as module:
+        backend.prepare(script)
+        known = pipelines_of()
+        target = FaceTarget(backend.act, given, only)
+        try:
+            ended = _execute(script, module, target, face.err)
+        except KaleliteError as error:
+            if error is not backend.shown:
+                raise
+            return int(error.exit_code)
+        if target.calls:
+            if isinstance(ended.code, str):
+                face.err.line(ended.code)
+            return ended.status or backend.status
+        _refuse_early_exit(script, ended)
+        found = choose(_of_script(script, module, known), only, script.name)
+        known_names([found], given)
+        plan = found.plan()
+        try:
+            with use_target(target):
+                backend.act(plan, arguments_of(plan.parameters, given, {}))
+        except KaleliteError as error:
+            if error is not backend.shown:
+                raise
+            return int(error.exit_code)
+        return backend.status
+
+
+@contextmanager
+def opened(face: Face) -> Iterator[Opened]:
+    """Run a script up to its first call of a pipeline, to look at what it defines."""
+    request = face.request
+    script = read_script(request.script)
+    with as_main(script, request.script_args) as module:
+        known = pipelines_of()
+        called: Pipeline[..., Any] | None = None
+        problems: tuple[Problem, ...] = ()
+        ended = ScriptExit()
+        try:
+            ended = _execute(script, module, FaceTarget(None, {}), face.err, stop=True)
+        except StopScript as stop:
+            called = stop.pipeline
+        except PipelineError as error:
+            problems = error.problems
+        _refuse_early_exit(script, ended)
+        pipelines = tuple(_of_script(script, module, known))
+        name = request.options.get("pipeline")
+        if name is not None:
+            pipelines = (choose(pipelines, name, script.name),)
+        yield Opened(script, pipelines, ended, called, problems)
+
+
+def _execute(
+    script: Script, module: ModuleType, target: FaceTarget, err: Terminal, *, stop: bool = False
+) -> ScriptExit:
+    """Run the script's code, and tell the user's mistakes from ours."""
+    try:
+        with use_target(target):
+            return execute(script, module)
+    except StopScript:
+        if stop:
+            raise
+        return ScriptExit()
+    except (KaleliteError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        if is_ours(error):
+            raise
+        after = " after its pipeline had run" if target.calls else ""
+        title = f"{script.name} could not be run to its end{after}"
+        raise ScriptFailed(exception_screen(error, title, err)) from error
+
+
+def _refuse_early_exit(script: Script, ended: ScriptExit) -> None:
+    if ended.ok:
+        return
+    hint = "Its pipeline must be defined, and may be called, before it exits."
+    if ended.code == 2:
+        hint = (
+            f"If it wants arguments of its own, give them after --: kalelite {script.name} -- ..."
+        )
+    raise ScriptError(
+        f"{script.name} ended with sys.exit({ended.code!r}) before a pipeline ran",
+        hint=hint,
+        where=ended.where,
+    )
+
+
+def _of_script(
+    script: Script, module: ModuleType, known: Iterable[Pipeline[..., Any]]
+) -> list[Pipeline[..., Any]]:
+    """The pipelines that the user may mean: the script's own, else those that it imports.
+
+    A pipeline that is only a part of another one does not count.
+    """
+    here = pipelines_of(vars(module))
+    before = {id(pipeline) for pipeline in known}
+    found = [p for p in here if p.where is not None and p.where.file == script.path] or here
+    found = found or [p for p in pipelines_of() if id(p) not in before]
+    if len(found) < 2:
+        return found
+    inner = {
+        block.name
+        for pipeline in found
+        for block in pipeline.draft()[0].blocks
+        if isinstance(block, Group)
+    }
+    return [pipeline for pipeline in found if pipeline.name not in inner] or found
