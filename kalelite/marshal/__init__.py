@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 from kalelite.marshal import formats as _formats  # noqa: F401 - says who knows which library
+from kalelite.marshal.clean import Cleaned
 from kalelite.marshal.manifest import Manifest
-from kalelite.marshal.registry import Format, FormatStatus, formats_status
+from kalelite.marshal.registry import (
+    Format,
+    FormatStatus,
+    UserFormat,
+    formats_status,
+    register,
+    register_format,
+    user_formats,
+)
 from kalelite.marshal.store import Store
 
-__all__ = ["Format", "FormatStatus", "Manifest", "Store", "formats_status"]
+__all__ = [
+    "Cleaned",
+    "Format",
+    "FormatStatus",
+    "Manifest",
+    "Store",
+    "UserFormat",
+    "formats_status",
+    "register",
+    "register_format",
+    "user_formats",
+]

@@ -12,6 +12,7 @@ from kalelite.marshal.locate import locate
 from kalelite.marshal.manifest import Manifest
 from kalelite.marshal.objects import view_of
 from kalelite.marshal.registry import Buffer, Format, Frame, formats_of
+from kalelite.marshal.session import Session
 
 __all__ = ["Encoded", "encode", "type_name", "versions_of"]
 
@@ -27,7 +28,9 @@ class Encoded:
     frames: Sequence[Frame]
 
 
-def encode(value: Any, *, name: str = "value", data_only: bool = False) -> Encoded:
+def encode(
+    value: Any, session: Session, *, name: str = "value", data_only: bool = False
+) -> Encoded:
     """Dump a value with the first format that saves it exactly.
 
     Raises
@@ -36,7 +39,7 @@ def encode(value: Any, *, name: str = "value", data_only: bool = False) -> Encod
         There is none.
     """
     try:
-        return _encode(value, data_only)
+        return _encode(value, session, data_only)
     except KaleliteError:
         raise
     except Exception as error:
@@ -44,7 +47,7 @@ def encode(value: Any, *, name: str = "value", data_only: bool = False) -> Encod
 
         def dumps(part: Any) -> bool:
             try:
-                _encode(part, data_only)
+                _encode(part, session, data_only)
             except Exception:  # noqa: BLE001 - whatever the part's own code raises
                 return False
             return True
@@ -73,7 +76,7 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
-def _encode(value: Any, data_only: bool) -> Encoded:
+def _encode(value: Any, session: Session, data_only: bool) -> Encoded:
     errors: list[Exception] = []
     for item in formats_of(value):
         if data_only and not item.data_only:
@@ -83,7 +86,9 @@ def _encode(value: Any, data_only: bool) -> Encoded:
             continue
         try:
             header, frames = item.dump(value)
-            return _encoded(item, value, header, frames)
+            return _encoded(item, value, session, header, frames)
+        except UnmarshallableError:
+            raise
         except Exception as error:
             if item.data_only:
                 raise
@@ -92,10 +97,12 @@ def _encode(value: Any, data_only: bool) -> Encoded:
     raise errors[min(1, len(errors) - 1)]
 
 
-def _encoded(item: Format, value: Any, header: dict[str, Any], frames: Sequence[Frame]) -> Encoded:
+def _encoded(
+    item: Format, value: Any, session: Session, header: dict[str, Any], frames: Sequence[Frame]
+) -> Encoded:
     libraries = header.pop("libraries", ())
     sizes = tuple(_size(frame) for frame in frames)
-    if not item.data_only and sum(sizes) <= CHECKED:
+    if not item.data_only and sum(sizes) <= CHECKED and not session.links:
         _check(item, value, header, frames)
     root = type(value).__module__.partition(".")[0]
     manifest = Manifest(
@@ -104,6 +111,7 @@ def _encoded(item: Format, value: Any, header: dict[str, Any], frames: Sequence[
         header=header,
         frames=sizes,
         suffix=item.suffix,
+        links=session.links,
         versions=versions_of([root, *item.libraries, *libraries]),
     )
     return Encoded(manifest, frames)

@@ -5,11 +5,12 @@ or not at all; readers open it without following links and without ever blocking
 """
 
 # Flags, descriptors and errno are the subject here, and os is their vocabulary.
-# ruff: noqa: PTH
+# ruff: noqa: PTH101, PTH102, PTH103, PTH105, PTH108, PTH112, PTH116, PTH120, PTH208
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import mmap
 import os
 import secrets
@@ -26,7 +27,7 @@ from kalelite.marshal.digest import hasher, split_reference
 from kalelite.marshal.manifest import padding
 from kalelite.marshal.registry import Buffer, Frame
 
-__all__ = ["Files", "flatten", "no_room"]
+__all__ = ["TEMPORARY", "Files", "corrupt", "flatten", "no_room", "open_regular", "sync_folder"]
 
 TEMPORARY = "tmp"
 """Folder of a store for what is not complete yet; on the same filesystem, so it can be renamed."""
@@ -103,6 +104,7 @@ class Files:
     patience: float = 0.0
     sleep: Callable[[float], None] = time.sleep
     _mode: int = field(default=0, init=False)
+    _held: dict[str, int] = field(default_factory=dict, init=False)
 
     def path(self, kind: str, reference: str, suffix: str = "") -> Path:
         """Where a file of that name stands. `kind` is "objects" or "payloads"."""
@@ -145,7 +147,7 @@ class Files:
     @contextlib.contextmanager
     def _temporary(self, needed: int) -> Iterator[tuple[int, str]]:
         """A new file that is gone afterwards unless it was published."""
-        name = f"{self.root}/{TEMPORARY}/{os.getpid()}-{secrets.token_hex(8)}"
+        name = self.new_name()
         try:
             fd = self._create(name)
             try:
@@ -164,28 +166,63 @@ class Files:
         try:
             return os.open(name, flags, 0o666)
         except FileNotFoundError:
-            self._make_folder(os.path.dirname(name))
+            self.make_folder(os.path.dirname(name))
             return os.open(name, flags, 0o666)
+
+    def new_name(self) -> str:
+        """A name for something temporary; two nodes may have one pid, so that alone will not do."""
+        return f"{self.root}/{TEMPORARY}/{os.getpid()}-{secrets.token_hex(8)}"
+
+    def new_folder(self) -> str:
+        """A new temporary folder, locked so that no sweep takes it while it is in use."""
+        name = self.new_name()
+        self.make_folder(os.path.dirname(name))
+        os.mkdir(name)
+        fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):  # not every network filesystem has locks
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        self._held[name] = fd
+        return name
+
+    def release(self, folder: str) -> None:
+        """A temporary folder got its name or is gone: it need not be kept from the sweep."""
+        if (fd := self._held.pop(folder, None)) is not None:
+            os.close(fd)
+
+    def mode(self) -> int:
+        """Mode of the store's folder."""
+        if not self._mode:
+            self._mode = stat.S_IMODE(os.stat(self.root).st_mode)
+        return self._mode
+
+    def write_named(self, path: str, data: bytes) -> None:
+        """Write a file that gets its final name with the folder that it is in."""
+        fd = self._create(path)
+        try:
+            _write(fd, memoryview(data))
+            os.fchmod(fd, self.mode() & 0o444)
+            if self.durable:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def _publish(self, fd: int, temporary: str, path: str) -> None:
         """Give the complete file its name, replacing what may be there."""
-        if not self._mode:
-            self._mode = stat.S_IMODE(os.stat(self.root).st_mode)
         # Stored files are never changed, so nobody may write them. Who may read them is said by
         # the store's folder, not by the umask of the step that happened to write.
-        os.fchmod(fd, self._mode & 0o444)
+        os.fchmod(fd, self.mode() & 0o444)
         if self.durable:
             os.fsync(fd)
         folder = os.path.dirname(path)
         try:
             os.replace(temporary, path)
         except FileNotFoundError:
-            self._make_folder(folder)
+            self.make_folder(folder)
             os.replace(temporary, path)
         if self.durable:
             sync_folder(folder)
 
-    def _make_folder(self, folder: str) -> None:
+    def make_folder(self, folder: str) -> None:
         """Make a folder of the store, with the mode of the store's own: see `_publish`."""
         os.makedirs(self.root, exist_ok=True)
         mode = stat.S_IMODE(os.stat(self.root).st_mode)
@@ -215,20 +252,14 @@ class Files:
         path = self._path(kind, reference, suffix)
         for pause in self._pauses():
             try:
-                fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-            except OSError as error:
-                if error.errno in {errno.ENOENT, errno.ESTALE} and pause is not None:
-                    self.sleep(pause)
-                    with contextlib.suppress(OSError):
-                        os.listdir(os.path.dirname(path))  # makes an NFS client look again
-                    continue
-                raise _unreadable(error, reference, path) from error
-            state = os.fstat(fd)
-            if stat.S_ISREG(state.st_mode):
-                return fd, state.st_size
-            os.close(fd)
-            raise CorruptObjectError(f"{path} is not a file", hint=_HEAL)
-        raise MissingObjectError(f"no stored value {reference} in {self.root}")
+                return open_regular(path, reference)
+            except MissingObjectError:
+                if pause is None:
+                    raise
+            self.sleep(pause)
+            with contextlib.suppress(OSError):
+                os.listdir(os.path.dirname(path))  # makes an NFS client look again
+        raise AssertionError("the last pause is None")
 
     def _pauses(self) -> Iterator[float | None]:
         """Pauses between attempts, None for the last one."""
@@ -305,6 +336,19 @@ class Files:
             os.close(fd)
         if digest.hexdigest() != expected:
             raise corrupt(reference, self._path(kind, reference, suffix))
+
+
+def open_regular(path: str, reference: str) -> tuple[int, int]:
+    """A descriptor and the size of a file, if it is one: no link is followed, no FIFO waited for."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise _unreadable(error, reference, path) from error
+    state = os.fstat(fd)
+    if stat.S_ISREG(state.st_mode):
+        return fd, state.st_size
+    os.close(fd)
+    raise CorruptObjectError(f"{path} is not a file", hint=_HEAL)
 
 
 _HEAL = "run the step that made it again (`--no-cache` makes it run), and check the disk"

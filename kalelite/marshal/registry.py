@@ -25,14 +25,17 @@ __all__ = [
     "Format",
     "FormatStatus",
     "Frame",
+    "UserFormat",
     "format_for_encoding",
     "formats_of",
     "formats_status",
     "lazy_modules",
     "reducer_of",
+    "register",
     "register_format",
     "register_lazy",
     "register_reducer",
+    "user_formats",
 ]
 
 Buffer = bytes | bytearray | memoryview | PickleBuffer
@@ -111,6 +114,21 @@ class _Lazy:
     error: BaseException | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class UserFormat:
+    """One call of `register`."""
+
+    cls: type
+    save: Callable[[Any], Any]
+    load: Callable[[Any], Any]
+    subclasses: bool = False
+
+
+_OURS = sys.stdlib_module_names | {"", "__main__", "kalelite"}
+"""Root modules that nobody else brings formats for, so that most steps need not search."""
+
+_searched = False
+_users: dict[type, UserFormat] = {}
 _lazy: dict[str, _Lazy] = {}
 _formats: dict[type, list[Format]] = {}
 _encodings: dict[str, Format] = {}
@@ -161,8 +179,60 @@ def register_reducer(cls: type, reducer: Reducer, *, subclasses: bool = False) -
     _resolved.clear()
 
 
+def register(
+    cls: type, *, save: Callable[[Any], Any], load: Callable[[Any], Any], subclasses: bool = False
+) -> None:
+    """Say how a type of your own, or of a library, is stored: for use in a script.
+
+    It makes the difference for objects that cannot be pickled (they hold a handle), or whose
+    pickle is wasteful. The type may then stand anywhere in a value that a step returns.
+
+    The registration travels with the steps. Instances can be read without it: the stored value
+    names `load`, or brings it along if it is a function of the script.
+
+    Parameters
+    ----------
+    cls
+        The class.
+    save
+        Takes an instance and returns what is to be stored instead of it: any value that a step
+        could return, for example a tuple of arrays.
+    load
+        Takes that and returns an instance.
+    subclasses
+        Whether it holds for instances of subclasses too.
+
+    Examples
+    --------
+    >>> kalelite.marshal.register(Mesh, save=lambda m: (m.points, m.cells), load=lambda s: Mesh(*s))
+    """
+    _users[cls] = UserFormat(cls, save, load, subclasses)
+    register_reducer(cls, lambda value: (load, (save(value),)), subclasses=subclasses)
+
+
+def user_formats() -> tuple[UserFormat, ...]:
+    """All that `register` was called with, to be registered again in each step."""
+    return tuple(_users.values())
+
+
+def _find_entry_points() -> None:
+    """Register the modules that other distributions offer: entry points name root and module."""
+    global _searched  # noqa: PLW0603 - once in a process
+    if _searched:
+        return
+    _searched = True
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="kalelite.formats"):
+        source = point.dist.name if point.dist else point.value
+        if point.name not in _lazy:
+            register_lazy(point.name, point.value, source=source)
+
+
 def _wake(root: str) -> None:
     """Import the module registered for `root`, once; a broken one is remembered, not raised."""
+    if root not in _lazy and root not in _OURS:
+        _find_entry_points()
     lazy = _lazy.get(root)
     if lazy is None or lazy.state != "waiting":
         return
@@ -222,6 +292,7 @@ def reducer_of(cls: type) -> Reducer | None:
 
 def formats_status() -> tuple[FormatStatus, ...]:
     """What is active, what waits for which import, and why one is broken."""
+    _find_entry_points()
     lines = []
     for root, lazy in sorted(_lazy.items()):
         if root in sys.modules:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from kalelite.errors import UsageError
+from kalelite.marshal.clean import Cleaned, clean, sweep
 from kalelite.marshal.decode import decode
 from kalelite.marshal.digest import default_algorithm, hasher
 from kalelite.marshal.encode import encode
+from kalelite.marshal.folders import Folders
 from kalelite.marshal.manifest import Manifest, offsets
 from kalelite.marshal.objects import Files, flatten
+from kalelite.marshal.session import Session, using
 from kalelite.marshal.verify import Verifier
 
 __all__ = ["Store"]
@@ -44,6 +47,10 @@ class Store:
         is not durable still knows a torn file by its digest.
     formats
         "all", or "data-only" to refuse pickles when saving and when loading.
+    adopt
+        How a returned file comes into the store. "copy" shares its blocks where the filesystem
+        can (reflink) and copies it elsewhere. "link" makes hard links, which cost nothing, and
+        through which whoever writes to the original writes to the store.
     """
 
     def __init__(
@@ -54,11 +61,14 @@ class Store:
         verify: Literal["before", "background", "off"] = "background",
         durable: bool = False,
         formats: Literal["all", "data-only"] = "all",
+        adopt: Literal["copy", "link"] = "copy",
     ) -> None:
         if verify not in {"before", "background", "off"}:
             raise UsageError(f"verify={verify!r}", hint='one of "before", "background", "off"')
         if formats not in {"all", "data-only"}:
             raise UsageError(f"formats={formats!r}", hint='one of "all", "data-only"')
+        if adopt not in {"copy", "link"}:
+            raise UsageError(f"adopt={adopt!r}", hint='one of "copy", "link"')
         algorithm = digest or default_algorithm()
         hasher(algorithm)
         self.folder = Path(folder).absolute()
@@ -66,6 +76,7 @@ class Store:
         self.data_only = formats == "data-only"
         self._files = Files(self.folder, algorithm, durable, 30.0 if durable else 0.0)
         self._verifier = Verifier()
+        self._folders = Folders(self._files, self._check, link=adopt == "link")
 
     def save(self, value: Any, *, name: str = "value") -> str:
         """Store a value; the reference to it.
@@ -79,7 +90,8 @@ class Store:
         StoreFullError
             There is no room, or no right to write.
         """
-        encoded = encode(value, name=name, data_only=self.data_only)
+        with using(Session(self._folders)) as session:
+            encoded = encode(value, session, name=name, data_only=self.data_only)
         manifest = encoded.manifest
         if manifest.size > INLINE:
             payload = self._files.write_large(
@@ -111,7 +123,8 @@ class Store:
             source, start = self._payload(manifest), 0
         view = memoryview(source)
         frames = [view[start + a : start + b] for a, b in offsets(manifest.frames)]
-        value = decode(manifest, frames, data_only=self.data_only)
+        with using(Session(self._folders)):
+            value = decode(manifest, frames, data_only=self.data_only)
         for key in path:
             value = value[key]
         return value
@@ -119,11 +132,14 @@ class Store:
     def _payload(self, manifest: Manifest) -> Any:
         name = ("payloads", manifest.payload, manifest.suffix)
         source = self._files.map(*name, manifest.size)
-        if self.verify == "before" or manifest.size < MAPPED:
-            self._files.verify(*name)
-        elif self.verify == "background":
-            self._verifier.add(partial(self._files.verify, *name))
+        self._check(manifest.size, partial(self._files.verify, *name))
         return source
+
+    def _check(self, size: int, check: Callable[[], None]) -> None:
+        if self.verify == "before" or size < MAPPED:
+            check()
+        elif self.verify == "background":
+            self._verifier.add(check)
 
     def settle(self) -> None:
         """Wait until everything that was loaded is verified; to be called before a step commits.
@@ -134,6 +150,34 @@ class Store:
             A loaded value was damaged: nothing computed from it may be kept.
         """
         self._verifier.settle()
+        self._folders.settle()
+
+    def close(self) -> None:
+        """Remove the private copies of files that were handed out; the process is done with them."""
+        self._folders.close()
+
+    def sweep(self, *, older_than: float = 86_400.0) -> Cleaned:
+        """Remove what killed writers left behind: temporary files unchanged for so many seconds.
+
+        Raises
+        ------
+        StoreFullError
+            The store may not be written.
+        """
+        return sweep(self._files, older_than)
+
+    def clean(self, keep: Iterable[str], *, older_than: float = 3_600.0) -> Cleaned:
+        """Remove every value that `keep` does not name.
+
+        It may run beside running steps: what was stored within the last `older_than` seconds
+        stays, whether or not a record refers to it yet.
+
+        Raises
+        ------
+        StoreFullError
+            The store may not be written.
+        """
+        return clean(self._files, keep, older_than)
 
     def describe(self, reference: str) -> Manifest:
         """What is known of a value without loading it."""

@@ -12,6 +12,7 @@ _MODULES = {
     "lightgbm": "_lightgbm",
     "numpy": "_numpy",
     "pandas": "_pandas",
+    "pathlib": "_files",
     "PIL": "_pil",
     "pickle": "_pickle",
     "plain": "_plain",

@@ -175,8 +175,10 @@ def _reduce_array(value: np.ndarray[Any, Any]) -> Any:
     if cls is np.ndarray:
         if value.dtype.hasobject:
             return reduce_objects(value)
-        if value.flags.forc or value.nbytes < 1024 or not value.flags.writeable:
+        if value.nbytes < 1024 or not value.flags.writeable:
             return NotImplemented
+        if value.flags.forc and value.dtype.kind not in "mM":
+            return NotImplemented  # numpy hands it over itself, but dates it does not
         array, axes = _layout(value)
         return rebuild_array, (PickleBuffer(_bytes_of(array)), value.dtype, array.shape, axes)
     if (

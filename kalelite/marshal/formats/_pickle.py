@@ -11,6 +11,7 @@ so a pickle that mentions such a module is made by cloudpickle, by value.
 from __future__ import annotations
 
 import copyreg
+import functools
 import io
 import operator
 import pickle
@@ -77,6 +78,12 @@ class _Table(dict[type, Callable[[Any], Any]]):
         self[cls] = found
         return found
 
+    def get(self, cls: type, default: Any = None) -> Any:  # what the pickler in Python asks
+        try:
+            return self[cls]
+        except KeyError:
+            return default
+
 
 class _Pieces:
     """A file to write to that keeps what it is given, without copying large pieces together."""
@@ -90,8 +97,14 @@ class _Pieces:
 
 
 def by_value_modules() -> set[str]:
-    """Modules whose classes and functions travel by value: the script, and what capture says."""
-    names = {"__main__"}
+    """Modules whose classes and functions travel by value: the script, and what the user says.
+
+    Not in a step: there, a stand-in for ``__main__`` made by capture holds the script's classes,
+    every other step has it too, and so a class is the same class in all of them.
+    """
+    names = set()
+    if not type(sys.modules["__main__"]).__module__.startswith("kalelite."):
+        names.add("__main__")
     cloudpickle = sys.modules.get("cloudpickle")
     if cloudpickle is not None:
         names |= set(cloudpickle.list_registry_pickle_by_value())
@@ -148,6 +161,21 @@ class Pickle(Format):
         return pickle.loads(frames[0], buffers=frames[1:])
 
 
+@functools.cache
+def _cloud_pickler() -> Any:
+    import cloudpickle  # type: ignore[import-untyped]
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
+        # The pickler in C reads this once, when it is made.
+        dispatch_table = property(lambda self: self.table)
+
+        def __init__(self, stream: Any, out_of_band: Callable[[Any], bool]) -> None:
+            self.table = _Table(cloudpickle.Pickler.dispatch_table)
+            super().__init__(stream, 5, buffer_callback=out_of_band)
+
+    return Pickler
+
+
 class CloudPickle(Pickle):
     """Lambdas, closures, and the classes and functions of a script, by value."""
 
@@ -155,11 +183,9 @@ class CloudPickle(Pickle):
     libraries = ("cloudpickle",)
 
     def _run(self, value: Any, stream: Any, out_of_band: Callable[[Any], bool]) -> _Table:
-        import cloudpickle  # type: ignore[import-untyped]
-
-        pickler = cloudpickle.Pickler(stream, 5, buffer_callback=out_of_band)
-        pickler.dispatch_table = table = _Table(pickler.dispatch_table)
+        pickler = _cloud_pickler()(stream, out_of_band)
         pickler.dump(value)
+        table: _Table = pickler.table
         return table
 
 

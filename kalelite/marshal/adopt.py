@@ -1,0 +1,257 @@
+"""Copies a file or folder of the user into the store, digesting it on the way.
+
+A file is cloned where the filesystem shares blocks between files (reflink: btrfs, xfs), else
+copied with its holes. It is hard-linked only where that is safe or asked for: when its mode lets
+nobody write it, or with ``adopt="link"``. A hard link shares its content with the original for
+ever, and the next run of a script that opens the same ``out.csv`` for writing would write
+through it into the store.
+
+Links that stay inside the folder are kept, links that lead out of it are replaced by what they
+point to, dangling ones are kept. FIFOs, sockets and devices are refused.
+"""
+
+# Descriptors, links and modes are the subject here, and os is their vocabulary.
+# ruff: noqa: PTH101, PTH102, PTH106, PTH108, PTH114, PTH115, PTH116, PTH117, PTH118, PTH208, PTH211
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from kalelite.errors import UnmarshallableError
+from kalelite.marshal.digest import Digest, hasher
+from kalelite.marshal.listing import Entry
+
+__all__ = ["Adoption", "remove_tree"]
+
+_FICLONE = 0x40049409
+_CHUNK = 1 << 20
+_ZEROS = bytes(_CHUNK)
+
+
+@dataclass(slots=True)
+class Adoption:
+    """One walk from a path of the user into a folder of the store.
+
+    Attributes
+    ----------
+    algorithm
+        Of the digests of files.
+    link
+        Hard-link every file that can be.
+    mode
+        Bits that files and folders of the store may have.
+    sync
+        Whether to sync each file to the disk.
+    private
+        Never hard-link.
+    """
+
+    algorithm: str
+    link: bool = False
+    mode: int = 0o777
+    sync: bool = False
+    private: bool = False
+    entries: list[Entry] = field(default_factory=list)
+    _clones: bool = True
+    _walk: list[str] = field(default_factory=list)
+
+    def adopt(self, source: str, target: str, name: str) -> None:
+        """Copy `source` to `target`, and list it as `name`.
+
+        Raises
+        ------
+        UnmarshallableError
+            There is something that cannot be stored, or a file changed while it was read.
+        OSError
+            The target cannot be written, or the source not be read.
+        """
+        self._walk = [os.path.realpath(source)]
+        self._any(source, target, name, os.stat(source))
+
+    def _any(self, source: str, target: str, path: str, state: os.stat_result) -> None:
+        if stat.S_ISREG(state.st_mode):
+            self._file(source, target, path)
+        elif stat.S_ISDIR(state.st_mode):
+            self._folder(source, target, path)
+            os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
+            os.chmod(target, 0o555 & self.mode)
+        else:
+            raise _refused(source, f"is {_kind(state.st_mode)}")
+
+    def _folder(self, source: str, target: str, path: str) -> None:
+        os.mkdir(target)
+        self.entries.append(Entry(path, "folder"))
+        for name in sorted(os.listdir(source)):
+            inner, into = f"{source}/{name}", f"{target}/{name}"
+            state = os.lstat(inner)
+            if not stat.S_ISLNK(state.st_mode):
+                self._any(inner, into, f"{path}/{name}", state)
+            elif self._stays(source, inner):
+                link = os.readlink(inner)
+                os.symlink(link, into)
+                self.entries.append(Entry(f"{path}/{name}", "link", target=link))
+            else:
+                self._follow(inner, into, f"{path}/{name}")
+
+    def _stays(self, folder: str, link: str) -> bool:
+        """Whether a link means the same in the copy: relative and inside, or dangling."""
+        target = os.readlink(link)
+        real = os.path.realpath(os.path.join(folder, target))
+        if not os.path.lexists(real):
+            return True
+        root = self._walk[0]
+        return not os.path.isabs(target) and (real == root or real.startswith(root + "/"))
+
+    def _follow(self, link: str, target: str, path: str) -> None:
+        real = os.path.realpath(link)
+        if any(f"{seen}/".startswith(f"{real}/") for seen in self._walk):
+            raise _refused(link, f"is a link to a folder that it stands in ({real})")
+        self._walk.append(real)
+        try:
+            self._any(real, target, path, os.stat(real))
+        finally:
+            self._walk.pop()
+
+    def _file(self, source: str, target: str, path: str) -> None:
+        fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            before = os.fstat(fd)
+            if not stat.S_ISREG(before.st_mode):
+                raise _refused(source, f"is {_kind(before.st_mode)}")
+            digest = hasher(self.algorithm)
+            executable = bool(before.st_mode & 0o100)
+            if not self._hard_link(fd, source, target, before, digest):
+                self._copy(fd, target, before, digest, 0o555 if executable else 0o444)
+            after = os.fstat(fd)
+        finally:
+            os.close(fd)
+        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise _refused(source, "changed while it was stored")
+        self.entries.append(Entry(path, "file", before.st_size, digest.hexdigest(), executable))
+
+    def _hard_link(
+        self, fd: int, source: str, target: str, state: os.stat_result, digest: Digest
+    ) -> bool:
+        if self.private or (not self.link and state.st_mode & 0o222):
+            return False
+        try:
+            os.link(os.path.realpath(source), target)
+        except OSError:
+            return False  # another filesystem, or one without hard links
+        _digest_file(fd, digest)
+        return True
+
+    def _copy(self, fd: int, target: str, state: os.stat_result, digest: Digest, mode: int) -> None:
+        out = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            if self._clone(fd, out):
+                _digest_file(out, digest)
+            else:
+                _copy_data(fd, out, state, digest)
+            os.utime(out, ns=(state.st_atime_ns, state.st_mtime_ns))
+            os.fchmod(out, mode & self.mode)
+            if self.sync:
+                os.fsync(out)
+        finally:
+            os.close(out)
+
+    def _clone(self, fd: int, out: int) -> bool:
+        if not self._clones:
+            return False
+        try:
+            fcntl.ioctl(out, _FICLONE, fd)
+        except OSError as error:
+            # Not here, or not between these two: do not ask for each of 20,000 files.
+            self._clones = error.errno not in {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV}
+            return False
+        return True
+
+
+def _copy_data(fd: int, out: int, state: os.stat_result, digest: Digest) -> None:
+    """Copy with holes, and digest holes as the zeros that they read as."""
+    for start, end, data in _extents(fd, state):
+        if not data:
+            _digest_zeros(end - start, digest)
+            continue
+        os.lseek(out, start, os.SEEK_SET)
+        at = start
+        while at < end and (chunk := os.pread(fd, min(_CHUNK, end - at), at)):
+            digest.update(chunk)
+            view = memoryview(chunk)
+            while view.nbytes:
+                view = view[os.write(out, view) :]
+            at += len(chunk)
+    os.ftruncate(out, state.st_size)
+
+
+def _extents(fd: int, state: os.stat_result) -> Iterator[tuple[int, int, bool]]:
+    """Stretches of a file: start, end, and whether they hold data."""
+    size, at = state.st_size, 0
+    if state.st_blocks * 512 >= size:
+        yield 0, size, True
+        return
+    while at < size:
+        try:
+            data = os.lseek(fd, at, os.SEEK_DATA)
+            hole = os.lseek(fd, data, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # only a hole is left
+                yield at, size, False
+                return
+            yield at, size, True  # the filesystem knows no holes
+            return
+        if data > at:
+            yield at, data, False
+        yield data, hole, True
+        at = hole
+
+
+def _digest_zeros(count: int, digest: Digest) -> None:
+    while count > 0:
+        digest.update(memoryview(_ZEROS)[: min(count, _CHUNK)])
+        count -= _CHUNK
+
+
+def _digest_file(fd: int, digest: Digest) -> None:
+    os.lseek(fd, 0, os.SEEK_SET)
+    while chunk := os.read(fd, _CHUNK):
+        digest.update(chunk)
+
+
+_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISFIFO, "a FIFO"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def _kind(mode: int) -> str:
+    return next((name for test, name in _KINDS if test(mode)), "neither a file nor a folder")
+
+
+def _refused(path: str, why: str) -> UnmarshallableError:
+    return UnmarshallableError(
+        f"{path} {why}, so it cannot be handed to another step",
+        hint="return str(path) to hand on only the name",
+    )
+
+
+def remove_tree(folder: str) -> None:
+    """Remove a folder of the store, whose folders nobody may write."""
+    for root, _, _ in os.walk(folder):
+        os.chmod(root, 0o700)
+    for root, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            os.unlink(f"{root}/{name}")
+        for name in folders:
+            inner = f"{root}/{name}"
+            if os.path.islink(inner):
+                os.unlink(inner)
+            else:
+                os.rmdir(inner)
+    os.rmdir(folder)

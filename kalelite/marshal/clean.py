@@ -1,0 +1,127 @@
+"""Frees the room of values that nobody refers to, beside steps that are running."""
+
+# Times, locks and names are the subject here, and os is their vocabulary.
+# ruff: noqa: PTH104, PTH108, PTH116, PTH208
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from kalelite.errors import CorruptObjectError, MissingObjectError
+from kalelite.marshal.adopt import remove_tree
+from kalelite.marshal.manifest import Manifest
+from kalelite.marshal.objects import TEMPORARY, Files, no_room
+
+__all__ = ["Cleaned", "clean", "sweep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """How many files and folders were removed, and how many bytes they held."""
+
+    count: int = 0
+    size: int = 0
+
+
+def sweep(files: Files, older_than: float) -> Cleaned:
+    """Remove temporary files and folders that nothing has written to for `older_than` seconds."""
+    folder = f"{files.root}/{TEMPORARY}"
+    if not os.path.isdir(folder):  # noqa: PTH112 - as above
+        return Cleaned()
+    return _remove(files, (f"{folder}/{name}" for name in os.listdir(folder)), older_than)
+
+
+def clean(files: Files, keep: Iterable[str], older_than: float) -> Cleaned:
+    """Remove objects, payloads and adopted files that `keep` does not lead to."""
+    live = _live(files, keep)
+    return _remove(files, _dead(files, live), older_than)
+
+
+def _live(files: Files, keep: Iterable[str]) -> set[str]:
+    """Names that have to stay."""
+    names: set[str] = set()
+    for reference in keep:
+        names.add(reference)
+        # Without a manifest it leads to nothing that anyone could load.
+        with contextlib.suppress(MissingObjectError, CorruptObjectError):
+            manifest = Manifest.from_bytes(files.read("objects", reference))[0]
+            names |= {manifest.payload + manifest.suffix, *manifest.links}
+    return names
+
+
+def _dead(files: Files, live: set[str]) -> Iterator[str]:
+    for kind in ("objects", "payloads", "files"):
+        for folder, folders, names in os.walk(f"{files.root}/{kind}"):
+            if folder != f"{files.root}/{kind}":
+                yield from (f"{folder}/{name}" for name in names + folders if name not in live)
+                folders.clear()
+
+
+def _remove(files: Files, paths: Iterable[str], older_than: float) -> Cleaned:
+    count = size = 0
+    try:
+        before = _now(files) - older_than
+        for path in paths:
+            freed = _remove_one(files, path, before)
+            if freed is not None:
+                count, size = count + 1, size + freed
+    except OSError as error:
+        raise no_room(error, files.root, 0) from error
+    return Cleaned(count, size)
+
+
+def _now(files: Files) -> float:
+    """The time by the clock that stamps the files: a server's may differ from this machine's."""
+    folder = files.new_folder()
+    try:
+        return os.stat(folder).st_mtime
+    finally:
+        remove_tree(folder)
+        files.release(folder)
+
+
+def _remove_one(files: Files, path: str, before: float) -> int | None:
+    """Remove a file or folder last changed before `before`; how many bytes that frees."""
+    try:
+        if os.lstat(path).st_mtime >= before or _in_use(path):
+            return None
+        # A step may store the same content right now, which gives the name a new file. So first
+        # take what has the name away, then look again at what was taken.
+        taken = files.new_name()
+        os.rename(path, taken)
+    except FileNotFoundError:
+        return None
+    state = os.lstat(taken)
+    if state.st_mtime >= before:
+        os.rename(taken, path)
+        return None
+    if not stat.S_ISDIR(state.st_mode):
+        os.unlink(taken)
+        return state.st_blocks * 512
+    size = sum(
+        os.lstat(f"{folder}/{name}").st_blocks * 512
+        for folder, _, names in os.walk(taken)
+        for name in names
+    )
+    remove_tree(taken)
+    return size
+
+
+def _in_use(path: str) -> bool:
+    """Whether a process holds the lock of a temporary folder."""
+    if not os.path.isdir(path) or os.path.islink(path):  # noqa: PTH112, PTH114 - as above
+        return False
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False

@@ -1,0 +1,299 @@
+"""Files and folders that the store keeps: one folder each, with a listing and the content.
+
+    files/ab/<reference>/listing
+    files/ab/<reference>/content/<name>     what consumers get a path to
+
+What consumers get is read-only: folders 0555, files 0444. A process that no mode binds (root)
+gets a copy of its own, up to `COPIED` bytes; above, it gets the stored one, and a step that
+writes to it is told so, by name, before it commits.
+"""
+
+# Descriptors, links and modes are the subject here, and os is their vocabulary.
+# ruff: noqa: PTH100, PTH101, PTH102, PTH104, PTH112, PTH115, PTH116, PTH119, PTH120
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from kalelite.errors import CorruptObjectError, UnmarshallableError
+from kalelite.marshal.adopt import Adoption, remove_tree
+from kalelite.marshal.digest import hasher, split_reference
+from kalelite.marshal.listing import Entry, listing_bytes, parse_listing
+from kalelite.marshal.objects import (
+    Files,
+    corrupt,
+    no_room,
+    open_regular,
+    sync_folder,
+)
+
+__all__ = ["COPIED", "Folders"]
+
+COPIED = 1 << 30
+
+_State = tuple[int, int, int]
+
+
+@dataclass(slots=True)
+class Folders:
+    """The files and folders of a store.
+
+    Attributes
+    ----------
+    files
+        The rest of the store.
+    link
+        Hard-link what is adopted.
+    check
+        Called with the size and a check of the digests; runs it now, later or never.
+    bound
+        Whether file modes bind this process. They do not bind root.
+    """
+
+    files: Files
+    check: Callable[[int, Callable[[], None]], None]
+    link: bool = False
+    bound: bool = field(default_factory=lambda: os.geteuid() != 0)
+    _handed: dict[str, tuple[str, _State]] = field(default_factory=dict)
+    _scratch: str = ""
+    _remove: Callable[[], object] | None = None
+
+    def _home(self, reference: str) -> str:
+        return str(self.files.path("files", reference))
+
+    # ---- in
+
+    def adopt(self, path: str) -> str:
+        """Store a file or folder; its reference.
+
+        Raises
+        ------
+        UnmarshallableError
+            It cannot be stored, or should not be: a whole volume, or what holds the store.
+        StoreFullError
+            There is no room for it.
+        """
+        source = os.path.abspath(path)
+        if (reference := self._own(source)) is not None:
+            return reference
+        _refuse_too_much(source, str(self.files.root))
+        temporary = self.files.new_folder()
+        try:
+            return self._adopt(source, temporary)
+        except OSError as error:
+            if _within(str(error.filename or self.files.root), str(self.files.root)):
+                raise no_room(error, self.files.root, os.stat(source).st_size) from error
+            raise UnmarshallableError(
+                f"{path} cannot be read: {error}", hint="check its mode and owner"
+            ) from error
+        finally:
+            with contextlib.suppress(OSError):
+                remove_tree(temporary)
+            self.files.release(temporary)
+
+    def _adopt(self, source: str, temporary: str) -> str:
+        name = os.path.basename(source)
+        adoption = Adoption(
+            self.files.algorithm, self.link, mode=self.files.mode(), sync=self.files.durable
+        )
+        os.mkdir(f"{temporary}/content")
+        adoption.adopt(source, f"{temporary}/content/{name}", name)
+        listing = listing_bytes(name, adoption.entries)
+        digest = hasher(self.files.algorithm)
+        digest.update(listing)
+        reference = f"{self.files.algorithm}-{digest.hexdigest()}"
+        self.files.write_named(f"{temporary}/listing", listing)
+        os.chmod(f"{temporary}/content", 0o555 & self.files.mode())
+        if self.files.durable:
+            sync_folder(temporary)
+        self._publish(temporary, reference)
+        return reference
+
+    def _publish(self, temporary: str, reference: str) -> None:
+        home = self._home(reference)
+        self.files.make_folder(os.path.dirname(home))
+        try:
+            os.rename(temporary, home)
+        except OSError:
+            if not os.path.isdir(home):
+                raise
+            try:
+                self.verify(reference)
+                os.utime(home)  # it is wanted again: `clean` must not take it for an old one
+            except CorruptObjectError:
+                damaged = self.files.new_name()
+                os.rename(home, damaged)
+                os.rename(temporary, home)
+                remove_tree(damaged)
+        if self.files.durable:
+            sync_folder(os.path.dirname(home))
+
+    def _own(self, source: str) -> str | None:
+        """The reference of what this store handed out itself."""
+        if source in self._handed:
+            reference = self._handed[source][0]
+            self.verify(reference)
+            os.utime(self._home(reference))
+            return reference
+        return None
+
+    # ---- out
+
+    def hand_out(self, reference: str) -> Path:
+        """A path to a stored file or folder, which the consumer cannot use to change it.
+
+        Raises
+        ------
+        MissingObjectError, CorruptObjectError
+            It is not there, or not what was stored.
+        """
+        name, entries = self._entries(reference)
+        content = f"{self._home(reference)}/content"
+        size = sum(entry.size for entry in entries)
+        if not self.bound and size <= COPIED:
+            content = self._copy(reference, name)
+        else:
+            states = self._states(reference, entries)
+            self.check(size, lambda: self.verify(reference))
+            self._handed |= {f"{content}/{path}": (reference, s) for path, s in states.items()}
+        self._handed.setdefault(f"{content}/{name}", (reference, (0, 0, 0)))
+        return Path(f"{content}/{name}")
+
+    def _entries(self, reference: str) -> tuple[str, list[Entry]]:
+        return parse_listing(self.files.read("files", reference, "/listing"))
+
+    def _copy(self, reference: str, name: str) -> str:
+        """A private copy; copying digests, so it is verified as well."""
+        if not self._scratch:
+            self._scratch = self.files.new_folder()
+            self._remove = partial(_discard, self._scratch, os.getpid())
+            atexit.register(self._remove)
+        folder = f"{self._scratch}/{secrets.token_hex(8)}"
+        os.mkdir(folder)
+        copy = Adoption(split_reference(reference)[0], mode=0o777, private=True)
+        source = f"{self._home(reference)}/content/{name}"
+        try:
+            copy.adopt(source, f"{folder}/{name}", name)
+        except UnmarshallableError as error:
+            raise corrupt(reference, source, str(error.message)) from error
+        except FileNotFoundError as error:
+            raise corrupt(reference, source, "it is incomplete") from error
+        if listing_bytes(name, copy.entries) != bytes(
+            self.files.read("files", reference, "/listing")
+        ):
+            raise corrupt(reference, source)
+        return folder
+
+    def _states(self, reference: str, entries: Sequence[Entry]) -> dict[str, _State]:
+        """Size, time and inode of each entry; a first look whether it is what was stored."""
+        content, states = f"{self._home(reference)}/content", {}
+        for entry in entries:
+            path = f"{content}/{entry.path}"
+            try:
+                state = os.lstat(path)
+            except OSError as error:
+                raise corrupt(reference, path, "it is not there") from error
+            if not _KINDS[entry.type](state.st_mode):
+                raise corrupt(reference, path, f"it is not a {entry.type}")
+            if entry.type == "file":
+                if state.st_size != entry.size:
+                    raise corrupt(reference, path, f"it has {state.st_size:,} bytes")
+                states[entry.path] = (state.st_size, state.st_mtime_ns, state.st_ino)
+        return states
+
+    def verify(self, reference: str) -> None:
+        """Read everything again.
+
+        Raises
+        ------
+        CorruptObjectError
+            Something differs from what was stored.
+        """
+        _, entries = self._entries(reference)
+        content = f"{self._home(reference)}/content"
+        self._states(reference, entries)
+        for entry in entries:
+            path = f"{content}/{entry.path}"
+            if entry.type == "link" and os.readlink(path) != entry.target:
+                raise corrupt(reference, path, "the link leads elsewhere")
+            if entry.type == "file":
+                self._verify_file(reference, path, entry)
+
+    def _verify_file(self, reference: str, path: str, entry: Entry) -> None:
+        digest = hasher(split_reference(reference)[0])
+        fd, _ = open_regular(path, reference)
+        try:
+            while chunk := os.read(fd, 1 << 20):
+                digest.update(chunk)
+        finally:
+            os.close(fd)
+        if digest.hexdigest() != entry.digest:
+            raise corrupt(reference, path)
+
+    # ---- after the step
+
+    def settle(self) -> None:
+        """Whether the step left alone what it was given.
+
+        Raises
+        ------
+        CorruptObjectError
+            It wrote to it.
+        """
+        for path, (reference, state) in self._handed.items():
+            if state == (0, 0, 0):
+                continue
+            with contextlib.suppress(OSError):
+                now = os.lstat(path)
+                if (now.st_size, now.st_mtime_ns, now.st_ino) == state:
+                    continue
+            raise CorruptObjectError(
+                f"this step wrote to its input {path}, which is the stored value {reference}",
+                hint="copy a file or folder before you change it; run the step that made it again",
+            )
+
+    def close(self) -> None:
+        """Remove private copies; paths to them are of no use afterwards."""
+        if self._remove is not None:
+            atexit.unregister(self._remove)
+            self._remove()
+            self.files.release(self._scratch)
+        self._remove, self._scratch = None, ""
+
+
+_KINDS: dict[str, Callable[[int], bool]] = {
+    "file": stat.S_ISREG,
+    "folder": stat.S_ISDIR,
+    "link": stat.S_ISLNK,
+}
+
+
+def _discard(folder: str, pid: int) -> None:
+    """Remove a folder if this is the process that made it, not a fork of it."""
+    if os.getpid() == pid:
+        with contextlib.suppress(OSError):
+            remove_tree(folder)
+
+
+def _within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _refuse_too_much(source: str, root: str) -> None:
+    if _within(root, os.path.realpath(source)) or _within(root, source):
+        why = "holds the marshal store itself"
+    elif os.path.isdir(source) and os.path.ismount(source):
+        why = "is a whole volume"
+    else:
+        return
+    raise UnmarshallableError(
+        f"{source} {why}, so it is not stored",
+        hint="return str(path) to hand on only the name, or return the file or folder that you mean",
+    )

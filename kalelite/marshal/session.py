@@ -1,0 +1,78 @@
+"""The store that a value is being saved to or loaded from, for what stands inside the value.
+
+A reducer or a rebuilding function has no argument for the store; it finds it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Protocol
+
+from kalelite.errors import MarshalError
+
+__all__ = ["Keeper", "Session", "session", "using"]
+
+
+class Keeper(Protocol):
+    """Keeps files and folders."""
+
+    def adopt(self, path: str) -> str:
+        """Store a file or folder; its reference."""
+        ...
+
+    def hand_out(self, reference: str) -> Path:
+        """A path to a stored file or folder."""
+        ...
+
+
+class Session:
+    """One save or load; collects the files that the value links to."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._adopted: dict[str, str] = {}
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """References of the adopted files and folders."""
+        return tuple(sorted(set(self._adopted.values())))
+
+    def adopt(self, path: str) -> str:
+        """Store a file or folder, once in a session; its reference."""
+        if path not in self._adopted:
+            self._adopted[path] = self._keeper.adopt(path)
+        return self._adopted[path]
+
+    def hand_out(self, reference: str) -> Path:
+        """A path to a stored file or folder."""
+        return self._keeper.hand_out(reference)
+
+
+_current: ContextVar[Session | None] = ContextVar("kalelite_marshal_session", default=None)
+
+
+@contextmanager
+def using(current: Session) -> Iterator[Session]:
+    """Within the block, `session` returns `current`."""
+    token = _current.set(current)
+    try:
+        yield current
+    finally:
+        _current.reset(token)
+
+
+def session() -> Session:
+    """The current save or load.
+
+    Raises
+    ------
+    MarshalError
+        There is none: someone unpickles by hand what only a store can load.
+    """
+    current = _current.get()
+    if current is None:
+        raise MarshalError("a stored file can only be loaded through the store that holds it")
+    return current
