@@ -13,7 +13,8 @@ from kalelite.plan.definition import signature_of
 from kalelite.plan.graph import Constant, Expr, Group, Plan
 from kalelite.plan.names import slug
 from kalelite.plan.options import StepOptions, merge
-from kalelite.plan.refs import MARK, ParameterProxy, Poison, Ref, ValueProxy
+from kalelite.plan.proxies import ParameterProxy, ValueProxy
+from kalelite.plan.refs import MARK, Poison, Ref
 from kalelite.plan.trace import Trace
 from kalelite.plan.values import to_expr
 
@@ -109,7 +110,9 @@ def _run(trace: Trace, pipeline: Pipeline[..., Any], values: dict[str, Any]) -> 
             return function(*args, **kwargs)
     except PipelineError as error:
         trace.adopt(error.problems)
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+    except Exception as error:
+        if _is_our_own(error):
+            raise
         _report(trace, error, code)
     finally:
         trace.parents[:] = parents
@@ -159,6 +162,17 @@ def _frames(link: TracebackType | None) -> Iterator[tuple[TracebackType, Where]]
             line = link.tb_lineno
             yield link, places.of_instruction(frame.f_code, link.tb_lasti, line, frame.f_globals)
         link = link.tb_next
+
+
+def _is_our_own(error: Exception) -> bool:
+    """Whether the exception is a fault of this package, and not of the body."""
+    link = error.__traceback__
+    while link is not None and link.tb_next is not None:
+        link = link.tb_next
+    name = link.tb_frame.f_globals.get("__name__", "") if link is not None else ""
+    # Stand-ins raise where Python wants an exception, such as for a missing attribute.
+    stand_ins = {"kalelite.plan.refs", "kalelite.plan.traps"}
+    return str(name).startswith("kalelite.plan.") and name not in stand_ins
 
 
 def _shadow_hint(text: str) -> str:

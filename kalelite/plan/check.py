@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kalelite.errors import Problem
+from kalelite.plan.check_scopes import check_scopes
+from kalelite.plan.check_types import check_types
 from kalelite.plan.graph import Plan
 from kalelite.plan.order import cycle
 
@@ -13,7 +15,8 @@ __all__ = ["check", "in_source_order"]
 
 def check(plan: Plan) -> list[Problem]:
     """All problems of a plan, in source order. Runs nothing."""
-    return in_source_order([*_empty(plan), *_cycles(plan)])
+    found = [*_empty(plan), *_cycles(plan), *check_scopes(plan), *check_types(plan)]
+    return in_source_order(found)
 
 
 def in_source_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -13,7 +13,7 @@ from typing import Any
 from kalelite.errors import Where
 from kalelite.plan import returns
 from kalelite.plan.callsite import Use
-from kalelite.plan.graph import ContainerDef, Expr, Output, OutputRef, StepDef, Task
+from kalelite.plan.graph import ContainerDef, Expr, Output, OutputRef, StatusRef, StepDef, Task
 from kalelite.plan.hints import UNKNOWN, fields_of, items_of, return_names
 from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
@@ -103,6 +103,13 @@ class TaskDraft:
             if _is_telling(name) or self.field_names() is not None:
                 self.part(index, name)
 
+    def handle(self, scope: str) -> None:
+        """Make this the handler of an exit scope."""
+        self.is_handler = True
+        for name, value in self.arguments.items():
+            if value == StatusRef(""):
+                self.arguments[name] = StatusRef(scope)
+
     def finish(self) -> Task:
         """The task as it goes into the plan."""
         whole = self._outputs.get(None)
@@ -129,7 +136,9 @@ class TaskDraft:
         """Whether a result that no step takes is stored for whoever reads the run later."""
         if isinstance(self.step, ContainerDef) or self.hint is type(None):
             return False
-        if self.arity is not None:  # unpacked into names that nobody uses: a, b = _, _
+        if (
+            self.is_handler or self.arity is not None
+        ):  # unpacked into names that nobody uses: a, b = _, _
             return False
         return not self.use.discarded or native_name(self.hint) is not None
 

@@ -12,7 +12,8 @@ from kalelite.plan.places import of_function
 from kalelite.plan.trace import Place, current
 
 if TYPE_CHECKING:
-    from kalelite.plan.refs import OutputProxy, Ref
+    from kalelite.plan.proxies import OutputProxy
+    from kalelite.plan.refs import Ref
 
 __all__ = [
     "HiddenRefError",
@@ -160,6 +161,8 @@ def note(ref: Ref, kind: str, **details: Any) -> None:
         _note_helper(ref, place)
         return
     kind = "text" if kind == "format" else kind
+    if details.get("name") == "len" and trace.has_problem("spread", place.where):
+        return  # `[*ref]` asks for the length, too
     message, hint = _SENTENCES[kind]
     fill = {"words": ref._k_words(), "code": segment(place), **details}
     trace.problem(kind, _sentence(message.format(**fill)), hint.format(**fill), where=place.where)
@@ -212,7 +215,9 @@ def segment(place: Place) -> str:
     where = place.where
     if where.column is None or where.end_column is None:
         return where.text.strip() or "…"
-    return where.text[where.column : where.end_column].strip() or "…"
+    text = where.text[where.column : where.end_column].strip() or "…"
+    # Since Python 3.12 the place inside an f-string is the part in braces.
+    return f'f"{text}"' if text.startswith("{") and text.endswith("}") else text
 
 
 def is_looked_at() -> bool:

@@ -15,31 +15,18 @@ from typing import Any
 
 from kalelite.plan import misuse
 from kalelite.plan.callsite import instruction, names_after
-from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import (
     AllOf,
     AnyOf,
     Compare,
     Constant,
     Expr,
-    ItemRef,
     Negation,
-    OutputRef,
-    ParameterRef,
 )
 from kalelite.plan.trace import Trace, current
 from kalelite.plan.traps import Traps
 
-__all__ = [
-    "MARK",
-    "Condition",
-    "ItemProxy",
-    "OutputProxy",
-    "ParameterProxy",
-    "Poison",
-    "Ref",
-    "ValueProxy",
-]
+__all__ = ["MARK", "Condition", "Poison", "Ref"]
 
 MARK = "<kalelite: "
 """How the text of every stand-in begins; text that holds it was made from one."""
@@ -244,174 +231,3 @@ class Condition(Ref):
 
     def _k_compare(self, symbol: str, other: Any) -> Ref:
         return other if isinstance(other, Poison) else self._k_note("chain")
-
-
-class OutputProxy(Ref):
-    """The result of a step, one of its values, or a part of one."""
-
-    __slots__ = ("_k_draft", "_k_index", "_k_path")
-
-    _k_draft: TaskDraft
-    _k_index: int | None
-    _k_path: tuple[Any, ...]
-
-    def __init__(
-        self,
-        trace: Trace,
-        draft: TaskDraft,
-        index: int | None = None,
-        path: tuple[Any, ...] = (),
-    ) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_draft", draft)
-        object.__setattr__(self, "_k_index", index)
-        object.__setattr__(self, "_k_path", path)
-
-    def _k_expr(self) -> OutputRef:
-        if self._k_index is None:
-            return self._k_draft.whole(self._k_path)
-        return self._k_draft.part(self._k_index, None, self._k_path)
-
-    def _k_peek(self) -> Expr:
-        return OutputRef(self._k_draft.id, "output")
-
-    def _k_words(self) -> str:
-        draft = self._k_draft
-        name = draft.title() if self._k_index is None else None
-        path = "".join(f"[{key!r}]" for key in self._k_path)
-        if name is None or name == "output":
-            if self._k_index is None:
-                return f"the output of step `{draft.step.name}`"
-            return f"value {self._k_index + 1}{path} of step `{draft.step.name}`"
-        return f"`{name}{path}`, the output of step `{draft.step.name}`"
-
-    def _k_is_bool(self) -> bool:
-        draft, index = self._k_draft, self._k_index
-        if self._k_path:
-            return False
-        items = draft.item_hints()
-        if index is None:
-            return draft.hint is bool
-        return items is not None and items[index] is bool
-
-    def _k_select(self, key: Any) -> Ref:
-        items = self._k_draft.item_hints() if self._k_index is None and not self._k_path else None
-        if items is not None and isinstance(key, int):
-            if -len(items) <= key < len(items):
-                return OutputProxy(self._k_trace, self._k_draft, key % len(items))
-            return self._k_note("range", index=key, count=len(items), last=len(items) - 1)
-        return OutputProxy(self._k_trace, self._k_draft, self._k_index, (*self._k_path, key))
-
-    def _k_attribute(self, name: str) -> Any:
-        fields = self._k_draft.field_names() if self._k_index is None and not self._k_path else None
-        if fields is not None and name in fields:
-            return OutputProxy(self._k_trace, self._k_draft, fields.index(name))
-        return misuse.attribute(self, name, fields or ())
-
-    def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
-        draft = self._k_draft
-        if self._k_index is not None or self._k_path:
-            return misuse.unpack(self, count)
-        if not misuse.fits(self, count):
-            return iter([Poison(self._k_trace)] * count)
-        draft.unpack(names)
-        return iter([OutputProxy(self._k_trace, draft, index) for index in range(count)])
-
-    def after(self, *others: Any) -> Any:
-        """Make the step of this value wait for other steps, too; returns this value."""
-        from kalelite.plan.waits import wait_for
-
-        self._k_draft.after.extend(wait_for(self._k_trace, others, self._k_draft))
-        return self
-
-
-class ParameterProxy(Ref):
-    """A pipeline parameter, or a part of one."""
-
-    __slots__ = ("_k_hint", "_k_name", "_k_path")
-
-    _k_name: str
-    _k_hint: Any
-    _k_path: tuple[Any, ...]
-
-    def __init__(
-        self, trace: Trace, name: str, hint: Any = None, path: tuple[Any, ...] = ()
-    ) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_name", name)
-        object.__setattr__(self, "_k_hint", hint)
-        object.__setattr__(self, "_k_path", path)
-
-    def _k_expr(self) -> Expr:
-        return ParameterRef(self._k_name, self._k_path)
-
-    def _k_words(self) -> str:
-        path = "".join(f"[{key!r}]" for key in self._k_path)
-        return f"`{self._k_name}{path}`, a parameter of the pipeline"
-
-    def _k_select(self, key: Any) -> Ref:
-        return ParameterProxy(self._k_trace, self._k_name, None, (*self._k_path, key))
-
-    def _k_is_bool(self) -> bool:
-        return self._k_hint is bool
-
-
-class ItemProxy(Ref):
-    """The current item of a ``ParallelFor``, or a part of it."""
-
-    __slots__ = ("_k_loop", "_k_path", "_k_width")
-
-    _k_loop: str
-    _k_path: tuple[Any, ...]
-    _k_width: int | None
-
-    def __init__(
-        self, trace: Trace, loop: str, path: tuple[Any, ...] = (), width: int | None = None
-    ) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_loop", loop)
-        object.__setattr__(self, "_k_path", path)
-        object.__setattr__(self, "_k_width", width)
-
-    def _k_expr(self) -> Expr:
-        return ItemRef(self._k_loop, self._k_path)
-
-    def _k_words(self) -> str:
-        path = "".join(f"[{key!r}]" for key in self._k_path)
-        return f"the item{path} of a ParallelFor"
-
-    def _k_select(self, key: Any) -> Ref:
-        return ItemProxy(self._k_trace, self._k_loop, (*self._k_path, key))
-
-    def _k_attribute(self, name: str) -> Any:
-        return self._k_select(name)
-
-    def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
-        if self._k_width == count:
-            return iter([self._k_select(index) for index in range(count)])
-        return misuse.unpack(self, count)
-
-
-class ValueProxy(Ref):
-    """Any other expression: what `Collected` and `OneOf` return, a nested pipeline's argument.
-
-    ``tasks`` are what ``after=`` waits for if the expression itself names no task.
-    """
-
-    __slots__ = ("_k_tasks", "_k_text", "_k_value")
-
-    _k_value: Expr
-    _k_text: str
-    _k_tasks: tuple[str, ...]
-
-    def __init__(self, trace: Trace, value: Expr, text: str, tasks: tuple[str, ...] = ()) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_value", value)
-        object.__setattr__(self, "_k_text", text)
-        object.__setattr__(self, "_k_tasks", tasks)
-
-    def _k_expr(self) -> Expr:
-        return self._k_value
-
-    def _k_words(self) -> str:
-        return self._k_text

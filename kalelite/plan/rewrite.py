@@ -54,7 +54,7 @@ def condition(place: Place, ref: Ref) -> Advice:  # noqa: PLR0911 - one for each
                 "the values, use a step."
             )
             return Advice("`and`, `or`, `not` or a chain", hint, _at(where, node))
-        case ast.comprehension():
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             hint = "Filter inside a step that takes the values."
             return Advice("a comprehension's `if`", hint, where)
     hint = "Write `with If(...):`, or decide inside a step."
@@ -78,9 +78,11 @@ def _statement(place: Place) -> ast.AST | None:
 def _rank(node: ast.AST, where: Where) -> int | None:
     """How well a node explains the place: statements before expressions, None if not at all."""
     if isinstance(node, ast.If | ast.While | ast.Assert | ast.IfExp):
-        return 0 if _covers(node.test, where) else None
-    if isinstance(node, ast.comprehension):
-        return 1 if any(_covers(test, where) for test in node.ifs) else None
+        return 0 if _covers(node.test, where) or _is(node, where) else None
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        tests = [test for part in node.generators for test in part.ifs]
+        found = any(_covers(test, where) for test in tests) or (tests and _is(node, where))
+        return 1 if found else None
     if isinstance(node, ast.BoolOp):
         return 2 if _covers(node, where) else None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
@@ -88,6 +90,13 @@ def _rank(node: ast.AST, where: Where) -> int | None:
     if isinstance(node, ast.Compare) and len(node.ops) > 1:
         return 3 if _covers(node, where) else None
     return None
+
+
+def _is(node: ast.stmt | ast.expr, where: Where) -> bool:
+    """Whether the place is the whole node."""
+    if node.lineno != where.line or where.column is None:
+        return False
+    return node.col_offset == len(where.text[: where.column].encode("utf-8", "surrogatepass"))
 
 
 def _covers(node: ast.expr, where: Where) -> bool:
@@ -130,7 +139,7 @@ def _joined(node: ast.expr) -> str:
 
 def _bracketed(node: ast.expr) -> str:
     text = _joined(node)
-    plain = isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute)
+    plain = isinstance(node, ast.Name | ast.Call | ast.Subscript | ast.Attribute | ast.UnaryOp)
     return text if plain else f"({text})"
 
 

@@ -16,7 +16,8 @@ from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import Expr, Pack, StatusRef, StepDef
 from kalelite.plan.hints import UNKNOWN, hints_of
 from kalelite.plan.options import StepOptions, merge, step_options
-from kalelite.plan.refs import OutputProxy, Poison, ValueProxy
+from kalelite.plan.proxies import OutputProxy, ValueProxy
+from kalelite.plan.refs import Poison
 from kalelite.plan.status import FinalStatus
 from kalelite.plan.trace import Trace, current
 from kalelite.plan.values import to_expr

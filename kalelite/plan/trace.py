@@ -87,7 +87,7 @@ class Trace:
         self.problems: dict[tuple[Any, ...], Problem] = {}
         self.parents: list[str] = [""]
         self.pipelines: list[Any] = []
-        self.last_switch: dict[str, tuple[str, int, int]] = {}
+        self.last_switch: dict[str, tuple[Switch, int, int]] = {}
         self.unused: dict[int, tuple[str, Where]] = {}
         self.defaults = StepOptions()
         self._merged: dict[int, tuple[Any, StepOptions]] = {}
@@ -211,12 +211,13 @@ class Trace:
         if branch.condition is None:
             self.last_switch.pop(switch.parent, None)
         else:
-            self.last_switch[switch.parent] = (switch.id, len(self.tasks), len(self.blocks))
+            self.last_switch[switch.parent] = (switch, len(self.tasks), len(self.blocks))
 
-    def open_switch(self) -> str | None:
+    def open_switch(self) -> Switch | None:
         """The switch that ended right here and can still take a branch."""
-        id, tasks, blocks = self.last_switch.get(self.parent, ("", -1, -1))
-        return id if (tasks, blocks) == (len(self.tasks), len(self.blocks)) else None
+        last = self.last_switch.get(self.parent)
+        here = (len(self.tasks), len(self.blocks))
+        return last[0] if last is not None and last[1:] == here else None
 
     def branch_taken(self, frame: FrameType) -> bool:
         """What the truth of an output is while tracing: True first, then in turns.
@@ -242,8 +243,11 @@ class Trace:
     ) -> None:
         """Note a mistake, once for each kind and place."""
         where = where if where is not None else self.place().where
-        key = (kind, where.file, where.line, where.column, where.end_column)
-        self.problems.setdefault(key, Problem(message, hint, where))
+        self.problems.setdefault(_key(kind, where), Problem(message, hint, where))
+
+    def has_problem(self, kind: str, where: Where) -> bool:
+        """Whether that kind of mistake is noted for the place."""
+        return _key(kind, where) in self.problems
 
     def adopt(self, problems: tuple[Problem, ...]) -> None:
         """Take over the problems of a step's or a pipeline's definition."""
@@ -282,6 +286,10 @@ class Trace:
             description=description,
             where=where,
         )
+
+
+def _key(kind: str, where: Where) -> tuple[Any, ...]:
+    return kind, where.file, where.line, where.column, where.end_column
 
 
 def _code(definition: StepDef | ContainerDef) -> Any:

@@ -74,7 +74,11 @@ def _of_container(trace: Trace, value: Any, label: str) -> Expr:
     if isinstance(value, _CONTAINERS) and _holds_ref(value):
         if kind is list or kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
             return Pack(kind, tuple(to_expr(trace, item, label) for item in value))
-        if kind is dict and not any(isinstance(key, Ref) for key in value):
+        if (
+            isinstance(value, dict)
+            and kind is dict
+            and not any(isinstance(key, Ref) for key in value)
+        ):
             items = tuple(to_expr(trace, item, label) for item in value.values())
             return Pack(dict, items, tuple(value))
         what = "a key of a dict" if kind is dict else f"inside a {kind.__name__}"

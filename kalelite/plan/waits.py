@@ -8,7 +8,8 @@ from typing import Any
 
 from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import Block, Expr, OneOf, OutputRef
-from kalelite.plan.refs import Poison, Ref, ValueProxy
+from kalelite.plan.proxies import ValueProxy
+from kalelite.plan.refs import Poison, Ref
 from kalelite.plan.trace import Trace
 
 __all__ = ["wait_for"]
