@@ -21,8 +21,8 @@ from kalelite.backends.local.wire import Message
 
 __all__ = ["DONE", "become", "run", "run_and_leave"]
 
-DONE = struct.Struct("!I")
-"""What a child writes to the driver once its record is committed: the number of its task."""
+DONE = struct.Struct("!IQ")
+"""What a child writes to the driver once its record is committed: its task, its peak in bytes."""
 
 _BOOT = "from kalelite.backends.local.child import main; main()"
 
@@ -81,7 +81,8 @@ def main() -> None:
     fd, notify = int(sys.argv[1]), int(sys.argv[2])
     with open(fd, "rb") as file:
         given = json.load(file)
-    sys.path[:] = given["path"]
+    extra = given["order"]["path"]
+    sys.path[:] = [*([extra] if extra else []), *given["path"]]
     sys.argv[:] = given["argv"]
     os.set_inheritable(notify, False)
     signal.signal(signal.SIGTERM, _end)
@@ -111,7 +112,7 @@ def run_and_leave(order: Message, notify: int) -> NoReturn:
         sys.stderr.flush()
     posix.flush_c()
     with contextlib.suppress(OSError):
-        os.write(notify, DONE.pack(order["task"]))
+        os.write(notify, DONE.pack(order["task"], posix.peak()))
     os._exit(code)
 
 

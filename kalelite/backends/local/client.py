@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ _BOOT = (
     "from kalelite.backends.local.server import main; main()"
 )
 _AHEAD = ("kalelite.backends.local.worker",)
-_DONE_SIZE = 4
+_DONE = struct.Struct("!IQ")
 _RESTARTS = 8
 
 
@@ -33,6 +34,7 @@ class Done:
     """A task has committed its record; its process is about to end."""
 
     task: int
+    peak: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,16 @@ class ForkServer:
     given up: the server is started again without it, and open orders are given again.
     """
 
-    def __init__(self, modules: Sequence[str] = ()) -> None:
+    def __init__(self, modules: Sequence[str] = (), path: Sequence[str] | None = None) -> None:
         self.modules = list(modules)
+        self._path = path
         self.notes: list[str] = []
         self._setup: Message | None = None
         self._open: dict[int, Message] = {}
         self._lost: list[Ended] = []
         self._importing = ""
         self._restarts = 0
-        self.env: dict[str, str] = {}
+        self._stale = False
         self.pid = 0
         self._start()
 
@@ -94,7 +97,7 @@ class ForkServer:
         done, notify = os.pipe()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives
         given = {
-            "path": sys.path,
+            "path": list(self._path or sys.path),
             "channel": theirs.fileno(),
             "notify": notify,
             "ahead": _AHEAD,
@@ -115,11 +118,17 @@ class ForkServer:
         os.set_blocking(done, False)
         self._channel, self._mailbox, self._done = ours, Mailbox(ours), done
         self.pid = self._process.pid
-        self.env = dict(os.environ)
         self._importing = ""
         self._owner = os.getpid()
         if self.modules:
             self._send({"do": "import", "modules": self.modules})
+
+    def also_import(self, modules: Sequence[str]) -> None:
+        """Have the server import more modules."""
+        more = [module for module in modules if module not in self.modules]
+        if more:
+            self.modules += more
+            self._send({"do": "import", "modules": more})
 
     def configure(self, env: Mapping[str, str], umask: int) -> None:
         """Give the children the surroundings of this process: call before the first order."""
@@ -163,9 +172,10 @@ class ForkServer:
 
     def _dones(self) -> Iterator[Done]:
         with contextlib.suppress(BlockingIOError):
-            data = os.read(self._done, 1 << 16)
-            for start in range(0, len(data), _DONE_SIZE):
-                yield Done(int.from_bytes(data[start : start + _DONE_SIZE], "big"))
+            # A whole number of messages: each is written, and so read, in one piece.
+            data = os.read(self._done, 1024 * _DONE.size)
+            for task, peak in _DONE.iter_unpack(data):
+                yield Done(task, peak)
 
     def _ended(self, message: Message) -> Ended:
         self._open.pop(message["task"], None)
@@ -182,7 +192,8 @@ class ForkServer:
                 self._importing = message["module"]
             case "imported":
                 self._importing = ""
-                self.env = message["env"]
+            case "stale":
+                self._stale = True
             case "unsafe":
                 self.notes.append(f"{message['reason']}: steps import it themselves")
 
@@ -195,13 +206,14 @@ class ForkServer:
                 f"the process that starts the steps ends by itself again and again: {self._last()}",
                 hint="Try again with start=spawn.",
             )
-        if self._importing:
+        if self._importing in self.modules:
             self.modules.remove(self._importing)
-        else:
+        elif not self._stale:
             # Its children have been killed with it.
             message = "the process that starts the steps was killed, and this step with it"
             self._lost += [Ended(task, error=message) for task in self._open]
             self._open.clear()
+        self._stale = False
         self._start()
         if self._setup is not None:
             self._send(self._setup)

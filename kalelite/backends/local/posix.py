@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import sys
 from pathlib import Path
 
-__all__ = ["adopt_orphans", "children", "die_with_parent", "flush_c", "threads"]
+__all__ = ["adopt_orphans", "children", "die_with_parent", "flush_c", "peak", "threads"]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -43,6 +44,12 @@ def children() -> set[int]:
     except OSError:
         return set()
     return {int(word) for word in text.split()}
+
+
+def peak() -> int:
+    """The largest resident size that this process has had, in bytes."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def threads() -> int:

@@ -67,6 +67,10 @@ class Place:
         depth = self._loops.index(loop)
         return self._results.items[loop, self._index[:depth]][self._index[depth]]
 
+    def within(self, loop: str) -> Index:
+        """Where in the loop, and in those around it, this place is."""
+        return self._index[: self._loops.index(loop) + 1]
+
     def output(self, ref: OutputRef) -> Any:
         return self._results.value(self.entry(ref), ref)
 

@@ -21,6 +21,7 @@ import sys
 from typing import Any
 
 from kalelite.backends.local import child, posix
+from kalelite.backends.local.environ import stale
 from kalelite.backends.local.preload import import_quietly
 from kalelite.backends.local.wire import Mailbox, Message, send
 
@@ -35,6 +36,8 @@ class Server:
         self._notify = notify
         self._mailbox = Mailbox(channel)
         self._tasks: dict[int, int] = {}
+        self._env = dict(os.environ)
+        self._imported = False
         self._selector = selectors.DefaultSelector()
         self._wakeup, writer = socket.socketpair()
         self._wakeup.setblocking(False)
@@ -64,8 +67,7 @@ class Server:
             case "import":
                 self._import(message["modules"])
             case "configure":
-                _configure(message)
-                send(self._channel, {"is": "ready"})
+                self._configure(message)
             case "start":
                 self._start(message)
             case "kill":
@@ -81,7 +83,21 @@ class Server:
                 os._exit(0)
         gc.collect()
         gc.freeze()
-        send(self._channel, {"is": "imported", "env": dict(os.environ)})
+        self._imported = True
+        send(self._channel, {"is": "imported"})
+
+    def _configure(self, setup: Message) -> None:
+        """Be to the children what the driver would be."""
+        if self._imported and stale(self._env, os.environ, setup["env"]):
+            send(self._channel, {"is": "stale"})
+            os._exit(0)
+        os.environ.clear()
+        os.environ.update(setup["env"])
+        sys.path[:] = setup["path"]
+        sys.argv[:] = setup["argv"]
+        os.umask(setup["umask"])
+        with contextlib.suppress(OSError):
+            os.chdir(setup["cwd"])
 
     def _start(self, order: Message) -> None:
         try:
@@ -153,17 +169,6 @@ def _next_ended() -> int | None:
         result = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         return result.si_pid if result is not None else None
     return None
-
-
-def _configure(setup: Message) -> None:
-    """Be to the children what the driver would be."""
-    os.environ.clear()
-    os.environ.update(setup["env"])
-    sys.path[:] = setup["path"]
-    sys.argv[:] = setup["argv"]
-    os.umask(setup["umask"])
-    with contextlib.suppress(OSError):
-        os.chdir(setup["cwd"])
 
 
 def _nothing(number: int, frame: Any) -> None:

@@ -27,7 +27,7 @@ def work(order: Message) -> int:
     spec = TaskSpec(**{**given, "outputs": outputs})
     if order.get("memory"):
         limits.limit_memory(order["memory"])
-    record = execute(spec, CodeFolder(order["code"]), Store(order["store"]))
+    record = execute(spec, CodeFolder(order["code"]), Store(order["store"], verify=order["verify"]))
     return 0 if record.status == "succeeded" else 1
 
 

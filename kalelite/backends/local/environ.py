@@ -1,0 +1,31 @@
+"""Which environment variables libraries read when they are imported, and never again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+__all__ = ["read_at_import", "stale"]
+
+_NAMES = re.compile(
+    r"(PYTHON|LD_|DYLD_|OMP_|KMP_|GOMP_|MKL_|OPENBLAS_|BLIS_|VECLIB_|NUMEXPR_|TORCH|PYTORCH|TF_"
+    r"|XLA_|JAX_|KERAS_|MALLOC_|POLARS_|RAYON_|ARROW_|HF_|MPL|LC_|LANG)|.*_NUM_THREADS$"
+)
+
+
+def read_at_import(name: str) -> bool:
+    """Whether setting the variable later may have no effect."""
+    return _NAMES.match(name) is not None
+
+
+def stale(before: Mapping[str, str], now: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether modules were imported under variables other than those that are wanted.
+
+    ``before`` and ``now`` are the environment before and after the imports, which may have
+    changed it themselves.
+    """
+    return any(
+        wanted.get(name) not in (before.get(name), now.get(name))
+        for name in {*before, *wanted}
+        if read_at_import(name)
+    )

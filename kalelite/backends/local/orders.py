@@ -1,0 +1,199 @@
+"""What the process of a task is told: its spec, filled from what has come out so far."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kalelite.backends.local.changes import Instance, Ready
+from kalelite.backends.local.environ import read_at_import
+from kalelite.backends.local.scene import Place
+from kalelite.backends.local.schedule import Schedule
+from kalelite.backends.local.slots import Grant
+from kalelite.backends.local.values import Entry
+from kalelite.backends.local.wire import Message
+from kalelite.capture import Code
+from kalelite.executor.spec import Slot, TaskSpec
+from kalelite.executor.template import TaskTemplate, fill, task_template, value_slot
+from kalelite.marshal import Store
+from kalelite.plan.graph import Collected, Expr, OneOf, OutputRef, Plan
+
+__all__ = ["Workshop", "install_code"]
+
+
+class Workshop:
+    """Makes the orders of a run.
+
+    Parameters
+    ----------
+    plan, code, schedule
+        What is run. All constants of the plan's arguments are added to the code here.
+    store
+        Where values are.
+    tasks
+        The folder that gets a folder for each instance.
+    packages
+        Folders of packages that steps ask for, by the set of requirements.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        code: Code,
+        schedule: Schedule,
+        store: Store,
+        tasks: Path,
+        packages: Mapping[tuple[str, ...], Path] | None = None,
+    ) -> None:
+        self._tasks = {task.id: task for task in plan.tasks}
+        self._templates = {task.id: task_template(plan, task, code) for task in plan.tasks}
+        self._schedule = schedule
+        self._store = store
+        self._folder = tasks
+        self._packages = packages or {}
+        self._code: Path | None = None
+        self._spawn = False
+        self._slots: dict[tuple[str, tuple[int, ...]], Slot] = {}
+        self._flags: Sequence[str] = ()
+
+    def use(self, code: Path, *, spawn: bool) -> None:
+        """Say where the code was written, and whether each process is a fresh interpreter."""
+        self._code = code
+        self._spawn = spawn
+        self._flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def folder(self, instance: Instance) -> Path:
+        folder = self._folder / instance.name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def spec(self, ready: Ready, attempt: int) -> TaskSpec:
+        """The spec of an attempt."""
+        instance = ready.instance
+        template = self._templates[instance.task]
+        if ready.absent:
+            kept = {k: v for k, v in template.arguments.items() if k not in ready.absent}
+            template = TaskTemplate(
+                template.task, template.step, kept, template.outputs, template.arity
+            )
+        values = _Filling(self, self._schedule.scene(instance))
+        record = str(self._folder / instance.name / "record.json")
+        return fill(template, values, task=instance.name, attempt=attempt, record=record)
+
+    def order(self, ready: Ready, attempt: int, grant: Grant) -> Message:
+        """What to do, without the number of the task."""
+        task = self._tasks[ready.instance.task]
+        env = dict(task.options.env)
+        if grant.gpus:
+            env["CUDA_VISIBLE_DEVICES"] = ",".join(grant.gpus)
+        order: Message = {
+            "spec": asdict(self.spec(ready, attempt)),
+            "code": str(self._code),
+            "store": str(self._store.folder),
+            "verify": self._store.verify,
+            "env": env,
+        }
+        extra = self._packages.get(task.options.packages)
+        if self._spawn or extra or any(map(read_at_import, env)):
+            order |= {"exec": True, "flags": self._flags, "path": str(extra or "")}
+        return order
+
+    def slot(self, value: Any, key: tuple[str, tuple[int, ...]]) -> Slot:
+        """The slot of a value that this process has; ``key`` names it, so it is saved once."""
+        if key not in self._slots:
+            self._slots[key] = value_slot(value) or {"ref": self._store.save(value, name=key[0])}
+        return self._slots[key]
+
+
+class _Filling:
+    """Fills a template with what an instance sees."""
+
+    def __init__(self, workshop: Workshop, place: Place) -> None:
+        self._workshop = workshop
+        self._place = place
+
+    def output(self, task: str, output: str) -> Slot:
+        return _entry_slot(self._place.entry(OutputRef(task, output)))
+
+    def parameter(self, name: str) -> Slot:
+        return self._workshop.slot(self._place.parameter(name), (name, ()))
+
+    def item(self, loop: str) -> Slot:
+        value = self._place.item(loop)
+        return value_slot(value) or self._workshop.slot(value, (loop, self._place.within(loop)))
+
+    def collected(self, source: Slot, loops: Sequence[str]) -> Slot:
+        ref = OutputRef(source["output"], source["name"])
+        path = list(source.get("path", ()))
+        return _list_slot(self._place.entries(Collected(ref, tuple(loops))), path)
+
+    def choose(self, switch: str, choices: Sequence[Slot]) -> Slot:
+        # The choices of the plan and of the template stand in the same order.
+        exprs = tuple(_Choice(slot) for slot in choices)
+        chosen = self._place.choice(OneOf(switch, exprs))
+        assert isinstance(chosen, _Choice)
+        return chosen.slot
+
+    def status(self, scope: str) -> Mapping[str, Any]:
+        return self._place.status(scope)
+
+
+class _Choice(Expr):
+    """A template slot that stands for the expression it was made from."""
+
+    __slots__ = ("slot",)
+
+    def __init__(self, slot: Slot) -> None:
+        self.slot = slot
+
+    def children(self) -> tuple[Expr, ...]:
+        return tuple(_outputs(self.slot))
+
+
+def _outputs(slot: Slot) -> list[Expr]:
+    if "output" in slot:
+        return [OutputRef(slot["output"], slot["name"])]
+    inner = [*slot.get("of", ()), *([slot["collected"]] if "collected" in slot else [])]
+    return [ref for item in inner for ref in _outputs(item)]
+
+
+def _entry_slot(entry: Entry) -> Slot:
+    if "native" in entry:
+        # Shorter than a visit to the store, and the same value.
+        slot = value_slot(entry["native"])
+        if slot is not None:
+            return slot
+    return {"ref": entry["ref"]}
+
+
+def _list_slot(entries: list[Any], path: list[str | int]) -> Slot:
+    items = []
+    for entry in entries:
+        slot = _list_slot(entry, path) if isinstance(entry, list) else _entry_slot(entry)
+        items.append({**slot, "path": path} if path and not isinstance(entry, list) else slot)
+    return {"pack": "list", "of": items}
+
+
+def install_code(code: Code, folder: Path) -> Path:
+    """Write code below a folder, under the digest of its bytes; nothing if it is there already."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, data in sorted(code.files().items()):
+        digest.update(f"{name}\0{len(data)}\0".encode())
+        digest.update(data)
+    target = folder / digest.hexdigest()
+    if (target / "index.json").exists():
+        return target
+    part = folder / f".{target.name}.{os.getpid()}"
+    code.write(part)
+    try:
+        part.rename(target)
+    except OSError:
+        # Another run has written the same code meanwhile.
+        shutil.rmtree(part, ignore_errors=True)
+    return target

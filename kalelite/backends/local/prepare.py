@@ -1,0 +1,188 @@
+"""What has to be clear before the first step starts: options that this machine must satisfy."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kalelite.backends.local import limits
+from kalelite.backends.local.settings import LocalSettings
+from kalelite.errors import UsageError
+from kalelite.plan.graph import ContainerDef, Plan, Task
+from kalelite.plan.option_values import Volume
+from kalelite.plan.options_table import without_meaning_here
+
+__all__ = ["notes_on", "packages_of", "refuse", "volumes_linked"]
+
+
+def refuse(plan: Plan) -> None:
+    """Refuse steps that cannot run here.
+
+    Raises
+    ------
+    UsageError
+        The plan has a container step.
+    """
+    for task in plan.tasks:
+        if isinstance(task.step, ContainerDef):
+            raise UsageError(
+                f"step {task.step.name!r} is a container, and containers do not run here",
+                hint="Compile the pipeline for Kubeflow with --kfp.",
+                where=task.where,
+            )
+
+
+def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list[str]:
+    """What the user should know once: options without effect on this machine."""
+    notes = []
+    names = list(without_meaning_here(plan))
+    options = [task.options for task in plan.tasks]
+    if not limits.can_limit_memory() and any(each.memory for each in options):
+        names.append("memory")
+    if names:
+        notes.append(f"These options have no effect on this machine: {', '.join(names)}.")
+    wanted = max((each.gpu or 0 for each in options), default=0)
+    if wanted > len(gpus):
+        have = f"{len(gpus)} GPU{'' if len(gpus) == 1 else 's'}"
+        notes.append(f"A step asks for {wanted} GPUs and this machine has {have}: it gets those.")
+    missing = sorted(
+        {
+            volume.path
+            for each in options
+            for volume in each.volumes
+            if volume.claim not in settings.volumes and not Path(volume.path).exists()
+        }
+    )
+    if missing:
+        paths = ", ".join(missing)
+        notes.append(
+            f"Volumes are folders of this machine, and these are not there: {paths}. "
+            "The setting `volumes` gives a claim a folder."
+        )
+    return notes
+
+
+@contextlib.contextmanager
+def volumes_linked(plan: Plan, folders: Mapping[str, Path]) -> Iterator[None]:
+    """Let each volume's path lead to its claim's folder, by a symbolic link while the run lasts.
+
+    Raises
+    ------
+    UsageError
+        The folder is not there, or something else is at the path.
+    """
+    made: list[Path] = []
+    try:
+        for task in plan.tasks:
+            for volume in task.options.volumes:
+                if volume.claim in folders:
+                    path = _link(task, volume, folders[volume.claim])
+                    made += [path] if path else []
+        yield
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _link(task: Task, volume: Volume, folder: Path) -> Path | None:
+    target = (folder / volume.sub_path).resolve()
+    if not target.is_dir():
+        raise UsageError(
+            f"the folder {target} of the volume {volume.claim!r} is not there", where=task.where
+        )
+    path = Path(volume.path)
+    if path.resolve() == target:
+        return None
+    if path.exists() or path.is_symlink():
+        raise UsageError(
+            f"the volume {volume.claim!r} belongs at {path}, where something else is",
+            hint=f"Move that away, or mount the volume elsewhere; its folder is {target}.",
+            where=task.where,
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(target)
+    except OSError as error:
+        raise UsageError(
+            f"the volume {volume.claim!r} cannot be put at {path}: {error.strerror}",
+            hint=f"Make the link yourself: sudo ln -s {target} {path}",
+            where=task.where,
+        ) from error
+    return path
+
+
+def packages_of(plan: Plan, home: Path, tell: Any) -> dict[tuple[str, ...], Path]:
+    """A folder for each set of packages that steps ask for and that is not installed here.
+
+    The folders are kept, and shared by all runs.
+
+    Raises
+    ------
+    UsageError
+        pip could not install them.
+    """
+    folders = {}
+    for task in plan.tasks:
+        wanted = task.options.packages
+        if wanted and wanted not in folders and not all(map(_installed, wanted)):
+            folders[wanted] = _install(task, wanted, home, tell)
+    return folders
+
+
+def _installed(requirement: str) -> bool:
+    """Whether this environment satisfies a requirement; False where that is not plain."""
+    match = re.fullmatch(r"\s*([A-Za-z0-9][\w.-]*)\s*(?:(===?)\s*([\w.+!]+))?\s*", requirement)
+    if match is None:
+        return _satisfied(requirement)
+    name, operator, version = match.groups()
+    try:
+        found = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return operator is None or found == version
+
+
+def _satisfied(requirement: str) -> bool:
+    try:
+        from packaging.requirements import Requirement
+
+        wanted = Requirement(requirement)
+        found = importlib.metadata.version(wanted.name)
+    except Exception:  # noqa: BLE001 - not installed, not parsed, or no such library: pip decides
+        return False
+    applies = wanted.marker is None or wanted.marker.evaluate()
+    return not applies or (not wanted.extras and wanted.specifier.contains(found))
+
+
+def _install(task: Task, wanted: tuple[str, ...], home: Path, tell: Any) -> Path:
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    digest = hashlib.blake2b("\n".join([here, *sorted(wanted)]).encode(), digest_size=8)
+    folder = home / "packages" / digest.hexdigest()
+    if folder.is_dir():
+        return folder
+    tell(f"Installing {', '.join(wanted)} for step {task.step.name!r}.")
+    part = folder.with_name(f".{folder.name}.{os.getpid()}")
+    part.mkdir(parents=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(part), *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        shutil.rmtree(part, ignore_errors=True)
+        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise UsageError(
+            f"the packages {', '.join(wanted)} could not be installed: {last}",
+            hint="Install them into this environment, or correct packages=.",
+            where=task.where,
+        )
+    with contextlib.suppress(OSError):
+        part.rename(folder)
+    return folder

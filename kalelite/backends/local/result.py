@@ -1,0 +1,113 @@
+"""What is left of a run: its state, its records, and its values when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kalelite.backends.local.scene import Place
+from kalelite.backends.local.values import Entry, Missing, evaluate
+from kalelite.errors import StepError, Where
+from kalelite.executor.spec import FailureReport, Record
+from kalelite.marshal import Store
+from kalelite.plan.graph import Plan
+
+__all__ = ["RunResult", "step_error"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """The end of a run.
+
+    Attributes
+    ----------
+    run
+        The run's id.
+    state
+        "succeeded", "failed" or "interrupted".
+    folder
+        Where its record, and a folder for each task, is.
+    records
+        The last record of each instance that ran, by its name: ``train[3]``.
+    """
+
+    run: str
+    state: str
+    folder: Path
+    records: Mapping[str, Record]
+    plan: Plan = field(repr=False)
+    place: Place = field(repr=False)
+    store: Store = field(repr=False)
+
+    @property
+    def value(self) -> Any:
+        """What the pipeline function returned, loaded from the store; None if nothing.
+
+        Raises
+        ------
+        StepError
+            A step that it comes from has failed or was not run.
+        """
+        if self.plan.result is None:
+            return None
+        try:
+            return evaluate(self.plan.result, self.place)
+        except Missing as missing:
+            verb = "failed" if missing.failed else "did not run"
+            raise StepError(f"there is no result: {missing.task} {verb}") from None
+
+    def output(self, name: str) -> Any:
+        """An output by the instance's name and its own: ``"train.model"``, ``"fit[3].model"``.
+
+        The output may be left out where there is only one.
+
+        Raises
+        ------
+        StepError
+            There is no such output.
+        """
+        task, _, output = name.partition(".")
+        record = self.records.get(task)
+        outputs: Mapping[str, Entry] = record.outputs if record else {}
+        if not output and len(outputs) == 1:
+            output = next(iter(outputs))
+        if output not in outputs:
+            known = ", ".join(f"{task}.{each}" for each in outputs) or "nothing"
+            raise StepError(f"the run has no output {name!r}", hint=f"{task} left {known}.")
+        return self.store.load(outputs[output]["ref"])
+
+    @property
+    def failures(self) -> list[Record]:
+        """The records of the tasks that failed, in the order in which they did."""
+        failed = [record for record in self.records.values() if record.failure is not None]
+        return sorted(failed, key=lambda record: record.finished)
+
+    def check(self) -> None:
+        """Raise what a caller should know of.
+
+        Raises
+        ------
+        StepError
+            A step failed.
+        KeyboardInterrupt
+            The run was interrupted.
+        """
+        if self.state == "interrupted":
+            raise KeyboardInterrupt
+        if self.state == "failed":
+            for record in self.failures:
+                assert record.failure is not None
+                raise step_error(record.task, record.failure)
+            raise StepError(f"the run {self.run} failed", hint="Its notes say why.")
+
+
+def step_error(task: str, failure: FailureReport) -> StepError:
+    """The failure of a task as an exception that points to the user's line."""
+    where = None
+    if failure.frames:
+        frame = failure.frames[-1]
+        where = Where(frame.file, frame.line, frame.column, frame.end_column, frame.text)
+    kind = failure.type.removeprefix("builtins.")
+    return StepError(f"{task} failed: {kind}: {failure.message}", hint=failure.hint, where=where)
