@@ -249,8 +249,7 @@ class CodeReader:
         self._pending: list[Name] = []
         self._depth = 0
         self._installed = False
-        self._displaced: dict[str, ModuleType | None] = {}
-        self._own: dict[str, ModuleType] = {}
+        self._live: dict[str, ModuleType] = {}
         self._finder = _Finder(self)
         self.namespaces: dict[str, ModuleType] = {}
         for name, entry in self.index["namespaces"].items():
@@ -283,6 +282,9 @@ class CodeReader:
         """What a captured name stands for: ``Model``, or ``Model.Part`` for a nested class."""
         name, *rest = path.split(".")
         home = self.namespaces[namespace].__dict__
+        live = self._live.get(namespace)
+        if live is not None and name in live.__dict__:
+            home = {name: plain(live.__dict__[name])}
         if name not in home:
             unit = self.index["namespaces"][namespace]["names"][name]
             self._load_unit(unit)
@@ -344,44 +346,47 @@ class CodeReader:
         if self._installed:
             return
         self._installed = True
-        sys.meta_path.insert(0, self._finder)
-        for key, module in self.namespaces.items():
-            name = self.index["namespaces"][key]["name"]
-            if key == name:
-                self._displaced[name] = sys.modules.get(name)
-                sys.modules[name] = module
+        # One that was imported here before is another one than was captured.
         for name in self.index["modules"]:
-            # One that was imported here before is another one than was captured.
-            self._displaced[name] = sys.modules.pop(name, None)
-        sys.modules.update(self._own)
+            sys.modules.pop(name, None)
+        sys.meta_path.insert(0, self._finder)
+        sys.modules.update(self._named_namespaces())
+        self._remember_sources()
+
+    def _named_namespaces(self) -> dict[str, ModuleType]:
+        entries = self.index["namespaces"]
+        return {key: self.namespaces[key] for key in entries if entries[key]["name"] == key}
+
+    def _remember_sources(self) -> None:
         for file, digest in self.index["sources"].items():
             _remember_source(file, self.text(digest))
 
-    def uninstall(self) -> None:
-        """Put back what `install` displaced."""
-        if not self._installed:
-            return
-        self._installed = False
-        sys.meta_path.remove(self._finder)
-        for name, module in self._displaced.items():
-            if name in sys.modules:
-                self._own[name] = sys.modules[name]
-            if module is None:
-                sys.modules.pop(name, None)
-            else:
-                sys.modules[name] = module
-        self._displaced.clear()
-
     @contextmanager
-    def installed(self) -> Iterator[None]:
-        """Within the block, values that refer to the captured code can be loaded."""
-        already = self._installed
-        self.install()
+    def beside(self) -> Iterator[None]:
+        """Within the block, values that refer to the captured code can be loaded here.
+
+        For a notebook or script that looks at the values of a run: what it has itself comes
+        first, so that a value is an instance of the class that stands in the notebook.
+        """
+        if self._installed:
+            yield
+            return
+        displaced = {name: sys.modules.get(name) for name in self._named_namespaces()}
+        for key, module in displaced.items():
+            captured = self.namespaces[key].__dict__.get("__file__")
+            if module is not None and getattr(module, "__file__", None) == captured:
+                self._live[key] = module
+        sys.meta_path.append(self._finder)
+        sys.modules.update(self._named_namespaces())
         try:
             yield
         finally:
-            if not already:
-                self.uninstall()
+            sys.meta_path.remove(self._finder)
+            for name, module in displaced.items():
+                if module is None:
+                    sys.modules.pop(name, None)
+                else:
+                    sys.modules[name] = module
 
 
 class CodeFolder(CodeReader):

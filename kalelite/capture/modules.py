@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kalelite.capture.names import Import, resolve_import
+from kalelite.capture.names import Import, is_module_name, resolve_import
 
 __all__ = ["LocalModule", "closure", "find", "is_local", "is_made_by_hand", "parsed"]
 
@@ -141,6 +141,16 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             names = tuple(alias.name for alias in node.names)
             yield from resolve_import(Import(node.module or "", node.level, names), package)
+        elif isinstance(node, ast.Call):
+            # importlib.import_module("name"), whatever it is called as
+            yield from (
+                item.value
+                for item in node.args[:1]
+                if isinstance(item, ast.Constant)
+                and isinstance(item.value, str)
+                and "import" in ast.dump(node.func)
+                and is_module_name(item.value)
+            )
 
 
 def closure(names: Iterable[str]) -> dict[str, LocalModule]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
 
-__all__ = ["Import", "codes", "global_names", "imports", "resolve_import"]
+__all__ = ["Import", "codes", "global_names", "imports", "is_module_name", "resolve_import"]
 
 # A class body inside a function reads globals with LOAD_NAME, so that one counts as well.
 _GLOBAL_OPS = frozenset(
@@ -19,6 +19,8 @@ _GLOBAL_OPS = frozenset(
         "LOAD_FROM_DICT_OR_GLOBALS",
     }
 )
+
+_BY_NAME = frozenset({"import_module", "__import__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,15 @@ def imports(code: CodeType) -> tuple[Import, ...]:
                 found.append(Import(instruction.argval, depth, names))
             elif instruction.opname in {"LOAD_CONST", "LOAD_SMALL_INT"}:
                 recent.append(instruction.argval)
+        if _BY_NAME.intersection(current.co_names):
+            texts = (const for const in current.co_consts if isinstance(const, str))
+            found.extend(Import(text, 0, ()) for text in texts if is_module_name(text))
     return tuple(found)
+
+
+def is_module_name(text: str) -> bool:
+    """True if the text could name a module to `importlib.import_module`."""
+    return len(text) < 200 and all(part.isidentifier() for part in text.split("."))
 
 
 def resolve_import(item: Import, package: str) -> tuple[str, ...]:

@@ -1,0 +1,89 @@
+"""Where runs are kept, what they are called, and whether their process still lives."""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+
+__all__ = ["born", "home", "is_alive", "new_folder", "run_ids"]
+
+_ID = re.compile(r"\d{8}-\d{6}-\d{3}[0-9a-f]{4}")
+
+
+def home(folder: str | Path | None = None) -> Path:
+    """The folder that holds runs, values and code.
+
+    The one given, else the environment's ``KALELITE_HOME``, else the nearest ``.kalelite``
+    upwards from the current directory, else ``.kalelite`` in the current directory.
+    """
+    given = folder or os.environ.get("KALELITE_HOME")
+    if given:
+        return Path(given).expanduser().absolute()
+    here = Path.cwd()
+    for parent in (here, *here.parents):
+        if (parent / ".kalelite").is_dir():
+            return parent / ".kalelite"
+    return here / ".kalelite"
+
+
+def new_folder(base: Path, now: float) -> Path:
+    """A folder whose name sorts after those of all earlier runs, also if the clock went back."""
+    newest = max(_names(base), default="")
+    milliseconds = int(now * 1000)
+    while True:
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(milliseconds // 1000))
+        name = f"{stamp}-{milliseconds % 1000:03d}"
+        if name <= newest[: len(name)]:
+            name = _after(newest[: len(name)])
+        path = base / f"{name}{secrets.token_hex(2)}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            milliseconds += 1
+            continue
+        (path / "tasks").mkdir()
+        return path
+
+
+def _after(stamp: str) -> str:
+    """The stamp one millisecond later."""
+    seconds = calendar.timegm(time.strptime(stamp[:15], "%Y%m%d-%H%M%S"))
+    later = seconds * 1000 + int(stamp[16:]) + 1
+    text = time.strftime("%Y%m%d-%H%M%S", time.gmtime(later // 1000))
+    return f"{text}-{later % 1000:03d}"
+
+
+def run_ids(base: Path) -> list[str]:
+    """The ids of all runs that have begun, oldest first."""
+    with contextlib.suppress(OSError):
+        return [name for name in sorted(_names(base)) if (base / name / "run.json").is_file()]
+    return []
+
+
+def _names(base: Path) -> list[str]:
+    return [path.name for path in base.iterdir() if _ID.fullmatch(path.name)]
+
+
+def born(pid: int) -> str:
+    """When a process started, as far as the system tells: pids are used again."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[19]
+
+
+def is_alive(pid: int) -> bool:
+    """True if there is a process of that number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,302 @@
+"""Runs, read from their folders as they are now."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kalelite.capture.load import CodeFolder
+from kalelite.errors import KaleliteError, MissingObjectError, UsageError
+from kalelite.executor import record as records
+from kalelite.executor.spec import Record
+from kalelite.marshal import Store
+from kalelite.runs.places import born, home, is_alive, run_ids
+
+__all__ = ["Run", "TaskState", "list_runs", "load"]
+
+_FINAL = frozenset({"succeeded", "failed", "skipped", "not run", "cached"})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """An instance of a task in a run.
+
+    ``status`` is "waiting", "running", "retrying", "succeeded", "failed", "skipped", "not run" or
+    "cached"; ``record`` is there once it has ended.
+    """
+
+    name: str
+    status: str
+    reason: str = ""
+    record: Record | None = None
+    started: float | None = None
+    finished: float | None = None
+    folder: Path | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, or has been running."""
+        if self.started is None:
+            return None
+        return (self.finished or time.time()) - self.started
+
+    @property
+    def log(self) -> Path | None:
+        """What it printed."""
+        return self.folder / "log.txt" if self.folder else None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, read from its folder as it is now."""
+
+    folder: Path
+    data: Mapping[str, Any] = field(repr=False)
+
+    @classmethod
+    def open(cls, run: str = "last", *, folder: str | Path | None = None) -> Run:
+        """Read a run by its id, by the beginning of it, or "last".
+
+        Raises
+        ------
+        UsageError
+            if there is no such run, or there are several.
+        """
+        base = home(folder) / "runs"
+        ids = run_ids(base)
+        if not ids:
+            raise UsageError(f"there is no run in {base}", hint="run a pipeline first")
+        found = ids[-1:] if run == "last" else [name for name in ids if name.startswith(run)]
+        if len(found) != 1:
+            close = found or difflib.get_close_matches(run, ids, 3, 0.5) or ids[-3:]
+            count = "several runs begin" if found else "there is no run that begins"
+            raise UsageError(f"{count} with {run!r}", hint=f"there are {', '.join(close[-5:])}")
+        return cls._read(base / found[0])
+
+    @classmethod
+    def _read(cls, path: Path) -> Run:
+        try:
+            data = json.loads((path / "run.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the record of run {path.name} cannot be read: {error}") from error
+        return cls(path, data)
+
+    @property
+    def id(self) -> str:
+        """The run's id; ids sort by time."""
+        return self.folder.name
+
+    @property
+    def home(self) -> Path:
+        """The home that holds the run."""
+        return self.folder.parent.parent
+
+    @property
+    def pipeline(self) -> str:
+        """The pipeline's name."""
+        return str(self.data.get("pipeline", ""))
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The values of the pipeline's parameters."""
+        found: Mapping[str, Any] = self.data.get("parameters", {})
+        return found
+
+    @property
+    def state(self) -> str:
+        """One of running, succeeded, failed, interrupted; crashed if its process is gone."""
+        state = str(self.data.get("state", ""))
+        process = self.data.get("process", {})
+        if state != "running" or process.get("host") != socket.gethostname():
+            return state
+        pid = int(process["pid"])
+        return "running" if born(pid) == process.get("born") and is_alive(pid) else "crashed"
+
+    @property
+    def seconds(self) -> float:
+        """How long the run took, or has been running."""
+        finished = self.data.get("finished") or time.time()
+        return float(finished - self.data["started"])
+
+    @property
+    def tasks(self) -> dict[str, TaskState]:
+        """The instances, in the order of the plan; those of a loop in the order of its items."""
+        events = self._events()
+        names = {task["id"]: None for task in self.data.get("tasks", ())}
+        seen = {*events, *self._folders()}
+        found: dict[str, TaskState] = {}
+        for id in names:
+            instances = sorted((name for name in seen if _task_of(name) == id), key=_natural)
+            for name in instances or [id]:
+                found[name] = self._task(name, events.get(name, {}))
+        return found
+
+    def _folders(self) -> list[str]:
+        with contextlib.suppress(OSError):
+            return [path.name for path in (self.folder / "tasks").iterdir()]
+        return []
+
+    def _events(self) -> dict[str, dict[str, Any]]:
+        """The last event of each instance, with the time of its first start."""
+        found: dict[str, dict[str, Any]] = {}
+        with contextlib.suppress(OSError):
+            for line in (self.folder / "events.jsonl").read_bytes().split(b"\n"):
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    event = json.loads(line)
+                    before = found.get(event["task"], {})
+                    started = before.get("started")
+                    if started is None and event["state"] == "running":
+                        started = event["at"]
+                    found[event["task"]] = {**event, "started": started}
+        return found
+
+    def _task(self, name: str, event: Mapping[str, Any]) -> TaskState:
+        folder = self.folder / "tasks" / name
+        record = records.read(folder / "record.json")
+        state = str(event.get("state") or ("waiting" if record is None else record.status))
+        if record is not None and state not in _FINAL and state != "retrying":
+            # The record is the truth; the line that tells of it may not have been written.
+            state = record.status
+        if self.state != "running" and state in {"waiting", "running", "retrying"}:
+            state = "not run"
+        started, finished = event.get("started"), None
+        if record is not None:
+            started, finished = record.started, record.finished
+        elif state in _FINAL:
+            finished = event.get("at", started)
+        reason = str(event.get("reason", ""))
+        return TaskState(name, state, reason, record, started, finished, folder)
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """All metrics, with the task that logged each."""
+        return [
+            {"task": name, **metric}
+            for name, task in self.tasks.items()
+            if task.record is not None
+            for metric in task.record.metrics
+        ]
+
+    @property
+    def artifacts(self) -> list[dict[str, Any]]:
+        """All artifacts, with the task that logged each and the path of the file."""
+        return [
+            {"task": name, **entry, "path": str(task.folder / "artifacts" / entry["file"])}
+            for name, task in self.tasks.items()
+            if task.record is not None and task.folder is not None
+            for entry in task.record.artifacts
+        ]
+
+    def outputs(self) -> dict[str, Mapping[str, Any]]:
+        """What the tasks left, by "task.output": reference, type, size and preview."""
+        return {
+            f"{name}.{output}": entry
+            for name, task in self.tasks.items()
+            if task.record is not None
+            for output, entry in task.record.outputs.items()
+        }
+
+    def load(self, name: str) -> Any:
+        """An output: ``"train.model"``, or ``"train"`` if the task has one.
+
+        For a task in a loop ``"train[2].model"`` gives one item's, ``"train.model"`` the list.
+
+        Raises
+        ------
+        UsageError
+            if there is no such output.
+        MissingObjectError
+            if the value is no longer in the store.
+        """
+        outputs = self.outputs()
+        chosen = _choose(name, outputs)
+        store = Store(self.home / "store")
+        with self._code():
+            try:
+                values = [store.load(outputs[key]["ref"]) for key in chosen]
+                store.settle()
+            except MissingObjectError as error:
+                raise MissingObjectError(
+                    f"{name} of run {self.id} is no longer in the store",
+                    hint="run the pipeline again: only what is missing is computed",
+                ) from error
+        return values[0] if chosen == [name] or "[" not in chosen[0] else values
+
+    @contextlib.contextmanager
+    def _code(self) -> Iterator[None]:
+        """The captured code at hand, as far as it can be read here."""
+        reader = None
+        with contextlib.suppress(KaleliteError, OSError):
+            reader = CodeFolder(self.home / str(self.data["code"])) if "code" in self.data else None
+        if reader is None:
+            yield
+        else:
+            with reader.beside():
+                yield
+
+
+def _task_of(instance: str) -> str:
+    return instance.partition("[")[0]
+
+
+def _natural(name: str) -> list[Any]:
+    """Sorts ``train[10]`` after ``train[9]``."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
+
+
+def _choose(name: str, outputs: Mapping[str, Any]) -> list[str]:
+    """The keys of the outputs that a name stands for."""
+    if name in outputs:
+        return [name]
+    found = [key for key in outputs if key.rpartition(".")[0] == name]
+    if len(found) == 1:
+        return found
+    items = [key for key in outputs if re.sub(r"\[[^]]*\]", "", key) == name]
+    items = items or [key for key in outputs if _task_of(key.rpartition(".")[0]) == name]
+    if items and len({key.rpartition(".")[2] for key in items}) == 1:
+        return sorted(items, key=_natural)
+    close = found or items or difflib.get_close_matches(name, outputs, 5, 0.5) or list(outputs)
+    raise UsageError(
+        f"the run has no single output {name!r}",
+        hint=f"there are {', '.join(close[:8])}" if close else "no task has left anything",
+    )
+
+
+def list_runs(*, folder: str | Path | None = None, limit: int | None = None) -> list[Run]:
+    """The runs, newest first; unreadable ones are left out."""
+    base = home(folder) / "runs"
+    found: list[Run] = []
+    for name in reversed(run_ids(base)):
+        if limit is not None and len(found) >= limit:
+            break
+        with contextlib.suppress(UsageError):
+            found.append(Run._read(base / name))  # noqa: SLF001 - the same module
+    return found
+
+
+def load(run: str, name: str, *, folder: str | Path | None = None) -> Any:
+    """Any output of any past run: ``kalelite.load("last", "train.model")``.
+
+    Parameters
+    ----------
+    run
+        A run's id, the beginning of one, or "last".
+    name
+        As for `Run.load`.
+    folder
+        The home, as for `home`.
+
+    Raises
+    ------
+    UsageError
+        if there is no such run or output.
+    """
+    return Run.open(run, folder=folder).load(name)

@@ -1,0 +1,130 @@
+"""The record of a run in the making."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kalelite.errors import UsageError
+from kalelite.executor.record import write_atomically
+from kalelite.plan.graph import Plan, StepDef
+from kalelite.runs.places import born, home, new_folder
+
+__all__ = ["RunFolder", "create"]
+
+
+class RunFolder:
+    """The record of a run in the making; one process writes it."""
+
+    def __init__(self, folder: Path, data: dict[str, Any], clock: Callable[[], float]) -> None:
+        self.folder = folder
+        self._data = data
+        self._clock = clock
+        self._save()
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.folder.name
+
+    @property
+    def tasks(self) -> Path:
+        """The folder that holds a folder for each instance."""
+        return self.folder / "tasks"
+
+    def _save(self) -> None:
+        text = json.dumps(self._data, indent=1, default=repr)
+        write_atomically(self.folder / "run.json", text.encode())
+
+    def task(self, instance: str) -> Path:
+        """The folder of an instance, made if it is not there."""
+        folder = self.tasks / instance
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def event(self, task: str, state: str, **more: Any) -> None:
+        """Note that a task's state changed: running, retrying, succeeded, skipped, cached, …"""
+        line = json.dumps({"at": self._clock(), "task": task, "state": state, **more}, default=repr)
+        # One write of a whole line: a reader, or a crash, sees all of it or a torn last line.
+        with (self.folder / "events.jsonl").open("ab") as file:
+            file.write(line.encode() + b"\n")
+
+    def update(self, **fields: Any) -> None:
+        """Add fields to run.json, such as ``code`` or ``url``."""
+        self._data.update(fields)
+        self._save()
+
+    def finish(self, state: str) -> None:
+        """The run is over: "succeeded", "failed" or "interrupted"."""
+        self.update(state=state, finished=self._clock())
+
+
+def create(
+    plan: Plan,
+    parameters: Mapping[str, Any],
+    *,
+    folder: str | Path | None = None,
+    clock: Callable[[], float] = time.time,
+    **fields: Any,
+) -> RunFolder:
+    """Begin the record of a run.
+
+    Parameters
+    ----------
+    plan, parameters
+        What is run.
+    folder
+        The home, as for `home`.
+    clock
+        Gives POSIX seconds.
+    fields
+        More for run.json: ``backend``, ``code`` (a path below the home), ``script``, …
+
+    Raises
+    ------
+    UsageError
+        if the folder cannot be written.
+    """
+    base = home(folder) / "runs"
+    try:
+        base.mkdir(parents=True, exist_ok=True)
+        path = new_folder(base, clock())
+    except OSError as error:
+        raise UsageError(
+            f"the run cannot be recorded in {base}: {error.strerror}",
+            hint="set --home or KALELITE_HOME to a folder that can be written",
+        ) from error
+    data = {
+        "id": path.name,
+        "pipeline": plan.name,
+        "state": "running",
+        "started": clock(),
+        "process": {"pid": os.getpid(), "host": socket.gethostname(), "born": born(os.getpid())},
+        "parameters": {name: _plain(value) for name, value in parameters.items()},
+        "tasks": [_task_summary(task) for task in plan.tasks],
+        **fields,
+    }
+    return RunFolder(path, data, clock)
+
+
+def _plain(value: Any) -> Any:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return repr(value)
+    return value
+
+
+def _task_summary(task: Any) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "step": task.step.name,
+        "kind": "step" if isinstance(task.step, StepDef) else "container",
+        "outputs": [output.name for output in task.outputs],
+        "parent": task.parent,
+    }
