@@ -36,7 +36,6 @@ class State(Enum):
     RETRYING = ("↻", "yellow", "waiting to try again")
     FAILED = ("✗", "red", "failed")
     SUCCEEDED = ("✓", "green", "succeeded")
-    STORED = ("✓", "blue", "taken from the store")
     WAITING = ("·", "dim", "waiting")
     SKIPPED = ("⊘", "dim", "skipped")
     NOT_RUN = ("⊘", "yellow", "not run")
@@ -52,7 +51,6 @@ _URGENCY = {
     State.RETRYING: 0,
     State.FAILED: 1,
     State.SUCCEEDED: 2,
-    State.STORED: 2,
     State.WAITING: 3,
     State.SKIPPED: 4,
     State.NOT_RUN: 4,
@@ -153,8 +151,7 @@ class Board:
         record = event.record
         row = self._row(record.task)
         failed = record.status == "failed"
-        stored = not row.started and not failed
-        row.state = State.FAILED if failed else State.STORED if stored else State.SUCCEEDED
+        row.state = State.FAILED if failed else State.SUCCEEDED
         row.finished, row.record, row.log, row.peak = event.at, record, event.log, event.peak
         row.attempt, row.failure, row.note = record.attempt, record.failure, ""
         if record.failure is not None:
@@ -182,11 +179,10 @@ class Board:
             latest = -row.finished if row.state is not State.WAITING else 0.0
             return (_URGENCY[row.state], latest, *row.order)
 
-        ended = State.SUCCEEDED, State.STORED
         ranked = sorted(rows, key=urgency)
         must = [row for row in ranked if _URGENCY[row.state] < 2][:height]
         room = height - len(must)
-        done = [row for row in ranked if row.state in ended]
+        done = [row for row in ranked if row.state is State.SUCCEEDED]
         coming = [row for row in ranked if row.state is State.WAITING]
         rest = [row for row in ranked if _URGENCY[row.state] == 4]
         # Half of the room shows what ended last, the rest what comes next.

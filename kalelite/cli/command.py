@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TextIO
 
 from kalelite.cli.parser import Request
@@ -35,11 +36,23 @@ def perform(request: Request, words: Sequence[str]) -> int:
 
         return show_config(Terminal(sys.stdout), settings)
     with _streams(as_json=settings["output"].value == "json") as out:
-        if request.verb != "run":
-            from kalelite.cli.verbs import run_verb
+        if request.verb == "run":
+            return _run(request, settings, out, err, _typed(words))
+        return _verb(request, settings, out)
 
-            return run_verb(request, settings, out)
-        return _run(request, settings, out, err, _typed(words))
+
+def _verb(request: Request, settings: dict[str, Value], out: Terminal) -> int:
+    as_json = settings["output"].value == "json"
+    if request.verb == "formats":
+        from kalelite.cli.verbs import show_formats
+
+        return show_formats(out, load=bool(request.options.get("load")), as_json=as_json)
+    from kalelite.cli import history
+
+    home = settings["home"].value
+    perform = getattr(history, f"verb_{request.verb}")
+    code: int = perform(out, Path(home) if home else None, request.options, as_json=as_json)
+    return code
 
 
 def _run(

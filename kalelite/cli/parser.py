@@ -113,13 +113,6 @@ def _run_parser() -> _Parser:
         action="store_true",
         help="run in this process, one step after the other, so that breakpoint() works",
     )
-    here.add_argument(
-        "--no-cache",
-        dest="cache",
-        action="store_const",
-        const=False,
-        help="run every step, also those whose result is stored",
-    )
     _add_output(here)
     _add_home(here)
     look = parser.add_argument_group("looking without running")
@@ -166,7 +159,11 @@ def _add_load(parser: argparse._ActionsContainer) -> None:
 
 def _add_clean(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--store", action="store_true", help="values that no run refers to")
-    parser.add_argument("--dry-run", action="store_true", help="only say what would be freed")
+    parser.add_argument(
+        "--older-than",
+        metavar="TIME",
+        help="leave what was stored later, as 30m or 2h (default: 1h); runs may still be going on",
+    )
 
 
 def _add_seen_by(parser: argparse._ActionsContainer) -> None:
@@ -256,7 +253,7 @@ def _pairs(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
-_SETTINGS = frozenset({"jobs", "cache", "output", "home"})
+_SETTINGS = frozenset({"jobs", "output", "home"})
 
 
 def _request(verb: str, values: dict[str, Any], script_args: tuple[str, ...]) -> Request:
@@ -287,10 +284,8 @@ def _hold_together(options: Mapping[str, Any], flags: Mapping[str, Any]) -> None
         raise UsageError("-o goes with --graph: it is where the picture is written")
     if "output" in flags and "graph" in options:
         raise UsageError("--output is about runs and has no meaning with --graph")
-    here = [
-        name for name in ("jobs", "cache", "debug", "home") if name in flags or options.get(name)
-    ]
-    spelled = {"jobs": "--jobs", "cache": "--no-cache", "debug": "--debug", "home": "--home"}
+    here = [name for name in ("jobs", "debug", "home") if name in flags or options.get(name)]
+    spelled = {"jobs": "--jobs", "debug": "--debug", "home": "--home"}
     other = f"--{modes[0]}" if modes else "--kfp" if kfp else ""
     if here and other:
         raise UsageError(

@@ -29,6 +29,8 @@ class PlainReporter:
                 event.at, f"{event.plan.name}: {steps}, {event.jobs} at once, run {event.run}"
             )
             return
+        if isinstance(event, Note):
+            self._say(event.at, clean(event.text))
         if self.board is None:
             return
         row = self.board.apply(event)
@@ -36,8 +38,6 @@ class PlainReporter:
             self._say(event.at, task_line(row, event.at, self.terminal))
         elif isinstance(event, LoopStarted):
             self._say(event.at, f"{event.loop}: {count(event.count, 'item')}")
-        elif isinstance(event, Note):
-            self._say(event.at, clean(event.text))
         elif isinstance(event, RunFinished):
             self._say(event.at, f"{self.board.plan.name}: {event.state}")
 

@@ -62,8 +62,8 @@ class Backend(Protocol):
     def prepare(self, script: Script) -> None:
         """Called when the script has been read, before it runs."""
 
-    def act(self, plan: Plan, arguments: Mapping[str, Any]) -> Any:
-        """Run or compile a plan; what the call of the pipeline gives back."""
+    def act(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
+        """Run or compile a plan; what the call of the pipeline gives back, if that is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +92,10 @@ def run_script(face: Face, backend: Backend) -> int:
         target = FaceTarget(backend.act, given, only)
         try:
             ended = _execute(script, module, target, face.err)
-        except KaleliteError as error:
+        except (KaleliteError, KeyboardInterrupt) as error:
             if error is not backend.shown:
                 raise
-            return int(error.exit_code)
+            return backend.status
         if target.calls:
             if isinstance(ended.code, str):
                 face.err.line(ended.code)
@@ -106,11 +106,11 @@ def run_script(face: Face, backend: Backend) -> int:
         plan = found.plan()
         try:
             with use_target(target):
-                backend.act(plan, arguments_of(plan.parameters, given, {}))
-        except KaleliteError as error:
+                backend.act(plan, arguments_of(plan.parameters, given, {}), wanted=False)
+        except (KaleliteError, KeyboardInterrupt) as error:
             if error is not backend.shown:
                 raise
-            return int(error.exit_code)
+            return backend.status
         return backend.status
 
 

@@ -26,6 +26,7 @@ class Script:
 
     name: str
     path: str
+    text: str
     code: CodeType
 
 
@@ -83,7 +84,7 @@ def read_script(name: str) -> Script:
         raise _syntax_error(error, path, text) from error
     except (RecursionError, MemoryError) as error:
         raise ScriptError(f"{name} is nested too deeply to be compiled") from error
-    return Script(name, path, code)
+    return Script(name, path, text, code)
 
 
 def _read(name: str, path: str) -> bytes:

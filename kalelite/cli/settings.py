@@ -27,15 +27,6 @@ def _count(text: str) -> int:
     return number
 
 
-def _truth(text: str) -> bool:
-    word = text.strip().lower()
-    if word in {"1", "true", "yes", "on"}:
-        return True
-    if word in {"0", "false", "no", "off"}:
-        return False
-    raise ValueError
-
-
 def _choice(*words: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         if text not in words:
@@ -69,7 +60,6 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("jobs", _count, "a number from 1", "how many steps run at once", "--jobs"),
-    Setting("cache", _truth, "true or false", "reuse stored results", "--no-cache", True),
     Setting(
         "output",
         _choice("auto", "plain", "json"),
@@ -85,6 +75,13 @@ SETTINGS: tuple[Setting, ...] = (
         "before, background or off",
         "when the digests of a step's inputs are checked",
         default="background",
+    ),
+    Setting(
+        "start",
+        _choice("auto", "fork", "spawn"),
+        "auto, fork or spawn",
+        "how the processes of steps are made",
+        default="auto",
     ),
 )
 

@@ -44,7 +44,7 @@ def summary(board: Board, terminal: Terminal, *, command: str = "") -> str:
         lines += _table(title, rows, terminal)
     lines += _table("run", [(near_path(str(board.folder)), "")], terminal)
     if board.state != "succeeded" and command:
-        lines += ["", f"  Steps that succeeded are not run again. To go on:  {command}"]
+        lines += ["", f"  To go on, put it right and run:  {command}"]
     parts.append("\n".join(lines))
     return "\n\n".join(parts)
 

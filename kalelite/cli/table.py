@@ -61,10 +61,11 @@ class TableReporter:
         with self._lock:
             if isinstance(event, RunStarted):
                 self._start(event)
-            elif self.board is not None:
+                return
+            if isinstance(event, Note):
+                self._console.print(Text(clean(event.text), style="yellow"))
+            if self.board is not None:
                 self.board.apply(event)
-                if isinstance(event, Note):
-                    self._console.print(Text(clean(event.text), style="yellow"))
                 if isinstance(event, RunFinished):
                     self._stop()
                 elif time.monotonic() - self._drawn >= _SHORTEST:
@@ -154,7 +155,7 @@ def picture(
 
 def _title(board: Board, now: float) -> Text:
     counts = board.counts()
-    done = sum(counts.get(state, 0) for state in (State.SUCCEEDED, State.STORED))
+    done = counts.get(State.SUCCEEDED, 0)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(board.plan.name, style="bold")
     text.append(f"  {done} of {count(len(board.rows), 'step')} done")

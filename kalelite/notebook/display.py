@@ -27,8 +27,10 @@ def plan_html(plan: Plan, problems: Sequence[Problem] = ()) -> str:
     if plan.parameters:
         rows = [(p.name, _type(p), _default(p), p.description) for p in plan.parameters]
         parts.append(_table(("parameter", "type", "default", ""), rows))
-    for problem in problems:
-        parts.append(f"<pre style='{_RED};margin:4px 0'>{escape(problem.render())}</pre>")
+    parts += [
+        f"<pre style='{_RED};margin:4px 0'>{escape(problem.render())}</pre>"
+        for problem in problems
+    ]
     parts.append(to_svg(plan, tuple(problems)))
     return f"<div>{''.join(parts)}</div>"
 

@@ -61,6 +61,7 @@ def run_of_everything(folder):
     return [
         RunStarted(at, "run-1", plan(*names, result=result), folder, 2),
         Note(at, "memory= has no meaning here"),
+        TaskStarted(at + 0.05, "split", 1),
         TaskFinished(at + 0.1, Record("split", "succeeded"), log),
         TaskStarted(at + 0.1, "load", 1),
         TaskStarted(at + 0.2, "train", 1),

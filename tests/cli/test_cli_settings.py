@@ -53,10 +53,10 @@ def test_a_value_of_the_wrong_kind_names_who_said_it(text):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("setup.cfg", "[metadata]\nname = x\n\n[kalelite]\njobs = 3\ncache = no\n"),
+        ("setup.cfg", "[metadata]\nname = x\n\n[kalelite]\njobs = 3\nverify = off\n"),
         pytest.param(
             "pyproject.toml",
-            "[tool.kalelite]\njobs = 3\ncache = false\n",
+            '[tool.kalelite]\njobs = 3\nverify = "off"\n',
             marks=pytest.mark.skipif(
                 sys.version_info < (3, 11), reason="Python 3.10 has no tomllib"
             ),
@@ -69,11 +69,11 @@ def test_the_nearest_file_upwards_is_read(tmp_path, name, text):
     deep.mkdir(parents=True)
 
     config = find_config(deep)
-    cache = next(setting for setting in SETTINGS if setting.name == "cache")
+    verify = next(setting for setting in SETTINGS if setting.name == "verify")
 
     assert config.path == str(tmp_path / name)
     assert resolve(JOBS, **{**NOBODY, "config": config}).value == 3
-    assert resolve(cache, **{**NOBODY, "config": config}).value is False
+    assert resolve(verify, **{**NOBODY, "config": config}).value == "off"
     assert config.places["jobs"].line == text.splitlines().index("jobs = 3") + 1
 
 

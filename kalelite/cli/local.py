@@ -1,0 +1,124 @@
+"""Running here: the local backend with a face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kalelite.backends.local.events import Event, Reporter, RunFinished, RunStarted
+from kalelite.cli.board import Board
+from kalelite.cli.json_output import JsonReporter
+from kalelite.cli.plain import PlainReporter
+from kalelite.cli.run import Face
+from kalelite.cli.script import Script
+from kalelite.cli.summary import result_rows, summary
+from kalelite.cli.terminal import Terminal
+from kalelite.errors import ExitCode, StepError
+from kalelite.plan.graph import Plan
+
+if TYPE_CHECKING:
+    from kalelite.backends.local.settings import LocalSettings
+
+__all__ = ["FaceReporter", "Local", "reporter_for"]
+
+
+def reporter_for(output: str, out: Terminal, *, debug: bool) -> Reporter:
+    """The reporter that suits the stream. In debug mode the terminal belongs to the debugger."""
+    if output == "json":
+        return JsonReporter(out)
+    if output == "auto" and out.can_redraw and not debug:
+        from kalelite.cli.table import TableReporter
+
+        return TableReporter(out)
+    return PlainReporter(out)
+
+
+class FaceReporter:
+    """Shows runs by another reporter, and says the last words of each."""
+
+    def __init__(self, inner: Reporter, out: Terminal, err: Terminal, command: str) -> None:
+        self.inner = inner
+        self.out = out
+        self.err = err
+        self.command = command
+        self.board: Board | None = None
+
+    def emit(self, event: Event) -> None:
+        """Show an event."""
+        self.inner.emit(event)
+        if isinstance(event, RunStarted):
+            self.board = Board(event)
+        elif self.board is not None:
+            self.board.apply(event)
+            if isinstance(event, RunFinished):
+                self._finish(self.board)
+
+    def _finish(self, board: Board) -> None:
+        to = self.out
+        if isinstance(self.inner, JsonReporter):
+            to = self.err
+            records = {row.task: row.record for row in board.in_order() if row.record is not None}
+            values = dict(result_rows(board.plan, records))
+            self.inner.write({"event": "result", "run": board.run, "values": values})
+        to.line()
+        to.line(summary(board, to, command=self.command))
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        close = getattr(self.inner, "close", None)
+        if close is not None:
+            close()
+
+
+class Local:
+    """The local backend as the command uses it."""
+
+    def __init__(self, face: Face) -> None:
+        self.status: int = ExitCode.OK
+        self.shown: BaseException | None = None
+        debug = bool(face.request.options.get("debug"))
+        inner = reporter_for(face.setting("output"), face.out, debug=debug)
+        self.reporter = FaceReporter(inner, face.out, face.err, face.command)
+        self.settings = _settings(face, debug=debug)
+
+    def prepare(self, script: Script) -> None:
+        """Let the fork server import what the script imports, while the script runs."""
+        if self.settings.preload and self.settings.start != "spawn" and not self.settings.debug:
+            from kalelite.backends.local.warm import prewarm
+
+            prewarm(script.text)
+
+    def act(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
+        """Run a plan and show it; its value, if that is wanted."""
+        from kalelite.backends.local.run import run_plan
+
+        try:
+            result = run_plan(plan, arguments, settings=self.settings, reporter=self.reporter)
+        finally:
+            self.reporter.close()
+        try:
+            result.check()
+        except (StepError, KeyboardInterrupt) as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            self.status = ExitCode.INTERRUPTED if interrupted else ExitCode.STEP_FAILED
+            self.shown = error
+            raise
+        return result.value if wanted else None
+
+    def close(self) -> None:
+        """Give the terminal back, whatever happened."""
+        self.reporter.close()
+
+
+def _settings(face: Face, *, debug: bool) -> LocalSettings:
+    from kalelite.backends.local.settings import LocalSettings
+
+    home = face.setting("home")
+    return LocalSettings(
+        home=Path(home).absolute() if home else None,
+        jobs=face.setting("jobs"),
+        verify=face.setting("verify"),
+        start=face.setting("start"),
+        debug=debug,
+    )

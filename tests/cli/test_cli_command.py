@@ -1,0 +1,330 @@
+"""The command as people type it, in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+
+class Shell:
+    """Runs the command in a folder of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.environ = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("KALELITE_") and name not in {"FORCE_COLOR", "NO_COLOR"}
+        }
+
+    def __call__(self, *words, timeout=60, **environ):
+        return subprocess.run(
+            [sys.executable, "-m", "kalelite", *map(str, words)],
+            cwd=self.folder,
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text, "utf-8")
+        return path
+
+
+@pytest.fixture
+def shell(tmp_path):
+    return Shell(tmp_path)
+
+
+def test_a_script_runs_with_its_defaults(shell):
+    done = shell(SCRIPTS / "hello.py")
+
+    assert done.returncode == 0, done.stderr
+    assert "✓ hello succeeded" in done.stdout
+    assert "greet  'hello, world'" in done.stdout
+
+
+def test_a_parameter_from_the_command_line(shell):
+    done = shell("-p", "name=wörld ", SCRIPTS / "hello.py")
+
+    assert "'hello, wörld '" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "code"),
+    [
+        (["two.py"], "two.py has 2 pipelines: first, second-one", 2),
+        (["two.py", "--pipeline", "secnd-one"], "Did you mean 'second-one'?", 2),
+        (["two.py", "--pipeline", "second"], "no value for b (int)", 2),
+        (["two.py", "--pipeline", "first", "-p", "a=x"], "a", 2),
+        (["two.py", "--pipeline", "first", "-p", "aa=1"], "Did you mean 'a'?", 2),
+        (["two.py", "--pipeline", "second", "-p", "a=1"], "no pipeline parameter called 'a'", 2),
+        (["hello.py", "--jobs", "many"], "jobs = 'many' (--jobs) is not a number from 1", 2),
+        (["none.py"], "there is no file", 3),
+        (["wrong.py"], "3 problems", 4),
+        ([], "", 2),
+        (["--jobs", "3"], "no script was given", 2),
+    ],
+)
+def test_what_was_typed_wrong_is_told_in_words(shell, words, message, code):
+    words = [SCRIPTS / word if str(word).endswith(".py") else word for word in words]
+
+    done = shell(*words)
+
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pipeline_is_chosen_by_its_name_or_its_function_s(shell):
+    for name in ("second", "second-one"):
+        done = shell(SCRIPTS / "two.py", "--pipeline", name, "-p", "b=5")
+
+        assert done.returncode == 0, done.stderr
+        assert "add  7" in done.stdout
+
+
+def test_a_part_of_another_pipeline_needs_no_name(shell):
+    done = shell(SCRIPTS / "nested.py")
+
+    assert "✓ outer succeeded" in done.stdout
+
+
+def test_calls_in_the_main_block_run_in_turn_and_give_their_values(shell):
+    done = shell(SCRIPTS / "calls.py", "--", "--times", "2")
+
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if " is " in line]
+    assert lines == ["small is 1", "small is 2", "large is 101"]
+
+
+def test_values_from_the_command_line_go_before_those_of_the_call(shell):
+    done = shell("-p", "a=7", SCRIPTS / "calls.py")
+
+    assert "small is 8" in done.stdout
+    assert "large is 8" in done.stdout
+
+
+def test_only_the_named_pipeline_runs(shell):
+    done = shell(SCRIPTS / "calls.py", "--pipeline", "large")
+
+    assert "✓ large succeeded" in done.stdout
+    assert "small" not in done.stdout
+
+
+def test_the_script_s_own_arguments_are_its_own(shell):
+    refused = shell(SCRIPTS / "calls.py", "--", "--tims", "2")
+
+    assert refused.returncode == 3
+    assert "unrecognized arguments: --tims" in refused.stderr
+    assert "sys.exit(2) before a pipeline ran" in refused.stderr
+
+
+def test_a_failed_step_is_shown_and_the_rest_told(shell):
+    done = shell(SCRIPTS / "fails.py")
+
+    assert done.returncode == 1
+    assert "✗ decode failed" in done.stdout
+    assert "return json.loads(text)" in done.stdout
+    assert "JSONDecodeError: Expecting property name" in done.stdout
+    assert "│ about to decode" in done.stdout
+    assert "not run: report" in done.stdout
+    assert f"run:  python -m kalelite {SCRIPTS / 'fails.py'}" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_check_tells_all_problems_of_all_pipelines_and_starts_nothing(shell):
+    done = shell("--check", SCRIPTS / "wrong.py")
+
+    assert done.returncode == 4
+    assert done.stderr.count("wrong.py:") == 5
+    for line in (19, 21, 23, 29):
+        assert f"wrong.py:{line}: " in done.stderr
+    assert list(shell.folder.iterdir()) == []
+
+
+def test_check_for_machines(shell):
+    done = shell("check", SCRIPTS / "wrong.py", "--output", "json")
+
+    problems = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [problem["where"]["line"] for problem in problems] == [19, 21, 23, 29]
+
+
+def test_check_of_a_good_script(shell):
+    done = shell("check", SCRIPTS / "two.py")
+
+    assert done.returncode == 0
+    assert "✓ first: 1 step, 1 parameter, no problems" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("format", "start"),
+    [("text", "hello"), ("mermaid", "flowchart"), ("svg", "<svg"), ("html", "<!doctype")],
+)
+def test_a_picture(shell, format, start):
+    done = shell(SCRIPTS / "hello.py", "--graph", format)
+
+    assert done.returncode == 0, done.stderr
+    assert start in done.stdout.lower()
+    assert "greet" in done.stdout
+
+
+def test_a_picture_of_a_broken_pipeline_in_a_file(shell):
+    done = shell(SCRIPTS / "wrong.py", "--graph", "svg", "-o", "wrong.svg", "--pipeline", "wrong")
+
+    assert done.returncode == 4
+    assert "3 problems" in done.stderr
+    assert "<svg" in (shell.folder / "wrong.svg").read_text("utf-8")
+
+
+def test_json_has_the_standard_output_for_itself(shell):
+    shell.write(
+        "script.py",
+        "import os\nprint('from python')\nos.system('echo from a child')\n"
+        + (SCRIPTS / "hello.py").read_text("utf-8")
+        + "\nif __name__ == '__main__':\n    print('value', hello())\n",
+    )
+    done = shell("script.py", "--output", "json")
+
+    events = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    assert events[0] == "run_started"
+    assert events[-2:] == ["run_finished", "result"]
+    assert "from a child" in done.stderr
+    assert "value hello, world" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "message"),
+    [
+        ("import nosuchmodule", 3, "No module named 'nosuchmodule'"),
+        ("1/0", 3, "ZeroDivisionError"),
+        ("def f(:\n", 3, "SyntaxError"),
+        ("x = 1", 4, "defines no pipeline"),
+        ("import sys; sys.exit('no data')", 3, "sys.exit('no data') before a pipeline ran"),
+        ("class Own(BaseException): pass\nraise Own('x')", 3, "Own: x"),
+        ("raise KeyboardInterrupt", 130, "interrupted"),
+        ("def f(): f()\nf()", 3, "RecursionError"),
+    ],
+)
+def test_a_script_that_cannot_be_imported(shell, source, code, message):
+    shell.write("script.py", source)
+
+    done = shell("script.py")
+
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "kalelite/cli" not in done.stderr
+
+
+def test_sys_exit_0_after_the_definitions_is_fine(shell):
+    shell.write(
+        "script.py", (SCRIPTS / "hello.py").read_text("utf-8") + "\nimport sys\nsys.exit(0)\n"
+    )
+
+    assert shell("script.py").returncode == 0
+
+
+def test_the_exit_code_of_a_script_that_ran_its_pipeline_is_its_own(shell):
+    body = "\nif __name__ == '__main__':\n    hello()\n    raise SystemExit({})\n"
+    for code, status in (("0", 0), ("7", 7), ("'sorry'", 1)):
+        shell.write("script.py", (SCRIPTS / "hello.py").read_text("utf-8") + body.format(code))
+
+        assert shell("script.py").returncode == status
+
+
+def test_a_script_may_catch_the_failure_of_its_pipeline(shell):
+    shell.write(
+        "script.py",
+        (SCRIPTS / "fails.py").read_text("utf-8")
+        + "\nfrom kalelite import StepError\nif __name__ == '__main__':\n    try:\n        fragile()\n"
+        "    except StepError:\n        print('caught')\n",
+    )
+    done = shell("script.py")
+
+    assert done.returncode == 1
+    assert "caught" in done.stdout
+
+
+def test_an_odd_path_and_a_script_that_changes_folder(shell):
+    name = "a 'b' $(c) ü.py"
+    shell.write(name, "import os\nos.chdir('/')\n" + (SCRIPTS / "hello.py").read_text("utf-8"))
+    done = shell(name)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_script_named_like_a_verb(shell):
+    shutil.copy(SCRIPTS / "hello.py", shell.folder / "runs")
+
+    assert "✓ hello succeeded" in shell("./runs").stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(shell):
+    command = f"{sys.executable} -m kalelite {SCRIPTS / 'hello.py'} | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        cwd=shell.folder,
+        env=shell.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert done.stderr == ""
+
+
+def test_without_a_face_the_script_runs_as_plain_python(shell):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPTS / "calls.py"), "--times", "1"],
+        cwd=shell.folder,
+        env=shell.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert "small is 1" in done.stdout
+
+
+def test_config_names_who_said_what(shell):
+    shell.write("setup.cfg", "[kalelite]\njobs = 3\nverify = off\n")
+
+    done = shell("config", KALELITE_VERIFY="before")
+
+    rows = {line.split()[0]: line.split()[1:3] for line in done.stdout.splitlines()[1:]}
+    assert rows["jobs"] == ["3", str(shell.folder / "setup.cfg")]
+    assert rows["verify"] == ["before", "KALELITE_VERIFY"]
+    assert rows["output"] == ["auto", "default"]
+
+
+def test_formats_tells_what_is_active(shell):
+    done = shell("formats")
+
+    assert re.search(r"^active +pickle", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["runs", "--help"], ["--version"]])
+def test_help_imports_nothing_heavy(words):
+    heavy = ["rich", "numpy", "kfp", "kubernetes", "cloudpickle", "click"]
+    code = (
+        "import sys; from kalelite.cli import main; main(sys.argv[1:]);"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "[]"
