@@ -97,7 +97,10 @@ def _remove_one(files: Files, path: str, before: float) -> int | None:
         return None
     state = os.lstat(taken)
     if state.st_mtime >= before:
-        os.rename(taken, path)
+        try:
+            os.rename(taken, path)
+        except OSError:  # a folder that was stored again meanwhile
+            remove_tree(taken)
         return None
     if not stat.S_ISDIR(state.st_mode):
         os.unlink(taken)

@@ -178,6 +178,7 @@ class Files:
         name = self.new_name()
         self.make_folder(os.path.dirname(name))
         os.mkdir(name)
+        os.chmod(name, self.mode())
         fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         with contextlib.suppress(OSError):  # not every network filesystem has locks
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)

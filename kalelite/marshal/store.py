@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -51,6 +52,8 @@ class Store:
         How a returned file comes into the store. "copy" shares its blocks where the filesystem
         can (reflink) and copies it elsewhere. "link" makes hard links, which cost nothing, and
         through which whoever writes to the original writes to the store.
+    sleep
+        Waits between looking again for a name that does not show up.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Store:
         durable: bool = False,
         formats: Literal["all", "data-only"] = "all",
         adopt: Literal["copy", "link"] = "copy",
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if verify not in {"before", "background", "off"}:
             raise UsageError(f"verify={verify!r}", hint='one of "before", "background", "off"')
@@ -74,7 +78,7 @@ class Store:
         self.folder = Path(folder).absolute()
         self.verify = verify
         self.data_only = formats == "data-only"
-        self._files = Files(self.folder, algorithm, durable, 30.0 if durable else 0.0)
+        self._files = Files(self.folder, algorithm, durable, 30.0 if durable else 0.0, sleep)
         self._verifier = Verifier()
         self._folders = Folders(self._files, self._check, link=adopt == "link")
 

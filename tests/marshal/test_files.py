@@ -129,7 +129,9 @@ def test_a_path_to_nothing_is_a_name(store):
         assert store.load(store.save(path)) == path
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.mknod(path, 0o140666)], ids=["fifo", "socket"])
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: os.mknod(path, 0o140666)], ids=["fifo", "socket"]
+)
 def test_what_is_no_file_is_refused(store, tmp_path, make):
     folder = tmp_path / "d"
     folder.mkdir()

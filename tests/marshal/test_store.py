@@ -12,7 +12,9 @@ def store(tmp_path):
     return Store(tmp_path / "store")
 
 
-@pytest.mark.parametrize("value", [None, True, 3, -0.0, "é", [1, {"a": None}], (1, 2), {1: 2}, b"x", ..., {3}], ids=repr)
+@pytest.mark.parametrize(
+    "value", [None, True, 3, -0.0, "é", [1, {"a": None}], (1, 2), {1: 2}, b"x", ..., {3}], ids=repr
+)
 def test_plain_values_come_back(store, value):
     back = store.load(store.save(value))
     assert back == value
@@ -47,7 +49,9 @@ def test_the_path_to_what_cannot_be_saved_is_told(store):
         def __init__(self):
             self.lock = threading.Lock()
 
-    with pytest.raises(UnmarshallableError, match=r"result\['models'\]\[2\]\.lock cannot") as caught:
+    with pytest.raises(
+        UnmarshallableError, match=r"result\['models'\]\[2\]\.lock cannot"
+    ) as caught:
         store.save({"models": [1, 2, Model()]}, name="result")
     assert caught.value.path == "['models'][2].lock"
 

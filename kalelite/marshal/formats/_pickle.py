@@ -22,7 +22,14 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kalelite.marshal.registry import Buffer, Format, Frame, reducer_of, register_format
+from kalelite.marshal.registry import (
+    Buffer,
+    Format,
+    Frame,
+    reducer_of,
+    register_format,
+    register_reducer,
+)
 
 __all__ = ["CloudPickle", "Dill", "Pickle", "by_value_modules"]
 
@@ -216,4 +223,18 @@ class Dill(Pickle):
         return dill.Unpickler(io.BytesIO(frames[0]), buffers=frames[1:]).load()
 
 
+def rebuild_view(data: Any, kind: str, shape: tuple[int, ...]) -> memoryview:
+    """What `_reduce_view` names: part of the stored format."""
+    flat = memoryview(data).cast("B")
+    return flat if kind == "B" and len(shape) == 1 else flat.cast(kind, shape)  # type: ignore[call-overload, no-any-return]
+
+
+def _reduce_view(value: memoryview) -> Any:
+    """Cloudpickle would make it bytes."""
+    if not value.c_contiguous:
+        return NotImplemented
+    return rebuild_view, (pickle.PickleBuffer(value), value.format, value.shape)
+
+
+register_reducer(memoryview, _reduce_view)
 register_format(object, Pickle(), CloudPickle(), Dill())
