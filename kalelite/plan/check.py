@@ -38,8 +38,20 @@ def _empty(plan: Plan) -> list[Problem]:
     return [Problem(f"pipeline `{plan.name}` calls no step", hint, plan.where)]
 
 
+def _looks_ahead(plan: Plan) -> bool:
+    """Whether a task waits for something that may come after it.
+
+    Values flow from earlier calls to later ones, so only ``after`` can close a ring.
+    """
+    waiting = [(number, task) for number, task in enumerate(plan.tasks) if task.after]
+    if not waiting:
+        return False
+    numbers = {task.id: number for number, task in enumerate(plan.tasks)}
+    return any(numbers.get(id, number) >= number for number, task in waiting for id in task.after)
+
+
 def _cycles(plan: Plan) -> list[Problem]:
-    ring = cycle(plan)
+    ring = cycle(plan) if _looks_ahead(plan) else ()
     if not ring:
         return []
     where = next((task.where for task in plan.tasks if task.id in ring), plan.where)

@@ -86,6 +86,19 @@ class _Reader:
                 return _Source(f"a {kind.__name__}", kind, None)
         return _Source("a value", UNKNOWN, None)
 
+    def _type(self, expr: Expr) -> Any:
+        """The type of a value, `UNKNOWN` if nothing says it; quicker than all of `source`."""
+        if isinstance(expr, OutputRef):
+            if expr.path:
+                return UNKNOWN
+            for output in self._tasks[expr.task].outputs:
+                if output.name == expr.output:
+                    return UNKNOWN if output.type is None else output.type
+        if isinstance(expr, Constant):
+            kind = type(expr.value)
+            return kind if kind in _PLAIN else UNKNOWN
+        return self.source(expr).type
+
     def items(self, loop: Loop) -> Iterator[Problem]:
         """A loop runs over a list that is a parameter, a native output, or part of an item."""
         expr = loop.items
@@ -173,9 +186,9 @@ class _Reader:
                 yield from self._argument(task, name, item, wanted)
 
     def _argument(self, task: Task, name: str, value: Expr, wanted: Any) -> Iterator[Problem]:
-        source = self.source(value)
-        if self._agree(source.type, wanted):
+        if self._agree(self._type(value), wanted):
             return
+        source = self.source(value)
         origin = value
         hint = "Make the two annotations agree, or convert the value inside a step."
         if isinstance(origin, OutputRef):

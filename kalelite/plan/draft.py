@@ -6,7 +6,6 @@ from, passed on whole, or dropped. The draft collects what is asked of it and `f
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,7 @@ from kalelite.errors import Where
 from kalelite.plan import returns
 from kalelite.plan.callsite import Use
 from kalelite.plan.graph import ContainerDef, Expr, Output, OutputRef, StatusRef, StepDef, Task
-from kalelite.plan.hints import UNKNOWN, fields_of, items_of, return_names
+from kalelite.plan.hints import NOTHING_KNOWN, UNKNOWN, Returns, return_names
 from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
 from kalelite.plan.types import native_name
@@ -27,12 +26,12 @@ _SINGLE = (int, float, bool, str, bytes, type(None))
 
 @dataclass(slots=True, eq=False)
 class TaskDraft:
-    """One call of a step. ``hint`` is the resolved return annotation."""
+    """One call of a step; ``returns`` is what its annotation says."""
 
     id: str
     step: StepDef | ContainerDef
     arguments: dict[str, Expr]
-    hint: Any = UNKNOWN
+    returns: Returns = NOTHING_KNOWN
     use: Use = field(default_factory=Use)
     options: StepOptions = field(default_factory=StepOptions)
     parent: str = ""
@@ -43,14 +42,6 @@ class TaskDraft:
     _outputs: dict[int | str | None, Output] = field(default_factory=dict)
     _wanted: bool = False
 
-    def item_hints(self) -> tuple[Any, ...] | None:
-        """Types of the returned values, if the annotation promises a fixed number of them."""
-        return items_of(self.hint)
-
-    def field_names(self) -> tuple[str, ...] | None:
-        """Names of the returned values, if the annotation is a NamedTuple."""
-        return fields_of(self.hint)
-
     def title(self) -> str:
         """Name of the whole result."""
         name = self.use.names[0] if len(self.use.names) == 1 and not self.use.unpacked else None
@@ -60,13 +51,13 @@ class TaskDraft:
         """The returned value as a whole, or a part of it; it is stored from now on."""
         self._wanted = True
         if None not in self._outputs:
-            self._add(None, self.title(), self.hint)
+            self._add(None, self.title(), self.returns.hint)
         return OutputRef(self.id, self._outputs[None].name, path)
 
     def part(self, index: int, name: str | None = None, path: tuple[Any, ...] = ()) -> OutputRef:
         """One of the returned values; it is stored from now on."""
         if index not in self._outputs:
-            hints, names = self.item_hints(), self.field_names()
+            hints, names = self.returns.items, self.returns.fields
             if names is not None:
                 name = names[index]
             hint = hints[index] if hints is not None else UNKNOWN
@@ -85,22 +76,22 @@ class TaskDraft:
         """What the step returns, in words, if it cannot be unpacked into so many values."""
         if self.arity is not None and self.arity != count:
             return f"{self.arity} values, as it was unpacked before"
-        items = self.item_hints()
+        hint, items = self.returns.hint, self.returns.items
         if items is not None:
-            return None if len(items) == count else return_names(self.hint)
-        if self.hint is UNKNOWN:
+            return None if len(items) == count else return_names(hint)
+        if hint is UNKNOWN:
             if isinstance(self.step, ContainerDef):
                 return None
             return returns.contradiction(self.step.function, count)
-        if self.hint in _SINGLE:
-            return return_names(self.hint)
+        if hint in _SINGLE:
+            return return_names(hint)
         return None
 
     def unpack(self, names: tuple[str | None, ...]) -> None:
         """The result is unpacked into that many values; those with a name are stored."""
         self.arity = len(names)
         for index, name in enumerate(names):
-            if _is_telling(name) or self.field_names() is not None:
+            if _is_telling(name) or self.returns.fields is not None:
                 self.part(index, name)
 
     def handle(self, scope: str) -> None:
@@ -114,19 +105,21 @@ class TaskDraft:
         """The task as it goes into the plan."""
         whole = self._outputs.get(None)
         if not self._outputs and self._keeps_result():
-            self._add(None, self.title(), self.hint)
+            self._add(None, self.title(), self.returns.hint)
         elif whole is not None and not self._wanted:
             del self._outputs[None]
-        items = self.item_hints()
+        items = self.returns.items
         arity = self.arity if self.arity is not None or items is None else len(items)
-        order: Callable[[Output], int] = lambda output: -1 if output.index is None else output.index  # noqa: E731
+        outputs = tuple(self._outputs.values())
+        if len(outputs) > 1:
+            outputs = tuple(sorted(outputs, key=_position))
         return Task(
             id=self.id,
             step=self.step,
             arguments=self.arguments,
-            outputs=tuple(sorted(self._outputs.values(), key=order)),
+            outputs=outputs,
             arity=arity,
-            after=tuple(dict.fromkeys(self.after)),
+            after=tuple(dict.fromkeys(self.after)) if self.after else (),
             options=self.options,
             parent=self.parent,
             where=self.where,
@@ -134,23 +127,32 @@ class TaskDraft:
 
     def _keeps_result(self) -> bool:
         """Whether a result that no step takes is stored for whoever reads the run later."""
-        if isinstance(self.step, ContainerDef) or self.hint is type(None):
+        if isinstance(self.step, ContainerDef) or self.returns.hint is type(None):
             return False
         if (
             self.is_handler or self.arity is not None
         ):  # unpacked into names that nobody uses: a, b = _, _
             return False
-        return not self.use.discarded or native_name(self.hint) is not None
+        return not self.use.discarded or self.returns.native is not None
 
     def _add(self, index: int | None, name: str, hint: Any) -> None:
-        taken = {output.name for output in self._outputs.values()}
-        self._outputs[index] = _output(unique(name, taken, separator="_"), index, hint)
+        if self._outputs:
+            taken = {output.name for output in self._outputs.values()}
+            name = unique(name, taken, separator="_")
+        if index is None and hint is not UNKNOWN:
+            self._outputs[None] = Output(name, None, self.returns.native, hint)
+        else:
+            self._outputs[index] = _output(name, index, hint)
 
 
 def _output(name: str, index: int | None, hint: Any) -> Output:
     if hint is UNKNOWN:
         return Output(name, index)
     return Output(name, index, native_name(hint), hint)
+
+
+def _position(output: Output) -> int:
+    return -1 if output.index is None else output.index
 
 
 def _is_telling(name: str | None) -> bool:

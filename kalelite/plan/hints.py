@@ -16,9 +16,21 @@ import types
 import typing
 import weakref
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
-__all__ = ["UNKNOWN", "fields_of", "hints_of", "items_of", "resolve", "return_names", "spell"]
+__all__ = [
+    "NOTHING_KNOWN",
+    "UNKNOWN",
+    "Returns",
+    "fields_of",
+    "hints_of",
+    "items_of",
+    "resolve",
+    "return_names",
+    "returns_of",
+    "spell",
+]
 
 
 class _Unknown:
@@ -150,6 +162,39 @@ def items_of(hint: Any) -> tuple[Any, ...] | None:
         if len(args) != 2 or args[1] is not Ellipsis:
             return tuple(resolve(arg, {}) for arg in args)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Returns:
+    """What a return annotation says.
+
+    ``items`` are the types of a fixed number of values, ``fields`` their names if it is a
+    NamedTuple, ``native`` the primitive type if it is one.
+    """
+
+    hint: Any = UNKNOWN
+    items: tuple[Any, ...] | None = None
+    fields: tuple[str, ...] | None = None
+    native: str | None = None
+
+
+NOTHING_KNOWN = Returns()
+
+_returns: weakref.WeakKeyDictionary[Any, Returns] = weakref.WeakKeyDictionary()
+
+
+def returns_of(function: Callable[..., Any]) -> Returns:
+    """What a function's return annotation says."""
+    known = _returns.get(function)
+    if known is None:
+        from kalelite.plan.types import native_name  # which reads hints itself
+
+        hint = hints_of(function).get("return", UNKNOWN)
+        known = NOTHING_KNOWN
+        if hint is not UNKNOWN:
+            known = Returns(hint, items_of(hint), fields_of(hint), native_name(hint))
+        _returns[function] = known
+    return known
 
 
 def return_names(hint: Any) -> str:

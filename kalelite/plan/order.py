@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import heapq
 from collections.abc import Iterable, Iterator, Mapping
 
 from kalelite.plan.graph import (
@@ -182,17 +182,20 @@ def _sort(plan: Plan) -> tuple[list[str], dict[str, set[str]]]:
     for id, found in waits.items():
         for before in found:
             followers.setdefault(before, []).append(id)
-    # Tasks are made in call order, so taking the ready ones first come, first served keeps it.
-    ready = deque(id for id, found in waits.items() if not found)
+    # Of the tasks that are ready the one called first is taken, so call order is kept where it
+    # can be; blocks open and close as soon as they can.
+    rank = {task.id: number for number, task in enumerate(plan.tasks)}
+    ready = [(rank.get(id, -1), id) for id, found in waits.items() if not found]
+    heapq.heapify(ready)
     order: list[str] = []
     while ready:
-        id = ready.popleft()
+        id = heapq.heappop(ready)[1]
         order.append(id)
         del waits[id]
         for follower in followers.get(id, ()):
             waits[follower].discard(id)
             if not waits[follower]:
-                ready.append(follower)
+                heapq.heappush(ready, (rank.get(follower, -1), follower))
     return order, waits
 
 

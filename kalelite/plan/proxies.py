@@ -58,13 +58,13 @@ class OutputProxy(Ref):
         draft, index = self._k_draft, self._k_index
         if self._k_path:
             return False
-        items = draft.item_hints()
+        items = draft.returns.items
         if index is None:
-            return draft.hint is bool
+            return draft.returns.hint is bool
         return items is not None and items[index] is bool
 
     def _k_select(self, key: Any) -> Ref:
-        items = self._k_draft.item_hints() if self._k_index is None and not self._k_path else None
+        items = self._k_draft.returns.items if self._k_index is None and not self._k_path else None
         if items is not None and isinstance(key, int):
             if -len(items) <= key < len(items):
                 return OutputProxy(self._k_trace, self._k_draft, key % len(items))
@@ -72,7 +72,9 @@ class OutputProxy(Ref):
         return OutputProxy(self._k_trace, self._k_draft, self._k_index, (*self._k_path, key))
 
     def _k_attribute(self, name: str) -> Any:
-        fields = self._k_draft.field_names() if self._k_index is None and not self._k_path else None
+        fields = (
+            self._k_draft.returns.fields if self._k_index is None and not self._k_path else None
+        )
         if fields is not None and name in fields:
             return OutputProxy(self._k_trace, self._k_draft, fields.index(name))
         return misuse.attribute(self, name, fields or ())

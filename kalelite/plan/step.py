@@ -11,10 +11,11 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from kalelite.errors import Problem, Where
 from kalelite.plan import places
+from kalelite.plan.binding import Binder
 from kalelite.plan.definition import function_problem, signature_of
 from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import Expr, Pack, StatusRef, StepDef
-from kalelite.plan.hints import UNKNOWN, hints_of
+from kalelite.plan.hints import hints_of, returns_of
 from kalelite.plan.options import StepOptions, merge, step_options
 from kalelite.plan.proxies import OutputProxy, ValueProxy
 from kalelite.plan.refs import Poison
@@ -42,6 +43,8 @@ class Step(Generic[P, R]):
         Options for one call, None if there are none.
     waits
         What one call waits for besides the values that it takes.
+    binder
+        Binds the arguments of a call.
     """
 
     definition: StepDef
@@ -60,6 +63,7 @@ class Step(Generic[P, R]):
         self.problems = tuple(problems)
         self.call_options = call_options
         self.waits = waits
+        self.binder = Binder(definition.signature)
         functools.update_wrapper(self, definition.function)
 
     @property
@@ -190,14 +194,16 @@ def _record(
         id=trace.new_id(trace.slug_of(step.name, definition)),
         step=definition,
         arguments={},
-        hint=hints.get("return", UNKNOWN),
+        returns=returns_of(definition.function),
         use=trace.use_at(frame),
         options=trace.options_for(definition, step.call_options),
         parent=trace.parent,
         where=where,
     )
     try:
-        bound = signature.bind(*args, **{**_status(trace, hints, signature, args), **kwargs})
+        if FinalStatus in hints.values():
+            kwargs = {**_status(trace, hints, signature, args), **kwargs}
+        bound = step.binder.bind(args, kwargs)
     except TypeError as error:
         trace.problem(
             "arguments",
@@ -207,9 +213,10 @@ def _record(
             where=where,
         )
         return Poison(trace)
-    for name, value in bound.arguments.items():
+    for name, value in bound.items():
         draft.arguments[name] = _argument(trace, signature.parameters[name].kind, name, value)
-    draft.after.extend(wait_for(trace, waits, draft))
+    if waits:
+        draft.after.extend(wait_for(trace, waits, draft))
     trace.add(draft)
     return OutputProxy(trace, draft)
 
@@ -218,8 +225,6 @@ def _status(
     trace: Trace, hints: Mapping[str, Any], signature: inspect.Signature, args: Any
 ) -> dict[str, Any]:
     """Stand-ins for the parameters annotated with `FinalStatus`, which no call passes."""
-    if FinalStatus not in hints.values():
-        return {}
     return {
         name: ValueProxy(trace, StatusRef(""), "the final status")
         for position, name in enumerate(signature.parameters)
