@@ -226,7 +226,7 @@ class Dill(Pickle):
 def rebuild_view(data: Any, kind: str, shape: tuple[int, ...]) -> memoryview:
     """What `_reduce_view` names: part of the stored format."""
     flat = memoryview(data).cast("B")
-    return flat if kind == "B" and len(shape) == 1 else flat.cast(kind, shape)  # type: ignore[call-overload, no-any-return]
+    return flat if kind == "B" and len(shape) == 1 else flat.cast(kind, shape)  # type: ignore[call-overload]
 
 
 def _reduce_view(value: memoryview) -> Any:
