@@ -273,5 +273,7 @@ def _namespaces(gather: Gatherer, units: Mapping[str, Unit]) -> dict[str, Any]:
 
 
 def _source(file: str) -> str:
-    """The text of a source file or notebook cell, empty if it is not to be had."""
+    """The text of a user's file or notebook cell, empty if it is not to be had."""
+    if not file.startswith("<") and not modules.is_local_file(file):
+        return ""
     return "".join(linecache.getlines(file))

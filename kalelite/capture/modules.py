@@ -19,7 +19,15 @@ from pathlib import Path
 
 from kalelite.capture.names import Import, is_module_name, resolve_import
 
-__all__ = ["LocalModule", "closure", "find", "is_local", "is_made_by_hand", "parsed"]
+__all__ = [
+    "LocalModule",
+    "closure",
+    "find",
+    "is_local",
+    "is_local_file",
+    "is_made_by_hand",
+    "parsed",
+]
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 
@@ -44,7 +52,8 @@ def _roots() -> tuple[Path, ...]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _is_local_file(file: str) -> bool:
+def is_local_file(file: str) -> bool:
+    """True if the file is the user's own, and not of an installed package."""
     path = Path(file)
     if not path.is_absolute():
         path = Path.cwd() / path
@@ -90,14 +99,14 @@ def find(name: str) -> LocalModule | None:
     locations = spec.submodule_search_locations
     if spec.origin is None:
         return _namespace_package(name, list(locations or ()))
-    if not _is_local_file(spec.origin):
+    if not is_local_file(spec.origin):
         return None
     return _read(name, spec.origin, locations is not None)
 
 
 def _namespace_package(name: str, locations: list[str]) -> LocalModule | None:
     """A folder without ``__init__.py``: it travels as an empty package."""
-    if not locations or not _is_local_file(locations[0]):
+    if not locations or not is_local_file(locations[0]):
         return None
     return LocalModule(name, str(Path(locations[0]) / "__init__.py"), package=True, text="")
 

@@ -1,0 +1,212 @@
+"""The bundle: captured steps and the part of kalelite that runs them, as one zip application.
+
+``python3 bundle.pyz …`` runs a step where nothing but Python is installed. The same code gives the
+same bytes.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from kalelite.capture.code import Code
+from kalelite.capture.limits import readable_size
+
+__all__ = ["bundle", "contents", "runtime"]
+
+_ENTRY = "kalelite.executor.pod:main"
+_HOME = Path(__file__).resolve().parent.parent
+# What may travel. The rest of kalelite plans and submits, and has no work to do in a pod.
+_TRAVELS = (
+    "kalelite",
+    "kalelite.errors",
+    "kalelite.executor",
+    "kalelite.marshal",
+    "kalelite.capture.load",
+    "kalelite.capture",
+    "kalelite.plan.status",
+    "kalelite.plan",
+)
+_WHOLE = ("kalelite.errors", "kalelite.executor", "kalelite.marshal", "kalelite.capture.load")
+# Formats are imported by name, when a value of their library turns up; steps ask for the rest.
+_ROOTS = (
+    "kalelite",
+    "kalelite.capture.load",
+    "kalelite.executor.metrics",
+    "kalelite.executor.run",
+    "kalelite.executor.standin",
+    "kalelite.marshal",
+    "kalelite.plan.status",
+)
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def bundle(
+    code: Code,
+    files: Mapping[str, bytes] | None = None,
+    *,
+    entry: str = _ENTRY,
+    modules: tuple[str, ...] = (),
+) -> bytes:
+    """Pack captured code into a zip application.
+
+    Parameters
+    ----------
+    code
+        The captured steps; their files are found under ``code/`` in the bundle.
+    files
+        More files, by path.
+    entry
+        ``module:function`` to call with the arguments and a function that reads a file of the
+        bundle by its path; the function returns the exit code.
+    modules
+        More modules of kalelite that are imported by name only.
+
+    Returns
+    -------
+    bytes
+        The content of a ``.pyz`` file.
+    """
+    packed = {f"code/{name}": data for name, data in code.files().items()}
+    packed.update(files or {})
+    sources = runtime((entry.partition(":")[0], *modules))
+    # One file for all sources: they are small and alike, and compress well together only.
+    packed["runtime.json"] = json.dumps(sources, sort_keys=True, separators=(",", ":")).encode()
+    packed["LICENSE-cloudpickle"] = _license("cloudpickle")
+    about = {
+        "format": 1,
+        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "entry": entry,
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in packed.items()},
+    }
+    packed["bundle.json"] = json.dumps(about, sort_keys=True, separators=(",", ":")).encode()
+    packed["__main__.py"] = _stripped((_HOME / "executor" / "boot.py").read_text("utf-8")).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(packed):
+            entry_info = zipfile.ZipInfo(name, _EPOCH)
+            entry_info.compress_type = zipfile.ZIP_DEFLATED
+            entry_info.create_system = 3
+            entry_info.external_attr = 0o100644 << 16
+            archive.writestr(entry_info, packed[name], compresslevel=9)
+    return out.getvalue()
+
+
+def contents(code: Code, data: bytes, *, count: int = 10) -> list[str]:
+    """What makes a bundle large: one line for each of its largest parts."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {item.filename: item.compress_size for item in archive.infolist()}
+    own = sum(
+        size
+        for name, size in parts.items()
+        if name in {"runtime.json", "__main__.py", "LICENSE-cloudpickle"}
+    )
+    rows = [(title, size) for title, size in code.sizes() if size]
+    lines = [f"{title}: {readable_size(size)} before compression" for title, size in rows[:count]]
+    return [*lines, f"kalelite itself: {readable_size(own)} compressed"]
+
+
+# --- the part of kalelite that travels -------------------------------------------------------
+
+
+def runtime(entries: tuple[str, ...] = ()) -> dict[str, str]:
+    """The sources that a bundle holds, by path: what the entries import, and cloudpickle."""
+    found: dict[str, str] = {}
+    pending = [*_ROOTS, *entries, *_formats()]
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if not name or name in seen:
+            continue
+        seen.add(name)
+        file = _file_of(name)
+        if file is None:
+            continue
+        tree = ast.parse(file.read_text("utf-8"))
+        pending.append(name.rpartition(".")[0])
+        pending.extend(_imports(tree))
+        found[f"kalelite/{file.relative_to(_HOME).as_posix()}"] = _strip(tree)
+    found |= _package("cloudpickle")
+    return dict(sorted(found.items()))
+
+
+def _file_of(name: str) -> Path | None:
+    """The file of a module of kalelite that may travel."""
+    if name not in _TRAVELS and not name.startswith(tuple(f"{root}." for root in _WHOLE)):
+        return None
+    path = _HOME.joinpath(*name.split(".")[1:])
+    files = (path / "__init__.py", path.parent / f"{path.name}.py")
+    return next((file for file in files if file.is_file()), None)
+
+
+def _formats() -> Iterator[str]:
+    for file in (_HOME / "marshal" / "formats").glob("*.py"):
+        yield f"kalelite.marshal.formats.{file.stem}".removesuffix(".__init__")
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """The modules that a module imports when it runs; what only a type checker sees is left out."""
+    stack: list[ast.AST] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            stack.extend(node.orelse)
+            continue
+        stack.extend(ast.iter_child_nodes(node))
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _package(name: str) -> dict[str, str]:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    folder = Path(spec.origin).parent
+    return {
+        f"{name}/{file.name}": _stripped(file.read_text("utf-8"))
+        for file in sorted(folder.glob("*.py"))
+    }
+
+
+def _license(package: str) -> bytes:
+    """The licence text of a package that travels along."""
+    for file in importlib.metadata.files(package) or ():
+        if file.name.upper().startswith("LICENSE"):
+            return Path(str(file.locate())).read_bytes()
+    return importlib.metadata.metadata(package)["License"].encode()
+
+
+def _stripped(source: str) -> str:
+    return _strip(ast.parse(source))
+
+
+class _Stripper(ast.NodeTransformer):
+    """Takes away what does nothing when code runs: docstrings, and annotations of functions."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+            for argument in ast.walk(node.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                node.body = node.body[1:] or [ast.Pass()]
+        self.generic_visit(node)
+        return node
+
+
+def _strip(tree: ast.AST) -> str:
+    return ast.unparse(_Stripper().visit(tree))
