@@ -13,7 +13,15 @@ from kalelite.cli.words import count, duration, near_path, size
 from kalelite.executor.spec import Record
 from kalelite.plan.graph import Expr, OutputRef, Pack, Plan
 
-__all__ = ["log_tail", "result_rows", "summary"]
+__all__ = [
+    "artifact_rows",
+    "log_tail",
+    "metric_rows",
+    "preview",
+    "result_rows",
+    "summary",
+    "titled",
+]
 
 _FULL_FAILURES = 3
 _LOG_LINES = 10
@@ -34,15 +42,16 @@ def summary(board: Board, terminal: Terminal, *, command: str = "") -> str:
     """
     parts = [*_failures(board, terminal)]
     records = {row.task: row.record for row in board.in_order() if row.record is not None}
+    folders = {row.task: row.log.parent for row in board.rows.values() if row.log is not None}
     tables = [
         ("result", result_rows(board.plan, records)),
-        ("metrics", list(_metrics(records))),
-        ("artifacts", list(_artifacts(records))),
+        ("metrics", list(metric_rows(records))),
+        ("artifacts", list(artifact_rows(records, folders))),
     ]
     lines = [_headline(board, terminal)]
     for title, rows in tables:
-        lines += _table(title, rows, terminal)
-    lines += _table("run", [(near_path(str(board.folder)), "")], terminal)
+        lines += titled(title, rows, terminal)
+    lines += titled("run", [(near_path(str(board.folder)), "")], terminal)
     if board.state != "succeeded" and command:
         lines += ["", f"  To go on, put it right and run:  {command}"]
     parts.append("\n".join(lines))
@@ -56,7 +65,8 @@ def _headline(board: Board, terminal: Terminal) -> str:
     return f"{head} in {duration(board.seconds)}: {counts or 'no steps'}"
 
 
-def _table(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> list[str]:
+def titled(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> list[str]:
+    """Rows of a name and a text, below a title in the margin; nothing without rows."""
     if not rows:
         return []
     name_width = min(max(len(name) for name, text in rows), 40)
@@ -132,7 +142,7 @@ def _results(name: str, expr: Expr, records: Mapping[str, Record]) -> Iterator[t
         output = record.outputs.get(expr.output) if record is not None else None
         if output is not None:
             path = "".join(f"[{key!r}]" for key in expr.path)
-            shown = _preview(output) if not path else f"a part of {_preview(output)}"
+            shown = preview(output) if not path else f"a part of {preview(output)}"
             output_name = "" if expr.output == "output" else f".{expr.output}"
             yield name or f"{expr.task}{output_name}{path}", shown
     elif isinstance(expr, Pack):
@@ -144,28 +154,33 @@ def _results(name: str, expr: Expr, records: Mapping[str, Record]) -> Iterator[t
             yield from _results(label if isinstance(key, str) else "", item, records)
 
 
-def _preview(output: Mapping[str, Any]) -> str:
+def preview(output: Mapping[str, Any]) -> str:
+    """A value as the record shows it, with its size if that is worth telling."""
     octets = output.get("size") or 0
     tail = f"  ({size(octets)})" if octets >= 10_000 else ""
     return f"{output.get('preview') or output.get('type', '')}{tail}"
 
 
-def _metrics(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+def metric_rows(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+    """Every metric with its last value."""
     for task, record in records.items():
-        last: dict[str, list[Mapping[str, Any]]] = {}
+        series: dict[str, list[Mapping[str, Any]]] = {}
         for metric in record.metrics:
-            last.setdefault(str(metric.get("name")), []).append(metric)
-        for name, points in last.items():
+            series.setdefault(str(metric.get("name")), []).append(metric)
+        for name, points in series.items():
             value = points[-1].get("value")
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
             many = f"  (the last of {len(points)})" if len(points) > 1 else ""
             yield f"{task}.{name}", shown + many
 
 
-def _artifacts(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
+def artifact_rows(
+    records: Mapping[str, Record], folders: Mapping[str, Path]
+) -> Iterator[tuple[str, str]]:
+    """Every artifact: what it is and where its file is. ``folders`` are those of the tasks."""
     for task, record in records.items():
         for artifact in record.artifacts:
-            place = artifact.get("path") or artifact.get("ref") or ""
-            kind = artifact.get("kind") or artifact.get("type") or ""
-            shown = f"{kind}  {near_path(str(place))}" if place else str(kind)
-            yield f"{task}.{artifact.get('name')}", shown.strip()
+            file = str(artifact.get("file", ""))
+            folder = folders.get(task)
+            place = near_path(str(folder / "artifacts" / file)) if folder is not None else file
+            yield f"{task}.{artifact.get('name')}", f"{artifact.get('kind', '')}  {place}".strip()

@@ -55,7 +55,7 @@ def run_of_everything(folder):
         "succeeded",
         outputs={"rows": {"preview": "[1, 2, 3]", "type": "list", "size": 2_500_000}},
         metrics=({"name": "rows", "value": 3}, {"name": "loss", "value": 0.123456789}),
-        artifacts=({"name": "table", "kind": "html", "path": "/home/me/table.html"},),
+        artifacts=({"name": "table", "kind": "html", "file": "table.html"},),
     )
     at = 1_800_000_000.0
     return [
