@@ -1,0 +1,68 @@
+"""The Kubeflow backend: a plan becomes a pipeline of Kubeflow Pipelines v2.
+
+kfp is imported when a plan is compiled, not before: `check_plan` and the settings need none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.build import Compiled, build, compile_plan
+    from kalelite.backends.kubeflow.check import check_plan
+    from kalelite.backends.kubeflow.dryrun import dry_run
+    from kalelite.backends.kubeflow.settings import Clone, Settings, settings_for
+
+__all__ = [
+    "NOT_SUBMITTING",
+    "Clone",
+    "Compiled",
+    "Settings",
+    "build",
+    "check_plan",
+    "compile_plan",
+    "dry_run",
+    "settings_for",
+    "submit_plan",
+]
+
+NOT_SUBMITTING = (
+    "kalelite cannot submit to a cluster yet: write --kfp --compile FILE.yaml and upload the file "
+    "to Kubeflow Pipelines, or --kfp --dry-run to see what it would create."
+)
+
+_HOMES = {
+    "Clone": "settings",
+    "Compiled": "build",
+    "Settings": "settings",
+    "build": "build",
+    "check_plan": "check",
+    "compile_plan": "build",
+    "dry_run": "dryrun",
+    "settings_for": "settings",
+}
+
+
+def submit_plan(pipeline: object, plan: object, arguments: object, **settings: object) -> NoReturn:
+    """Refuse, in a sentence that says what to do instead.
+
+    Raises
+    ------
+    UsageError
+        Always.
+    """
+    from kalelite.errors import UsageError
+
+    del pipeline, plan, arguments, settings
+    raise UsageError(NOT_SUBMITTING)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Importing the module `build` binds it as an attribute, so the function is bound after.
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,158 @@
+"""What Kubeflow Pipelines cannot do of a plan, all of it at once, before anything is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from kalelite.backends.kubeflow import size
+from kalelite.backends.kubeflow.options import NEWEST, refusals
+from kalelite.backends.kubeflow.parameters import parameter_problems
+from kalelite.backends.kubeflow.settings import Settings, settings_for
+from kalelite.backends.kubeflow.texts import has_template
+from kalelite.backends.kubeflow.volumes import JOB_NAME, storage_of
+from kalelite.errors import Problem
+from kalelite.plan.check import check
+from kalelite.plan.graph import ContainerDef, ExitScope, Expr, OutputRef, Plan, Task
+
+__all__ = ["check_plan", "check_settled", "kfp_version"]
+
+_SMALLEST_TASK = 3_000
+"""Bytes that a task adds to a Workflow at the least."""
+
+
+def check_plan(plan: Plan, settings: Mapping[str, Any] | Settings | None = None) -> list[Problem]:
+    """Everything that is wrong with a plan for Kubeflow Pipelines.
+
+    Parameters
+    ----------
+    plan
+        A traced pipeline.
+    settings
+        As the keyword arguments of `compile_plan`.
+
+    Raises
+    ------
+    UsageError
+        A setting is not usable.
+    """
+    if not isinstance(settings, Settings):
+        settings = settings_for(plan, settings or {})
+    return [*check(plan), *check_settled(plan, settings)]
+
+
+def check_settled(plan: Plan, settings: Settings) -> list[Problem]:
+    """What KFP has against a plan that is right in itself."""
+    version = settings.kfp_version or kfp_version()
+    problems: list[Problem] = [*_whole(plan), *parameter_problems(plan, settings)]
+    for task in plan.tasks:
+        problems += refusals(task.options, task.where, version)
+        problems += _templates(task)
+        problems += _mounts(task, settings)
+    return [*problems, *_scopes(plan)]
+
+
+def kfp_version() -> str:
+    """The version of the kfp package here; the newest known one if there is none."""
+    try:
+        return importlib.metadata.version("kfp")
+    except importlib.metadata.PackageNotFoundError:
+        return NEWEST
+
+
+def _whole(plan: Plan) -> Iterator[Problem]:
+    if not plan.tasks:
+        yield Problem("a pipeline without steps cannot be compiled", "", plan.where)
+    # Tracing hundreds of tasks with kfp takes seconds: do not, if it can only be too large.
+    least = _SMALLEST_TASK * len(plan.tasks)
+    if least > size.LIMIT:
+        yield Problem(
+            f"{len(plan.tasks)} steps make a Workflow of {size.human(least)} or more; Argo takes "
+            f"{size.human(size.LIMIT)}",
+            "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
+            plan.where,
+        )
+
+
+def _templates(task: Task) -> Iterator[Problem]:
+    """Texts that Argo would expand."""
+    for name, text in _texts(task):
+        if has_template(text):
+            yield Problem(
+                f"{name} holds '{{{{', which Argo would expand: {text:.60}",
+                "Pass the text as an argument of the step: arguments travel with the code.",
+                task.where,
+            )
+
+
+def _texts(task: Task) -> Iterator[tuple[str, str]]:
+    """The texts of a task's options that end up in the Workflow, with what they are."""
+    options = task.options
+    for name, value in options.said().items():
+        yield from ((name, text) for text in _strings(value))
+    if isinstance(task.step, ContainerDef):
+        for word in (*task.step.command, *task.step.args, task.step.image):
+            if isinstance(word, str):
+                yield "a word of the command", word
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """The texts inside an option's value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from (*_strings(key), *_strings(item))
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _strings(item)
+    elif dataclasses.is_dataclass(value):
+        for item in dataclasses.fields(value):
+            yield from _strings(getattr(value, item.name))
+
+
+def _mounts(task: Task, settings: Settings) -> Iterator[Problem]:
+    """Mounts that a pod cannot have together."""
+    options = task.options
+    claims = Counter(volume.claim for volume in options.volumes)
+    paths = [volume.path for volume in options.volumes]
+    paths += [ref.path for ref in (*options.secrets, *options.config_maps) if hasattr(ref, "path")]
+    if not isinstance(task.step, ContainerDef):
+        storage = storage_of(settings)
+        claims.update(mount.claim for mount in storage.mounts if mount.claim not in ("", JOB_NAME))
+        paths += [mount.path for mount in storage.mounts]
+    for claim, count in claims.items():
+        if count > 1:
+            hint = "Mount it once and use folders inside it."
+            yield Problem(f"the claim {claim!r} is mounted {count} times", hint, task.where)
+        if "." in claim or len(claim) > 63:
+            hint = "KFP names the pod's volume after the claim: 63 characters, no dot."
+            yield Problem(f"KFP cannot mount the claim {claim!r}", hint, task.where)
+    for path, count in Counter(paths).items():
+        if count > 1:
+            hint = "Give each its own path; marshal_path= moves the marshal volume."
+            yield Problem(f"{count} mounts at {path}", hint, task.where)
+
+
+def _scopes(plan: Plan) -> Iterator[Problem]:
+    """Exit handlers where KFP has none."""
+    scopes = [block for block in plan.blocks if isinstance(block, ExitScope)]
+    tasks = {task.id: task for task in plan.tasks}
+    for scope in scopes:
+        if scope.parent:
+            hint = "Open it in the pipeline itself, around the other blocks."
+            message = f"an ExitHandler inside another block: no KFP up to {NEWEST} can do it"
+            yield Problem(message, hint, scope.where)
+        handler = tasks[scope.handler]
+        refs = [ref for expr in handler.arguments.values() for ref in _outputs(expr)]
+        if refs or handler.after:
+            hint = "It may take pipeline parameters, constants and the final status."
+            message = "an exit handler that takes the output of a step: KFP cannot start it"
+            yield Problem(message, hint, handler.where)
+
+
+def _outputs(expr: Expr) -> list[OutputRef]:
+    return [part for part in expr.walk() if isinstance(part, OutputRef)]

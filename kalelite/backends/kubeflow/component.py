@@ -1,0 +1,150 @@
+"""Each task as a container: image, command, parameters. Plain data; `compile` tells kfp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kalelite.backends.kubeflow.options import TaskConfig, claim_mount, task_config
+from kalelite.backends.kubeflow.ports import Wire, Wiring
+from kalelite.backends.kubeflow.settings import Settings
+from kalelite.backends.kubeflow.stage import Part
+from kalelite.backends.kubeflow.volumes import JOB_NAME, Creation, Storage
+from kalelite.plan.graph import ContainerDef, Task
+from kalelite.volumes import provision
+from kalelite.volumes.inline import inline
+
+__all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Steps"]
+
+EXECUTOR_INPUT = "{{$}}"
+JOB_ID = "{{$.pipeline_job_uuid}}"
+RUN = "run"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """In a command: the value of an input."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """In a command: the file that an output is written to."""
+
+    name: str
+
+
+Word = str | Input | OutputFile
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A task of the compiled pipeline.
+
+    ``inputs`` and ``outputs`` map names to types; ``arguments`` gives each input a wire, or a
+    constant that KFP fills in. The inputs of a task that runs after failures are optional.
+    """
+
+    id: str
+    image: str
+    command: tuple[Word, ...]
+    args: tuple[Word, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Wire | str] = field(default_factory=dict)
+    config: TaskConfig = field(default_factory=TaskConfig)
+    made_by: tuple[tuple[str, str], ...] = ()
+    optional: bool = False
+
+
+class Steps:
+    """Makes the components of one compilation."""
+
+    def __init__(
+        self, wiring: Wiring, storage: Storage, settings: Settings, bundle: str, digest: str
+    ) -> None:
+        self.wiring = wiring
+        self.storage = storage
+        self.settings = settings
+        self.bundle = bundle
+        self.digest = digest
+
+    def task(self, task: Task, *, handler: bool = False) -> Component:
+        """The component of a task; the handler of an exit scope mounts no claim of another task."""
+        if isinstance(task.step, ContainerDef):
+            return self._container(task, task.step)
+        ports = self.wiring.inputs(task, taken=(RUN,))
+        # KFP tells containers apart by their content alone, so the task and the code are in it.
+        args = ("run", "--task", task.id, "--code", self.digest, "--home", self.storage.home)
+        packages = [f"--package={package}" for package in task.options.packages]
+        inputs = {RUN: "str", **{port.name: port.wire.type for port in ports}}
+        arguments: dict[str, Wire | str] = {RUN: JOB_ID}
+        arguments.update((port.name, port.wire) for port in ports)
+        return Component(
+            id=task.id,
+            image=task.options.image or self.settings.default_image,
+            command=("python3", self.bundle),
+            args=(*args, *packages, "--executor-input", EXECUTOR_INPUT),
+            inputs=inputs,
+            outputs=dict(self.wiring.outputs(task).values()),
+            arguments=arguments,
+            config=self._config(task),
+            made_by=() if handler else self._made_by(),
+            optional=bool(task.options.ignore_failures),
+        )
+
+    def creation(self, creation: Creation) -> Component:
+        """The task that makes a claim for the run."""
+        args: list[Word] = ["--name", Input("job")]
+        if creation.suffix:
+            args.append(f"--suffix={creation.suffix}")
+        args += ["--size", creation.size, "--run", Input(RUN), "--output", OutputFile("name")]
+        for mode in creation.modes:
+            args += ["--mode", mode]
+        if creation.storage_class is not None:
+            args += ["--storage-class", creation.storage_class]
+        if creation.snapshot:
+            args += ["--snapshot", creation.snapshot]
+        return Component(
+            id=creation.task,
+            image=self.settings.default_image,
+            command=tuple(inline(provision)),
+            args=tuple(args),
+            inputs={"job": "str", RUN: "str"},
+            outputs={"name": "str"},
+            arguments={"job": JOB_NAME, RUN: JOB_ID},
+        )
+
+    def stage(self, part: Part) -> Component:
+        """A task that writes a part of the bundle.
+
+        It runs as the image's user, root in a stock image: the owner of a new volume.
+        """
+        return Component(
+            id="stage" if part.number == 1 else f"stage-{part.number}",
+            image=self.settings.default_image,
+            command=part.command,
+            args=part.args,
+            config=TaskConfig(kubernetes={"pvcMount": self._mounts()}),
+        )
+
+    def _config(self, task: Task) -> TaskConfig:
+        config = task_config(task.options)
+        if not isinstance(task.step, ContainerDef):
+            mounts = [*self._mounts(), *config.kubernetes.get("pvcMount", [])]
+            config.kubernetes["pvcMount"] = mounts
+        user = {"runAsUser": self.settings.run_as_user, "runAsGroup": self.settings.run_as_group}
+        said = {name: str(number) for name, number in user.items() if number is not None}
+        if said and "securityContext" not in config.kubernetes:
+            config.kubernetes["securityContext"] = said
+        return config
+
+    def _mounts(self) -> list[dict[str, object]]:
+        return [claim_mount(m.claim, m.path) for m in self.storage.mounts if m.claim]
+
+    def _made_by(self) -> tuple[tuple[str, str], ...]:
+        return tuple((m.made_by, m.path) for m in self.storage.mounts if m.made_by)
+
+    def _container(self, task: Task, step: ContainerDef) -> Component:
+        raise NotImplementedError

@@ -1,0 +1,130 @@
+"""What a compilation depends on besides the plan."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from kalelite.errors import UsageError
+from kalelite.plan import names, quantity
+from kalelite.plan.graph import Plan
+
+__all__ = ["DEFAULT_MARSHAL_PATH", "DEFAULT_MARSHAL_SIZE", "Clone", "Settings", "settings_for"]
+
+DEFAULT_MARSHAL_PATH = "/marshal"
+DEFAULT_MARSHAL_SIZE = "5Gi"
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """A volume of the notebook that the run gets a clone of.
+
+    Attributes
+    ----------
+    claim
+        The notebook's own claim; it is never mounted by the run.
+    path
+        Where the notebook mounts it, and so where every step finds the clone.
+    size
+        Kubernetes quantity.
+    snapshot
+        The VolumeSnapshot that the clone starts with.
+    storage_class, access_modes
+        Those of the notebook's claim.
+    workspace
+        It holds the directory that the user works in.
+    """
+
+    claim: str
+    path: str
+    size: str
+    snapshot: str
+    storage_class: str | None = None
+    access_modes: tuple[str, ...] = ("ReadWriteOnce",)
+    workspace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of a compilation; None means that nothing was said.
+
+    Attributes
+    ----------
+    arguments
+        Values of pipeline parameters, which become the defaults of the compiled pipeline.
+    image
+        The image of steps that name none; None takes the stock Python image of ``python``.
+    python
+        Minor version of Python that the code was captured with.
+    marshal_volume, marshal_volume_size, marshal_path
+        As in `kalelite.plan.options.PipelineOptions`, over which they win.
+    storage_class, access_mode
+        Of a marshal volume that is made for the run.
+    clones
+        Volumes of the notebook.
+    run_as_user, run_as_group
+        Whom steps run as that say nothing: the owner of the files on the clones.
+    kfp_version
+        Version of KFP in the cluster; None takes that of the kfp package here.
+    """
+
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    image: str | None = None
+    python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+    marshal_volume: bool | str | None = None
+    marshal_volume_size: str | None = None
+    marshal_path: str | None = None
+    storage_class: str | None = None
+    access_mode: str = "ReadWriteOnce"
+    clones: tuple[Clone, ...] = ()
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    kfp_version: str | None = None
+
+    @property
+    def default_image(self) -> str:
+        return self.image or f"python:{self.python}"
+
+
+def settings_for(plan: Plan, said: Mapping[str, Any]) -> Settings:
+    """The settings of a compilation: what was said to it, else what the pipeline says.
+
+    Raises
+    ------
+    UsageError
+        For a setting that does not exist, and for a value that Kubernetes would refuse.
+    """
+    known = [item.name for item in fields(Settings)]
+    for name in said:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(known)}."
+            raise UsageError(f"{name!r} is not a setting of the Kubeflow backend", hint=hint)
+    values = {name: value for name, value in said.items() if value is not None}
+    for name in ("marshal_volume", "marshal_volume_size", "marshal_path"):
+        from_plan = getattr(plan.options, name)
+        if name not in values and from_plan is not None:
+            values[name] = from_plan
+    _check(values)
+    return Settings(**values)
+
+
+def _check(values: dict[str, Any]) -> None:
+    """Hold the values to the rules of Kubernetes, and spell them as it does."""
+    if isinstance(values.get("marshal_volume"), str):
+        names.object_name(values["marshal_volume"], name="marshal_volume")
+    if "marshal_volume_size" in values:
+        size = values["marshal_volume_size"]
+        values["marshal_volume_size"] = quantity.memory(size, name="marshal_volume_size")
+    if "marshal_path" in values:
+        values["marshal_path"] = names.mount_path(values["marshal_path"], name="marshal_path")
+    if "access_mode" in values:
+        values["access_mode"] = names.access_mode(values["access_mode"], name="access_mode")
+    if "storage_class" in values:
+        names.object_name(values["storage_class"], name="storage_class")
+    image = values.get("image")
+    if image is not None and (not isinstance(image, str) or not image or image.split() != [image]):
+        raise UsageError(f"image={image!r} is not the name of an image")

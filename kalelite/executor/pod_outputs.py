@@ -1,0 +1,89 @@
+"""A task's outputs as KFP's output parameters: one file for each."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kalelite.errors import StepError
+from kalelite.executor.spec import Record
+
+__all__ = ["write_outputs"]
+
+_LARGEST_INT = 2**63
+
+
+def write_outputs(
+    outputs: Sequence[Mapping[str, Any]], record: Record, files: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Write the files that KFP expects.
+
+    Parameters
+    ----------
+    outputs
+        For each parameter its ``name`` and ``type``, the step's ``output``, the ``form`` ("ref",
+        "native" or "items") and whether KFP itself ``reads`` it.
+    record
+        What the task left behind.
+    files
+        KFP's own description of its outputs.
+
+    Raises
+    ------
+    StepError
+        KFP has to read a value that it cannot carry.
+    """
+    for port in outputs:
+        entry = record.outputs[port["output"]]
+        text = entry["ref"] if port["form"] == "ref" else _text(port, entry, record.task)
+        path = Path(files[port["name"]]["outputFile"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
+    """A primitive value as KFP reads it."""
+    problem = entry.get("not_native", "")
+    if "native" in entry:
+        try:
+            return _spell(entry["native"], port)
+        except ValueError as error:
+            problem = str(error)
+    if port["reads"] or port["type"] == "int":
+        raise StepError(
+            f"Kubeflow Pipelines cannot carry output {port['output']!r} of task {task!r}: {problem}",
+            hint="Where a condition or loop reads it, return a smaller or simpler value; "
+            "elsewhere, leave the return annotation out.",
+        )
+    print(f"kalelite: output {port['output']!r} is not shown by KFP: {problem}", file=sys.stderr)
+    return str(_STAND_INS.get(port["type"], str)(entry.get("preview", "")))
+
+
+def _spell(value: Any, port: Mapping[str, Any]) -> str:
+    if port["form"] == "items":
+        return json.dumps([json.dumps(item, allow_nan=False) for item in value])
+    kind = port["type"]
+    if kind == "str":
+        value.encode("utf-8")
+        return str(value)
+    if kind == "bool":
+        return "true" if value else "false"
+    if kind == "int" and abs(value) >= _LARGEST_INT:
+        raise ValueError("it has more than 64 bits")
+    if kind == "float":
+        if not math.isfinite(value) and port["reads"]:
+            raise ValueError("it is not finite")
+        return repr(float(value))
+    return json.dumps(value, allow_nan=False)
+
+
+# What the KFP UI shows where a value cannot be shown; nothing reads it.
+_STAND_INS: dict[str, Any] = {
+    "list": lambda preview: json.dumps([preview]),
+    "dict": lambda preview: json.dumps({"not shown": preview}),
+    "float": lambda _: "NaN",
+}

@@ -1,0 +1,503 @@
+"""A small Kubeflow Pipelines: it runs a compiled pipeline task by task, each in a process.
+
+It does what KFP's drivers, its launcher and Argo do with a compiled pipeline (KFP 2.17, read in
+backend/src/v2): it resolves inputs, carries every number as a 64-bit float, replaces placeholders,
+evaluates conditions, expands loops, collects their outputs into one flat list, retries, skips and
+omits, runs exit handlers, and refuses arguments that no process could get.
+
+Claims are folders. A create-volume step talks to a small API server; a task sees the claims that
+it mounts, and no others, at its mount paths.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import tempfile
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import yaml
+
+ARGUMENT_LIMIT = 131_071
+SUCCEEDED, FAILED, SKIPPED, OMITTED = "succeeded", "failed", "skipped", "omitted"
+
+
+class HarnessError(Exception):
+    """The pipeline asks for what KFP would refuse, or what this harness does not know."""
+
+
+@dataclass
+class Attempt:
+    """One pod: its task, its exit code and what it printed."""
+
+    task: str
+    code: int
+    output: str
+
+
+@dataclass
+class Outcome:
+    """How a run ended. ``tasks`` are the container tasks in the order they ran."""
+
+    state: str
+    attempts: list[Attempt] = field(default_factory=list)
+    states: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    waits: list[float] = field(default_factory=list)
+
+    def log(self) -> str:
+        return "\n".join(f"[{a.task}] exit {a.code}\n{a.output}" for a in self.attempts)
+
+
+class Cluster:
+    """Claims as folders, and the API server that makes them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.claims = folder / "claims"
+        self.claims.mkdir(parents=True)
+        self.account = folder / "account"
+        self.account.mkdir()
+        (self.account / "token").write_text("secret-token\n")
+        (self.account / "namespace").write_text("user\n")
+        self.objects: dict[str, Any] = {}
+        cluster = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def reply(self, code: int, body: Any) -> None:
+                data = json.dumps(body).encode()
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def do_GET(self) -> None:
+                kind, name = self.path.rsplit("/", 2)[1:]
+                if kind == "pods":
+                    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
+                    owner |= {"name": "workflow", "uid": "1"}
+                    self.reply(200, {"metadata": {"ownerReferences": [owner]}})
+                elif name in cluster.objects:
+                    self.reply(200, cluster.objects[name])
+                else:
+                    self.reply(404, {"reason": "NotFound"})
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                name = body["metadata"]["name"]
+                if name in cluster.objects:
+                    return self.reply(409, {"reason": "AlreadyExists"})
+                cluster.objects[name] = body
+                cluster.claim(name)
+                return self.reply(201, body)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def claim(self, name: str) -> Path:
+        path = self.claims / name
+        path.mkdir(exist_ok=True)
+        return path
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@contextmanager
+def cluster(folder: Path):
+    found = Cluster(folder)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+class Harness:
+    """Runs one compiled pipeline.
+
+    Parameters
+    ----------
+    path
+        The YAML file.
+    cluster
+        Where its claims are.
+    python
+        The folder that holds ``python3``: the step image.
+    run_name
+        The name of the Workflow.
+    """
+
+    def __init__(self, path: Path, cluster: Cluster, python: Path, run_name: str = "run-1") -> None:
+        documents = list(yaml.safe_load_all(path.read_text()))
+        self.spec = documents[0]
+        platform = documents[1] if len(documents) > 1 else {}
+        kubernetes = platform.get("platforms", {}).get("kubernetes", {})
+        self.pods = kubernetes.get("deploymentSpec", {}).get("executors", {})
+        self.executors = self.spec["deploymentSpec"]["executors"]
+        self.cluster = cluster
+        self.python = python
+        self.run_name = run_name
+        self.run_id = str(uuid.uuid4())
+        self.counter = itertools.count(1)
+        self.result = Outcome("")
+
+    def run(self, **arguments: Any) -> Outcome:
+        root = self.spec["root"]
+        inputs = {}
+        for name, spec in root.get("inputDefinitions", {}).get("parameters", {}).items():
+            if name in arguments:
+                inputs[name] = arguments.pop(name)
+            elif "defaultValue" in spec:
+                inputs[name] = spec["defaultValue"]
+            elif not spec.get("isOptional"):
+                raise HarnessError(f"no value for parameter {name}")
+        if arguments:
+            raise HarnessError(f"unknown parameters {sorted(arguments)}")
+        inputs = {name: _float(value) for name, value in inputs.items()}
+        state, _ = self.graph(root["dag"], inputs, {})
+        self.result.state = state
+        return self.result
+
+    # --- graphs ---------------------------------------------------------------------------
+
+    def graph(self, dag: dict, inputs: dict, item: dict) -> tuple[str, dict]:
+        """Run the tasks of a graph; its state and the outputs of its tasks."""
+        inputs = {**inputs, **item}
+        tasks = dag["tasks"]
+        states: dict[str, str] = {}
+        outputs: dict[str, Any] = {}
+        left = dict(tasks)
+        while left:
+            ready = [name for name, task in left.items() if needs(task) <= set(states)]
+            if not ready:
+                raise HarnessError(f"tasks wait for one another: {sorted(left)}")
+            for name in sorted(ready):
+                task = left.pop(name)
+                states[name], outputs[name] = self.node(name, task, inputs, states, outputs)
+        bad = any(state == FAILED for state in states.values())
+        return (FAILED if bad else SUCCEEDED), outputs
+
+    def node(self, name, task, inputs, states, outputs) -> tuple[str, Any]:
+        policy = task.get("triggerPolicy", {})
+        tolerant = policy.get("strategy") == "ALL_UPSTREAM_TASKS_COMPLETED"
+        before = [states[other] for other in needs(task)]
+        if not tolerant and any(state != SUCCEEDED for state in before):
+            return OMITTED, {}
+        if tolerant and any(state == OMITTED for state in before):
+            return OMITTED, {}
+        component = self.spec["components"][task["componentRef"]["name"]]
+        values = self.inputs(name, task, component, inputs, states, outputs)
+        if "condition" in policy and not condition(policy["condition"], values):
+            return SKIPPED, {}
+        if "executorLabel" in component:
+            return self.container(name, task, component, values)
+        if "parameterIterator" in task:
+            return self.loop(task, component, values)
+        state, inner = self.graph(component["dag"], values, {})
+        return state, dag_outputs(component, inner)
+
+    def loop(self, task, component, values) -> tuple[str, Any]:
+        iterator = task["parameterIterator"]
+        if "raw" in iterator["items"]:
+            items = json.loads(iterator["items"]["raw"])
+        else:
+            items = values.pop(iterator["items"]["inputParameter"])
+        states, results = [], []
+        kind = component["inputDefinitions"]["parameters"][iterator["itemInput"]]["parameterType"]
+        for value in items:
+            item = {iterator["itemInput"]: typed("item", _float(value), kind)}
+            state, inner = self.graph(component["dag"], values, item)
+            states.append(state)
+            results.append(dag_outputs(component, inner))
+        names = component.get("outputDefinitions", {}).get("parameters", {})
+        collected = {name: [] for name in names}
+        for result, name in itertools.product(results, names):
+            value = result.get(name)
+            # KFP puts the values of nested loops into one flat list.
+            collected[name] += value if isinstance(value, _Collected) else [value]
+        state = FAILED if FAILED in states else SUCCEEDED
+        return state, {name: _Collected(values) for name, values in collected.items()}
+
+    # --- inputs ---------------------------------------------------------------------------
+
+    def inputs(self, name, task, component, inputs, states, outputs) -> dict[str, Any]:
+        specs = component.get("inputDefinitions", {}).get("parameters", {})
+        values = {}
+        for key, source in task.get("inputs", {}).get("parameters", {}).items():
+            value = self.value(name, source, inputs, states, outputs)
+            if value is None:
+                if not specs[key].get("isOptional"):
+                    raise HarnessError(f"task {name}: no value for input {key}")
+                continue
+            values[key] = typed(key, value, specs[key]["parameterType"])
+        iterator = task.get("parameterIterator", {})
+        for key, spec in specs.items():
+            missing = key not in values and not spec.get("isOptional")
+            if missing and key != iterator.get("itemInput"):
+                raise HarnessError(f"task {name}: neither value nor default for input {key}")
+        return values
+
+    def value(self, name, source, inputs, states, outputs) -> Any:
+        if "componentInputParameter" in source:
+            return inputs.get(source["componentInputParameter"])
+        if "taskOutputParameter" in source:
+            output = source["taskOutputParameter"]
+            return outputs[output["producerTask"]].get(output["outputParameterKey"])
+        if "taskFinalStatus" in source:
+            producer = source["taskFinalStatus"]["producerTask"]
+            state = {SUCCEEDED: "COMPLETE", FAILED: "FAILED"}[states[producer]]
+            return {
+                "state": state,
+                "pipelineTaskName": producer,
+                "pipelineJobResourceName": self.run_name,
+                "error": {},
+            }
+        constant = source["runtimeValue"]["constant"]
+        return _float(self.placeholder(constant))
+
+    def placeholder(self, constant: Any) -> Any:
+        """A constant that is exactly one of KFP's own names."""
+        known = {
+            "{{$.pipeline_job_resource_name}}": self.run_name,
+            "{{$.pipeline_job_uuid}}": self.run_id,
+        }
+        return known.get(constant, constant) if isinstance(constant, str) else constant
+
+    # --- containers -----------------------------------------------------------------------
+
+    def container(self, name, task, component, values) -> tuple[str, Any]:
+        label = component["executorLabel"]
+        if task.get("cachingOptions", {}).get("enableCache"):
+            raise HarnessError(f"task {name} would be cached")
+        retries = task.get("retryPolicy", {})
+        wait = float(retries.get("backoffDuration", "0s").rstrip("s"))
+        for attempt in range(int(retries.get("maxRetryCount", 0)) + 1):
+            if attempt:
+                self.result.waits.append(wait)
+                wait *= float(retries.get("backoffFactor", 2))
+            code, text, outputs = self.pod(name, label, component, values)
+            self.result.attempts.append(Attempt(name, code, text))
+            if code == 0:
+                self.result.states[name] = SUCCEEDED
+                self.result.outputs[name] = outputs
+                return SUCCEEDED, outputs
+        self.result.states[name] = FAILED
+        return FAILED, {}
+
+    def pod(self, name, label, component, values) -> tuple[int, str, dict[str, Any]]:
+        container = self.executors[label]["container"]
+        config = self.pods.get(label, {})
+        work = Path(
+            tempfile.mkdtemp(prefix=f"pod-{next(self.counter)}-", dir=self.cluster.claims.parent)
+        )
+        specs = component.get("outputDefinitions", {}).get("parameters", {})
+        files = {key: str(work / "outputs" / key) for key in specs}
+        received = {
+            "inputs": {"parameterValues": values},
+            "outputs": {
+                "parameters": {key: {"outputFile": file} for key, file in files.items()},
+                "outputFile": str(work / "output_metadata.json"),
+            },
+        }
+        words = [*container.get("command", ()), *container.get("args", ())]
+        command = [self.replaced(word, received, values, files) for word in words]
+        text = json.dumps(container)
+        for word in (*command, text, go_json(received)):
+            if len(word.encode()) > ARGUMENT_LIMIT:
+                raise HarnessError(f"task {name}: an argument of {len(word)} characters")
+        with self.mounted(config):
+            code, output = self.process(command, container, config, work)
+        if code:
+            return code, output, {}
+        outputs = {}
+        for key, file in files.items():
+            if not Path(file).exists():
+                return 1, f"{output}\nfailed to read output parameter {key}", {}
+            outputs[key] = parsed(Path(file).read_text("utf-8"), specs[key]["parameterType"])
+        shutil.rmtree(work)
+        return 0, output, outputs
+
+    def replaced(self, word: str, received, values, files) -> str:
+        word = word.replace("{{$}}", go_json(received))
+        for key, value in values.items():
+            text = value if isinstance(value, str) else go_json(value)
+            word = word.replace("{{$.inputs.parameters['" + key + "']}}", text)
+        for key, file in files.items():
+            word = word.replace("{{$.outputs.parameters['" + key + "'].output_file}}", file)
+        return word
+
+    def process(self, command, container, config, work) -> tuple[int, str]:
+        account = str(self.cluster.account)
+        environment = {
+            "PATH": f"{self.python}:/usr/bin:/bin",
+            "HOME": str(work),
+            "HOSTNAME": work.name,
+            "KALELITE_API_SERVER": self.cluster.url,
+            "KALELITE_SERVICE_ACCOUNT": account,
+            **{entry["name"]: entry["value"] for entry in container.get("env", ())},
+        }
+        seconds = float(config.get("activeDeadlineSeconds", 120))
+        try:
+            done = subprocess.run(
+                command,
+                cwd=work,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            return 137, f"{(error.stdout or b'').decode(errors='replace')}\nDeadlineExceeded"
+        return done.returncode, done.stdout.decode(errors="replace")
+
+    @contextmanager
+    def mounted(self, config: dict):
+        """The claims of a pod at their paths, for as long as it runs."""
+        paths = []
+        for mount in config.get("pvcMount", ()):
+            claim = self.placeholder(mount["pvcNameParameter"]["runtimeValue"]["constant"])
+            folder = self.cluster.claims / claim
+            if not folder.is_dir():
+                raise HarnessError(
+                    f"there is no claim {claim!r}: the pod would be Pending for ever"
+                )
+            path = Path(mount["mountPath"])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(folder / mount.get("subPath", ""))
+            paths.append(path)
+        try:
+            yield
+        finally:
+            for path in paths:
+                path.unlink()
+
+
+class _Collected(list):
+    """Outputs of a loop."""
+
+
+def needs(task: dict) -> set[str]:
+    """The siblings that a task waits for."""
+    names = set(task.get("dependentTasks", ()))
+    for source in task.get("inputs", {}).get("parameters", {}).values():
+        if "taskOutputParameter" in source:
+            producer = source["taskOutputParameter"]["producerTask"]
+            if producer not in names:
+                raise HarnessError(f"{producer} is read, and not in dependentTasks")
+    return names
+
+
+def dag_outputs(component: dict, inner: dict[str, Any]) -> dict[str, Any]:
+    """What a graph gives to the graph around it."""
+    found = {}
+    for name, source in component["dag"].get("outputs", {}).get("parameters", {}).items():
+        if "valueFromParameter" in source:
+            selectors = [source["valueFromParameter"]]
+        else:
+            selectors = source["valueFromOneof"]["parameterSelectors"]
+        for selector in selectors:
+            value = inner[selector["producerSubtask"]].get(selector["outputParameterKey"])
+            if value is not None:
+                found[name] = value
+                break
+    return found
+
+
+def typed(name: str, value: Any, kind: str) -> Any:
+    """A value as a parameter of that type, or KFP's complaint."""
+    if kind == "STRING":
+        return value if isinstance(value, str) else go_json(value)
+    fits = {
+        "NUMBER_INTEGER": lambda: isinstance(value, float),
+        "NUMBER_DOUBLE": lambda: isinstance(value, float),
+        "BOOLEAN": lambda: isinstance(value, bool),
+        "LIST": lambda: isinstance(value, list),
+        "STRUCT": lambda: isinstance(value, dict),
+        "TASK_FINAL_STATUS": lambda: isinstance(value, dict),
+    }[kind]
+    if not fits():
+        raise HarnessError(f"input {name}: expected {kind}, got {value!r}")
+    return value
+
+
+def parsed(text: str, kind: str) -> Any:
+    """The value of an output file, as the launcher reads it."""
+    if kind == "STRING":
+        return text
+    if kind == "BOOLEAN":
+        return {"true": True, "false": False}[text.strip()]
+    if kind == "NUMBER_INTEGER":
+        return float(int(text))
+    if kind == "NUMBER_DOUBLE":
+        return float(text)
+    value = _float(json.loads(text, parse_constant=_no_constant))
+    return typed("an output", value, kind)
+
+
+def _no_constant(name: str) -> Any:
+    raise HarnessError(f"{name} is no JSON")
+
+
+def _float(value: Any) -> Any:
+    """Protocol buffers know one kind of number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, list):
+        return type(value)(_float(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _float(item) for key, item in value.items()}
+    return value
+
+
+def go_json(value: Any) -> str:
+    """JSON as Go writes it: a whole number without a point."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+            return int(value)
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return value
+
+    return json.dumps(plain(value), separators=(",", ":"), ensure_ascii=False)
+
+
+def condition(text: str, values: dict[str, Any]) -> bool:
+    """A condition in the part of CEL that kfp writes."""
+
+    def look(match: re.Match) -> str:
+        return f"values[{match.group(1)!r}]"
+
+    python = re.sub(r"inputs\.parameter_values\['([^']+)'\]", look, text)
+    # Texts are set aside, so that operators inside them stay what they are.
+    texts: list[str] = []
+    python = re.sub(
+        r"(?<!\[)'[^']*'(?!\])",
+        lambda m: texts.append(m.group()) or f"\0{len(texts) - 1}\0",
+        python,
+    )
+    python = python.replace("&&", " and ").replace("||", " or ")
+    python = re.sub(r"!(?!=)", " not ", python)
+    python = re.sub(r"\btrue\b", "True", python)
+    python = re.sub(r"\bfalse\b", "False", python)
+    python = re.sub(r"\0(\d+)\0", lambda m: texts[int(m.group(1))], python)
+    names = {"values": values, "int": int, "double": float, "__builtins__": {}}
+    return bool(eval(python, names))

@@ -1,0 +1,34 @@
+"""Every program runs here and as a compiled pipeline, with the same values, order and errors."""
+
+from __future__ import annotations
+
+
+def journal_of(folder):
+    """What the steps wrote down, in the order they did."""
+    path = folder / "journal.txt"
+    return path.read_text().split() if path.exists() else []
+
+
+def test_program_runs_here(program, run_here, tmp_path):
+    hold(program, run_here(program), journal_of(tmp_path / "journal-here"))
+
+
+def test_program_runs_compiled(program, run_compiled, tmp_path):
+    hold(program, run_compiled(program), journal_of(tmp_path / "journal-compiled"))
+
+
+def hold(program, seen, journal):
+    """Hold a run to what its program expects of any backend."""
+    assert seen.state == getattr(program, "STATE", "succeeded"), seen.log
+    if hasattr(program, "EXPECTED"):
+        assert seen.value == program.EXPECTED
+        assert type(seen.value) is type(program.EXPECTED)
+    for task, count in getattr(program, "RAN", {}).items():
+        assert seen.succeeded[task] == count, (task, seen.succeeded)
+    for task, count in getattr(program, "ATTEMPTS", {}).items():
+        assert seen.attempts[task] == count, (task, seen.attempts)
+    for task, (kind, message) in getattr(program, "FAILS", {}).items():
+        assert seen.failed[task][0].rpartition(".")[2] == kind
+        assert message in seen.failed[task][1]
+    if hasattr(program, "JOURNAL"):
+        assert journal == program.JOURNAL
