@@ -11,8 +11,9 @@ import pickle
 from pickle import PickleBuffer
 from typing import Any
 
-from PIL import Image, ImageFile, ImagePalette
+from PIL import Image, ImagePalette
 
+from kalelite.errors import UnmarshallableError
 from kalelite.marshal.registry import register_reducer
 
 __all__ = ["rebuild_frames", "rebuild_image"]
@@ -79,9 +80,10 @@ def _reduce_image(image: Image.Image) -> Any:
     cls = type(image)
     if not cls.__module__.startswith("PIL."):
         return NotImplemented  # a user's class says itself what it is made of
-    if isinstance(image, ImageFile.ImageFile) and getattr(image, "n_frames", 1) > 1:
-        return _reduce_frames(image)
+    file = _file_of(image)
     image.load()
+    if file is not None and rebuild_frames(file, 0).n_frames > 1:  # type: ignore[attr-defined]
+        return _reduce_frames(image, file)
     parts: dict[str, Any] = {"info": image.info}
     if image.palette is not None and image.mode in {"P", "PA"}:
         core_mode = image.im.getpalettemode()
@@ -98,17 +100,31 @@ def _reduce_image(image: Image.Image) -> Any:
     return rebuild_image, (cls, image.mode, image.size, PickleBuffer(image.tobytes()), parts)
 
 
-def _reduce_frames(image: ImageFile.ImageFile) -> Any:
+def _file_of(image: Any) -> bytes | None:
+    """The file of an image that may have several frames, if it is still open.
+
+    Asking the image itself how many it has would undo what was painted on it.
+    """
+    if not (hasattr(type(image), "n_frames") or "n_frames" in vars(image)):
+        return None
+    stream = image.fp or vars(image).get("_fp")
+    try:
+        place = stream.tell()
+        stream.seek(0)
+        file: bytes = stream.read()
+        stream.seek(place)
+    except (AttributeError, OSError, ValueError):
+        return None  # there is none, or it was closed
+    return file
+
+
+def _reduce_frames(image: Any, file: bytes) -> Any:
     """An animation shows the frames of a file; so its file is what is saved."""
-    stream: Any = image.fp or getattr(image, "_fp", None)
-    place = stream.tell()
-    stream.seek(0)
-    file = stream.read()
-    stream.seek(place)
     again = rebuild_frames(file, image.tell())
     if again.mode != image.mode or again.tobytes() != image.tobytes():
-        raise pickle.PicklingError(
-            "an animation was changed after it was opened: return a list of copies of its frames"
+        raise UnmarshallableError(
+            "an animation was changed after it was opened",
+            hint="return a list of copies of its frames",
         )
     return rebuild_frames, (PickleBuffer(file), image.tell())
 

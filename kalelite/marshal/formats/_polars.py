@@ -123,8 +123,10 @@ class PolarsFrame(Format):
         arrow = _arrow()
         if arrow is None:
             return header, [_written(frame)]
-        table = _to_arrow(frame)
-        return header, [arrow.ipc_pieces(table.schema, table.to_batches())]
+        try:
+            return header, [arrow.table_pieces(_to_arrow(frame))]
+        except arrow.pa.ArrowInvalid:  # each chunk counts its categories anew, the file may not
+            return header, [arrow.table_pieces(_to_arrow(frame.rechunk()))]
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
         rebuild = rebuild_series if header.get("series") else rebuild_frame

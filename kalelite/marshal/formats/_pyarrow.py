@@ -21,7 +21,7 @@ from kalelite.marshal.registry import (
 
 pa: Any = importlib.import_module("pyarrow")  # typed on some machines only
 
-__all__ = ["Table", "ipc_pieces", "read_ipc"]
+__all__ = ["Table", "ipc_pieces", "read_ipc", "table_pieces"]
 
 
 class _Pieces:
@@ -52,6 +52,11 @@ def ipc_pieces(schema: Any, batches: Iterable[Any]) -> list[Buffer]:
         for batch in batches:
             writer.write_batch(batch)
     return stream.pieces
+
+
+def table_pieces(table: Any) -> list[Buffer]:
+    """A table as an Arrow IPC file, in pieces."""
+    return ipc_pieces(table.schema, table.to_batches())
 
 
 def read_ipc(frame: Any) -> Any:
@@ -94,7 +99,7 @@ class Table(Format):
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         single = type(value) is pa.RecordBatch
-        pieces = ipc_pieces(value.schema, [value] if single else value.to_batches())
+        pieces = ipc_pieces(value.schema, [value]) if single else table_pieces(value)
         return ({"batch": True} if single else {}), [pieces]
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
