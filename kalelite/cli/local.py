@@ -74,6 +74,8 @@ class FaceReporter:
 class Local:
     """The local backend as the command uses it."""
 
+    gives_value = True
+
     def __init__(self, face: Face) -> None:
         self.status: int = ExitCode.OK
         self.shown: BaseException | None = None

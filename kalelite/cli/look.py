@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from kalelite.cli.choose import arguments_of, choose, known_names
 from kalelite.cli.json_output import JsonReporter, encode
 from kalelite.cli.run import Face, opened
 from kalelite.cli.screens import error_screen
+from kalelite.cli.settings import kfp_settings
 from kalelite.cli.words import count
 from kalelite.errors import ExitCode, PipelineError, Problem, UsageError
 from kalelite.plan.graph import Plan
-from kalelite.plan.pipeline import Pipeline
 
 __all__ = ["check_script", "draw_script"]
 
@@ -32,12 +32,11 @@ def check_script(face: Face) -> int:
         problems = list(script.problems)
         if not script.pipelines and not problems:
             choose(script.pipelines, None, script.script.name)
-        good: list[tuple[Pipeline[..., Any], Plan]] = []
+        plans: list[Plan] = []
         for pipeline in script.pipelines:
             plan, found = pipeline.draft()
-            problems += found
-            if not found:
-                good.append((pipeline, plan))
+            problems += found or _problems_on_kubeflow(face, plan)
+            plans.append(plan)
         if problems:
             problems = _distinct(problems)
             if face.setting("output") == "json":
@@ -45,19 +44,31 @@ def check_script(face: Face) -> int:
                     JsonReporter(face.out).write({"event": "problem", **encode(problem)})
             raise PipelineError(*problems)
         known_names(script.pipelines, given)
-        for pipeline, plan in good:
-            mine = {p.name: given[p.name] for p in plan.parameters if p.name in given}
-            if mine:
-                arguments_of([p for p in plan.parameters if p.name in mine], mine, {})
-            if face.setting("output") == "json":
-                JsonReporter(face.out).write({"event": "checked", "plan": plan})
-                continue
-            steps, parameters = len(plan.tasks), len(plan.parameters)
-            face.out.line(
-                f"{face.out.paint('✓', 'green')} {pipeline.name}: {count(steps, 'step')},"
-                f" {count(parameters, 'parameter')}, no problems"
-            )
+        for plan in plans:
+            _tell_good(face, plan, given)
     return ExitCode.OK
+
+
+def _problems_on_kubeflow(face: Face, plan: Plan) -> list[Problem]:
+    """What only Kubeflow Pipelines has against a plan, if that is asked for."""
+    if not face.request.options.get("kfp"):
+        return []
+    from kalelite.backends.kubeflow import check_plan
+
+    return check_plan(plan, kfp_settings(face.settings))
+
+
+def _tell_good(face: Face, plan: Plan, given: Mapping[str, str]) -> None:
+    mine = [p for p in plan.parameters if p.name in given]
+    arguments_of(mine, given, {})
+    if face.setting("output") == "json":
+        JsonReporter(face.out).write({"event": "checked", "plan": plan})
+        return
+    steps, parameters = len(plan.tasks), len(plan.parameters)
+    face.out.line(
+        f"{face.out.paint('✓', 'green')} {plan.name}: {count(steps, 'step')},"
+        f" {count(parameters, 'parameter')}, no problems"
+    )
 
 
 def _distinct(problems: list[Problem]) -> list[Problem]:

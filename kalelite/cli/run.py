@@ -50,8 +50,11 @@ class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
 class Backend(Protocol):
     """A backend as the command uses it: made before the script is read, closed at the end.
 
-    ``status`` is the exit code so far; ``shown`` is an error that the user has seen already.
+    ``status`` is the exit code so far; ``shown`` is an error that the user has seen already;
+    ``gives_value`` tells whether the script can go on after its call of a pipeline.
     """
+
+    gives_value: bool
 
     status: int
     shown: BaseException | None
@@ -89,7 +92,7 @@ def run_script(face: Face, backend: Backend) -> int:
     with closing(backend), as_main(script, request.script_args) as module:
         backend.prepare(script)
         known = pipelines_of()
-        target = FaceTarget(backend.act, given, only)
+        target = FaceTarget(backend.act, given, only, stop_after=not backend.gives_value)
         try:
             ended = _execute(script, module, target, face.err)
         except (KaleliteError, KeyboardInterrupt) as error:

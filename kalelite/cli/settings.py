@@ -36,6 +36,11 @@ def _choice(*words: str) -> Callable[[str], str]:
     return check
 
 
+def _volume(text: str) -> bool | str:
+    words = {"true": True, "false": False}
+    return words.get(text.strip().lower(), _text(text))
+
+
 def _text(text: str) -> str:
     if not text.strip():
         raise ValueError
@@ -47,7 +52,8 @@ class Setting:
     """One setting.
 
     ``read`` makes the value from text, or raises ValueError; ``expects`` says in words what it
-    takes; ``flag`` is empty where the command line has none.
+    takes; ``flag`` is empty where the command line has none. ``kfp`` marks what only Kubeflow
+    Pipelines reads.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Setting:
     help: str
     flag: str = ""
     default: Any = None
+    kfp: bool = False
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -82,6 +89,30 @@ SETTINGS: tuple[Setting, ...] = (
         "auto, fork or spawn",
         "how the processes of steps are made",
         default="auto",
+    ),
+    Setting("image", _text, "an image", "where steps run that name no image", kfp=True),
+    Setting(
+        "marshal_volume",
+        _volume,
+        "true, false or the name of a claim",
+        "the volume that values pass through",
+        kfp=True,
+    ),
+    Setting(
+        "marshal_volume_size",
+        _text,
+        "a size such as 10Gi",
+        "how large the marshal volume is made",
+        kfp=True,
+    ),
+    Setting(
+        "marshal_path", _text, "an absolute path", "where steps mount the marshal volume", kfp=True
+    ),
+    Setting(
+        "storage_class", _text, "a storage class", "the class of volumes that are made", kfp=True
+    ),
+    Setting(
+        "access_mode", _text, "an access mode", "who may mount them: ReadWriteOnce, ...", kfp=True
     ),
 )
 
@@ -152,6 +183,15 @@ def resolve_all(
     return {
         setting.name: resolve(setting, flags=flags, environ=environ, config=config)
         for setting in SETTINGS
+    }
+
+
+def kfp_settings(settings: Mapping[str, Value]) -> dict[str, Any]:
+    """What was said about Kubeflow Pipelines outside the script: it goes before the decorator."""
+    return {
+        setting.name: settings[setting.name].value
+        for setting in SETTINGS
+        if setting.kfp and settings[setting.name].origin != "default"
     }
 
 

@@ -40,9 +40,19 @@ class FaceTarget:
         Parameter values from the command line, as text; they go before those of the call.
     only
         The name of the one pipeline that may be called; another one's call stops the script.
+    stop_after
+        The call has no value, so that nothing after it can run: stop the script there.
     """
 
-    def __init__(self, act: Act | None, given: Mapping[str, str], only: str | None = None) -> None:
+    def __init__(
+        self,
+        act: Act | None,
+        given: Mapping[str, str],
+        only: str | None = None,
+        *,
+        stop_after: bool = False,
+    ) -> None:
+        self.stop_after = stop_after
         self.act = act
         self.given = given
         self.only = only
@@ -56,4 +66,7 @@ class FaceTarget:
         if not self.calls:
             known_names(pipelines_of(), self.given)
         self.calls += 1
-        return self.act(plan, arguments_of(plan.parameters, self.given, arguments))
+        value = self.act(plan, arguments_of(plan.parameters, self.given, arguments))
+        if self.stop_after:
+            raise StopScript(pipeline)
+        return value

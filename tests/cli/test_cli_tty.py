@@ -92,7 +92,7 @@ def test_a_live_table_that_redraws_and_stays(session):
     final = seen[seen.rindex("4 of 4 steps done") :]
     for name in ("wait", "wait-2", "wait-3", "wait-4"):
         assert re.search(rf"✓\S* {name} ", re.sub(r"\x1b\[[0-9;]*m", "", final))
-    assert seen.endswith("\n") or seen.endswith("\x1b[?25h")
+    assert seen.endswith(("\n", "\x1b[?25h"))
 
 
 def test_no_color(session):
