@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from kalelite.plan.pipeline import Pipeline
 
 __all__ = ["nest", "trace_body"]
+
+# An exception whose text names a stand-in was raised over an output.
+_STAND_IN = re.compile(rf"{MARK}|\b(Output|Parameter|Item|Value)Proxy\b|\bPoison\b")
 
 
 def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
@@ -147,7 +151,7 @@ def _report(trace: Trace, error: Exception, code: CodeType | None) -> None:
     if last != where:
         message += f" (raised at {last})"
     hint = "The body of a pipeline runs once, before any step; this was raised while it ran."
-    if MARK in text:
+    if _STAND_IN.search(text):
         hint = "An output has no value yet; do this inside the step that takes it."
     if isinstance(error, UnboundLocalError):
         hint = _shadow_hint(text) or hint

@@ -116,7 +116,10 @@ def _targets(
         else:  # an attribute, an item: what follows cannot be told from other code
             names.extend([None] * (count - len(names)))
             break
-    return tuple(names)
+    # Of `x, x = f()` the first is lost at once.
+    return tuple(
+        name if name not in names[position + 1 :] else None for position, name in enumerate(names)
+    )
 
 
 def names_after(code: CodeType, offset: int, count: int) -> tuple[str | None, ...]:

@@ -92,6 +92,14 @@ _SENTENCES = {
         "{words}, can be selected from by one number or name only",
         "Write `[0]` or `['key']`, or put `{code}` into a step.",
     ),
+    "select": (
+        "{words}, cannot be selected from here",
+        "Pass it on as it is, and select in the step that takes it.",
+    ),
+    "missing": (
+        "{words}, has no part [{key!r}]",
+        "Look at the value that the pipeline is called with.",
+    ),
     "range": (
         "{words}, has {count} values; there is no number {index}",
         "Its values are [0] to [{last}].",

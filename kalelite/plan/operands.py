@@ -9,7 +9,7 @@ from typing import Any
 from kalelite.errors import Where
 from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import Compare, Constant, Expr
-from kalelite.plan.proxies import OutputProxy
+from kalelite.plan.proxies import OutputProxy, ValueProxy
 from kalelite.plan.refs import Condition, Poison, Ref
 from kalelite.plan.trace import Trace
 from kalelite.plan.values import to_expr
@@ -47,6 +47,8 @@ def condition_of(trace: Trace, condition: object, where: Where) -> Expr:
 
 def items_of_loop(trace: Trace, items: object, where: Where) -> tuple[Expr, int | None]:
     """The items of a ``ParallelFor``, and how many values each can be unpacked into."""
+    if isinstance(items, ValueProxy) and isinstance(items._k_value, Constant):
+        items = items._k_value.value  # the constant that a nested pipeline was called with
     if isinstance(items, Ref):
         return to_expr(trace, items, "the list of ParallelFor"), None
     if not isinstance(items, (list, tuple, range)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 import inspect
@@ -50,6 +51,8 @@ def _parameter(name: str, declared: inspect.Parameter, hint: Any, where: Where |
     if declared.default is declared.empty:
         return Parameter(name, hint, where=where)
     default = declared.default
+    with contextlib.suppress(Exception):  # what cannot be copied is refused by its type
+        default = copy.deepcopy(default)  # a list that the script goes on to change
     if hint is None and default is not None:
         hint = type(default)
     return Parameter(name, hint, default, where=where)

@@ -197,15 +197,23 @@ def pipeline(function: Any = None, /, **options: Any) -> Any:
         What stands for the function from now on.
     """
     place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    problems = []
+    if isinstance(function, str):
+        hint = f"Write `@pipeline(name={function!r})`."
+        problems.append(Problem(f"@pipeline was given {function!r} without its name", hint, place))
+        options, function = {"name": function, **options}, None
     if function is None:
-        return lambda function: _define(function, options, place)
-    return _define(function, options, place)
+        return lambda function: _define(function, options, problems, place)
+    return _define(function, options, problems, place)
 
 
-def _define(function: Any, said: dict[str, Any], place: Where) -> Pipeline[..., Any]:
+def _define(
+    function: Any, said: dict[str, Any], problems: list[Problem], place: Where
+) -> Pipeline[..., Any]:
     said = dict(said)
     name, description = said.pop("name", None), said.pop("description", None)
-    parsed, problems = pipeline_options(where=place, **said) if said else (PipelineOptions(), [])
+    parsed, found = pipeline_options(where=place, **said) if said else (PipelineOptions(), [])
+    problems = [*problems, *found]
     for option, value in (("name", name), ("description", description)):
         if value is not None and (not isinstance(value, str) or not value.strip()):
             hint = f'Write a text, as in {option}="training", or leave it out.'

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 from kalelite.plan import misuse
 from kalelite.plan.draft import TaskDraft
-from kalelite.plan.graph import Expr, ItemRef, OutputRef, ParameterRef
+from kalelite.plan.graph import Constant, Expr, ItemRef, OutputRef, Pack, ParameterRef
 from kalelite.plan.refs import Poison, Ref
 from kalelite.plan.trace import Trace
 
@@ -183,6 +184,23 @@ class ValueProxy(Ref):
 
     def _k_expr(self) -> Expr:
         return self._k_value
+
+    def _k_select(self, key: Any) -> Ref:
+        value = self._k_value
+        words = f"{self._k_text}[{key!r}]"
+        if isinstance(value, Pack):
+            keys = list(value.keys) if value.type is dict else range(len(value.items))
+            if key in keys:
+                return ValueProxy(self._k_trace, value.items[keys.index(key)], words)
+        elif isinstance(value, Constant):
+            with contextlib.suppress(LookupError, TypeError):
+                return ValueProxy(self._k_trace, Constant(value.value[key]), words)
+        else:
+            return self._k_note("select")
+        return self._k_note("missing", key=key)
+
+    def _k_is_bool(self) -> bool:
+        return isinstance(self._k_value, Constant) and isinstance(self._k_value.value, bool)
 
     def _k_words(self) -> str:
         return self._k_text

@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import FrameType
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
@@ -138,6 +139,10 @@ def step(function: Any = None, /, **options: Any) -> Any:
     """
     place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
     parsed, problems = step_options(where=place, **options) if options else (StepOptions(), [])
+    if isinstance(function, str):
+        hint = f"Write `@step(name={function!r})`."
+        problems.append(Problem(f"@step was given {function!r} without its name", hint, place))
+        parsed, function = replace(parsed, name=function), None
     if function is None:
         return lambda function: _define(function, parsed, problems, place)
     return _define(function, parsed, problems, place)

@@ -65,6 +65,13 @@ def _ids(trace: Trace, other: Any) -> Iterator[str]:
             )
         yield from tasks
     elif isinstance(other, ControlBlock) and isinstance(other.block, Block):
+        if other.block.id in trace.parents:
+            trace.problem(
+                "after-around",
+                "a step cannot wait for the end of the block that it stands in",
+                "Move the call behind the block, or leave `after` out.",
+            )
+            return
         yield other.block.id
     elif isinstance(other, (Step, Pipeline)):
         trace.problem(
