@@ -1,0 +1,88 @@
+"""The command line of a container step: words, and what stands for inputs and outputs in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+__all__ = ["Concat", "IfPresent", "InputPath", "InputValue", "OutputPath", "Word", "fill", "walk"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputValue:
+    """The value of an input, as text."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputPath:
+    """The path of a file that holds an input."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputPath:
+    """The path of a file that the container has to write, and that then is the output."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concat:
+    """Several words written together as one."""
+
+    parts: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IfPresent:
+    """Words that are there only if an optional input is given."""
+
+    name: str
+    then: tuple[Word, ...]
+    otherwise: tuple[Word, ...] = ()
+
+
+Word: TypeAlias = "str | InputValue | InputPath | OutputPath | Concat | IfPresent"
+
+
+def walk(words: Iterable[Word]) -> Iterator[Word]:
+    """The words and all that they are made of."""
+    for word in words:
+        yield word
+        if isinstance(word, Concat):
+            yield from walk(word.parts)
+        elif isinstance(word, IfPresent):
+            yield from walk((*word.then, *word.otherwise))
+
+
+def fill(
+    words: Iterable[Word],
+    put: Callable[[InputValue | InputPath | OutputPath], str],
+    present: Collection[str],
+) -> list[str]:
+    """The words as text.
+
+    Parameters
+    ----------
+    words
+        Command or arguments of a `ContainerDef`.
+    put
+        Gives the text for a placeholder: a value, a path, or a backend's own placeholder.
+    present
+        The names of the inputs that the call gives, or that have a default.
+    """
+    result = []
+    for word in words:
+        if isinstance(word, str):
+            result.append(word)
+        elif isinstance(word, Concat):
+            result.append("".join(fill(word.parts, put, present)))
+        elif isinstance(word, IfPresent):
+            result += fill(word.then if word.name in present else word.otherwise, put, present)
+        else:
+            result.append(put(word))
+    return result
