@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from kalelite.errors import CorruptObjectError, MissingObjectError
 from kalelite.marshal.adopt import remove_tree
+from kalelite.marshal.disk import no_room
 from kalelite.marshal.manifest import Manifest
-from kalelite.marshal.objects import TEMPORARY, Files, no_room
+from kalelite.marshal.objects import TEMPORARY, Files
 
 __all__ = ["Cleaned", "clean", "sweep"]
 

@@ -86,6 +86,7 @@ def default_algorithm() -> str:
     return "xxh3"
 
 
+@functools.lru_cache(4096)
 def split_reference(reference: str) -> tuple[str, str]:
     """Algorithm and hex digits.
 

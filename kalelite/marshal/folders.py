@@ -25,14 +25,9 @@ from pathlib import Path
 from kalelite.errors import CorruptObjectError, UnmarshallableError
 from kalelite.marshal.adopt import Adoption, remove_tree
 from kalelite.marshal.digest import hasher, split_reference
+from kalelite.marshal.disk import corrupt, no_room, open_regular, sync_folder, write_all
 from kalelite.marshal.listing import Entry, listing_bytes, parse_listing
-from kalelite.marshal.objects import (
-    Files,
-    corrupt,
-    no_room,
-    open_regular,
-    sync_folder,
-)
+from kalelite.marshal.objects import Files
 
 __all__ = ["COPIED", "Folders"]
 
@@ -66,7 +61,7 @@ class Folders:
     _remove: Callable[[], object] | None = None
 
     def _home(self, reference: str) -> str:
-        return str(self.files.path("files", reference))
+        return self.files.path("files", reference)
 
     # ---- in
 
@@ -83,12 +78,12 @@ class Folders:
         source = os.path.abspath(path)
         if (reference := self._own(source)) is not None:
             return reference
-        _refuse_too_much(source, str(self.files.root))
+        _refuse_too_much(source, self.files.root)
         temporary = self.files.new_folder()
         try:
             return self._adopt(source, temporary)
         except OSError as error:
-            if _within(str(error.filename or self.files.root), str(self.files.root)):
+            if _within(str(error.filename or self.files.root), self.files.root):
                 raise no_room(error, self.files.root, os.stat(source).st_size) from error
             raise UnmarshallableError(
                 f"{path} cannot be read: {error}", hint="check its mode and owner"
@@ -109,7 +104,12 @@ class Folders:
         digest = hasher(self.files.algorithm)
         digest.update(listing)
         reference = f"{self.files.algorithm}-{digest.hexdigest()}"
-        self.files.write_named(f"{temporary}/listing", listing)
+        fd = self.files.create(f"{temporary}/listing")
+        try:
+            write_all(fd, listing)
+            self.files.seal(fd)
+        finally:
+            os.close(fd)
         os.chmod(f"{temporary}/content", 0o555 & self.files.mode())
         if self.files.durable:
             sync_folder(temporary)

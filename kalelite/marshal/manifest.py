@@ -26,6 +26,8 @@ __all__ = ["LAYOUT", "Manifest", "offsets", "padding"]
 LAYOUT = 1
 """Version of the object file's layout, written as ``"kalelite"``."""
 
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_DECODE = json.JSONDecoder().decode
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,12})?")
 
 
@@ -78,7 +80,10 @@ class Manifest:
     @property
     def size(self) -> int:
         """Bytes of all frames, with what lies between them."""
-        return max((end for _, end in offsets(self.frames)), default=0)
+        size = 0
+        for frame in self.frames:
+            size += padding(size) + frame
+        return size
 
     def with_payload(self, reference: str) -> Manifest:
         """The same, with the frames in a file of their own."""
@@ -95,7 +100,7 @@ class Manifest:
         if self.links:
             fields["links"] = self.links
         fields["versions"] = self.versions
-        text = json.dumps(fields, separators=(",", ":"), allow_nan=False).encode()
+        text = _ENCODE(fields).encode()
         return text + b" " * padding(len(text) + 1) + b"\n"
 
     @classmethod
@@ -111,16 +116,16 @@ class Manifest:
         """
         end = data.find(b"\n") + 1
         try:
-            fields = json.loads(data[:end])
+            fields = _DECODE(str(data[:end], "ascii"))
             layout = fields.pop("kalelite")
             if layout != LAYOUT:
                 raise VersionMismatchError(
                     f"this value has layout {layout} of the store; this kalelite reads layout {LAYOUT}",
                     hint="use the version of kalelite that wrote it, or a later one",
                 )
+            fields["frames"] = tuple(fields["frames"])
+            fields["links"] = tuple(fields.get("links", ()))
             manifest = cls(**fields)
-            object.__setattr__(manifest, "frames", tuple(manifest.frames))
-            object.__setattr__(manifest, "links", tuple(manifest.links))
             manifest._check()
         except (ValueError, KeyError, TypeError, AttributeError, BadReferenceError) as error:
             raise CorruptObjectError(f"not a manifest: {error}") from error
@@ -128,9 +133,10 @@ class Manifest:
 
     def _check(self) -> None:
         """Every name that becomes part of a path is a digest or a plain suffix."""
-        if not all(type(size) is int and size >= 0 for size in self.frames):
-            raise ValueError("sizes of frames")
-        if not _SUFFIX.fullmatch(self.suffix):
+        for size in self.frames:
+            if type(size) is not int or size < 0:
+                raise ValueError("sizes of frames")
+        if self.suffix and not _SUFFIX.fullmatch(self.suffix):
             raise ValueError("suffix")
         for reference in (*self.links, *([self.payload] if self.payload else [])):
             split_reference(reference)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ _lazy: dict[str, _Lazy] = {}
 _formats: dict[type, list[Format]] = {}
 _encodings: dict[str, Format] = {}
 _reducers: dict[type, tuple[Reducer, bool]] = {}
-_resolved: dict[type, Reducer | None] = {}
+_resolved: weakref.WeakKeyDictionary[type, Reducer | None] = weakref.WeakKeyDictionary()
+_candidates: weakref.WeakKeyDictionary[type, tuple[Format, ...]] = weakref.WeakKeyDictionary()
 
 
 def register_lazy(root: str, module: str, *, source: str = "kalelite") -> None:
@@ -149,6 +151,7 @@ def register_lazy(root: str, module: str, *, source: str = "kalelite") -> None:
         raise ValueError(f"formats for {root!r} are registered in {known.module!r} already")
     _lazy.setdefault(root, _Lazy(module, source))
     _resolved.clear()
+    _candidates.clear()
 
 
 def lazy_modules() -> Mapping[str, str]:
@@ -166,6 +169,7 @@ def register_format(cls: type, *formats: Format) -> None:
             )
         _encodings[item.encoding] = item
     _formats.setdefault(cls, []).extend(formats)
+    _candidates.clear()
 
 
 def register_reducer(cls: type, reducer: Reducer, *, subclasses: bool = False) -> None:
@@ -249,11 +253,14 @@ def _roots(cls: type) -> Iterator[tuple[type, str]]:
         yield base, module.partition(".")[0] if isinstance(module, str) else ""
 
 
-def formats_of(value: Any) -> Iterator[Format]:
+def formats_of(value: Any) -> Sequence[Format]:
     """The formats registered for the value's class and its bases, nearest first."""
-    for base, root in _roots(type(value)):
-        _wake(root)
-        yield from _formats.get(base, ())
+    cls = type(value)
+    if cls not in _candidates:
+        for _, root in _roots(cls):
+            _wake(root)  # which may register formats, and forget the candidates
+        _candidates[cls] = tuple(item for base, _ in _roots(cls) for item in _formats.get(base, ()))
+    return _candidates[cls]
 
 
 def format_for_encoding(encoding: str) -> Format:

@@ -5,15 +5,13 @@ A reducer or a rebuilding function has no argument for the store; it finds it he
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
 
 from kalelite.errors import MarshalError
 
-__all__ = ["Keeper", "Session", "session", "using"]
+__all__ = ["Keeper", "Session", "session"]
 
 
 class Keeper(Protocol):
@@ -29,16 +27,25 @@ class Keeper(Protocol):
 
 
 class Session:
-    """One save or load; collects the files that the value links to."""
+    """One save or load, for the length of a ``with``; collects the files that a value links to."""
+
+    __slots__ = ("_adopted", "_keeper", "_token")
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._adopted: dict[str, str] = {}
 
+    def __enter__(self) -> Session:  # noqa: PYI034 - Self came with Python 3.11
+        self._token = _current.set(self)
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        _current.reset(self._token)
+
     @property
     def links(self) -> tuple[str, ...]:
         """References of the adopted files and folders."""
-        return tuple(sorted(set(self._adopted.values())))
+        return tuple(sorted(set(self._adopted.values()))) if self._adopted else ()
 
     def adopt(self, path: str) -> str:
         """Store a file or folder, once in a session; its reference."""
@@ -52,16 +59,6 @@ class Session:
 
 
 _current: ContextVar[Session | None] = ContextVar("kalelite_marshal_session", default=None)
-
-
-@contextmanager
-def using(current: Session) -> Iterator[Session]:
-    """Within the block, `session` returns `current`."""
-    token = _current.set(current)
-    try:
-        yield current
-    finally:
-        _current.reset(token)
 
 
 def session() -> Session:

@@ -13,11 +13,12 @@ from kalelite.errors import UsageError
 from kalelite.marshal.clean import Cleaned, clean, sweep
 from kalelite.marshal.decode import decode
 from kalelite.marshal.digest import default_algorithm, hasher
-from kalelite.marshal.encode import encode
+from kalelite.marshal.disk import flatten
+from kalelite.marshal.encode import Encoded, encode
 from kalelite.marshal.folders import Folders
 from kalelite.marshal.manifest import Manifest, offsets
-from kalelite.marshal.objects import Files, flatten
-from kalelite.marshal.session import Session, using
+from kalelite.marshal.objects import Files
+from kalelite.marshal.session import Session
 from kalelite.marshal.verify import Verifier
 
 __all__ = ["Store"]
@@ -78,8 +79,9 @@ class Store:
         self.folder = Path(folder).absolute()
         self.verify = verify
         self.data_only = formats == "data-only"
-        self._files = Files(self.folder, algorithm, durable, 30.0 if durable else 0.0, sleep)
+        self._files = Files(str(self.folder), algorithm, durable, 30.0 if durable else 0.0, sleep)
         self._verifier = Verifier()
+        self._loaded: dict[tuple[int, str], set[str]] = {}
         self._folders = Folders(self._files, self._check, link=adopt == "link")
 
     def save(self, value: Any, *, name: str = "value") -> str:
@@ -94,19 +96,28 @@ class Store:
         StoreFullError
             There is no room, or no right to write.
         """
-        with using(Session(self._folders)) as session:
+        with Session(self._folders) as session:
             encoded = encode(value, session, name=name, data_only=self.data_only)
         manifest = encoded.manifest
         if manifest.size > INLINE:
-            payload = self._files.write_large(
-                "payloads", flatten(encoded.frames), manifest.size, manifest.suffix
-            )
-            data: bytes | bytearray = manifest.with_payload(payload).to_bytes()
+            data = manifest.with_payload(self._save_payload(encoded)).to_bytes()
         else:
-            data = bytearray(manifest.to_bytes())
-            for piece in flatten(encoded.frames):
-                data += piece
+            data = b"".join([manifest.to_bytes(), *flatten(encoded.frames)])
         return self._files.write_small("objects", data)
+
+    def _save_payload(self, encoded: Encoded) -> str:
+        """Write the frames, unless they are those of a value that was loaded and is handed on."""
+        manifest = encoded.manifest
+        if known := self._loaded.get((manifest.size, manifest.suffix)):
+            digest = hasher(self._files.algorithm)
+            for piece in flatten(encoded.frames):
+                digest.update(piece)
+            payload = f"{self._files.algorithm}-{digest.hexdigest()}"
+            if payload in known and self._files.touch("payloads", payload, manifest.suffix):
+                return payload
+        return self._files.write_large(
+            "payloads", flatten(encoded.frames), manifest.size, manifest.suffix
+        )
 
     def load(self, reference: str, path: Sequence[str | int] = ()) -> Any:
         """The value that a reference names, or the part of it that `path` selects.
@@ -127,7 +138,7 @@ class Store:
             source, start = self._payload(manifest), 0
         view = memoryview(source)
         frames = [view[start + a : start + b] for a, b in offsets(manifest.frames)]
-        with using(Session(self._folders)):
+        with Session(self._folders):
             value = decode(manifest, frames, data_only=self.data_only)
         for key in path:
             value = value[key]
@@ -137,6 +148,9 @@ class Store:
         name = ("payloads", manifest.payload, manifest.suffix)
         source = self._files.map(*name, manifest.size)
         self._check(manifest.size, partial(self._files.verify, *name))
+        if self.verify != "off":
+            key = (manifest.size, manifest.suffix)
+            self._loaded.setdefault(key, set()).add(manifest.payload)
         return source
 
     def _check(self, size: int, check: Callable[[], None]) -> None:

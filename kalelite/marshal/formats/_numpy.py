@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Mapping, Sequence
 from pickle import PickleBuffer
@@ -19,20 +20,49 @@ _VIEWS: dict[str, type[Any]] = {"": np.ndarray, "matrix": np.matrix, "memmap": n
 """Classes that are an ndarray and nothing else, so that a view of one is the other."""
 
 
+def _simple(dtype: np.dtype[Any]) -> bool:
+    """Whether ``dtype.str`` says all: numbers, times, text and bytes in any byte order."""
+    return (
+        dtype.kind in "biufcmMSU"
+        and dtype.metadata is None
+        and dtype.isbuiltin != 2
+        and not dtype.hasobject
+    )
+
+
 def _plain_dtype(dtype: np.dtype[Any]) -> bool:
     """Whether the text in a .npy header brings this very dtype back."""
-    if dtype.hasobject or dtype.metadata is not None or dtype.kind not in "biufcmMSUV":
+    if _simple(dtype):
+        return True
+    if dtype.hasobject or dtype.metadata is not None or dtype.type is not np.void:
         return False
-    if dtype.names is not None or dtype.subdtype is not None:
-        if dtype.isalignedstruct or dtype.type is not np.void:
-            return False
-        fields: Mapping[str, Any] = dtype.fields or {}
-        if not all(_plain_dtype(field[0]) for field in fields.values()):
-            return False
+    if dtype.isalignedstruct:
+        return False
+    fields: Mapping[str, Any] = dtype.fields or {}
+    if not all(_plain_dtype(field[0].base) for field in fields.values()):
+        return False
     try:
         return bool(npy.descr_to_dtype(npy.dtype_to_descr(dtype)) == dtype)
     except (TypeError, ValueError, UserWarning):
         return False
+
+
+@functools.lru_cache(256)
+def _simple_head(text: str, fortran: bool, shape: tuple[int, ...]) -> bytes:
+    return _head(text, fortran, shape)
+
+
+def _head(descr: Any, fortran: bool, shape: tuple[int, ...]) -> bytes:
+    """The header of a .npy file; its length is a multiple of 64."""
+    fields = {"descr": descr, "fortran_order": fortran, "shape": shape}
+    for write in (npy.write_array_header_1_0, npy.write_array_header_2_0):
+        head = io.BytesIO()
+        try:
+            write(head, fields)
+        except ValueError:  # too many fields for the first version
+            continue
+        return head.getvalue()
+    raise ValueError("too many fields for a .npy file")
 
 
 def _layout(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], list[int] | None]:
@@ -80,43 +110,38 @@ class Array(Format):
         header: dict[str, Any] = {}
         if type(value) is not np.ndarray:
             header["class"] = type(value).__name__
+            value = value.view(np.ndarray)
         if not value.flags.writeable:
             header["writeable"] = False
-        array, axes = _layout(value.view(np.ndarray))
-        shape: tuple[int, ...] = array.shape
-        fortran = axes == list(range(array.ndim))[::-1]
-        if fortran:
-            shape = shape[::-1]
-        elif axes is not None:
+        array, axes = _layout(value)
+        dtype, shape, fortran = array.dtype, array.shape, False
+        # Parsing a .npy header takes longer than all the rest, so what it says is said here too.
+        header["shape"] = shape
+        if axes is not None:
             header["axes"] = axes
-        head = io.BytesIO()
-        fields = {
-            "descr": npy.dtype_to_descr(array.dtype),
-            "fortran_order": fortran,
-            "shape": shape,
-        }
-        try:
-            npy.write_array_header_1_0(head, fields)
-        except ValueError:
-            head = io.BytesIO()
-            npy.write_array_header_2_0(head, fields)
-        return header, [head.getvalue(), _bytes_of(array)]
+            fortran = axes == list(range(array.ndim))[::-1]
+            shape = shape[::-1] if fortran else shape
+        if _simple(dtype):
+            header["dtype"] = dtype.str
+            head = _simple_head(dtype.str, fortran, shape)
+        else:
+            head = _head(npy.dtype_to_descr(dtype), fortran, shape)
+        return header, [head, _bytes_of(array)]
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
-        head = io.BytesIO(frames[0])
-        read = (
-            npy.read_array_header_1_0
-            if npy.read_magic(head) == (1, 0)
-            else npy.read_array_header_2_0
-        )
-        shape, fortran, dtype = read(head, max_header_size=len(frames[0]))
-        axes = header.get("axes")
-        if fortran:
-            shape, axes = shape[::-1], list(range(len(shape)))[::-1]
-        array = _from_bytes(frames[1], dtype, shape, axes)
-        if not header.get("writeable", True):
+        dtype = np.dtype(header["dtype"]) if "dtype" in header else _read_dtype(frames[0])
+        array = _from_bytes(frames[1], dtype, header["shape"], header.get("axes"))
+        if "writeable" in header:
             array.flags.writeable = False
         return array.view(_VIEWS[header["class"]]) if "class" in header else array
+
+
+def _read_dtype(data: memoryview) -> np.dtype[Any]:
+    head = io.BytesIO(data)
+    first = npy.read_magic(head) == (1, 0)
+    read = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+    dtype: np.dtype[Any] = read(head, max_header_size=len(data))[2]
+    return dtype
 
 
 class Scalar(Format):
@@ -128,12 +153,7 @@ class Scalar(Format):
 
     def claims(self, value: Any) -> bool:
         dtype = value.dtype
-        return (
-            dtype.names is None
-            and type(value) is dtype.type
-            and dtype.type is not np.void
-            and _plain_dtype(dtype)
-        )
+        return type(value) is dtype.type and _simple(dtype)
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         return Array().dump(np.asarray(value))

@@ -14,6 +14,8 @@ __all__ = ["Plain"]
 _MOST_NODES = 2_000
 _LONGEST = 65_536
 _LARGEST = 10**100
+_ENCODE = json.JSONEncoder(ensure_ascii=False).encode
+_DECODE = json.JSONDecoder().decode
 
 
 class Plain(Format):
@@ -47,11 +49,11 @@ class Plain(Format):
         return True
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
-        return {}, [json.dumps(value, ensure_ascii=False).encode()]
+        return {}, [_ENCODE(value).encode()]
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
         del header
-        return json.loads(bytes(frames[0]))
+        return _DECODE(str(frames[0], "utf-8"))
 
 
 def _scalar(item: Any, kind: type) -> bool:

@@ -1,0 +1,144 @@
+"""What the store asks of the operating system, and the words for its refusals.
+
+Readers open files without following links and without ever blocking on a FIFO.
+"""
+
+# Flags, descriptors and errno are the subject here, and os is their vocabulary.
+from __future__ import annotations
+
+import contextlib
+import errno
+import mmap
+import os
+import stat
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pickle import PickleBuffer
+
+from kalelite.errors import CorruptObjectError, MarshalError, MissingObjectError, StoreFullError
+from kalelite.marshal.manifest import padding
+from kalelite.marshal.registry import Buffer, Frame
+
+__all__ = [
+    "corrupt",
+    "flatten",
+    "map_private",
+    "no_room",
+    "open_regular",
+    "pieces_of",
+    "sync_folder",
+    "view_of",
+    "write_all",
+]
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
+_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
+
+
+def flatten(frames: Iterable[Frame]) -> Iterator[memoryview]:
+    """The bytes of all frames in order, with the padding between them."""
+    gap = 0
+    for frame in frames:
+        if gap:
+            yield memoryview(bytes(gap))
+        size = 0
+        for piece in pieces_of(frame):
+            raw = view_of(piece)
+            size += raw.nbytes
+            yield raw
+        gap = padding(size)
+
+
+def pieces_of(frame: Frame) -> Sequence[Buffer]:
+    """The pieces that a frame was given in."""
+    return frame if isinstance(frame, list | tuple) else [frame]  # type: ignore[list-item]
+
+
+def view_of(piece: Buffer) -> memoryview:
+    """A flat view of the bytes of a contiguous buffer."""
+    return piece.raw() if isinstance(piece, PickleBuffer) else PickleBuffer(piece).raw()
+
+
+def no_room(error: OSError, root: str, needed: int) -> MarshalError:
+    """The named error for an operating system's refusal to write."""
+    if error.errno in _FULL:
+        free = ""
+        with contextlib.suppress(OSError):
+            state = os.statvfs(root)
+            free = f", {state.f_bavail * state.f_frsize:,} bytes are free"
+        return StoreFullError(
+            f"the marshal store {root} is full: {needed:,} bytes are needed{free}",
+            hint="free space with `kalelite clean --store`, or give the store a larger volume "
+            "(marshal_volume_size=)",
+        )
+    if error.errno in _DENIED:
+        return StoreFullError(
+            f"the marshal store {root} may not be written: {os.strerror(error.errno or 0)}",
+            hint="check the owner and the mode of the folder, and that its volume is not read-only",
+        )
+    return MarshalError(f"cannot write to the marshal store {root}: {error}")
+
+
+def open_regular(path: str, reference: str) -> tuple[int, int]:
+    """A descriptor and the size of a file, if it is one: no link is followed, no FIFO waited for."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise _unreadable(error, reference, path) from error
+    state = os.fstat(fd)
+    if stat.S_ISREG(state.st_mode):
+        return fd, state.st_size
+    os.close(fd)
+    raise CorruptObjectError(f"{path} is not a file", hint=_HEAL)
+
+
+_HEAL = "run the step that made it again (`--no-cache` makes it run), and check the disk"
+
+
+def corrupt(reference: str, path: str, why: str = "its digest differs") -> CorruptObjectError:
+    """The error for bytes that are not those that were written."""
+    return CorruptObjectError(
+        f"the stored value {reference} is damaged: {why} ({path})", hint=_HEAL
+    )
+
+
+def _unreadable(error: OSError, reference: str, path: str) -> MarshalError:
+    if error.errno in {errno.ENOENT, errno.ESTALE, errno.ENOTDIR}:
+        return MissingObjectError(
+            f"there is no stored value {reference} ({path})",
+            hint="it was cleaned away, or the store is another one than it was written to",
+        )
+    if error.errno in {errno.ELOOP, errno.ENXIO, errno.ENODEV}:
+        return CorruptObjectError(f"{path} is not a file", hint=_HEAL)
+    return MarshalError(
+        f"the stored value {reference} cannot be read: {os.strerror(error.errno or 0)} ({path})",
+        hint="check the owner and mode of the store, and the user that this step runs as",
+    )
+
+
+def write_all(fd: int, data: Buffer) -> None:
+    """Write everything, however the system cuts it up."""
+    done = os.write(fd, data)
+    with view_of(data) as view:
+        while done < view.nbytes:
+            done += os.write(fd, view[done:])
+
+
+def map_private(fd: int, size: int) -> mmap.mmap:
+    """A writable image of a file that is nobody else's; takes no memory until it is touched."""
+    flags = mmap.MAP_PRIVATE | _NORESERVE
+    return mmap.mmap(fd, size, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+def sync_folder(folder: str) -> None:
+    """Make the names in a folder survive a power failure, where the filesystem can."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_DIRECTORY_SYNC:
+            raise
+    finally:
+        os.close(fd)
