@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from kalelite.cli.parser import Request
 from kalelite.cli.settings import (
@@ -20,6 +20,9 @@ from kalelite.cli.settings import (
 )
 from kalelite.cli.terminal import Terminal
 from kalelite.errors import UsageError
+
+if TYPE_CHECKING:
+    from kalelite.cli.script import Script
 
 __all__ = ["perform"]
 
@@ -58,28 +61,40 @@ def _verb(request: Request, settings: dict[str, Value], out: Terminal) -> int:
 def _run(
     request: Request, settings: dict[str, Value], out: Terminal, err: Terminal, command: str
 ) -> int:
-    from kalelite.cli.run import Face, run_script
+    from kalelite.cli.script import read_script
 
     if not request.script:
         raise UsageError(
             "no script was given", hint="kalelite SCRIPT runs one; kalelite --help tells more."
         )
-    face = Face(request, settings, out, err, command)
-    if request.options.get("check"):
-        from kalelite.cli.look import check_script
+    options = request.options
+    script = read_script(request.script)
+    looks = bool(options.get("check") or options.get("graph"))
+    local = not looks and not options.get("kfp") and not options.get("compile")
+    if local and not options.get("debug") and settings["start"].value != "spawn":
+        _prewarm(script)
+    from kalelite.cli.run import Face, run_script
 
-        return check_script(face)
-    if request.options.get("graph"):
-        from kalelite.cli.look import draw_script
+    face = Face(request, script, settings, out, err, command)
+    if looks:
+        from kalelite.cli import look
 
-        return draw_script(face)
-    if request.options.get("kfp") or request.options.get("compile"):
-        from kalelite.cli.kubeflow import Kubeflow
+        return look.check_script(face) if options.get("check") else look.draw_script(face)
+    if local:
+        from kalelite.cli.local import Local
 
-        return run_script(face, Kubeflow(face))
-    from kalelite.cli.local import Local
+        return run_script(face, Local(face))
+    from kalelite.cli.kubeflow import Kubeflow
 
-    return run_script(face, Local(face))
+    return run_script(face, Kubeflow(face))
+
+
+def _prewarm(script: Script) -> None:
+    """Let the fork server import what the script imports, while this process gets ready."""
+    from kalelite.backends.local.warm import prewarm
+    from kalelite.cli.script import import_path
+
+    prewarm(script.text, import_path(script))
 
 
 def _typed(words: Sequence[str]) -> str:

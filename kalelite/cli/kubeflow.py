@@ -7,7 +7,6 @@ from typing import Any
 
 from kalelite.backends import kubeflow
 from kalelite.cli.run import Face
-from kalelite.cli.script import Script
 from kalelite.cli.settings import kfp_settings
 from kalelite.errors import ExitCode, UsageError
 from kalelite.plan.graph import Plan
@@ -37,9 +36,6 @@ class Kubeflow:
         self.dry_run = bool(options.get("dry_run"))
         if self.file is None and not self.dry_run:
             raise UsageError(kubeflow.NOT_SUBMITTING)
-
-    def prepare(self, script: Script) -> None:
-        """Nothing can be made ready before the plan is known."""
 
     def act(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> None:
         """Compile a plan, or show what a run of it would create."""

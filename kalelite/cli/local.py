@@ -11,7 +11,6 @@ from kalelite.cli.board import Board
 from kalelite.cli.json_output import JsonReporter
 from kalelite.cli.plain import PlainReporter
 from kalelite.cli.run import Face
-from kalelite.cli.script import Script
 from kalelite.cli.summary import result_rows, summary
 from kalelite.cli.terminal import Terminal
 from kalelite.errors import ExitCode, StepError
@@ -83,13 +82,6 @@ class Local:
         inner = reporter_for(face.setting("output"), face.out, debug=debug)
         self.reporter = FaceReporter(inner, face.out, face.err, face.command)
         self.settings = _settings(face, debug=debug)
-
-    def prepare(self, script: Script) -> None:
-        """Let the fork server import what the script imports, while the script runs."""
-        if self.settings.preload and self.settings.start != "spawn" and not self.settings.debug:
-            from kalelite.backends.local.warm import prewarm
-
-            prewarm(script.text)
 
     def act(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
         """Run a plan and show it; its value, if that is wanted."""

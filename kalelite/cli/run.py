@@ -10,8 +10,7 @@ from typing import Any, Protocol
 
 from kalelite.cli.choose import arguments_of, choose, known_names
 from kalelite.cli.parser import Request
-from kalelite.cli.screens import exception_screen, is_ours
-from kalelite.cli.script import Script, ScriptExit, as_main, execute, read_script
+from kalelite.cli.script import Script, ScriptExit, as_main, execute
 from kalelite.cli.settings import Value
 from kalelite.cli.targets import FaceTarget, StopScript
 from kalelite.cli.terminal import Terminal
@@ -29,6 +28,7 @@ class Face:
     """The surroundings of a command: what was asked, its settings, and where text goes."""
 
     request: Request
+    script: Script
     settings: Mapping[str, Value]
     out: Terminal
     err: Terminal
@@ -48,7 +48,7 @@ class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
 
 
 class Backend(Protocol):
-    """A backend as the command uses it: made before the script is read, closed at the end.
+    """A backend as the command uses it: made before the script runs, closed at the end.
 
     ``status`` is the exit code so far; ``shown`` is an error that the user has seen already;
     ``gives_value`` tells whether the script can go on after its call of a pipeline.
@@ -61,9 +61,6 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of what the backend holds."""
-
-    def prepare(self, script: Script) -> None:
-        """Called when the script has been read, before it runs."""
 
     def act(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
         """Run or compile a plan; what the call of the pipeline gives back, if that is wanted."""
@@ -85,12 +82,10 @@ class Opened:
 
 def run_script(face: Face, backend: Backend) -> int:
     """Run the pipelines that the script calls, or else its one pipeline; the exit code."""
-    request = face.request
-    script = read_script(request.script)
+    request, script = face.request, face.script
     only = request.options.get("pipeline")
     given = dict(request.parameters)
     with closing(backend), as_main(script, request.script_args) as module:
-        backend.prepare(script)
         known = pipelines_of()
         target = FaceTarget(backend.act, given, only, stop_after=not backend.gives_value)
         try:
@@ -120,8 +115,7 @@ def run_script(face: Face, backend: Backend) -> int:
 @contextmanager
 def opened(face: Face) -> Iterator[Opened]:
     """Run a script up to its first call of a pipeline, to look at what it defines."""
-    request = face.request
-    script = read_script(request.script)
+    request, script = face.request, face.script
     with as_main(script, request.script_args) as module:
         known = pipelines_of()
         called: Pipeline[..., Any] | None = None
@@ -155,6 +149,8 @@ def _execute(
     except (KaleliteError, KeyboardInterrupt):
         raise
     except BaseException as error:
+        from kalelite.cli.screens import exception_screen, is_ours
+
         if is_ours(error):
             raise
         after = " after its pipeline had run" if target.calls else ""

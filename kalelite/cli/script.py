@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 
 from kalelite.errors import ScriptError, Where
 
-__all__ = ["Script", "ScriptExit", "as_main", "execute", "read_script"]
+__all__ = ["Script", "ScriptExit", "as_main", "execute", "import_path", "read_script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +195,9 @@ def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
         __spec__=None,
     )
     before = sys.modules.get("__main__"), sys.argv, list(sys.path)
-    folder = os.path.dirname(os.path.realpath(script.path))  # noqa: PTH120
+    sys.path[:] = import_path(script)
     sys.modules["__main__"] = module
     sys.argv = [script.name, *arguments]
-    _put_first(folder, before[1])
     linecache.checkcache(script.path)
     try:
         yield module
@@ -209,15 +208,15 @@ def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
         sys.path[:] = before[2]
 
 
-def _put_first(folder: str, argv: Sequence[str]) -> None:
-    """Make `folder` the first place of imports, as Python does for ``python script.py``."""
+def import_path(script: Script) -> list[str]:
+    """``sys.path`` with the script's folder first, as Python has it for ``python script.py``."""
     if getattr(sys.flags, "safe_path", False):
-        return
-    ours = {"", os.getcwd(), os.path.dirname(os.path.realpath(argv[0] if argv else ""))}  # noqa: PTH109, PTH120
-    if sys.path and sys.path[0] in ours:
-        sys.path[0] = folder
-    else:
-        sys.path.insert(0, folder)
+        return list(sys.path)
+    folder = os.path.dirname(os.path.realpath(script.path))  # noqa: PTH120
+    start = os.path.dirname(os.path.realpath(sys.argv[0] if sys.argv else ""))  # noqa: PTH120
+    ours = {"", os.getcwd(), start}  # noqa: PTH109
+    rest = sys.path[1:] if sys.path and sys.path[0] in ours else sys.path
+    return [folder, *rest]
 
 
 def execute(script: Script, module: ModuleType) -> ScriptExit:

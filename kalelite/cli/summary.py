@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.cli.board import Board, Row, State
-from kalelite.cli.screens import failure_screen
 from kalelite.cli.terminal import Terminal, clean, clip
 from kalelite.cli.words import count, duration, near_path, size
 from kalelite.executor.spec import Record
@@ -66,7 +65,10 @@ def _headline(board: Board, terminal: Terminal) -> str:
 
 
 def titled(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> list[str]:
-    """Rows of a name and a text, below a title in the margin; nothing without rows."""
+    """Rows of a name and a text, below a title in the margin; nothing without rows.
+
+    Texts are cut at the edge of the terminal, but for the paths of artifacts.
+    """
     if not rows:
         return []
     name_width = min(max(len(name) for name, text in rows), 40)
@@ -74,7 +76,8 @@ def titled(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> l
     for position, (name, text) in enumerate(rows):
         label = terminal.paint(f"{title if not position else '':<10}", "dim")
         room = max(terminal.width - 14 - name_width, 20)
-        shown = f"{name:<{name_width}}  {clip(text, room)}" if text else name
+        cut = clean(text) if title == "artifacts" else clip(text, room)
+        shown = f"{name:<{name_width}}  {cut}" if text else name
         lines.append(f"  {label}{shown}".rstrip())
     return lines
 
@@ -100,6 +103,8 @@ def _failure(row: Row, board: Board, terminal: Terminal) -> list[str]:
     seconds = row.seconds(row.finished)
     when = "" if seconds is None else f" after {duration(seconds)}"
     attempts = f", at attempt {row.attempt}" if row.attempt > 1 else ""
+    from kalelite.cli.screens import failure_screen
+
     lines = [terminal.paint(f"✗ {row.task} failed{when}{attempts}", "red", "bold"), ""]
     if row.failure is not None:
         lines += failure_screen(row.failure, terminal)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TextIO
 
 __all__ = ["Terminal", "ascii_symbols", "clean", "clip"]
@@ -97,9 +97,12 @@ class Terminal:
     @property
     def width(self) -> int:
         """Columns: those of the terminal, 100 elsewhere; ``COLUMNS`` overrides both."""
-        if self.is_tty or self.environ.get("COLUMNS", "").isdigit():
-            return max(shutil.get_terminal_size((100, 24)).columns, 20)
-        return 100
+        said = self.environ.get("COLUMNS", "")
+        columns = int(said) if said.isdigit() else 0
+        if not columns and self.is_tty:
+            with suppress(OSError, ValueError):
+                columns = os.get_terminal_size(self.stream.fileno()).columns
+        return max(columns or 100, 20)
 
     def paint(self, text: str, *styles: str) -> str:
         """`text` in bold, a colour, or as it is where colours are not wanted."""

@@ -46,6 +46,7 @@ def failure(**changes):
 
 def run_of_everything(folder):
     """A run in which everything happens once."""
+    folder.mkdir(parents=True, exist_ok=True)
     log = folder / "train.log"
     log.write_text("epoch 1\nepoch 2\rloss \x1b[31m0.3\x1b[0m\nepoch 3\n", "utf-8")
     result = Pack(tuple, (OutputRef("load", "rows"), OutputRef("train", "model")))
