@@ -7,6 +7,9 @@ import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from enum import Enum
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import Problem, UsageError, Where
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from kalelite.plan.pipeline import Pipeline
 
 __all__ = ["arguments_of", "parameters_of", "with_defaults"]
+
+_VALUES = (int, float, str, list, dict, tuple, type(None), Enum, PurePath, date, timedelta)
 
 
 def parameters_of(
@@ -39,12 +44,33 @@ def parameters_of(
         parameter = _parameter(name, declared, hints.get(name), where)
         parameters.append(parameter)
         if parameter.default is not REQUIRED:
+            if not _is_value(parameter.default):
+                problems.append(_no_value(parameter))
+                continue
             try:
                 convert(parameter.default, parameter.type, name=name)
             except UsageError as error:
                 message = f"the default of parameter `{name}` cannot be used: {error.message}"
                 problems.append(Problem(message, error.hint, where))
     return tuple(parameters), problems
+
+
+def _is_value(default: Any) -> bool:
+    """Whether a default is of a type that can be given on a command line or in a form."""
+    if dataclasses.is_dataclass(default):
+        return not isinstance(default, type)
+    return isinstance(default, _VALUES)
+
+
+def _no_value(parameter: Parameter) -> Problem:
+    kind = type(parameter.default).__name__
+    article = "an" if kind[0].lower() in "aeiou" else "a"
+    return Problem(
+        f"the default of parameter `{parameter.name}` is {article} {kind}, which no one can type in",
+        "Parameters are numbers, texts, bools, lists, dicts, paths, dates, enums and dataclasses. Make "
+        "other objects in a step, or give them to the step as a constant.",
+        parameter.where,
+    )
 
 
 def _parameter(name: str, declared: inspect.Parameter, hint: Any, where: Where | None) -> Parameter:

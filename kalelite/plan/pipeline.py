@@ -84,8 +84,12 @@ class Pipeline(Generic[P, R]):
 
         For pictures and reports of pipelines that are not right yet; `plan` is for the others.
         """
-        plan, problems = trace_body(self)
-        return plan, in_source_order([*self.problems, *problems, *check(plan)])
+        plan, found = trace_body(self)
+        problems = [*self.problems, *found]
+        # A body that could not be read has few steps, or none: that is no second mistake.
+        if plan.tasks or not problems:
+            problems += check(plan)
+        return plan, in_source_order(problems)
 
     def plan(self, *args: Any, **kwargs: Any) -> Plan:
         """The plan of this pipeline; no step runs.

@@ -177,6 +177,9 @@ class Poison(Ref):
     def _k_expr(self) -> Expr:
         return Constant(self)
 
+    def __repr__(self) -> str:
+        return "<kalelite>"  # and no MARK: what is wrong has been said
+
     def _k_select(self, key: Any) -> Ref:
         return self
 

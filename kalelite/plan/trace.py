@@ -245,9 +245,11 @@ class Trace:
         where = where if where is not None else self.place().where
         self.problems.setdefault(_key(kind, where), Problem(message, hint, where))
 
-    def has_problem(self, kind: str, where: Where) -> bool:
-        """Whether that kind of mistake is noted for the place."""
-        return _key(kind, where) in self.problems
+    def has_problem(self, kind: str, where: Where | None = None) -> bool:
+        """Whether that kind of mistake is noted, for the place or at all."""
+        if where is not None:
+            return _key(kind, where) in self.problems
+        return any(key[0] == kind for key in self.problems)
 
     def adopt(self, problems: tuple[Problem, ...]) -> None:
         """Take over the problems of a step's or a pipeline's definition."""

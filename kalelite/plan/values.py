@@ -123,7 +123,7 @@ def _holds_ref(value: Iterable[Any]) -> bool:
 
 
 def _checked_text(trace: Trace, text: str, label: str) -> str:
-    if MARK in text:
+    if MARK in text and not trace.has_problem("text"):
         trace.problem(
             "text",
             f"{label} is a text made from an output that has no value yet",
