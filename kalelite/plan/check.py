@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from kalelite.errors import Problem
 from kalelite.plan.check_scopes import check_scopes
 from kalelite.plan.check_types import check_types
+from kalelite.plan.container_check import check_containers
 from kalelite.plan.graph import Plan
 from kalelite.plan.order import cycle
 
@@ -15,7 +16,13 @@ __all__ = ["check", "in_source_order"]
 
 def check(plan: Plan) -> list[Problem]:
     """All problems of a plan, in source order. Runs nothing."""
-    found = [*_empty(plan), *_cycles(plan), *check_scopes(plan), *check_types(plan)]
+    found = [
+        *_empty(plan),
+        *_cycles(plan),
+        *check_scopes(plan),
+        *check_types(plan),
+        *check_containers(plan),
+    ]
     return in_source_order(found)
 
 
