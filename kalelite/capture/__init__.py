@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kalelite.capture.code import Code, StepCode, capture
-    from kalelite.capture.fingerprint import fingerprint
     from kalelite.capture.load import CodeFolder, CodeSource
 
-__all__ = ["Code", "CodeFolder", "CodeSource", "StepCode", "capture", "fingerprint"]
+__all__ = ["Code", "CodeFolder", "CodeSource", "StepCode", "capture"]
 
 _HOMES = {
     "Code": "code",
@@ -22,7 +21,6 @@ _HOMES = {
     "CodeSource": "load",
     "StepCode": "code",
     "capture": "code",
-    "fingerprint": "fingerprint",
 }
 
 
@@ -30,7 +28,6 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Importing the module `fingerprint` binds it as an attribute, so the function is bound after.
     value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value

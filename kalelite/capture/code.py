@@ -7,7 +7,7 @@ import json
 import linecache
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,9 @@ class Code:
         for step in steps:
             self._add(step)
         self._refuse()
+        for key, taken in self.steps.items():
+            if not taken.fingerprint:
+                self.steps[key] = replace(taken, fingerprint=fingerprint(self._live[key]))
 
     def _add(self, step: StepDef) -> None:
         """Capture a step; steps that share a function share its code."""
@@ -89,9 +92,7 @@ class Code:
             return
         files = self._gather.files(taken)
         source = {file: text for file in sorted(files) if (text := _source(file))}
-        self.steps[key] = StepCode(
-            key, step.name, taken.data, tuple(taken.needs), fingerprint(function), source
-        )
+        self.steps[key] = StepCode(key, step.name, taken.data, tuple(taken.needs), "", source)
 
     def constant(self, value: Any, *, name: str = "a constant", where: Where | None = None) -> str:
         """Add a constant and return its name; equal pickles share one.

@@ -10,27 +10,14 @@ Python, which has another bytecode, gives another one.
 from __future__ import annotations
 
 import ast
-import copyreg
 import dis
-import functools
-import hashlib
 import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from enum import Enum
-from types import (
-    CellType,
-    CodeType,
-    FunctionType,
-    GetSetDescriptorType,
-    MappingProxyType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-)
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from kalelite.capture import modules
+from kalelite.capture import atoms, modules
 from kalelite.capture.load import plain
 from kalelite.capture.names import codes, global_names, imports, resolve_import
 
@@ -71,21 +58,14 @@ def fingerprint(value: Any) -> str:
     Exception
         whatever reducing a captured object raises, if it can neither be hashed nor pickled.
     """
-    walk = _Walk()
-    root = walk.digest(plain(value))
-    return walk.finish(root)
-
-
-def _hash(*parts: bytes) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
-
-
-def _text(*parts: str) -> bytes:
-    return _hash(*(part.encode("utf-8", "surrogatepass") for part in parts))
+    limit = sys.getrecursionlimit()
+    # Values that pickle can take are nested less deeply than this.
+    sys.setrecursionlimit(max(limit, 8000))
+    try:
+        walk = _Walk()
+        return walk.finish(walk.digest(plain(value)))
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 class _Walk:
@@ -116,19 +96,19 @@ class _Walk:
                 self._named[key] = self.digest(value)
             else:
                 self._named[key] = self._inner(value)
-        parts = [_text(*key) + digest for key, digest in sorted(self._named.items())]
-        return _hash(root, *parts).hex()
+        parts = [atoms.text(*key) + digest for key, digest in sorted(self._named.items())]
+        return atoms.hashed(root, *parts).hex()
 
     def _name(self, key: Key, value: Any) -> bytes:
         if key not in self._owners:
             self._owners[key] = id(value)
             self._alive.append(value)
             self._pending.append((key, value))
-        return _text("name", *key)
+        return atoms.text("name", *key)
 
     def digest(self, value: Any) -> bytes:
         """The digest of a value."""
-        atom = _atom(value)
+        atom = atoms.atom(value)
         if atom is not None:
             return atom
         if isinstance(value, FunctionType | type):
@@ -141,7 +121,7 @@ class _Walk:
             return self._done[number]
         if number in self._stack:
             self._closes = min(self._closes, self._stack[number])
-            return _text("above", str(len(self._stack) - self._stack[number]))
+            return atoms.text("above", str(len(self._stack) - self._stack[number]))
         self._alive.append(value)
         return self._descend(value, number)
 
@@ -175,8 +155,8 @@ class _Walk:
         function = plain(value)
         if function is not value:
             return self.digest(function)
-        parts = _parts(value)
-        return self._data(value) if parts is None else _hash(parts[0], *self._all(parts[1]))
+        parts = atoms.parts(value)
+        return self._data(value) if parts is None else atoms.hashed(parts[0], *self._all(parts[1]))
 
     # --- code --------------------------------------------------------------------------------
 
@@ -199,24 +179,24 @@ class _Walk:
             if instruction.opname == "STORE_NAME" and instruction.argval in _BODY_NOISE:
                 operations.pop()
                 continue
-            operations.append(_text(instruction.opname) + self.digest(instruction.argval))
-        return _hash(b"code", self.digest(shape), *operations)
+            operations.append(atoms.text(instruction.opname) + self.digest(instruction.argval))
+        return atoms.hashed(b"code", self.digest(shape), *operations)
 
     def _function(self, function: FunctionType) -> bytes:
         values = function.__globals__
         module = str(values.get("__name__"))
         if not _travels(module):
-            return _text("installed", module, function.__qualname__)
+            return atoms.text("installed", module, function.__qualname__)
         parts = [
             self._code(function.__code__),
             *self._all((function.__defaults__, function.__kwdefaults__)),
             *self._all(
-                content for cell in function.__closure__ or () for content in _content(cell)
+                content for cell in function.__closure__ or () for content in atoms.content(cell)
             ),
             self.digest(dict(function.__dict__)),
             *self._reached(function, module),
         ]
-        return _hash(b"function", *parts)
+        return atoms.hashed(b"function", *parts)
 
     def _reached(self, function: FunctionType, module: str) -> Iterator[bytes]:
         """Globals by name, and modules that the body imports."""
@@ -236,10 +216,10 @@ class _Walk:
     def _global(self, module: str, name: str, value: Any, used: set[str]) -> bytes:
         if isinstance(value, ModuleType):
             attributes = self._attributes(value, used)
-            return _hash(name.encode(), self._module(value.__name__), *attributes)
+            return atoms.hashed(name.encode(), self._module(value.__name__), *attributes)
         value = plain(value)
         if isinstance(value, FunctionType | type):
-            return _hash(name.encode(), self.digest(value))
+            return atoms.hashed(name.encode(), self.digest(value))
         return self._name(("global", module, name), value)
 
     def _attributes(self, module: ModuleType, used: set[str]) -> Iterator[bytes]:
@@ -252,23 +232,23 @@ class _Walk:
 
     def _class(self, cls: type) -> bytes:
         if not _travels(cls.__module__):
-            return _text("installed", cls.__module__, cls.__qualname__)
+            return atoms.text("installed", cls.__module__, cls.__qualname__)
         members = {name: item for name, item in vars(cls).items() if name not in _CLASS_NOISE}
-        parts = [_text(name) + self.digest(members[name]) for name in sorted(members)]
-        return _hash(b"class", *self._all((type(cls), cls.__bases__)), *parts)
+        parts = [atoms.text(name) + self.digest(members[name]) for name in sorted(members)]
+        return atoms.hashed(b"class", *self._all((type(cls), cls.__bases__)), *parts)
 
     # --- modules -----------------------------------------------------------------------------
 
     def _module(self, name: str) -> bytes:
         if modules.is_local(name):
             return self._name(("module", name, ""), name)
-        return _text("module", name)
+        return atoms.text("module", name)
 
     def _skeleton(self, name: str) -> bytes:
         """What runs when the local module is imported; its definitions count when reached."""
         source = modules.find(name)
         if source is None:
-            return _text("module", name)
+            return atoms.text("module", name)
         live = sys.modules.get(name)
         parts: list[bytes] = []
         for node in modules.parsed(source).body:
@@ -276,43 +256,43 @@ class _Walk:
                 continue
             if _is_main_guard(node):
                 continue
-            parts.append(_text(ast.dump(_without_docstrings(node))))
+            parts.append(atoms.text(ast.dump(_without_docstrings(node))))
             if live is not None:
                 used = {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}
                 values = (plain(vars(live).get(item)) for item in sorted(used))
                 parts += self._all(v for v in values if isinstance(v, FunctionType | type))
         imported = modules.closure([name])
         parts += [self._module(other) for other in imported if other != name]
-        return _hash(b"skeleton", *parts)
+        return atoms.hashed(b"skeleton", *parts)
 
     # --- data --------------------------------------------------------------------------------
 
     def _data(self, value: Any) -> bytes:  # noqa: PLR0911 - one line for each kind
         kind = type(value)
         if kind in {list, tuple}:
-            return _hash(kind.__name__.encode(), *self._all(value))
+            return atoms.hashed(kind.__name__.encode(), *self._all(value))
         if kind in {set, frozenset}:
-            return _hash(kind.__name__.encode(), *sorted(self._all(value)))
+            return atoms.hashed(kind.__name__.encode(), *sorted(self._all(value)))
         if kind is dict:
             # Two dicts are equal whatever the order of their keys.
-            return _hash(
+            return atoms.hashed(
                 b"dict", *sorted(self.digest(k) + self.digest(v) for k, v in value.items())
             )
         if isinstance(value, OrderedDict):
-            return _hash(self.digest(kind), *self._all(value.items()))
-        array = _array(value)
+            return atoms.hashed(self.digest(kind), *self._all(value.items()))
+        array = atoms.array(value)
         if array is not None:
-            return _hash(self.digest(kind), array)
+            return atoms.hashed(self.digest(kind), array)
         try:
-            reduced = _reduce(value)
+            reduced = atoms.reduced(value)
         except Exception:  # noqa: BLE001 - a user's reduction may raise anything
             # It does not travel either: capture refuses it, or the module makes it anew.
-            return _text("opaque", kind.__module__, kind.__qualname__)
+            return atoms.text("opaque", kind.__module__, kind.__qualname__)
         if isinstance(reduced, str):
-            return _text("by name", kind.__module__, reduced)
+            return atoms.text("by name", kind.__module__, reduced)
         function, arguments, state, items, pairs = (*reduced, None, None, None, None)[:5]
         rest = [None if items is None else list(items), None if pairs is None else dict(pairs)]
-        return _hash(b"object", *self._all((function, arguments, state, *rest)))
+        return atoms.hashed(b"object", *self._all((function, arguments, state, *rest)))
 
 
 def _is_definition(node: ast.stmt, live: dict[str, Any]) -> bool:
@@ -357,73 +337,3 @@ def _travels(module: str) -> bool:
         or module not in sys.modules
         or (modules.is_local(module) or modules.is_made_by_hand(module))
     )
-
-
-def _content(cell: CellType) -> tuple[Any, ...]:
-    try:
-        return (cell.cell_contents,)
-    except ValueError:
-        return ()
-
-
-def _atom(value: Any) -> bytes | None:  # noqa: PLR0911 - one line for each kind
-    kind = type(value)
-    if kind is str:
-        return _text("str", value)
-    if kind is bytes:
-        return _hash(b"bytes", value)
-    if kind is float:
-        return _text("float", value.hex())
-    if kind is complex:
-        return _text("complex", value.real.hex(), value.imag.hex())
-    if kind is int:
-        return _text("int", hex(value))
-    if value is None or value is Ellipsis or value is NotImplemented or kind is bool:
-        return _text("constant", repr(value))
-    return None
-
-
-def _parts(  # noqa: PLR0911 - one line for each kind
-    value: Any,
-) -> tuple[bytes, tuple[Any, ...]] | None:
-    """What things that pickle does not know are made of."""
-    kind = type(value).__name__.encode()
-    if isinstance(value, CellType):
-        return kind, _content(value)
-    if isinstance(value, MethodType):
-        return kind, (value.__func__, value.__self__)
-    if isinstance(value, staticmethod | classmethod):
-        return kind, (value.__func__,)
-    if isinstance(value, property):
-        return kind, (value.fget, value.fset, value.fdel)
-    if isinstance(value, functools.cached_property):
-        return kind, (value.func,)
-    if isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no public name
-        return kind, (value.__wrapped__,)
-    if isinstance(value, MemberDescriptorType | GetSetDescriptorType):
-        return kind, (value.__name__,)
-    if isinstance(value, MappingProxyType):
-        return kind, (dict(value),)
-    if isinstance(value, Enum):
-        return kind, (type(value), value.name)
-    return None
-
-
-def _array(value: Any) -> bytes | None:
-    """Type, shape and content of a numpy array or a torch tensor."""
-    kind = type(value)
-    root = kind.__module__.partition(".")[0]
-    if root == "numpy" and kind.__name__ == "ndarray":
-        if value.dtype.hasobject:
-            return None
-        return _hash(str(value.dtype).encode(), repr(value.shape).encode(), value.tobytes())
-    if root == "torch" and hasattr(value, "untyped_storage"):
-        tensor = value.detach().cpu().clone()
-        content = bytes(tensor.untyped_storage())
-        return _hash(str(tensor.dtype).encode(), repr(tuple(tensor.shape)).encode(), content)
-    return None
-
-
-def _reduce(value: Any) -> Any:
-    reducer = copyreg.dispatch_table.get(type(value))
-    return reducer(value) if reducer else value.__reduce_ex__(4)

@@ -89,26 +89,29 @@ def _spec(name: str) -> importlib.machinery.ModuleSpec | None:
         return None
 
 
-def find(name: str) -> LocalModule | None:
-    """The local module of that name; None if there is none, or if it is not local."""
+def _located(name: str) -> importlib.machinery.ModuleSpec | None:
+    """The spec of a local module."""
     if name in {"", "__main__", "__mp_main__"} or name.partition(".")[0] == "kalelite":
         return None
     spec = _spec(name)
     if spec is None or spec.origin in {"built-in", "frozen"}:
         return None
     locations = spec.submodule_search_locations
+    place = spec.origin if spec.origin is not None else next(iter(locations or ()), None)
+    return spec if place is not None and is_local_file(place) else None
+
+
+def find(name: str) -> LocalModule | None:
+    """The local module of that name; None if there is none, or if it is not local."""
+    spec = _located(name)
+    if spec is None:
+        return None
+    locations = spec.submodule_search_locations
     if spec.origin is None:
-        return _namespace_package(name, list(locations or ()))
-    if not is_local_file(spec.origin):
-        return None
+        # A folder without __init__.py travels as an empty package.
+        folder = Path(next(iter(locations or ())))
+        return LocalModule(name, str(folder / "__init__.py"), package=True, text="")
     return _read(name, spec.origin, locations is not None)
-
-
-def _namespace_package(name: str, locations: list[str]) -> LocalModule | None:
-    """A folder without ``__init__.py``: it travels as an empty package."""
-    if not locations or not is_local_file(locations[0]):
-        return None
-    return LocalModule(name, str(Path(locations[0]) / "__init__.py"), package=True, text="")
 
 
 def _read(name: str, file: str, package: bool) -> LocalModule:
@@ -123,7 +126,7 @@ def _read(name: str, file: str, package: bool) -> LocalModule:
 
 def is_local(name: str) -> bool:
     """True if the module has to travel."""
-    return find(name) is not None
+    return _located(name) is not None
 
 
 def is_made_by_hand(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
@@ -41,6 +42,7 @@ def codes(code: CodeType) -> Iterator[CodeType]:
         stack.extend(const for const in reversed(current.co_consts) if isinstance(const, CodeType))
 
 
+@functools.lru_cache(maxsize=4096)
 def global_names(code: CodeType) -> tuple[str, ...]:
     """Names that the code (nested code included) looks up as globals, in order of use."""
     names: dict[str, None] = {}
@@ -51,6 +53,7 @@ def global_names(code: CodeType) -> tuple[str, ...]:
     return tuple(names)
 
 
+@functools.lru_cache(maxsize=4096)
 def imports(code: CodeType) -> tuple[Import, ...]:
     """The import statements in the code, nested code included."""
     found: list[Import] = []
