@@ -117,7 +117,7 @@ class If(ControlBlock):
 class Elif(If):
     """Run the steps of the block if no block before it ran and the condition holds.
 
-    It has to follow an `If` or `Elif` directly.
+    It has to follow an `If` or `Elif`, with no other block between.
     """
 
     def __enter__(self) -> Self:
@@ -128,7 +128,7 @@ class Elif(If):
             trace.problem(
                 "elif",
                 f"{name} does not follow an If or Elif",
-                f"Write it directly after the block of `with If(...):`, without a step between, or "
+                f"Write it after the block of `with If(...):`, without another block between, or "
                 f"{'write `with If(...):`' if name == 'Elif' else 'leave it out'}.",
                 where=self._where,
             )
@@ -142,7 +142,7 @@ class Elif(If):
 class Else(Elif):
     """Run the steps of the block if no block before it ran.
 
-    It has to follow an `If` or `Elif` directly.
+    It has to follow an `If` or `Elif`, with no other block between.
     """
 
     def __init__(self) -> None:

@@ -125,7 +125,7 @@ def _calls(plan: Plan, handlers: Mapping[str, str]) -> Iterator[tuple[str, str]]
     """
     blocks = {block.id: block for block in plan.blocks}
     last: dict[str, str] = {}
-    for id, parent in sequence(plan):
+    for id, parent in _sequence(plan):
         if id in handlers or isinstance(blocks.get(parent), Switch):
             continue
         if parent in last:
@@ -133,19 +133,23 @@ def _calls(plan: Plan, handlers: Mapping[str, str]) -> Iterator[tuple[str, str]]
         last[parent] = id
 
 
-def sequence(plan: Plan) -> Iterator[tuple[str, str]]:
+def _sequence(plan: Plan) -> Iterator[tuple[str, str]]:
     """All tasks and blocks in the order of the body, each with the block it stands in.
 
-    Tasks and blocks are kept apart in a plan; a block comes where its first task does.
+    Tasks and blocks are kept apart in a plan. A block comes where its first task does, a switch
+    where its last branch does: a step called for the condition of an Elif comes before.
     """
     nesting = Nesting(plan)
-    seen: set[str] = set()
-    for task in plan.tasks:
-        for id in (*nesting.around(task.id), task.id):
-            if id not in seen:
-                seen.add(id)
-                around = nesting.around(id)
-                yield id, around[-1] if around else ""
+    first: dict[str, int] = {}
+    for number, task in enumerate(plan.tasks):
+        around = nesting.around(task.id)
+        for outer, id in zip(("", *around), (*around, task.id), strict=True):
+            if isinstance(nesting.blocks.get(outer), Switch) and id not in first:
+                first[outer] = number
+            first.setdefault(id, number)
+    for id in sorted(first, key=lambda node: (first[node], len(nesting.around(node)))):
+        around = nesting.around(id)
+        yield id, around[-1] if around else ""
 
 
 def _graph(plan: Plan) -> dict[str, list[str]]:

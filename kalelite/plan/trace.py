@@ -87,7 +87,7 @@ class Trace:
         self.problems: dict[tuple[Any, ...], Problem] = {}
         self.parents: list[str] = [""]
         self.pipelines: list[Any] = []
-        self.last_switch: dict[str, tuple[Switch, int, int]] = {}
+        self.last_switch: dict[str, tuple[Switch, int]] = {}
         self.unused: dict[int, tuple[str, Where]] = {}
         self.defaults = StepOptions()
         self._merged: dict[int, tuple[Any, StepOptions]] = {}
@@ -211,13 +211,15 @@ class Trace:
         if branch.condition is None:
             self.last_switch.pop(switch.parent, None)
         else:
-            self.last_switch[switch.parent] = (switch, len(self.tasks), len(self.blocks))
+            self.last_switch[switch.parent] = (switch, len(self.blocks))
 
     def open_switch(self) -> Switch | None:
-        """The switch that ended right here and can still take a branch."""
-        last = self.last_switch.get(self.parent)
-        here = (len(self.tasks), len(self.blocks))
-        return last[0] if last is not None and last[1:] == here else None
+        """The switch that ended right here and can still take a branch.
+
+        A step may be called in between, for the condition of an Elif; another block may not.
+        """
+        switch, blocks = self.last_switch.get(self.parent, (None, 0))
+        return switch if blocks == len(self.blocks) else None
 
     def branch_taken(self, frame: FrameType) -> bool:
         """What the truth of an output is while tracing: True first, then in turns.

@@ -1,0 +1,146 @@
+"""Annotations of a step's result and of its consumer's parameter that cannot both be right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Optional, Union
+
+import pytest
+
+from kalelite.plan.hints import UNKNOWN, hints_of, resolve
+from kalelite.plan.pipeline import pipeline
+from kalelite.plan.step import step
+
+
+class Animal:
+    pass
+
+
+class Dog(Animal):
+    pass
+
+
+def problems_between(produced, wanted):
+    def produce():
+        return None
+
+    def consume(x):
+        return x
+
+    produce.__annotations__["return"] = produced
+    consume.__annotations__["x"] = wanted
+    first, second = step(produce), step(consume)
+
+    @pipeline
+    def body():
+        second(first())
+
+    return body.draft()[1]
+
+
+@pytest.mark.parametrize(
+    ("produced", "wanted"),
+    [
+        (int, int),
+        (int, float),
+        (bool, int),
+        (Dog, Animal),
+        (Animal, Dog),
+        (int, Any),
+        (Any, int),
+        (int, object),
+        (int, Optional[int]),
+        (Optional[int], int),
+        (int, Union[str, int]),
+        (list, Sequence),
+        ("list[int]", "list"),
+        (Literal["a"], str),
+        ("NotThere", int),
+        (int, "torch.Tensor"),
+    ],
+)
+def test_types_that_fit(produced, wanted):
+    assert problems_between(produced, wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("produced", "wanted"),
+    [
+        (str, int),
+        (int, str),
+        (float, int),
+        (Animal, int),
+        (str, Path),
+        (dict, list),
+        ("str", "int"),
+        (str, Optional[int]),
+    ],
+)
+def test_types_that_do_not_fit(produced, wanted):
+    (problem,) = problems_between(produced, wanted)
+    assert "step `consume` takes `x:" in problem.message
+    assert "of step `produce` is" in problem.message
+    assert "defined at" in problem.hint
+
+
+@step
+def rate(value: float, items: list = None, *rest: int, **more: str) -> float:
+    return value
+
+
+def test_constants_and_parameters_are_held_to_annotations():
+    def body(name: str, n=3):
+        rate("fast")
+        rate(name)
+        rate(n)
+        rate(1, None)
+        rate(1.0, [], 1, "two", key=3)
+
+    problems = pipeline(body).draft()[1]
+    assert [problem.where.text.strip() for problem in problems] == [
+        'rate("fast")',
+        "rate(name)",
+        'rate(1.0, [], 1, "two", key=3)',
+        'rate(1.0, [], 1, "two", key=3)',
+    ]
+
+
+def test_values_of_an_annotated_tuple_have_their_types():
+    @step
+    def pair() -> tuple[int, str]:
+        return 1, "a"
+
+    def body():
+        number, text = pair()
+        rate(number)
+        rate(text)
+
+    (problem,) = pipeline(body).draft()[1]
+    assert "`text` of step `pair` is str" in problem.message
+
+
+def test_annotations_are_resolved_with_names_at_hand_only():
+    space = {"__name__": "somewhere", "Animal": Animal}
+    exec(
+        "from __future__ import annotations\n"
+        "def f(a: Animal, b: not_imported.Thing, c: list[Animal], d: Animal | None, e: 3 + 4): ...",
+        space,
+    )
+    hints = hints_of(space["f"])
+    assert hints["a"] is Animal
+    assert hints["c"] == list[Animal]
+    assert hints["d"] == Optional[Animal]
+    assert "b" not in hints
+    assert "e" not in hints
+
+
+def test_resolving_runs_nothing():
+    class Lazy:
+        def __getattr__(self, name):
+            raise AssertionError("looked up an attribute that would import")
+
+    assert resolve("lazy.Thing", {"lazy": Lazy()}) is UNKNOWN
+    assert resolve("print('no')", {}) is UNKNOWN
+    assert resolve("Literal['a', 'b']", {"Literal": Literal}) == Literal["a", "b"]
+    assert resolve("'Animal'", {"Animal": Animal}) is Animal

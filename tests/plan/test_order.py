@@ -1,0 +1,170 @@
+# ruff: noqa: F841 - the names are what these tests are about
+"""Edges of a plan, and orders that keep them."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kalelite.plan.check import check
+from kalelite.plan.control import Else, ExitHandler, If, ParallelFor
+from kalelite.plan.gather import Collected
+from kalelite.plan.graph import Constant, OutputRef, Plan, StepDef, Task
+from kalelite.plan.order import cycle, dependencies, topological
+from kalelite.plan.pipeline import pipeline
+from kalelite.plan.step import step
+
+
+@step
+def number() -> int:
+    return 1
+
+
+@step
+def use(*values) -> int:
+    return 1
+
+
+def plan_of(body, **options):
+    return pipeline(**options)(body).plan()
+
+
+def test_edges_follow_data_and_after():
+    def body():
+        a = number()
+        b = number()
+        use(a, [a, {"b": b}])
+        use(after=[a, b])
+
+    assert dependencies(plan_of(body)) == {
+        "number": (),
+        "number-2": (),
+        "use": ("number", "number-2"),
+        "use-2": ("number", "number-2"),
+    }
+
+
+def test_blocks_wait_for_conditions_and_items():
+    def body():
+        a = number()
+        b = number()
+        with If((a > 1) & (b < a)):
+            use(b)
+        with Else():
+            use()
+        with ParallelFor([1]) as item:
+            use(item, a)
+
+    found = dependencies(plan_of(body))
+    assert found["if"] == ("number", "number-2")
+    assert found["use"] == ("number-2",)
+    assert found["if-else"] == ()
+    assert found["for"] == ()
+    assert found["use-3"] == ("number",)
+
+
+def test_order_of_calls_with_blocks():
+    def body():
+        number()
+        with ParallelFor([1]) as item:
+            use(item)
+            use(item)
+        with If(number() > 1):
+            use()
+        with Else():
+            use()
+        use()
+
+    found = dependencies(plan_of(body, order="calls"))
+    assert found["for"] == ("number",)
+    assert found["use-2"] == ("use",)
+    assert found["number-2"] == ("for",)
+    assert found["if"] == ("number-2",)
+    assert found["if-else"] == ()
+    assert found["use-5"] == ("if",)
+
+
+def test_call_order_is_kept_where_it_can_be():
+    def body():
+        b = use()
+        a = number()
+        c = use()
+        a.after(c)
+
+    assert topological(plan_of(body)) == ("use", "use-2", "number")
+
+
+def test_a_handler_comes_last():
+    @step
+    def clean():
+        pass
+
+    def body():
+        with ExitHandler(clean()):
+            use()
+            use()
+
+    assert topological(plan_of(body)) == ("use", "use-2", "clean")
+
+
+def test_a_ring_through_a_block():
+    def body():
+        a = number()
+        with ParallelFor([1]) as item:
+            b = use(item, a)
+        a.after(use(Collected(b)))
+
+    (problem,) = pipeline(body).draft()[1]
+    assert "number" in problem.message
+    assert "use" in problem.message
+    with pytest.raises(ValueError, match="cycle"):
+        topological(pipeline(body).draft()[0])
+
+
+def test_a_ring_names_only_who_is_in_it():
+    def body():
+        a, b, c = number(), number(), use()
+        a.after(b)
+        b.after(a)
+        c.after(a)
+
+    assert set(cycle(pipeline(body).draft()[0])) == {"number", "number-2"}
+
+
+@pytest.mark.parametrize("order", ["data", "calls"])
+def test_a_chain_longer_than_the_recursion_limit(order):
+    length = 2 * sys.getrecursionlimit()
+
+    def body():
+        value = number()
+        for _ in range(length):
+            value = use([value])
+
+    plan = plan_of(body, order=order)
+    assert len(topological(plan)) == length + 1
+    assert check(plan) == []
+
+
+def _task(id, *sources, after=()):
+    definition = StepDef(id, number.__wrapped__, number.definition.signature)
+    arguments = {f"x{n}": OutputRef(source, "output") for n, source in enumerate(sources)}
+    return Task(id, definition, arguments or {"x": Constant(1)}, (), after=after)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(0, 30), max_size=4), max_size=30))
+def test_any_plan_without_rings_is_sorted(edges):
+    tasks = tuple(
+        _task(f"t{number}", *{f"t{before % number}" for before in found} if number else ())
+        for number, found in enumerate(edges)
+    )
+    plan = Plan("p", tasks)
+    order = topological(plan)
+    assert sorted(order) == sorted(task.id for task in tasks)
+    seen = set()
+    for id in order:
+        assert seen.issuperset(dependencies(plan)[id])
+        seen.add(id)
