@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.local.events import Event, Reporter, RunFinished, RunStarted
@@ -107,10 +106,11 @@ class Local:
 
 def _settings(face: Face, *, debug: bool) -> LocalSettings:
     from kalelite.backends.local.settings import LocalSettings
+    from kalelite.runs import home
 
-    home = face.setting("home")
     return LocalSettings(
-        home=Path(home).absolute() if home else None,
+        # Before the script runs: it may go to another folder.
+        home=home(face.setting("home")),
         jobs=face.setting("jobs"),
         verify=face.setting("verify"),
         start=face.setting("start"),

@@ -88,7 +88,7 @@ def _chain(error: BaseException, terminal: Terminal) -> list[str]:
     frames, library = user_frames(error)
     lines += frame_lines(frames, terminal)
     if library:
-        lines.append(terminal.paint(f"  raised in {library}", "dim"))
+        lines.append(_raised_in(library, terminal))
     return lines + _exception_lines(type(error), error, terminal)
 
 
@@ -139,10 +139,18 @@ def user_frames(error: BaseException) -> tuple[list[Frame], str]:
         frame = _frame(summary)
         library = _is_library(summary.filename)
         (libraries if library else frames).append(frame)
-        last = f"{near_path(frame.file)}:{frame.line} in {frame.function}" if library else ""
+        last = _place(frame) if library else ""
     if not frames:
         return libraries, ""
     return frames, last
+
+
+def _place(frame: Frame) -> str:
+    return f"{near_path(frame.file)}:{frame.line} in {frame.function}"
+
+
+def _raised_in(place: str, terminal: Terminal) -> str:
+    return terminal.paint(f"  raised in {place}", "dim")
 
 
 def is_ours(error: BaseException) -> bool:
@@ -176,7 +184,9 @@ def _is_library(file: str) -> bool:
 
     paths = sysconfig.get_paths()
     roots = {paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    return f"{os.sep}site-packages{os.sep}" in file or file.startswith(tuple(roots))
+    # A step may have run on another machine, whose folders these are not.
+    elsewhere = f"{os.sep}site-packages{os.sep}", f"{os.sep}lib{os.sep}python3."
+    return any(part in file for part in elsewhere) or file.startswith(tuple(roots))
 
 
 def frame_lines(frames: Sequence[Frame], terminal: Terminal) -> list[str]:
@@ -202,7 +212,10 @@ def failure_screen(failure: FailureReport, terminal: Terminal) -> list[str]:
     lines: list[str] = []
     if failure.cause is not None:
         lines += [*failure_screen(failure.cause, terminal), "", "  while handling that:", ""]
-    lines += frame_lines(failure.frames, terminal)
+    frames = [frame for frame in failure.frames if not _is_library(frame.file)]
+    lines += frame_lines(frames or failure.frames, terminal)
+    if frames and frames[-1] is not failure.frames[-1]:
+        lines.append(_raised_in(_place(failure.frames[-1]), terminal))
     lines += _message(short_name(failure.type), failure.message, terminal)
     if failure.hint:
         lines += _indented(failure.hint, terminal)

@@ -85,7 +85,7 @@ def titled(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> l
 def _failures(board: Board, terminal: Terminal) -> Iterator[str]:
     failed = [row for row in board.in_order() if row.state is State.FAILED]
     for row in failed[:_FULL_FAILURES]:
-        yield "\n".join(_failure(row, board, terminal))
+        yield "\n".join(_failure(row, terminal))
     rest = failed[_FULL_FAILURES:]
     if rest:
         yield "\n".join(
@@ -99,7 +99,7 @@ def _failures(board: Board, terminal: Terminal) -> Iterator[str]:
         yield f"{terminal.paint('not run:', 'yellow')} {shown}"
 
 
-def _failure(row: Row, board: Board, terminal: Terminal) -> list[str]:
+def _failure(row: Row, terminal: Terminal) -> list[str]:
     seconds = row.seconds(row.finished)
     when = "" if seconds is None else f" after {duration(seconds)}"
     attempts = f", at attempt {row.attempt}" if row.attempt > 1 else ""
@@ -109,7 +109,7 @@ def _failure(row: Row, board: Board, terminal: Terminal) -> list[str]:
     if row.failure is not None:
         lines += failure_screen(row.failure, terminal)
     printed, more = log_tail(row.log) if row.log is not None else ([], False)
-    hint = f"kalelite logs {board.run} {row.task}"
+    hint = f"kalelite logs last {row.task}"
     if printed:
         what = f"the last {count(len(printed), 'line')} that it printed" if more else "it printed"
         lines += ["", f"  {what} ({hint}):"]

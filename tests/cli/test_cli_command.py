@@ -21,6 +21,7 @@ class Shell:
 
     def __init__(self, folder):
         self.folder = folder
+        (folder / ".kalelite").mkdir()  # else a folder above it may be the home
         self.environ = {
             name: value
             for name, value in os.environ.items()
@@ -153,7 +154,7 @@ def test_check_tells_all_problems_of_all_pipelines_and_starts_nothing(shell):
     assert done.stderr.count("wrong.py:") == 4
     for line in (19, 21, 23, 29):
         assert f"wrong.py:{line}: " in done.stderr
-    assert list(shell.folder.iterdir()) == []
+    assert [*shell.folder.rglob("*")] == [shell.folder / ".kalelite"]
 
 
 def test_check_for_machines(shell):
@@ -264,6 +265,7 @@ def test_an_odd_path_and_a_script_that_changes_folder(shell):
     done = shell(name)
 
     assert done.returncode == 0, done.stderr
+    assert (shell.folder / ".kalelite" / "runs").is_dir()
 
 
 def test_a_script_named_like_a_verb(shell):
@@ -352,7 +354,7 @@ def test_a_dry_run_for_kubeflow_touches_nothing(shell):
 
     assert done.returncode == 0, done.stderr
     assert "7Gi" in done.stdout
-    assert list(shell.folder.iterdir()) == []
+    assert [*shell.folder.rglob("*")] == [shell.folder / ".kalelite"]
 
 
 def test_submitting_says_what_to_do_instead(shell):

@@ -67,6 +67,7 @@ class Session:
 
 @pytest.fixture
 def session(tmp_path):
+    (tmp_path / ".kalelite").mkdir()
     opened = []
 
     def start(*words, **options):
