@@ -34,6 +34,12 @@ _TRAVELS = (
     "kalelite.capture",
     "kalelite.plan.status",
     "kalelite.plan",
+    # For parameters that are no primitives; nothing else of the runtime imports them.
+    "kalelite.plan.types",
+    "kalelite.plan.convert",
+    "kalelite.plan.hints",
+    "kalelite.plan.scalars",
+    "kalelite.plan.suggest",
 )
 _WHOLE = ("kalelite.errors", "kalelite.executor", "kalelite.marshal", "kalelite.capture.load")
 # Formats are imported by name, when a value of their library turns up; steps ask for the rest.

@@ -483,21 +483,20 @@ def go_json(value: Any) -> str:
 def condition(text: str, values: dict[str, Any]) -> bool:
     """A condition in the part of CEL that kfp writes."""
 
-    def look(match: re.Match) -> str:
-        return f"values[{match.group(1)!r}]"
+    kept: list[str] = []
 
-    python = re.sub(r"inputs\.parameter_values\['([^']+)'\]", look, text)
-    # Texts are set aside, so that operators inside them stay what they are.
-    texts: list[str] = []
-    python = re.sub(
-        r"(?<!\[)'[^']*'(?!\])",
-        lambda m: texts.append(m.group()) or f"\0{len(texts) - 1}\0",
-        python,
-    )
+    def keep(python: str) -> str:
+        kept.append(python)
+        return f"\0{len(kept) - 1}\0"
+
+    # Inputs and texts are set aside, so that operators inside them stay what they are.
+    pattern = r"inputs\.parameter_values\['([^']+)'\]"
+    python = re.sub(pattern, lambda match: keep(f"values[{match.group(1)!r}]"), text)
+    python = re.sub(r"'[^']*'", lambda match: keep(match.group()), python)
     python = python.replace("&&", " and ").replace("||", " or ")
     python = re.sub(r"!(?!=)", " not ", python)
     python = re.sub(r"\btrue\b", "True", python)
     python = re.sub(r"\bfalse\b", "False", python)
-    python = re.sub(r"\0(\d+)\0", lambda m: texts[int(m.group(1))], python)
+    python = re.sub(r"\0(\d+)\0", lambda match: kept[int(match.group(1))], python).strip()
     names = {"values": values, "int": int, "double": float, "__builtins__": {}}
     return bool(eval(python, names))

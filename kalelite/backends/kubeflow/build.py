@@ -28,8 +28,9 @@ from kalelite.plan.names import slug
 __all__ = ["Compiled", "build", "compile_plan", "write"]
 
 
-_CONVERTER = ("kalelite.plan.types",)
-"""What a pod needs to read parameters that are no primitives."""
+_HELPERS = "kalelite.executor.helpers"
+_CONVERTER = "kalelite.plan.types"
+"""What pods need for tasks that `lower` added, and for parameters that are no primitives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,10 @@ def build(plan: Plan, settings: Settings) -> Compiled:
         f"tasks/{id}.json": json.dumps(file, sort_keys=True, separators=(",", ":")).encode()
         for id, file in task_files(wiring, nesting, code).items()
     }
-    converts = any(b'"convert"' in file for file in files.values())
-    bundle = bundles.bundle(code, files, modules=_CONVERTER if converts else ())
+    modules = [_HELPERS] if lowered.extra else []
+    if any(b'"convert"' in file for file in files.values()):
+        modules.append(_CONVERTER)
+    bundle = bundles.bundle(code, files, modules=tuple(modules))
     digest = hashlib.sha256(bundle).hexdigest()
     storage = storage_of(settings)
     parts: tuple[Part, ...] = ()

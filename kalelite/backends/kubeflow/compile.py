@@ -99,10 +99,7 @@ def to_ir(graph: Graph) -> Ir:
         root.block(ROOT)
 
     parameters = [
-        _parameter(
-            one.name, one.type, inspect.Parameter.empty if one.default is REQUIRED else one.default
-        )
-        for one in graph.parameters.values()
+        _parameter(one.name, one.type, _default(one)) for one in graph.parameters.values()
     ]
     body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     pipeline = dsl.pipeline(
@@ -110,9 +107,11 @@ def to_ir(graph: Graph) -> Ir:
     )(body)
     spec = json_format.MessageToDict(pipeline.pipeline_spec)
     for parameter in graph.parameters.values():
+        shown = spec["root"]["inputDefinitions"]["parameters"][parameter.name]
         if parameter.description:
-            shown = spec["root"]["inputDefinitions"]["parameters"][parameter.name]
             shown["description"] = parameter.description
+        if parameter.type in ("list", "dict") and parameter.default is not REQUIRED:
+            shown["defaultValue"] = parameter.default
     add_waits(spec, graph.nesting, [c.id for c in graph.first], root.scopes())
     return spec, json_format.MessageToDict(pipeline.platform_spec)
 
@@ -121,6 +120,13 @@ def _parameter(name: str, kind: str, default: Any = inspect.Parameter.empty) -> 
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, annotation=_TYPES[kind], default=default
     )
+
+
+def _default(parameter: RootParameter) -> Any:
+    """A default that kfp takes: it knows no None inside a list or dict, which are put in later."""
+    if parameter.default is REQUIRED:
+        return inspect.Parameter.empty
+    return None if parameter.type in ("list", "dict") else parameter.default
 
 
 def _component(component: Component) -> Callable[..., Any]:
