@@ -8,13 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kalelite.errors import Problem
-from kalelite.plan import picture_svg
+from kalelite.plan import picture_html, picture_mermaid, picture_svg, picture_text
 from kalelite.plan.graph import Plan
 from kalelite.plan.scene import scene
 
-__all__ = ["to_svg"]
+__all__ = ["to_html", "to_mermaid", "to_svg", "to_text"]
+
+
+def to_text(plan: Plan, problems: Iterable[Problem] = (), *, width: int = 100) -> str:
+    """The plan as a tree of lines, none longer than ``width`` columns."""
+    return picture_text.draw(scene(plan, problems), width)
+
+
+def to_mermaid(plan: Plan, problems: Iterable[Problem] = ()) -> str:
+    """The plan as a mermaid flowchart."""
+    return picture_mermaid.draw(scene(plan, problems))
 
 
 def to_svg(plan: Plan, problems: Iterable[Problem] = ()) -> str:
     """The plan as one SVG document, which follows the viewer's light or dark mode."""
     return picture_svg.draw(scene(plan, problems))
+
+
+def to_html(plan: Plan, problems: Iterable[Problem] = ()) -> str:
+    """The plan as one page that loads nothing: the picture to move in, and a table of all steps."""
+    return picture_html.draw(scene(plan, problems))

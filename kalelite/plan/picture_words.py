@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from kalelite.plan import duration
@@ -162,4 +163,24 @@ _BADGES: dict[str, Callable[[Any], str]] = {
 
 def option_list(options: StepOptions) -> list[tuple[str, str]]:
     """Every option that is said, with its value as text."""
-    return [(name, constant(value)) for name, value in options.said().items() if name != "name"]
+    return [(name, _value(name, value)) for name, value in options.said().items() if name != "name"]
+
+
+def _value(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if name == "timeout":
+        return duration.spell(value)
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{key}={entry if isinstance(entry, str) else constant(entry)}"
+            for key, entry in value.items()
+        )
+    if isinstance(value, tuple):
+        return ", ".join(_value("", entry) for entry in value)
+    if is_dataclass(value):
+        said = ((item.name, getattr(value, item.name)) for item in fields(value))
+        return " ".join(
+            f"{key}={_value('', entry)}" for key, entry in said if entry not in (None, "", ())
+        )
+    return constant(value)
