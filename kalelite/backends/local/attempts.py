@@ -10,7 +10,6 @@ from pathlib import Path
 from kalelite.backends.local.changes import Ready
 from kalelite.backends.local.client import Ended
 from kalelite.backends.local.endings import Ending, explain, refine
-from kalelite.backends.local.limits import oom_kills
 from kalelite.backends.local.logs import Log
 from kalelite.backends.local.slots import Grant
 from kalelite.errors import CorruptObjectError
@@ -38,7 +37,6 @@ class Attempt:
     log: Log
     record: Path
     begun: float
-    oom: int
     stopped: str = ""
     forced: bool = False
     settled: bool = False
@@ -47,14 +45,15 @@ class Attempt:
     def name(self) -> str:
         return self.ready.instance.name
 
-    def outcome(self, ended: Ended | None) -> Record:
+    def outcome(self, ended: Ended | None, *, oom: bool) -> Record:
         """The record of this attempt, written here if its process left none.
 
         What counts is the committed record of this attempt, never the exit code. ``ended`` is
-        None while the process still lives.
+        None while the process still lives; ``oom`` says that the kernel has killed processes for
+        want of memory meanwhile.
         """
         record = self._committed()
-        ending = self._ending(ended)
+        ending = self._ending(ended, oom=oom)
         if record is not None and record.failure is None:
             return record
         if record is None:
@@ -79,7 +78,7 @@ class Attempt:
             return None
         return record if record is not None and record.attempt == self.count else None
 
-    def _ending(self, ended: Ended | None) -> Ending:
+    def _ending(self, ended: Ended | None, *, oom: bool) -> Ending:
         ended = ended or Ended(self.number)
         return Ending(
             status=ended.status,
@@ -89,7 +88,7 @@ class Attempt:
             forced=self.forced,
             timeout=self.options.timeout,
             limit=memory_limit(self.options),
-            oom=oom_kills() > self.oom,
+            oom=oom,
         )
 
 

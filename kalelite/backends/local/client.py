@@ -18,15 +18,21 @@ from dataclasses import dataclass
 from kalelite.backends.local.wire import Mailbox, Message, send
 from kalelite.errors import KaleliteError, UsageError
 
-__all__ = ["Done", "Ended", "ForkServer", "start_method"]
+__all__ = ["Done", "Ended", "ForkServer", "Started", "start_method"]
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; "
     "from kalelite.backends.local.server import main; main()"
 )
-_AHEAD = ("kalelite.backends.local.worker",)
 _DONE = struct.Struct("!IQ")
 _RESTARTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A task whose order says that it is ``timed`` has its process now."""
+
+    task: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +95,15 @@ class ForkServer:
         self._importing = ""
         self._restarts = 0
         self._stale = False
+        self._closed = False
         self.pid = 0
         self._start()
+
+    @property
+    def fit(self) -> bool:
+        """Whether it can be given orders: it lives, it is this process's, and nothing is open."""
+        ours = self._owner == os.getpid()
+        return ours and not self._open and not self._closed and self._process.poll() is None
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -100,7 +113,6 @@ class ForkServer:
             "path": list(self._path or sys.path),
             "channel": theirs.fileno(),
             "notify": notify,
-            "ahead": _AHEAD,
         }
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
         try:
@@ -155,7 +167,7 @@ class ForkServer:
         """What to wait on for `receive`. They change when the server is started again."""
         return self._channel.fileno(), self._done
 
-    def receive(self) -> Iterator[Done | Ended]:
+    def receive(self) -> Iterator[Started | Done | Ended]:
         """What has happened since the last call. Does not wait."""
         yield from self._dones()
         while _readable(self._channel) and not self._mailbox.closed:
@@ -163,6 +175,8 @@ class ForkServer:
                 if message["is"] == "ended":
                     yield from self._dones()
                     yield self._ended(message)
+                elif message["is"] == "started":
+                    yield Started(message["task"])
                 else:
                     self._hear(message)
         if self._mailbox.closed:
@@ -237,8 +251,9 @@ class ForkServer:
 
     def close(self) -> None:
         """End the server and every process of it. Does nothing in a process forked from this."""
-        if self._owner != os.getpid() or self._process.returncode is not None:
+        if self._owner != os.getpid() or self._closed:
             return
+        self._closed = True
         self._hang_up()
         self._errors.close()
 

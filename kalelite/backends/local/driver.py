@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import os
 import select
 import signal
 import time
@@ -21,7 +22,7 @@ from kalelite.backends.local.changes import (
     Skipped,
     Trouble,
 )
-from kalelite.backends.local.client import Done, Ended, ForkServer
+from kalelite.backends.local.client import Done, Ended, ForkServer, Started
 from kalelite.backends.local.events import (
     Event,
     LoopStarted,
@@ -87,6 +88,7 @@ class Driver:
         self._numbers = itertools.count(1)
         self._heard = 0
         self._trimmed = 0.0
+        self._oom_kills = oom_kills()
         self.records: dict[str, Record] = {}
 
     def run(self) -> str:
@@ -149,20 +151,17 @@ class Driver:
         folder = self._orders.folder(ready.instance)
         log = Log(folder / "log.txt", self._settings.log_limit)
         record = folder / "record.json"
-        attempt = Attempt(
-            number, ready, count, options, grant, log, record, time.time(), oom_kills()
-        )
+        attempt = Attempt(number, ready, count, options, grant, log, record, time.time())
         order = self._orders.order(ready, count, grant)
         log.begin(count)
         if count > 1:
             record.unlink(missing_ok=True)
         self._running[number] = attempt
         self._emit(TaskStarted(attempt.begun, attempt.name, count))
-        self._server.launch(
-            {**order, "task": number, "log": str(log.path), "memory": memory_limit(options)}
-        )
+        order |= {"task": number, "log": str(log.path), "memory": memory_limit(options)}
         if options.timeout is not None:
-            self._after(options.timeout, lambda: self._stop(attempt, "timeout"))
+            order["timed"] = True
+        self._server.launch(order)
 
     def _wait(self) -> None:
         timeout = _TICK if self._running else None
@@ -177,9 +176,12 @@ class Driver:
             for attempt in self._running.values():
                 attempt.log.trim()
 
-    def _on_process(self, event: Done | Ended) -> None:
+    def _on_process(self, event: Started | Done | Ended) -> None:
         attempt = self._running.get(event.task)
         if attempt is None:
+            return
+        if isinstance(event, Started):
+            self._after(attempt.options.timeout or 0, lambda: self._stop(attempt, "timeout"))
             return
         if isinstance(event, Done):
             # Its record is committed, so others need not wait until the process has gone.
@@ -195,7 +197,7 @@ class Driver:
         """The outcome of an attempt is known: retry it, or tell the schedule."""
         attempt.settled = True
         self._slots.give(attempt.grant)
-        record = attempt.outcome(ended)
+        record = attempt.outcome(ended, oom=ended is not None and self._ran_out(ended))
         failure = record.failure
         if failure is not None and not self._heard:
             delay = retry_delay(attempt.options, attempt.count, failure)
@@ -210,6 +212,13 @@ class Driver:
         message = failure.message if failure is not None else ""
         outcome = Outcome(state, record.outputs, message)
         self._take(self._schedule.finish(attempt.ready.instance, outcome))
+
+    def _ran_out(self, ended: Ended) -> bool:
+        """Whether the kernel has killed something for want of memory since this was last asked."""
+        if not (os.WIFSIGNALED(ended.status) and os.WTERMSIG(ended.status) == signal.SIGKILL):
+            return False
+        before, self._oom_kills = self._oom_kills, oom_kills()
+        return self._oom_kills > before
 
     def _retry(self, attempt: Attempt, record: Record, delay: float) -> None:
         failure = record.failure

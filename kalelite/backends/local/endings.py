@@ -89,7 +89,7 @@ def refine(failure: FailureReport, ending: Ending) -> FailureReport:
         return _stopped(ending)
     if ending.limit and failure.type in ("MemoryError", "builtins.MemoryError"):
         hint = f"Its memory option allows {_size(ending.limit)} more than an idle process."
-        return replace(failure, hint=failure.hint or hint)
+        return replace(failure, hint=f"{failure.hint} {hint}".strip())
     return failure
 
 

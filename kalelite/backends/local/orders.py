@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from kalelite.executor.spec import Slot, TaskSpec
 from kalelite.executor.template import TaskTemplate, fill, task_template, value_slot
 from kalelite.marshal import Store
 from kalelite.plan.graph import Collected, Expr, OneOf, OutputRef, Plan
+from kalelite.runs import RunFolder
 
 __all__ = ["Workshop", "install_code"]
 
@@ -36,8 +37,8 @@ class Workshop:
         What is run. All constants of the plan's arguments are added to the code here.
     store
         Where values are.
-    tasks
-        The folder that gets a folder for each instance.
+    run
+        The record of the run.
     packages
         Folders of packages that steps ask for, by the set of requirements.
     """
@@ -48,14 +49,14 @@ class Workshop:
         code: Code,
         schedule: Schedule,
         store: Store,
-        tasks: Path,
+        run: RunFolder,
         packages: Mapping[tuple[str, ...], Path] | None = None,
     ) -> None:
         self._tasks = {task.id: task for task in plan.tasks}
         self._templates = {task.id: task_template(plan, task, code) for task in plan.tasks}
         self._schedule = schedule
         self._store = store
-        self._folder = tasks
+        self._run = run
         self._packages = packages or {}
         self._code: Path | None = None
         self._spawn = False
@@ -69,9 +70,7 @@ class Workshop:
         self._flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
 
     def folder(self, instance: Instance) -> Path:
-        folder = self._folder / instance.name
-        folder.mkdir(exist_ok=True)
-        return folder
+        return self._run.task(instance.name)
 
     def spec(self, ready: Ready, attempt: int) -> TaskSpec:
         """The spec of an attempt."""
@@ -83,7 +82,7 @@ class Workshop:
                 template.task, template.step, kept, template.outputs, template.arity
             )
         values = _Filling(self, self._schedule.scene(instance))
-        record = str(self._folder / instance.name / "record.json")
+        record = str(self._run.tasks / instance.name / "record.json")
         return fill(template, values, task=instance.name, attempt=attempt, record=record)
 
     def order(self, ready: Ready, attempt: int, grant: Grant) -> Message:
@@ -93,7 +92,7 @@ class Workshop:
         if grant.gpus:
             env["CUDA_VISIBLE_DEVICES"] = ",".join(grant.gpus)
         order: Message = {
-            "spec": asdict(self.spec(ready, attempt)),
+            "spec": _plain(self.spec(ready, attempt)),
             "code": str(self._code),
             "store": str(self._store.folder),
             "verify": self._store.verify,
@@ -178,6 +177,12 @@ def _list_slot(entries: list[Any], path: list[str | int]) -> Slot:
         slot = _list_slot(entry, path) if isinstance(entry, list) else _entry_slot(entry)
         items.append({**slot, "path": path} if path and not isinstance(entry, list) else slot)
     return {"pack": "list", "of": items}
+
+
+def _plain(spec: TaskSpec) -> Message:
+    data = {field.name: getattr(spec, field.name) for field in fields(spec)}
+    data["outputs"] = [asdict(output) for output in spec.outputs]
+    return data
 
 
 def install_code(code: Code, folder: Path) -> Path:

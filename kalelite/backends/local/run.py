@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.local import limits, prepare, warm
-from kalelite.backends.local.client import start_method
+from kalelite.backends.local.client import ForkServer, start_method
 from kalelite.backends.local.debug import run_here
 from kalelite.backends.local.driver import Driver
 from kalelite.backends.local.events import (
@@ -19,8 +19,11 @@ from kalelite.backends.local.events import (
     Reporter,
     RunFinished,
     RunStarted,
+    TaskFinished,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
 )
-from kalelite.backends.local.folder import RunFolder, find_home
 from kalelite.backends.local.orders import Workshop, install_code
 from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.scene import Place
@@ -32,6 +35,8 @@ from kalelite.capture import capture
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
+from kalelite.runs import RunFolder, create
+from kalelite.runs import home as home_of
 
 if TYPE_CHECKING:
     from kalelite.plan.pipeline import Pipeline
@@ -72,17 +77,19 @@ def run_plan(
         A step's code cannot travel to its process; nothing was started.
     """
     settings = settings or LocalSettings()
-    emit = _shielded(reporter or PlainReporter())
     prepare.refuse(plan)
     spawn = not settings.debug and start_method(settings.start) == "spawn"
-    home = find_home(settings.home)
+    home = home_of(settings.home)
     store = Store(home / "store", verify=settings.verify)
     schedule = Schedule(plan, arguments, lambda entry, path: store.load(entry["ref"], path))
     code = capture(plan)
-    folder = RunFolder(home, plan, arguments)
+    begun = time.time()
+    folder = create(plan, arguments, folder=home, backend="local")
+    emit = _telling(reporter or PlainReporter(), folder)
     slots = _slots(settings)
-    state, records = "failed", {}
-    emit(RunStarted(folder.started, folder.id, plan, folder.path, _width(settings, slots)))
+    state: str = "failed"
+    records: dict[str, Record] = {}
+    emit(RunStarted(begun, folder.id, plan, folder.folder, _width(settings, slots)))
 
     def note(text: str) -> None:
         emit(Note(time.time(), text))
@@ -91,13 +98,15 @@ def run_plan(
         for text in prepare.notes_on(plan, settings, slots.gpus):
             note(text)
         packages = prepare.packages_of(plan, home, note)
-        workshop = Workshop(plan, code, schedule, store, folder.tasks, packages)
+        workshop = Workshop(plan, code, schedule, store, folder, packages)
         with prepare.volumes_linked(plan, settings.volumes):
             if settings.debug:
                 records = run_here(plan, schedule, workshop, code.live(), store, emit)
                 state = schedule.state
             else:
-                workshop.use(install_code(code, home / "code"), spawn=spawn)
+                installed = install_code(code, home / "code")
+                folder.update(code=str(installed.relative_to(home)))
+                workshop.use(installed, spawn=spawn)
                 modules = warm.used_by(plan) if settings.preload and not spawn else ()
                 state, records = _in_processes(
                     plan, schedule, slots, workshop, settings, emit, modules
@@ -106,10 +115,10 @@ def run_plan(
         state = "interrupted"
         raise
     finally:
-        folder.write(state)
-        emit(RunFinished(time.time(), folder.id, state, time.time() - folder.started))
+        folder.finish(state)
+        emit(RunFinished(time.time(), folder.id, state, time.time() - begun))
     place = Place(schedule.results, (), ())
-    return RunResult(folder.id, state, folder.path, records, plan, place, store)
+    return RunResult(folder.id, state, folder.folder, records, plan, place, store)
 
 
 def _in_processes(
@@ -123,13 +132,24 @@ def _in_processes(
 ) -> tuple[str, dict[str, Record]]:
     """Run every task in a process of its own."""
     interrupts = Interrupts()
-    with interrupts.caught(), contextlib.closing(warm.take(modules)) as server:
+    with interrupts.caught(), _server(modules) as server:
         server.configure(os.environ, _umask())
         driver = Driver(plan, schedule, server, slots, workshop, settings, emit, interrupts)
         state = driver.run()
         for text in server.notes:
             emit(Note(time.time(), text))
     return state, driver.records
+
+
+@contextlib.contextmanager
+def _server(modules: Sequence[str]) -> Iterator[ForkServer]:
+    server = warm.take(modules)
+    try:
+        yield server
+    except BaseException:
+        server.close()
+        raise
+    warm.give_back(server)
 
 
 def _slots(settings: LocalSettings) -> Slots:
@@ -147,12 +167,16 @@ def _umask() -> int:
     return mask
 
 
-def _shielded(reporter: Reporter) -> Callable[[Event], None]:
-    """Tell a reporter; one that fails, because its terminal has gone, is told no more."""
+def _telling(reporter: Reporter, folder: RunFolder) -> Callable[[Event], None]:
+    """Write events into the run's record, and tell a reporter.
+
+    A reporter that fails, because its terminal has gone, is told no more.
+    """
     broken = False
 
     def emit(event: Event) -> None:
         nonlocal broken
+        _note(event, folder)
         if broken:
             return
         try:
@@ -161,6 +185,18 @@ def _shielded(reporter: Reporter) -> Callable[[Event], None]:
             broken = True
 
     return emit
+
+
+def _note(event: Event, folder: RunFolder) -> None:
+    match event:
+        case TaskStarted(task=task, attempt=attempt):
+            folder.event(task, "running", attempt=attempt)
+        case TaskRetried(task=task, attempt=attempt, failure=failure, wait=wait):
+            folder.event(task, "retrying", attempt=attempt, reason=failure.message, wait=wait)
+        case TaskSkipped(task=task, status=status, reason=reason):
+            folder.event(task, status, reason=reason)
+        case TaskFinished(record=record, peak=peak):
+            folder.event(record.task, record.status, peak=peak)
 
 
 class LocalTarget:

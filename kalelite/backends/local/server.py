@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import importlib
 import json
 import os
 import selectors
@@ -20,10 +19,11 @@ import socket
 import sys
 from typing import Any
 
-from kalelite.backends.local import child, posix
+from kalelite.backends.local import child, posix, worker
 from kalelite.backends.local.environ import stale
 from kalelite.backends.local.preload import import_quietly
 from kalelite.backends.local.wire import Mailbox, Message, send
+from kalelite.marshal import formats_status
 
 __all__ = ["main"]
 
@@ -81,6 +81,8 @@ class Server:
             if reason:
                 send(self._channel, {"is": "unsafe", "module": module, "reason": reason})
                 os._exit(0)
+        # Import also what knows how to store the values of these modules.
+        formats_status()
         gc.collect()
         gc.freeze()
         self._imported = True
@@ -100,6 +102,10 @@ class Server:
             os.chdir(setup["cwd"])
 
     def _start(self, order: Message) -> None:
+        if not order.get("exec"):
+            # Here, so that each child has it already. What is wrong with it, the child tells.
+            with contextlib.suppress(Exception):
+                worker.code_at(order["code"])
         try:
             pid = os.fork()
         except OSError as error:
@@ -109,6 +115,8 @@ class Server:
             self._leave()
             child.run(order, self._notify)
         self._tasks[pid] = order["task"]
+        if order.get("timed"):
+            send(self._channel, {"is": "started", "task": order["task"]})
 
     def _leave(self) -> None:
         """In a new child: let go of all that is the server's."""
@@ -180,8 +188,7 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     posix.adopt_orphans()
     channel = socket.socket(fileno=given["channel"])
-    for name in given["ahead"]:
-        importlib.import_module(name)
+    worker.rehearse()
     gc.collect()
     gc.freeze()
     # A collection would touch, and so copy, every page that the children share.

@@ -12,7 +12,7 @@ from kalelite.backends.local.client import ForkServer
 from kalelite.backends.local.imports import imports_of, installed
 from kalelite.plan.graph import Plan, StepDef
 
-__all__ = ["cool", "prewarm", "take", "used_by"]
+__all__ = ["cool", "give_back", "prewarm", "take", "used_by"]
 
 _ready: list[ForkServer] = []
 
@@ -33,11 +33,21 @@ def prewarm(source: str, path: Sequence[str] | None = None) -> None:
 
 def take(modules: Sequence[str]) -> ForkServer:
     """The warm server, or else a new one, with the modules imported too."""
-    if _ready:
+    while _ready:
         server = _ready.pop()
-        server.also_import(modules)
-        return server
+        if server.fit:
+            server.also_import(modules)
+            return server
+        server.close()
     return ForkServer(modules)
+
+
+def give_back(server: ForkServer) -> None:
+    """Keep a server that is still good for the next run of this process, or close it."""
+    if _ready or not server.fit:
+        server.close()
+    else:
+        _ready.append(server)
 
 
 @atexit.register

@@ -5,7 +5,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import signal
+import tempfile
 import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from kalelite.backends.local import limits
 from kalelite.backends.local.wire import Message
@@ -14,10 +18,20 @@ from kalelite.executor.run import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
 from kalelite.marshal import Store
 
-__all__ = ["run_exit_functions", "work"]
+__all__ = ["code_at", "rehearse", "run_exit_functions", "work"]
 
 _PATIENCE = 5
 """Seconds that exit functions may take once the task is over."""
+
+
+_codes: dict[str, CodeFolder] = {}
+
+
+def code_at(folder: str) -> CodeFolder:
+    """The captured code in a folder, opened once. This reads data and runs nothing of it."""
+    if folder not in _codes:
+        _codes[folder] = CodeFolder(folder)
+    return _codes[folder]
 
 
 def work(order: Message) -> int:
@@ -27,8 +41,31 @@ def work(order: Message) -> int:
     spec = TaskSpec(**{**given, "outputs": outputs})
     if order.get("memory"):
         limits.limit_memory(order["memory"])
-    record = execute(spec, CodeFolder(order["code"]), Store(order["store"], verify=order["verify"]))
+    record = execute(spec, code_at(order["code"]), Store(order["store"], verify=order["verify"]))
     return 0 if record.status == "succeeded" else 1
+
+
+def rehearse() -> None:
+    """Run two tasks of our own, so that all that is imported on the way is there before a fork."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "store")
+        reference = store.save(["a value"])
+        arguments = {"obj": {"ref": reference}}
+        output = (OutputSpec("output", None, "int"),)
+        for task in ("good", "bad"):
+            record = str(Path(folder) / task / "record.json")
+            execute(TaskSpec(task, task, arguments, output, record=record), _Rehearsal(), store)
+
+
+class _Rehearsal:
+    """A code source of two functions."""
+
+    def function(self, key: str) -> Callable[..., Any]:
+        functions: dict[str, Callable[..., Any]] = {"good": len, "bad": str.join}
+        return functions[key]
+
+    def constant(self, name: str) -> Any:
+        raise KeyError(name)
 
 
 def run_exit_functions() -> None:
