@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import sys
@@ -18,7 +19,7 @@ from kalelite.plan.graph import Parameter, Plan
 from kalelite.plan.options import PipelineOptions, pipeline_options
 from kalelite.plan.parameters import arguments_of, parameters_of, with_defaults
 from kalelite.plan.step import Step
-from kalelite.plan.target import ambient_target
+from kalelite.plan.target import ambient_target, fixed_by
 from kalelite.plan.trace import current, register
 
 __all__ = ["Pipeline", "pipeline"]
@@ -131,9 +132,14 @@ class Pipeline(Generic[P, R]):
         UsageError
             A value is missing, or is not one that its parameter takes.
         """
-        plan = self.plan()
-        arguments = arguments_of(self, plan.parameters, args, kwargs)
-        return ambient_target().run(self, plan, arguments)
+        plan, target = self.plan(), ambient_target()
+        fixed = fixed_by(target, plan.parameters)
+        parameters = tuple(
+            dataclasses.replace(parameter, default=fixed.get(parameter.name, parameter.default))
+            for parameter in plan.parameters
+        )
+        arguments = arguments_of(self, parameters, args, kwargs)
+        return target.run(self, plan, {**arguments, **fixed})
 
     def compile(self, path: str | Path, **settings: Any) -> Any:
         """Write the pipeline as a Kubeflow Pipelines package.

@@ -12,19 +12,23 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from kalelite.plan.graph import Plan
+from kalelite.plan.graph import Parameter, Plan
 
 if TYPE_CHECKING:
     from kalelite.plan.pipeline import Pipeline
 
-__all__ = ["Target", "ambient_target", "current_target", "use_target"]
+__all__ = ["Target", "ambient_target", "current_target", "fixed_by", "use_target"]
 
 
 class Target(Protocol):
     """Something that runs pipelines."""
 
     def run(self, pipeline: Pipeline[..., Any], plan: Plan, arguments: Mapping[str, Any]) -> Any:
-        """Run a plan; ``arguments`` holds a converted value for every parameter."""
+        """Run a plan; ``arguments`` holds a converted value for every parameter.
+
+        A target may also have a method ``fixed(parameters)``: the values that it was given
+        itself, as by ``-p`` on the command line. They go before those of the call.
+        """
 
 
 current_target: ContextVar[Target | None] = ContextVar("kalelite_target", default=None)
@@ -38,6 +42,12 @@ def ambient_target() -> Target:
         local = importlib.import_module("kalelite.backends.local")
         target = cast("Target", local.target())
     return target
+
+
+def fixed_by(target: Target, parameters: tuple[Parameter, ...]) -> dict[str, Any]:
+    """The converted values that a target has for some of the parameters, whatever the call says."""
+    fixed = getattr(target, "fixed", None)
+    return dict(fixed(parameters)) if fixed is not None else {}
 
 
 @contextmanager

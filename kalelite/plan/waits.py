@@ -44,8 +44,6 @@ def _flat(others: Iterable[Any]) -> Iterator[Any]:
 
 def _ids(trace: Trace, other: Any) -> Iterator[str]:
     from kalelite.plan.control import ControlBlock
-    from kalelite.plan.pipeline import Pipeline
-    from kalelite.plan.step import Step
 
     if other is None or isinstance(other, Poison):
         return
@@ -73,7 +71,7 @@ def _ids(trace: Trace, other: Any) -> Iterator[str]:
             )
             return
         yield other.block.id
-    elif isinstance(other, (Step, Pipeline)):
+    elif callable(other) and isinstance(getattr(other, "name", None), str):
         trace.problem(
             "after-step",
             f"`after` was given the step `{other.name}` itself; it may be called more than once",
