@@ -70,10 +70,8 @@ def known_names(pipelines: Iterable[Pipeline[..., Any]], given: Mapping[str, str
         )
 
 
-def arguments_of(
-    parameters: Sequence[Parameter], given: Mapping[str, str], called: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The value of every parameter: from the command line, else the call, else the default.
+def arguments_of(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Any]:
+    """The value of every parameter: from the command line, else the default.
 
     Raises
     ------
@@ -88,8 +86,6 @@ def arguments_of(
         name = parameter.name
         if name in given:
             values[name] = convert(given[name], parameter.type, name=name, text=True)
-        elif name in called:
-            values[name] = called[name]
         elif parameter.default is not REQUIRED:
             values[name] = parameter.default
         else:

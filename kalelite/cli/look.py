@@ -60,7 +60,7 @@ def _problems_on_kubeflow(face: Face, plan: Plan) -> list[Problem]:
 
 def _tell_good(face: Face, plan: Plan, given: Mapping[str, str]) -> None:
     mine = [p for p in plan.parameters if p.name in given]
-    arguments_of(mine, given, {})
+    arguments_of(mine, given)
     if face.setting("output") == "json":
         JsonReporter(face.out).write({"event": "checked", "plan": plan})
         return

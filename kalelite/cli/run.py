@@ -104,7 +104,7 @@ def run_script(face: Face, backend: Backend) -> int:
         plan = found.plan()
         try:
             with use_target(target):
-                backend.act(plan, arguments_of(plan.parameters, given, {}), wanted=False)
+                backend.act(plan, arguments_of(plan.parameters, given), wanted=False)
         except (KaleliteError, KeyboardInterrupt) as error:
             if error is not backend.shown:
                 raise

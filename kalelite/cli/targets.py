@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kalelite.cli.choose import arguments_of, known_names
-from kalelite.plan.graph import Plan
+from kalelite.plan.graph import Parameter, Plan
 from kalelite.plan.trace import pipelines_of
 
 if TYPE_CHECKING:
@@ -58,15 +58,19 @@ class FaceTarget:
         self.only = only
         self.calls = 0
 
+    def fixed(self, parameters: Sequence[Parameter]) -> dict[str, Any]:
+        """The values from the command line for these parameters, converted."""
+        known_names(pipelines_of(), self.given)
+        mine = [parameter for parameter in parameters if parameter.name in self.given]
+        return arguments_of(mine, self.given)
+
     def run(self, pipeline: Pipeline[..., Any], plan: Plan, arguments: Mapping[str, Any]) -> Any:
         """Do with the plan what was asked for."""
         wanted = self.only in {None, pipeline.name, getattr(pipeline, "__name__", None)}
         if self.act is None or not wanted:
             raise StopScript(pipeline)
-        if not self.calls:
-            known_names(pipelines_of(), self.given)
         self.calls += 1
-        value = self.act(plan, arguments_of(plan.parameters, self.given, arguments))
+        value = self.act(plan, arguments)
         if self.stop_after:
             raise StopScript(pipeline)
         return value

@@ -119,6 +119,19 @@ def test_values_from_the_command_line_go_before_those_of_the_call(shell):
     assert "large is 8" in done.stdout
 
 
+def test_a_value_that_the_call_leaves_out_may_come_from_the_command_line(shell):
+    shell.write(
+        "script.py",
+        (SCRIPTS / "two.py").read_text("utf-8")
+        + "\nif __name__ == '__main__':\n    print('sum', second())\n",
+    )
+
+    assert "sum 7" in shell("script.py", "-p", "b=5").stdout
+    refused = shell("script.py")
+    assert refused.returncode == 2
+    assert "-p b=..." in refused.stderr
+
+
 def test_only_the_named_pipeline_runs(shell):
     done = shell(SCRIPTS / "calls.py", "--pipeline", "large")
 
