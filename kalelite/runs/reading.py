@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import json
 import re
 import socket
@@ -217,7 +218,7 @@ class Run:
             if the value is no longer in the store.
         """
         outputs = self.outputs()
-        chosen = _choose(name, outputs)
+        chosen, many = _choose(name, outputs)
         store = Store(self.home / "store")
         with self._code():
             try:
@@ -228,19 +229,25 @@ class Run:
                     f"{name} of run {self.id} is no longer in the store",
                     hint="run the pipeline again: only what is missing is computed",
                 ) from error
-        return values[0] if chosen == [name] or "[" not in chosen[0] else values
+        return values if many else values[0]
 
     @contextlib.contextmanager
     def _code(self) -> Iterator[None]:
         """The captured code at hand, as far as it can be read here."""
         reader = None
         with contextlib.suppress(KaleliteError, OSError):
-            reader = CodeFolder(self.home / str(self.data["code"])) if "code" in self.data else None
+            reader = _reader(self.home / str(self.data["code"])) if "code" in self.data else None
         if reader is None:
             yield
         else:
             with reader.beside():
                 yield
+
+
+@functools.lru_cache(maxsize=8)
+def _reader(folder: Path) -> CodeFolder:
+    """The code of a run: read once, so that its classes are the same for all values."""
+    return CodeFolder(folder)
 
 
 def _task_of(instance: str) -> str:
@@ -252,17 +259,17 @@ def _natural(name: str) -> list[Any]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def _choose(name: str, outputs: Mapping[str, Any]) -> list[str]:
-    """The keys of the outputs that a name stands for."""
+def _choose(name: str, outputs: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """The keys of the outputs that a name stands for, and whether it stands for a list."""
     if name in outputs:
-        return [name]
+        return [name], False
     found = [key for key in outputs if key.rpartition(".")[0] == name]
     if len(found) == 1:
-        return found
+        return found, False
     items = [key for key in outputs if re.sub(r"\[[^]]*\]", "", key) == name]
     items = items or [key for key in outputs if _task_of(key.rpartition(".")[0]) == name]
     if items and len({key.rpartition(".")[2] for key in items}) == 1:
-        return sorted(items, key=_natural)
+        return sorted(items, key=_natural), True
     close = found or items or difflib.get_close_matches(name, outputs, 5, 0.5) or list(outputs)
     raise UsageError(
         f"the run has no single output {name!r}",
