@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import Problem
-from kalelite.executor.spec import Record
+from kalelite.executor.spec import FailureReport
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 
-__all__ = ["plan_html", "plan_mimebundle", "plan_text", "records_html"]
+if TYPE_CHECKING:
+    from kalelite.runs import Run
+
+__all__ = ["plan_html", "plan_mimebundle", "plan_text", "run_html"]
 
 _RED = "color:#b3261e"
 _DIM = "opacity:.65"
@@ -28,8 +31,7 @@ def plan_html(plan: Plan, problems: Sequence[Problem] = ()) -> str:
         rows = [(p.name, _type(p), _default(p), p.description) for p in plan.parameters]
         parts.append(_table(("parameter", "type", "default", ""), rows))
     parts += [
-        f"<pre style='{_RED};margin:4px 0'>{escape(problem.render())}</pre>"
-        for problem in problems
+        f"<pre style='{_RED};margin:4px 0'>{escape(problem.render())}</pre>" for problem in problems
     ]
     parts.append(to_svg(plan, tuple(problems)))
     return f"<div>{''.join(parts)}</div>"
@@ -50,26 +52,34 @@ def plan_mimebundle(plan: Plan, problems: Sequence[Problem] = ()) -> dict[str, s
     }
 
 
-def records_html(title: str, state: str, records: Iterable[Record]) -> str:
+def run_html(run: Run) -> str:
     """A run: what each task did, how long it took, what it gave, and what failed."""
     rows: list[tuple[str, ...]] = []
     failures: list[str] = []
-    for record in records:
-        seconds = max(record.finished - record.started, 0.0)
-        values = ", ".join(f"{name} = {_preview(out)}" for name, out in record.outputs.items())
-        metrics = ", ".join(f"{metric['name']} = {metric['value']}" for metric in record.metrics)
-        rows.append((record.task, record.status, f"{seconds:.2f} s", values, metrics))
-        if record.failure is not None:
-            text = record.failure.traceback or f"{record.failure.type}: {record.failure.message}"
-            failures.append(
-                f"<details><summary style='{_RED}'>{escape(record.task)}:"
-                f" {escape(record.failure.message[:200])}</summary>"
-                f"<pre>{escape(text)}</pre></details>"
-            )
+    for name, task in run.tasks.items():
+        seconds = "" if task.seconds is None else f"{task.seconds:.2f} s"
+        values, metrics = task.reason, ""
+        if task.record is not None:
+            outputs = task.record.outputs.items()
+            values = ", ".join(f"{output} = {_preview(entry)}" for output, entry in outputs)
+            metrics = ", ".join(f"{one['name']} = {one['value']}" for one in task.record.metrics)
+            if task.record.failure is not None:
+                failures.append(_failure(name, task.record.failure))
+        rows.append((name, task.status, seconds, values, metrics))
     heads = ("task", "state", "time", "values", "metrics" if any(row[4] for row in rows) else "")
+    state = f"{run.state} in {run.seconds:.2f} s"
     return (
-        f"<div><h4 style='margin:4px 0'>{escape(title)} <span style='{_DIM}'>{escape(state)}"
-        f"</span></h4>{_table(heads, rows)}{''.join(failures)}</div>"
+        f"<div><h4 style='margin:4px 0'>{escape(run.pipeline)} <span style='{_DIM}'>{escape(state)}"
+        f"</span></h4>{_table(heads, rows)}{''.join(failures)}"
+        f"<p style='{_DIM};margin:4px 0'>run {escape(run.id)}</p></div>"
+    )
+
+
+def _failure(name: str, failure: FailureReport) -> str:
+    text = failure.traceback or f"{failure.type}: {failure.message}"
+    return (
+        f"<details><summary style='{_RED}'>{escape(name)}: {escape(failure.message[:200])}"
+        f"</summary><pre>{escape(text)}</pre></details>"
     )
 
 

@@ -184,6 +184,13 @@ class Pipeline(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<pipeline {self.name}>"
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """How a notebook shows the pipeline: its parameters and its picture."""
+        del include, exclude  # IPython filters what it gets
+        # By name, because a plan knows nothing of notebooks.
+        display = importlib.import_module("kalelite.notebook")
+        return cast("dict[str, str]", display.plan_mimebundle(*self.draft()))
+
 
 @overload
 def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...

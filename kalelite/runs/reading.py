@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
+import importlib
 import json
 import re
 import socket
@@ -230,6 +231,11 @@ class Run:
                     hint="run the pipeline again: only what is missing is computed",
                 ) from error
         return values if many else values[0]
+
+    def _repr_html_(self) -> str:
+        """How a notebook shows the run: what each task did and gave."""
+        # By name, because a record knows nothing of notebooks.
+        return str(importlib.import_module("kalelite.notebook").run_html(self))
 
     @contextlib.contextmanager
     def _code(self) -> Iterator[None]:
