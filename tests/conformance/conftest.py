@@ -68,6 +68,15 @@ def program(request):
 
 
 @pytest.fixture
+def container_program():
+    before = sys.modules["__main__"]
+    module = load(PROGRAMS.parent / "compiled_only" / "container.py")
+    sys.modules["__main__"] = module
+    yield module
+    sys.modules["__main__"] = before
+
+
+@pytest.fixture
 def run_here(tmp_path, monkeypatch):
     """Run a program's pipeline with the local backend."""
 

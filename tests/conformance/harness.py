@@ -306,6 +306,7 @@ class Harness:
         )
         specs = component.get("outputDefinitions", {}).get("parameters", {})
         files = {key: str(work / "outputs" / key) for key in specs}
+        (work / "outputs").mkdir()
         received = {
             "inputs": {"parameterValues": values},
             "outputs": {

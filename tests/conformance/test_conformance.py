@@ -32,3 +32,7 @@ def hold(program, seen, journal):
         assert message in seen.failed[task][1]
     if hasattr(program, "JOURNAL"):
         assert journal == program.JOURNAL
+
+
+def test_containers_run_compiled(run_compiled, container_program):
+    hold(container_program, run_compiled(container_program), [])

@@ -6,9 +6,11 @@ import dataclasses
 import importlib.metadata
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from kalelite.backends.kubeflow import size
+from kalelite.backends.kubeflow.component import constants_of
 from kalelite.backends.kubeflow.options import NEWEST, refusals
 from kalelite.backends.kubeflow.parameters import parameter_problems
 from kalelite.backends.kubeflow.settings import Settings, settings_for
@@ -17,6 +19,7 @@ from kalelite.backends.kubeflow.volumes import JOB_NAME, storage_of
 from kalelite.errors import Problem
 from kalelite.plan.check import check
 from kalelite.plan.graph import ContainerDef, ExitScope, Expr, OutputRef, Plan, Task
+from kalelite.plan.words import InputPath, walk
 
 __all__ = ["check_plan", "check_settled", "kfp_version"]
 
@@ -52,6 +55,8 @@ def check_settled(plan: Plan, settings: Settings) -> list[Problem]:
         problems += refusals(task.options, task.where, version)
         problems += _templates(task)
         problems += _mounts(task, settings)
+        if isinstance(task.step, ContainerDef):
+            problems += _container(task, task.step)
     return [*problems, *_scopes(plan)]
 
 
@@ -94,9 +99,33 @@ def _texts(task: Task) -> Iterator[tuple[str, str]]:
     for name, value in options.said().items():
         yield from ((name, text) for text in _strings(value))
     if isinstance(task.step, ContainerDef):
-        for word in (*task.step.command, *task.step.args, task.step.image):
+        for word in walk((*task.step.command, *task.step.args, task.step.image)):
             if isinstance(word, str):
                 yield "a word of the command", word
+
+
+def _container(task: Task, step: ContainerDef) -> Iterator[Problem]:
+    """Files, which KFP gives to containers as artifacts only, and texts of constants."""
+    files = [entry.name for entry in (*step.inputs.values(), *step.outputs.values())]
+    files = [name for name in files if _kind(step, name) is Path]
+    files += [
+        word.name for word in walk((*step.command, *step.args)) if isinstance(word, InputPath)
+    ]
+    for name in dict.fromkeys(files):
+        hint = "Pass the value itself (InputValue), or read and write the file in a Python step."
+        message = f"container step {step.name!r} has {name!r} as a file: KFP passes values only"
+        yield Problem(message, hint, task.where)
+    for name, value in constants_of(task, step).items():
+        if any(map(has_template, _strings(value))):
+            hint = "Let a step return the text, annotated as -> str."
+            message = (
+                f"{name!r} of container step {step.name!r} holds '{{{{', which Argo would expand"
+            )
+            yield Problem(message, hint, task.where)
+
+
+def _kind(step: ContainerDef, name: str) -> Any:
+    return (step.inputs.get(name) or step.outputs[name]).type
 
 
 def _strings(value: Any) -> Iterator[str]:

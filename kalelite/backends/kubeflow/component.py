@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from kalelite.backends.kubeflow.options import TaskConfig, claim_mount, task_config
-from kalelite.backends.kubeflow.ports import Wire, Wiring
+from kalelite.backends.kubeflow.ports import Wiring
 from kalelite.backends.kubeflow.settings import Settings
 from kalelite.backends.kubeflow.stage import Part
 from kalelite.backends.kubeflow.volumes import JOB_NAME, Creation, Storage
-from kalelite.plan.graph import ContainerDef, Task
+from kalelite.plan.graph import REQUIRED, Constant, ContainerDef, Task
+from kalelite.plan.types import native_name
+from kalelite.plan.words import InputPath, InputValue, OutputPath, fill
 from kalelite.volumes import provision
 from kalelite.volumes.inline import inline
 
-__all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Steps"]
+__all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Steps", "constants_of"]
 
 EXECUTOR_INPUT = "{{$}}"
 JOB_ID = "{{$.pipeline_job_uuid}}"
@@ -52,7 +55,7 @@ class Component:
     args: tuple[Word, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
-    arguments: Mapping[str, Wire | str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     config: TaskConfig = field(default_factory=TaskConfig)
     made_by: tuple[tuple[str, str], ...] = ()
     optional: bool = False
@@ -79,7 +82,7 @@ class Steps:
         args = ("run", "--task", task.id, "--code", self.digest, "--home", self.storage.home)
         packages = [f"--package={package}" for package in task.options.packages]
         inputs = {RUN: "str", **{port.name: port.wire.type for port in ports}}
-        arguments: dict[str, Wire | str] = {RUN: JOB_ID}
+        arguments: dict[str, Any] = {RUN: JOB_ID}
         arguments.update((port.name, port.wire) for port in ports)
         return Component(
             id=task.id,
@@ -147,4 +150,42 @@ class Steps:
         return tuple((m.made_by, m.path) for m in self.storage.mounts if m.made_by)
 
     def _container(self, task: Task, step: ContainerDef) -> Component:
-        raise NotImplementedError
+        """The user's own container: its words, with KFP's placeholders in them."""
+        ports = self.wiring.inputs(task)
+        arguments: dict[str, Any] = {port.name: port.wire for port in ports}
+        inputs = {port.name: port.wire.type for port in ports}
+        for name, value in constants_of(task, step).items():
+            arguments[name] = value
+            inputs[name] = native_name(type(value)) or "str"
+
+        def put(word: InputValue | InputPath | OutputPath) -> str:
+            if isinstance(word, OutputPath):
+                return f"{{{{$.outputs.parameters['{outputs[word.name]}'].output_file}}}}"
+            return f"{{{{$.inputs.parameters['{word.name}']}}}}"
+
+        found = self.wiring.outputs(task)
+        outputs = {output: name for (output, _), (name, _) in found.items()}
+        return Component(
+            id=task.id,
+            image=step.image,
+            command=tuple(fill(step.command, put, arguments)),
+            args=tuple(fill(step.args, put, arguments)),
+            inputs=inputs,
+            outputs=dict(found.values()),
+            arguments=arguments,
+            config=self._config(task),
+        )
+
+
+def constants_of(task: Task, step: ContainerDef) -> dict[str, Any]:
+    """The inputs of a container that are known already: constants of the call, and defaults."""
+    values = {
+        name: parameter.default
+        for name, parameter in step.inputs.items()
+        if parameter.default is not REQUIRED
+    }
+    for name, expr in task.arguments.items():
+        values.pop(name, None)
+        if isinstance(expr, Constant):
+            values[name] = expr.value
+    return {name: value for name, value in values.items() if value is not None}

@@ -30,13 +30,16 @@ from kalelite.plan.graph import (
     Collected,
     Compare,
     Constant,
+    ContainerDef,
     Expr,
+    ItemRef,
     Loop,
     Negation,
     OneOf,
     Output,
     OutputRef,
     Pack,
+    Parameter,
     ParameterRef,
     Plan,
     StepDef,
@@ -106,8 +109,29 @@ class _Lowering:
 
     def task(self, task: Task) -> Task:
         arguments = {name: self.rewrite(expr, task.parent) for name, expr in task.arguments.items()}
+        if isinstance(task.step, ContainerDef):
+            for name, expr in arguments.items():
+                arguments[name] = self.plain(expr, task.step.inputs[name], task.parent)
         after = tuple(id for id in task.after if not self.gone(self.place_of(id)))
         return replace(task, arguments=arguments, after=after)
+
+    def plain(self, expr: Expr, wanted: Parameter, scope: str) -> Expr:
+        """What a container can be given: a constant, or a value that KFP itself carries."""
+        if isinstance(expr, Constant) or self.type_of(expr):
+            return expr
+        if (
+            isinstance(expr, OutputRef)
+            and not expr.path
+            and self.tasks[expr.task].output(expr.output).native
+        ):
+            return expr
+        if isinstance(expr, ItemRef) and not expr.path and expr.loop not in self.numbered:
+            loop = self.blocks[expr.loop]
+            if isinstance(loop, Loop) and isinstance(loop.items, Constant):
+                return expr
+        native = native_name(wanted.type) or "str"
+        id = f"{wanted.name}-value"
+        return self.helper(id, helpers.same, {"value": expr}, scope, native)
 
     def place_of(self, id: str) -> str:
         return self.tasks[id].parent if id in self.tasks else id

@@ -88,6 +88,8 @@ class Wiring:
 
     def inputs(self, task: Task, taken: tuple[str, ...] = ()) -> list[Port]:
         """The inputs of a task: one for each different thing that its arguments refer to."""
+        if isinstance(task.step, ContainerDef):
+            return self._container_inputs(task)
         ports: list[Port] = []
         seen: set[Wire] = set()
         names = set(taken) | {name for name, _ in self.outputs(task).values()}
@@ -99,6 +101,18 @@ class Wiring:
                     name = unique(identifier(name), names, separator="_")
                     names.add(name)
                     ports.append(Port(name, wire, reading, symbol_of(leaf)))
+        return ports
+
+    def _container_inputs(self, task: Task) -> list[Port]:
+        """The inputs of a container: each under its own name, and as it is."""
+        ports = []
+        for name, expr in task.arguments.items():
+            for leaf in leaves(expr):
+                if isinstance(leaf, OutputRef):
+                    wire, reading = self.native(leaf), "value"
+                else:
+                    wire, reading, _ = self.wire(leaf)
+                ports.append(Port(name, wire, reading, symbol_of(leaf)))
         return ports
 
     def outputs(self, task: Task) -> Mapping[tuple[str, str], tuple[str, str]]:
