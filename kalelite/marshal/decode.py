@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,10 @@ def decode(manifest: Manifest, frames: Sequence[memoryview], *, data_only: bool 
         raise MarshalError(
             f"this {manifest.type} is stored as a pickle ({manifest.encoding}), and pickles run code",
             hint='read it with formats="all" if you trust whoever may write to the store',
+        )
+    if not item.data_only and (skew := _skew(manifest, series=True)):
+        warnings.warn(
+            f"a {manifest.type} may not be read as it was: {skew}", RuntimeWarning, stacklevel=3
         )
     try:
         return item.load(manifest.header, frames)
@@ -57,15 +62,24 @@ def _failure(manifest: Manifest, error: Exception) -> MarshalError:
             f"a {manifest.type} cannot be read: the module {error.name!r} is not installed here",
             hint=f"install {error.name.partition('.')[0]} in the environment of this step",
         )
-    here = versions_of(name for name in manifest.versions if name in sys.modules)
-    skew = [
-        f"{name} {version} wrote it, {here[name]} is here"
-        for name, version in manifest.versions.items()
-        if name in here and here[name] != version
-    ]
+    skew = _skew(manifest)
     if skew:
         return VersionMismatchError(
-            f"a {manifest.type} cannot be read: {'; '.join(skew)} ({why})",
+            f"a {manifest.type} cannot be read: {skew} ({why})",
             hint="use the same versions in the steps that hand values to each other",
         )
     return MarshalError(f"a {manifest.type} cannot be read: {why}")
+
+
+def _skew(manifest: Manifest, *, series: bool = False) -> str:
+    """Versions that differ from those that wrote the value; with `series`, in their first two parts."""
+    here = versions_of(name for name in manifest.versions if name in sys.modules)
+
+    def part(version: str) -> object:
+        return version.split(".")[:2] if series else version
+
+    return "; ".join(
+        f"{name} {version} wrote it, {name} {here[name]} is here"
+        for name, version in manifest.versions.items()
+        if name in here and part(here[name]) != part(version)
+    )

@@ -162,6 +162,8 @@ def lazy_modules() -> Mapping[str, str]:
 def register_format(cls: type, *formats: Format) -> None:
     """Let `formats` save instances of `cls` and of its subclasses; the first that claims wins."""
     for item in formats:
+        if (root := _root(item.encoding)) in _lazy:
+            _wake(root)  # so that nobody takes the name of a format that is not awake yet
         known = _encodings.get(item.encoding)
         if known is not None and type(known) is not type(item):
             raise ValueError(
@@ -247,6 +249,11 @@ def _wake(root: str) -> None:
         lazy.state, lazy.error = "broken", error
 
 
+def _root(encoding: str) -> str:
+    """The first word of an encoding names the root module that knows it."""
+    return encoding.partition("/")[0].partition(".")[0]
+
+
 def _roots(cls: type) -> Iterator[tuple[type, str]]:
     for base in cls.__mro__:
         module = getattr(base, "__module__", None)
@@ -272,7 +279,7 @@ def format_for_encoding(encoding: str) -> Format:
         Nobody here knows it; the cause is the error of the module that should, if it has one.
     """
     if encoding not in _encodings:
-        root = encoding.partition("/")[0].partition(".")[0]
+        root = _root(encoding)
         _wake(root)
         if encoding not in _encodings:
             lazy = _lazy.get(root)
@@ -304,9 +311,7 @@ def formats_status() -> tuple[FormatStatus, ...]:
     for root, lazy in sorted(_lazy.items()):
         if root in sys.modules:
             _wake(root)
-        encodings = tuple(
-            sorted(e for e in _encodings if e.partition("/")[0].partition(".")[0] == root)
-        )
+        encodings = tuple(sorted(name for name in _encodings if _root(name) == root))
         reason = f"waiting for a value from {root!r}" if lazy.state == "waiting" else ""
         if lazy.error is not None:
             reason = f"{type(lazy.error).__name__}: {lazy.error}"

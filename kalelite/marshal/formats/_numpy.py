@@ -42,9 +42,17 @@ def _plain_dtype(dtype: np.dtype[Any]) -> bool:
     if not all(_plain_dtype(field[0].base) for field in fields.values()):
         return False
     try:
-        return bool(npy.descr_to_dtype(npy.dtype_to_descr(dtype)) == dtype)
+        descr = npy.dtype_to_descr(dtype)
+        str(descr).encode("latin1")  # as names of fields in a .npy header
+        return bool(npy.descr_to_dtype(descr) == dtype)
     except (TypeError, ValueError, UserWarning):
         return False
+
+
+def _name(dtype: np.dtype[Any]) -> str:
+    """``dtype.str``, but telling C's long long from its long where they are as wide."""
+    text: str = dtype.str
+    return text if np.dtype(text).char == dtype.char else text[0] + dtype.char
 
 
 @functools.lru_cache(256)
@@ -122,7 +130,7 @@ class Array(Format):
             fortran = axes == list(range(array.ndim))[::-1]
             shape = shape[::-1] if fortran else shape
         if _simple(dtype):
-            header["dtype"] = dtype.str
+            header["dtype"] = _name(dtype)
             head = _simple_head(dtype.str, fortran, shape)
         else:
             head = _head(npy.dtype_to_descr(dtype), fortran, shape)
@@ -169,6 +177,12 @@ def rebuild_array(
     return _from_bytes(buffer, dtype, shape, axes)
 
 
+def rebuild_read_only(array: np.ndarray[Any, Any]) -> Any:
+    """What `_reduce_array` names: part of the stored format."""
+    array.flags.writeable = False
+    return array
+
+
 def rebuild_subclass(cls: type[Any], array: np.ndarray[Any, Any], state: dict[str, Any]) -> Any:
     """What `_reduce_array` names for subclasses: part of the stored format."""
     value = array.view(cls)
@@ -193,11 +207,12 @@ def _reduce_array(value: np.ndarray[Any, Any]) -> Any:
     """Numpy pickles an array with gaps or moved axes in band, and forgets a subclass's state."""
     cls = type(value)
     if cls is np.ndarray:
-        if value.dtype.hasobject:
+        whole, objects = value.flags.forc, value.dtype.hasobject
+        if not value.flags.writeable and (objects or not whole):
+            return rebuild_read_only, (value.copy(order="K"),)
+        if objects:
             return reduce_objects(value)
-        if value.nbytes < 1024 or not value.flags.writeable:
-            return NotImplemented
-        if value.flags.forc and value.dtype.kind not in "mM":
+        if whole and value.dtype.kind in "biufcSU":
             return NotImplemented  # numpy hands it over itself, but dates it does not
         array, axes = _layout(value)
         return rebuild_array, (PickleBuffer(_bytes_of(array)), value.dtype, array.shape, axes)
