@@ -10,7 +10,6 @@ Python, which has another bytecode, gives another one.
 from __future__ import annotations
 
 import ast
-import dis
 import sys
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
@@ -20,6 +19,7 @@ from typing import Any
 from kalelite.capture import atoms, modules
 from kalelite.capture.load import plain
 from kalelite.capture.names import codes, global_names, imports, resolve_import
+from kalelite.capture.operations import operations
 
 __all__ = ["fingerprint"]
 
@@ -39,8 +39,6 @@ _CLASS_NOISE = frozenset(
         "__match_args__",
     }
 )
-# Set by a class body itself, and none of them changes what the class does.
-_BODY_NOISE = frozenset({"__doc__", "__firstlineno__", "__static_attributes__"})
 Key = tuple[str, str, str]
 _FLAGS = ~0x4000000  # CO_HAS_DOCSTRING, Python 3.13
 
@@ -170,17 +168,9 @@ class _Walk:
             code.co_varnames,
             code.co_freevars,
             code.co_cellvars,
-            getattr(code, "co_exceptiontable", b""),
         )
-        operations: list[bytes] = []
-        for instruction in dis.get_instructions(code):
-            if instruction.opname in {"EXTENDED_ARG", "CACHE", "NOP"}:
-                continue
-            if instruction.opname == "STORE_NAME" and instruction.argval in _BODY_NOISE:
-                operations.pop()
-                continue
-            operations.append(atoms.text(instruction.opname) + self.digest(instruction.argval))
-        return atoms.hashed(b"code", self.digest(shape), *operations)
+        steps = (atoms.text(name) + self.digest(value) for name, value in operations(code))
+        return atoms.hashed(b"code", self.digest(shape), *steps)
 
     def _function(self, function: FunctionType) -> bytes:
         values = function.__globals__

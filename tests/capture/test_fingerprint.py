@@ -240,3 +240,19 @@ def test_two_functions_with_one_name_are_two():
         def step(): return f(), g()
     """
     assert digest(text.format(2)) != digest(text.format(3))
+
+
+def test_a_class_inside_a_function_may_be_documented():
+    text = """
+        def step(x):
+            class Local:
+                {doc}
+                table = [i for i in range(3) if i]
+                def get(self):
+                    try: return self.table[x]
+                    except IndexError: return None
+            return Local().get()
+    """
+    plain = digest(text.format(doc="depth = 1"))
+    assert digest(text.format(doc='"""Says it."""\n                depth = 1')) == plain
+    assert digest(text.format(doc="depth = 2")) != plain
