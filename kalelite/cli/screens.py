@@ -44,10 +44,13 @@ def error_screen(error: KaleliteError, terminal: Terminal) -> str:
 
 
 def _problem(problem: Problem, terminal: Terminal) -> str:
-    lines = [terminal.paint(clean(problem.message), "bold")]
+    place = f"{near_path(problem.where.file)}:{problem.where.line}: " if problem.where else ""
+    head, *more = _lines(place + problem.message, terminal)
+    message = head.removeprefix(place)
+    lines = [terminal.paint(head[: len(head) - len(message)], "cyan")]
+    lines[0] += terminal.paint(message, "bold")
+    lines += [f"  {terminal.paint(line, 'bold')}" for line in more]
     if problem.where is not None:
-        place = f"{near_path(problem.where.file)}:{problem.where.line}"
-        lines[0] = f"{terminal.paint(place, 'cyan')}: {lines[0]}"
         lines += source_lines(problem.where, terminal)
     if problem.hint:
         lines += _indented(problem.hint, terminal)
@@ -55,14 +58,21 @@ def _problem(problem: Problem, terminal: Terminal) -> str:
 
 
 def _indented(text: str, terminal: Terminal) -> list[str]:
-    """Text set in by two columns; on a terminal its lines are broken between words."""
-    lines = clean(text).splitlines()
-    if terminal.is_tty:
-        import textwrap
+    """Text set in by two columns."""
+    return [f"  {line}" for line in _lines(text, terminal)]
 
-        width = max(terminal.width - 2, 20)
-        lines = [part for line in lines for part in textwrap.wrap(line, width) or [""]]
-    return [f"  {line}" for line in lines]
+
+def _lines(text: str, terminal: Terminal) -> list[str]:
+    """The lines of a text; on a terminal they are broken between words."""
+    lines = clean(text).splitlines() or [""]
+    if not terminal.is_tty:
+        return lines
+    import textwrap
+
+    wrap = textwrap.TextWrapper(
+        max(terminal.width - 2, 20), break_long_words=False, break_on_hyphens=False
+    )
+    return [part for line in lines for part in wrap.wrap(line) or [""]]
 
 
 def source_lines(where: Where, terminal: Terminal) -> list[str]:
@@ -112,16 +122,14 @@ def _exception_lines(
 
 
 def _message(name: str, message: str, terminal: Terminal) -> list[str]:
-    text = clean(f"{name}: {message}" if message else name).splitlines()
+    text = [line[:2000] for line in clean(f"{name}: {message}" if message else name).splitlines()]
     if len(text) > _LONGEST_MESSAGE:
         left_out = count(len(text) - _LONGEST_MESSAGE, "more line")
         text = [*text[:_LONGEST_MESSAGE], f"… {left_out}"]
-    head = text[0] if len(text[0]) <= 2000 else text[0][:2000] + "…"
+    head, *more = _lines("\n".join(text), terminal)
     label, colon, rest = head.partition(":")
-    return [
-        f"  {terminal.paint(label, 'red', 'bold')}{colon}{rest}",
-        *(f"  {line[:2000]}" for line in text[1:]),
-    ]
+    first = f"  {terminal.paint(label, 'red', 'bold')}{colon}{rest}"
+    return [first, *(f"  {line}" for line in more)]
 
 
 def user_frames(error: BaseException) -> tuple[list[Frame], str]:

@@ -130,7 +130,7 @@ def picture(
 ) -> RenderableType:
     """The table of a board as it stands at the time `now`."""
     plain = str if unicode else ascii_symbols
-    rows = Table.grid(padding=(0, 1))
+    rows = Table.grid(padding=(0, 2, 0, 0))
     rows.add_column(width=1)
     rows.add_column(no_wrap=True, overflow="ellipsis", max_width=max(width // 2, 12))
     rows.add_column(no_wrap=True, justify="right")
@@ -144,7 +144,7 @@ def picture(
             Text(_time(row, now), style="dim"),
         ]
         if with_words:
-            cells.append(Text(clip(_words(row), max(width - 24, 10)), style=row.state.color))
+            cells.append(Text(clip(_words(row), max(width - 26, 10)), style=row.state.color))
         rows.add_row(*cells)
     parts: list[RenderableType] = [_title(board, now), rows]
     if window.hidden:
