@@ -132,6 +132,21 @@ def test_repeated_strings_take_no_more_memory_than_before(roundtrip):
     assert len(set(map(id, roundtrip(column)))) == 50
 
 
+@pytest.mark.parametrize("size", [2000, 50_000])
+def test_equal_strings_made_anew_come_back_from_a_pool(roundtrip, size):
+    column = objects([f"a\0{i % 7}\ud800" for i in range(size)])
+    after = roundtrip(column)
+    assert_same(column, after)
+    assert len(set(map(id, after))) == 7
+
+
+def test_a_str_that_is_more_than_a_str_stays_so_among_equals(roundtrip):
+    column = objects([f"a{i % 7}" for i in range(50_000)])
+    column[13] = Name("a6")
+    column[14] = np.str_("a0")
+    assert_same(column, roundtrip(column))
+
+
 def test_an_array_may_contain_itself(roundtrip):
     column = objects([f"text {i}" for i in range(SIZE)])
     column[7] = column

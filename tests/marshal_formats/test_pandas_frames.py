@@ -291,7 +291,7 @@ def test_generated_long_series(roundtrip, series):
 
 
 def test_grouping_and_styles_of_scalars(roundtrip):
-    values = [pd.Timestamp("2024", tz="Europe/Berlin"), pd.Timedelta("1ns"), pd.Period("2024-01", "M"),
+    values = [pd.Timestamp("2024", tz="Europe/Berlin"), pd.Timedelta(minutes=1), pd.Period("2024-01", "M"),
               pd.Interval(0, 1), pd.NaT, pd.NA, pd.offsets.MonthEnd(3), pd.CategoricalDtype(["a"]),
               pd.DatetimeTZDtype("us", "UTC")]  # fmt: skip
     after = roundtrip(values)

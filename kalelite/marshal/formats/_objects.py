@@ -3,7 +3,7 @@
 pickle writes such an array one object at a time. Here a run of it becomes one of
 
 - a *pool*: the distinct objects once, and a number for each place, where few objects stand in
-  many places (identity is kept: it is the objects that are pooled, not equal values);
+  many places (identity is kept: objects are pooled, and of equal values only strings);
 - *text*: the strings joined into one UTF-8 buffer, with the other objects (None, NaN,
   pandas.NA, anything) beside it under their positions;
 - a plain list, where neither fits.
@@ -14,6 +14,7 @@ Strings in a text run come back equal, not shared with other places that held th
 from __future__ import annotations
 
 import ctypes
+import math
 import sys
 from pickle import PickleBuffer
 from typing import Any
@@ -72,7 +73,7 @@ def _rows(array: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
 def _run(row: np.ndarray[Any, Any]) -> Run:
     if _repeats(row):
         return _pool(row) or ("list", row.tolist())
-    return _text(row) or ("list", row.tolist())
+    return _pool_of_equals(row) or _text(row) or ("list", row.tolist())
 
 
 def _addresses(row: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -116,6 +117,22 @@ def _pool(row: np.ndarray[Any, Any]) -> Run | None:
     pool = row[where]
     small = np.min_scalar_type(found.size)
     return "pool", codes.astype(small), pool if pool.size >= _SMALLEST else pool.tolist()
+
+
+def _pool_of_equals(row: np.ndarray[Any, Any]) -> Run | None:
+    """Few different strings, each made anew for its place: worth a pool, by a sample as above."""
+    sample = row[:: max(row.size // _SAMPLE, 1)].tolist()
+    if list(map(type, sample)).count(str) != len(sample):
+        return None
+    most = row.size / 20  # of so many strings, evenly spread, the sample would show about:
+    if len(set(sample)) > most * (1 - math.exp(-len(sample) / most)):
+        return None
+    texts = row.tolist()
+    if list(map(type, texts)).count(str) != len(texts):
+        return None
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    small = np.min_scalar_type(len(numbers))
+    return "pool", np.fromiter(map(numbers.__getitem__, texts), small, len(texts)), list(numbers)
 
 
 def _fill_pool(row: np.ndarray[Any, Any], codes: Any, pool: Any) -> None:
