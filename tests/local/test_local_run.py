@@ -45,7 +45,7 @@ def run(tmp_path):
         plan = pipe.plan()
         defaults = {parameter.name: parameter.default for parameter in plan.parameters}
         events = Events()
-        given = {"home": tmp_path / "home", "jobs": 2, "preload": False, **(settings or {})}
+        given = {"home": tmp_path / "home", "jobs": 2, **(settings or {})}
         result = run_plan(
             plan, {**defaults, **parameters}, settings=LocalSettings(**given), reporter=events
         )

@@ -67,7 +67,11 @@ def used_by(plan: Plan) -> list[str]:
         if isinstance(task.step, StepDef) and space is not None and id(space) not in seen:
             seen.add(id(space))
             names.update(dict.fromkeys(_homes(list(space.values()))))
-    return installed(name for name in names if name in sys.modules)
+    found = installed(name for name in names if name in sys.modules)
+    if any(getattr(task.step, "function", _homes).__module__ != "__main__" for task in plan.tasks):
+        # A module that defines steps is run again in each process, and it imports these.
+        found += [name for name in names if name.startswith("kalelite.plan.")]
+    return found
 
 
 def _homes(values: Iterable[Any]) -> Iterable[str]:
