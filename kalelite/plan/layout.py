@@ -223,7 +223,7 @@ def _route(
         done = levels[id].done
         assert done is not None
         for across, begin, end in done.strokes[levels[id].parts[part]]:
-            if strokes and abs(strokes[-1][0] - x - across) < 0.5:
+            if strokes and abs(strokes[-1][0] - x - across) < 1.0:
                 strokes[-1] = (strokes[-1][0], strokes[-1][1], y + end)
             else:
                 strokes.append((x + across, y + begin, y + end))

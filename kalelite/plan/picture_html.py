@@ -31,7 +31,7 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:t
 th{color:var(--soft);font-weight:600;position:sticky;top:0;background:var(--paper)}
 tbody tr{cursor:pointer}tbody tr:hover,tbody tr.on{background:var(--chip)}
 tr.bad td:first-child,.problems{color:var(--bad)}.problems{margin:6px 20px;padding-left:22px}.problems li{margin:3px 0}
-td{overflow-wrap:anywhere}
+td{overflow-wrap:break-word}td:last-child{white-space:nowrap}
 .kp .task{cursor:pointer}.kp .dim{opacity:.22}.kp .on .card{stroke:var(--accent);stroke-width:2.4}
 .kp .edge.on{stroke:var(--accent);stroke-width:2.2}
 """

@@ -53,7 +53,7 @@ STYLE = """\
 """
 
 
-def size_of(text: str, size: float = 13.0) -> float:
+def size_of(text: str, size: float = 13.0, *, bold: bool = False) -> float:
     """About how wide a text is in a common sans-serif font, rather too much than too little."""
     total = 0.0
     for char in text:
@@ -67,7 +67,7 @@ def size_of(text: str, size: float = 13.0) -> float:
             continue
         else:
             total += 0.58
-    return total * size
+    return total * size * (1.1 if bold else 1.0)
 
 
 def escape(text: str) -> str:
@@ -159,7 +159,7 @@ def _layout(scene: Scene, cards: dict[str, _Card]) -> Layout:
         frame.id: FrameSize(
             frame.parent,
             header=26.0 if frame.title else 12.0,
-            width=size_of(_frame_words(frame), 12.0) + 6,
+            width=size_of(_frame_words(frame), 12.0, bold=True) + 6,
         )
         for frame in scene.frames
     }
@@ -177,7 +177,7 @@ def _card(node: Node) -> _Card:
     outputs = clip("→ " + ", ".join(names), 230.0, 11.5) if names else ""
     chips = tuple(clip(badge, 150.0, 10.5) for badge in badges(node.task))
     chip_width = sum(_chip_width(chip) for chip in chips)
-    width = max(size_of(title), size_of(outputs, 11.5), chip_width - 4, 64.0) + 24
+    width = max(size_of(title, bold=True), size_of(outputs, 11.5), chip_width - 4, 64.0) + 24
     height = 34.0 + (14.0 if outputs else 0.0) + (20.0 if chips else 0.0)
     return _Card(node, title, outputs, chips, width, height)
 
@@ -255,7 +255,7 @@ def _frame_title(frame: Frame, box: Box) -> str:
     if not frame.title and not frame.problems:
         return ""
     words = _frame_words(frame)
-    width = size_of(words, 12.0)
+    width = size_of(words, 12.0, bold=True)
     return (
         f'<g class="frame {frame.kind}" transform="{_at(box)}">'
         f'<rect class="plate" x="8" y="4" width="{width + 6:.1f}" height="18" rx="4"/>'

@@ -29,7 +29,7 @@ def draw(scene: Scene, width: int = 100) -> str:
 def _head(scene: Scene, width: int) -> Iterator[str]:
     plan = scene.plan
     count = len(plan.tasks)
-    yield clip(f"{plan.name}  ({count} {'step' if count == 1 else 'steps'})", width)
+    yield clip(f"{_flat(plan.name)}  ({count} {'step' if count == 1 else 'steps'})", width)
     words = [parameter_text(parameter) for parameter in plan.parameters]
     for text in (plan.description.strip().partition("\n")[0], ",  ".join(words)):
         yield from (f"  {line}" for line in wrap(_flat(text), width - 2))
