@@ -205,6 +205,7 @@ class _Unpickler(pickle.Unpickler):
     def __init__(self, data: bytes, reader: CodeReader) -> None:
         super().__init__(BytesIO(data))
         self._reader = reader
+        self._sets: dict[int, set[Any]] = {}
 
     def persistent_load(self, pid: Any) -> Any:
         kind, *rest = pid
@@ -212,6 +213,10 @@ class _Unpickler(pickle.Unpickler):
             return self._reader.value(rest[0], rest[1])
         if kind == "globals":
             return self._reader.namespaces[rest[0]].__dict__
+        if kind == "set":
+            if len(rest) == 2:
+                self._sets[rest[0]] = set(rest[1])
+            return self._sets[rest[0]]
         module = importlib.import_module(rest[0])
         return module if kind == "module" else module.__dict__
 

@@ -31,6 +31,9 @@ _ATOMS: frozenset[type] = frozenset(
 )
 
 
+_SORTABLE = frozenset({str, bytes, int, float})
+
+
 class TooLargeError(Exception):
     """The pickle grew over the limit."""
 
@@ -118,7 +121,8 @@ def _content(cell: CellType) -> tuple[Any, ...]:
 
 
 def _tracker(cls: type) -> str:
-    # cloudpickle knows a class made twice in one process by this, so it is the same everywhere.
+    # By this, cloudpickle knows a class that comes twice into one process: with the code, and
+    # within a value that a step has pickled by value, such as a lambda.
     return f"{cls.__module__}.{cls.__qualname__}:{fingerprint(cls)}"
 
 
@@ -132,8 +136,10 @@ class _Pickler(pickle.Pickler):
         self._world = world
         self._group = group
         self._out = out
+        self._sets: dict[int, int] = {}
+        self._sets_written = 0
 
-    def persistent_id(self, obj: Any) -> Any:
+    def persistent_id(self, obj: Any) -> Any:  # noqa: PLR0911 - one line for each kind
         if type(obj) in _ATOMS:
             return None
         if isinstance(obj, _Globals):
@@ -149,7 +155,18 @@ class _Pickler(pickle.Pickler):
             return self._module(obj)
         if _has_identity(obj):
             self._out.shared.append(obj)
+        if type(obj) is set and obj and all(type(item) in _SORTABLE for item in obj):
+            return self._set(obj)
         return None
+
+    def _set(self, obj: set[Any]) -> Any:
+        """A set in an order that does not depend on the hash seed; the same set once only."""
+        number = self._sets.setdefault(id(obj), len(self._sets))
+        if number < self._sets_written:
+            return ("set", number)
+        self._sets_written += 1
+        self._out.shared.append(obj)
+        return ("set", number, sorted(obj, key=lambda item: (type(item).__name__, item)))
 
     def _module(self, module: ModuleType) -> Any:
         space = self._world.by_dict(module.__dict__)
@@ -272,9 +289,10 @@ class _Pickler(pickle.Pickler):
         own = self._world.path(cls)
         *shape, _, extra = arguments
         if own is None or "." in own[1]:
-            where, name, tracker = None, cls.__name__, _tracker(cls)
+            where, name = None, cls.__name__
         else:
-            where, name, tracker = _Globals(own[0], cls.__module__), own[1], None
+            where, name = _Globals(own[0], cls.__module__), own[1]
+        tracker = self._world.remember(cls, _tracker)
         arguments = (where, name, cls.__qualname__, make, *shape, tracker, extra)
         return (load.define_class, arguments, *rest)
 

@@ -8,6 +8,7 @@ wherever one of them turns up it is referred to by name and exists once in a ste
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -58,6 +59,7 @@ class World:
         self.modules: set[str] = set()
         self._by_dict: dict[int, Space] = {}
         self._paths: dict[int, Name] = {}
+        self._texts: dict[int, str] = {}
         # An id names an object only as long as the object lives.
         self._alive: list[Any] = []
 
@@ -119,6 +121,13 @@ class World:
     def by_dict(self, values: dict[str, Any]) -> Space | None:
         """The known namespace with these globals."""
         return self._by_dict.get(id(values))
+
+    def remember(self, value: Any, make: Callable[[Any], str]) -> str:
+        """A text about an object, made once."""
+        if id(value) not in self._texts:
+            self._alive.append(value)
+            self._texts[id(value)] = make(value)
+        return self._texts[id(value)]
 
     def reach(self, module: str) -> None:
         """Note that the module is needed."""

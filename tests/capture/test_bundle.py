@@ -82,6 +82,7 @@ def result(home, task):
 
 
 PROGRAM = """
+    WORDS = {"some", "words", "in", "a", "set"}
     import dataclasses, enum, functools, math
     from helpers import scale, base
     class Color(enum.Enum):
@@ -95,6 +96,7 @@ PROGRAM = """
     def half(n): return n / 2
     def one():
         point = Point(3)
+        assert len(WORDS) == 5
         assert point == Point(3) and point.color is Color.RED
         return [math.floor(half(7)), point.far(), (lambda: point.x)()]
     def two():

@@ -234,6 +234,27 @@ PROGRAMS = {
         def one(): return IntBox(3)
         def two(b): return isinstance(b, Box), b.get(), IntBox.__orig_bases__[0].__args__
     """,
+    "a lambda that knows a class of the script": """
+        class Config:
+            def __init__(self): self.x = 1
+        def make(): return lambda c: (isinstance(c, Config), type(Config()) is Config)
+        def one(): return make(), Config()
+        def two(v): f, c = v; return f(c), f(Config()), type(c) is Config
+        def three(v): return v
+    """,
+    "a lambda that brings its class before the step's own": """
+        import enum
+        class Color(enum.Enum): RED = 1
+        class Config: pass
+        def one(): return lambda: (Config(), Color.RED)
+        def two(f): c, r = f(); late = globals(); return type(c) is late["Config"] is Config, r is Color.RED
+    """,
+    "sets of words that are shared": """
+        WORDS = {"b", "a", "c"}; INDEX = {"w": WORDS}; MIXED = {1, "a", b"c", 2.5}; EMPTY = set()
+        class Bag: words = WORDS
+        def one(): WORDS.add("d"); return sorted(INDEX["w"]), Bag.words is WORDS, len(MIXED), EMPTY
+        def two(x): return x, INDEX["w"] is WORDS
+    """,
     "recursive closures and late-bound globals": """
         def make():
             def fact(n): return 1 if n < 2 else n * fact(n - 1)
