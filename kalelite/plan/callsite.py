@@ -7,6 +7,7 @@ on CPython 3.10 to 3.13, costs a microsecond, needs no source, and works in note
 from __future__ import annotations
 
 import dis
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -32,9 +33,22 @@ class Use:
     discarded: bool = False
 
 
+_bytes: dict[int, tuple[weakref.ref[CodeType], bytes]] = {}
+
+
+def _bytes_of(code: CodeType) -> bytes:
+    """The bytecode, which Python 3.11 and later put together anew each time it is asked for."""
+    key = id(code)
+    known = _bytes.get(key)
+    if known is None:
+        known = (weakref.ref(code, lambda _: _bytes.pop(key, None)), code.co_code)
+        _bytes[key] = known
+    return known[1]
+
+
 def instruction(frame: FrameType) -> tuple[str, int]:
     """Name and argument of the instruction that the frame is executing."""
-    code = frame.f_code.co_code
+    code = _bytes_of(frame.f_code)
     offset = frame.f_lasti
     argument = code[offset + 1]
     shift = 8
@@ -49,7 +63,7 @@ def instruction(frame: FrameType) -> tuple[str, int]:
 
 def _following(code: CodeType, offset: int) -> Iterator[tuple[str, int]]:
     """Instructions after the one at the offset."""
-    raw = code.co_code
+    raw = _bytes_of(code)
     extended = 0
     for position in range(offset + 2, len(raw), 2):
         name = dis.opname[raw[position]]

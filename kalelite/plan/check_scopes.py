@@ -218,12 +218,14 @@ def _tasks(values: Iterable[Expr]) -> Iterator[str]:
 
 def _scope(nesting: Nesting, scope: ExitScope) -> Iterator[Problem]:
     outer = [nesting.blocks[id] for id in nesting.around(scope.id)]
-    block = next((block for block in outer if not isinstance(block, Group)), None)
-    if block is not None:
-        names: dict[type, str] = {Loop: "ParallelFor", ExitScope: "ExitHandler"}
+    if outer:
+        names: dict[type, str] = {Loop: "with ParallelFor", ExitScope: "with ExitHandler"}
+        name = names.get(type(outer[0]), "with If")
+        if isinstance(outer[0], Group):
+            name = f"{outer[0].name}(...)"
         yield Problem(
-            f"ExitHandler stands inside `with {names.get(type(block), 'If')}`{_at(block)}",
-            "Kubeflow Pipelines allows it at the outermost level only: put it around that block.",
+            f"ExitHandler stands inside `{name}`{_at(outer[0])}",
+            "Kubeflow Pipelines allows it in the outermost pipeline only: put it around that block.",
             scope.where,
         )
     handler = nesting.tasks.get(scope.handler)

@@ -12,7 +12,6 @@ import linecache
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
 from types import CodeType, FrameType
 from typing import Any
 
@@ -46,7 +45,13 @@ def forget_sources(filename: str) -> None:
 
 def of_frame(frame: FrameType) -> Where:
     """The place that the frame is executing."""
-    return of_instruction(frame.f_code, frame.f_lasti, frame.f_lineno, frame.f_globals)
+    code, offset = frame.f_code, frame.f_lasti
+    entry = _codes.get(id(code))
+    if entry is not None and offset in entry.places:
+        return entry.places[offset]
+    # Python searches the line anew each time it is asked for; a long body has many.
+    line = None if entry is not None and entry.positions else frame.f_lineno
+    return of_instruction(code, offset, line, frame.f_globals)
 
 
 def of_instruction(
@@ -133,7 +138,7 @@ def _span(
     if not entry.positions:
         tree = tree_of(code.co_filename, module)
         return columns.span(code, offset, line, tree) or (line, line, None, None)
-    first, last, start, end = next(islice(entry.positions, offset // 2, None), (None,) * 4)
+    first, last, start, end = entry.positions[offset // 2]
     if first is None:
         return line, line, None, None
     return first, last or first, start, end

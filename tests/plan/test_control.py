@@ -503,6 +503,16 @@ def exit_in_exit():
         use(1)
 
 
+@pipeline
+def with_handler():
+    with ExitHandler(clean_up()):
+        use(1)
+
+
+def exit_in_a_nested_pipeline():
+    with_handler()
+
+
 def exit_output_outside():
     with ExitHandler(clean_up()):
         a = use(1)
@@ -584,8 +594,9 @@ REFUSED = [
     (else_alone, "Else does not follow", "leave it out"),
     (elif_after_a_block, "Elif does not follow", "`with If(...):`"),
     (else_after_else, "Else does not follow", "leave it out"),
-    (exit_in_a_branch, "stands inside `with If`", "outermost level"),
-    (exit_in_exit, "stands inside `with ExitHandler`", "outermost level"),
+    (exit_in_a_branch, "stands inside `with If`", "outermost pipeline"),
+    (exit_in_exit, "stands inside `with ExitHandler`", "outermost pipeline"),
+    (exit_in_a_nested_pipeline, "stands inside `with_handler(...)`", "outermost pipeline"),
     (exit_output_outside, "which no value leaves", "into that block"),
     (handler_takes_an_output, "takes values of other steps", "FinalStatus"),
     (handler_waits, "takes values of other steps", "FinalStatus"),
@@ -607,7 +618,7 @@ def test_refused(case):
         assert len(problems) == 1, [problem.render() for problem in problems]
         assert message in problems[0].message
         assert hint in problems[0].hint
-    assert problems[0].where.line > body.__code__.co_firstlineno or body is branch_output_in_result
+    assert problems[0].where.file == __file__
 
 
 # Conditions and loops that read what is no primitive.
