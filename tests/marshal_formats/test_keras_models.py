@@ -19,7 +19,6 @@ Y = (X.sum(1) > 2).astype("f4")
 def trained():
     layers = [
         keras.layers.Dense(8, activation="relu"),
-        keras.layers.Dropout(0.2),
         keras.layers.Dense(1),
     ]
     model = keras.Sequential([keras.layers.Input((4,)), *layers])
@@ -41,7 +40,6 @@ def test_training_goes_on_as_if_it_had_not_stopped(roundtrip):
     model = trained()
     after = roundtrip(model)
     for m in (model, after):
-        keras.utils.set_random_seed(3)  # some backends draw from a generator of their own
         m.fit(X, Y, epochs=2, verbose=0, shuffle=False)
     assert (after.predict(X, verbose=0) == model.predict(X, verbose=0)).all()
 
