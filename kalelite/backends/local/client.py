@@ -214,10 +214,12 @@ class ForkServer:
     def _revive(self) -> None:
         """The server has gone: start it again, without the module that it was importing."""
         self._hang_up()
+        last = self._last()
         self._restarts += 1
         if self._restarts > _RESTARTS:
+            self._closed = True
             raise KaleliteError(
-                f"the process that starts the steps ends by itself again and again: {self._last()}",
+                f"the process that starts the steps ends by itself again and again: {last}",
                 hint="Try again with start=spawn.",
             )
         if self._importing in self.modules:
@@ -237,6 +239,7 @@ class ForkServer:
     def _last(self) -> str:
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        self._errors.close()
         return lines[-1] if lines else f"exit code {self._process.returncode}"
 
     def _send(self, message: Message) -> None:

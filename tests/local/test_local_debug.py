@@ -1,0 +1,91 @@
+"""Debugging: everything in this process, in order, and errors as they were raised."""
+
+import os
+import traceback
+
+import pytest
+from local_steps import add, fail, one, pid
+
+from kalelite import ParallelFor
+from kalelite.backends.local import LocalSettings, run_plan
+from kalelite.backends.local.events import NullReporter
+from kalelite.errors import StepError
+from kalelite.plan.pipeline import pipeline
+from kalelite.plan.step import step
+
+
+@pytest.fixture
+def debug(tmp_path):
+    def run_it(pipe):
+        settings = LocalSettings(home=tmp_path / "home", debug=True)
+        return run_plan(pipe.plan(), {}, settings=settings, reporter=NullReporter())
+
+    return run_it
+
+
+def test_steps_run_here(debug):
+    @pipeline
+    def here():
+        return pid()
+
+    assert debug(here).value == os.getpid()
+
+
+def test_steps_run_in_the_order_of_the_calls(debug):
+    order = []
+
+    @step
+    def mark(name, value=None):
+        order.append(name)
+
+    @pipeline
+    def marks():
+        a = mark("a")
+        mark("b", a)
+        mark("c")
+        with ParallelFor([1, 2]):
+            mark("d")
+
+    debug(marks)
+
+    assert order == ["a", "b", "c", "d", "d"]
+
+
+def test_an_exception_rises_as_it_was_raised(debug):
+    @pipeline
+    def failing():
+        add(one(), fail("boom"))
+
+    with pytest.raises(ValueError, match="boom") as caught:
+        debug(failing)
+
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    assert frames[-1].name == "fail"
+    assert frames[-1].line == "raise ValueError(message)"
+
+
+def test_a_result_that_cannot_be_used_is_told(debug):
+    @step
+    def two() -> tuple[int, int]:
+        return (1, 2, 3)
+
+    @pipeline
+    def unpacking():
+        left, _right = two()
+        return left
+
+    with pytest.raises(StepError, match="two failed: ValueError"):
+        debug(unpacking)
+
+
+def test_env_is_set_around_the_step(debug):
+    @step(env={"MODE": "fast"})
+    def read():
+        return os.environ.get("MODE")
+
+    @pipeline
+    def reading():
+        return read()
+
+    assert debug(reading).value == "fast"
+    assert "MODE" not in os.environ

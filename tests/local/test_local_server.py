@@ -1,0 +1,225 @@
+"""The fork server: what it imports ahead, and what becomes of it and of its orders."""
+
+import os
+import select
+import signal
+import sys
+
+import pytest
+
+from kalelite.backends.local.client import Done, Ended, ForkServer
+from kalelite.backends.local.environ import stale
+from kalelite.backends.local.imports import imports_of, installed
+from kalelite.capture import capture
+from kalelite.plan.pipeline import pipeline
+from kalelite.plan.step import step
+
+
+@step
+def probe(names: list, path: str):
+    import sys
+
+    with open(path, "w") as file:
+        file.write(" ".join(name for name in names if name in sys.modules))
+
+
+@pipeline
+def probing():
+    probe([], "")
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """A folder that counts as installed packages."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    return folder
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    """Which of some modules a task finds imported, given those that the server is to preload."""
+    servers = []
+
+    def ask(modules):
+        server = ForkServer(modules)
+        servers.append(server)
+        server.configure(os.environ, 0o022)
+        code = capture(probing.plan())
+        code.write(tmp_path / "code")
+        path = str(tmp_path / "found")
+        spec = {
+            "task": "probe",
+            "step": next(iter(code.steps)),
+            "arguments": {
+                "names": {"pack": "list", "of": [{"value": name} for name in modules]},
+                "path": {"value": path},
+            },
+            "outputs": [],
+            "record": str(tmp_path / "record.json"),
+        }
+        order = {"task": 7, "spec": spec, "code": str(tmp_path / "code"), "memory": 0}
+        order |= {"store": str(tmp_path / "store"), "verify": "off"}
+        server.launch({**order, "log": str(tmp_path / "log")})
+        events = _until_ended(server)
+        assert [event.task for event in events if isinstance(event, Done)] == [7]
+        with open(path) as file:
+            return file.read().split(), server
+
+    yield ask
+    for server in servers:
+        server.close()
+
+
+def _until_ended(server):
+    events = []
+    while not any(isinstance(event, Ended) for event in events):
+        ready, _, _ = select.select(server.filenos(), [], [], 60)
+        assert ready, "nothing was heard"
+        events += server.receive()
+    return events
+
+
+def test_modules_are_there_when_a_task_starts(site, loaded):
+    (site / "quiet_module.py").write_text("value = 1")
+
+    found, server = loaded(["quiet_module"])
+
+    assert found == ["quiet_module"]
+    assert server.notes == []
+
+
+def test_a_module_that_starts_a_thread_is_left_to_the_steps(site, loaded):
+    (site / "good_module.py").write_text("value = 1")
+    (site / "threaded_module.py").write_text(
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    )
+
+    found, server = loaded(["threaded_module", "good_module"])
+
+    assert found == ["good_module"]
+    assert "threaded_module starts a thread when it is imported" in server.notes[0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise ValueError",
+        "import sys; sys.exit(3)",
+        "import os; os._exit(3)",
+        "import os; os.abort()",
+    ],
+)
+def test_a_module_that_cannot_be_imported_does_no_harm(site, loaded, source):
+    (site / "bad_module.py").write_text(source)
+    (site / "good_module.py").write_text("value = 1")
+
+    assert loaded(["bad_module", "good_module"])[0] == ["good_module"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "compute"),
+    [
+        ("numpy", "(lambda a: a @ a)(__import__('numpy').ones((300, 300))).sum()"),
+        (
+            "sklearn.ensemble",
+            "__import__('sklearn.ensemble').ensemble.HistGradientBoostingClassifier(max_iter=3)"
+            ".fit([[0.0], [1.0]] * 50, [0, 1] * 50).score([[0.0]], [0])",
+        ),
+        ("torch", "(lambda t: (t.ones(300, 300) @ t.ones(300, 300)).sum())(__import__('torch'))"),
+        ("polars", "__import__('polars').DataFrame({'a': [1, 2]}).lazy().sum().collect()"),
+        ("pyarrow", "__import__('pyarrow.compute').compute.sum(__import__('pyarrow').array([1]))"),
+        (
+            "xgboost",
+            "(lambda x, n: x.train({}, x.DMatrix(n.ones((50, 2)), n.ones(50)), 2))"
+            "(__import__('xgboost'), __import__('numpy'))",
+        ),
+        (
+            "lightgbm",
+            "(lambda x, n: x.train({'verbose': -1}, x.Dataset(n.ones((50, 2)), n.ones(50)), 2))"
+            "(__import__('lightgbm'), __import__('numpy'))",
+        ),
+    ],
+)
+def test_libraries_compute_in_a_fork_of_a_process_that_has_only_imported_them(module, compute):
+    """Each in an interpreter of its own, as the server is; a hang would be a lost lock."""
+    pytest.importorskip(module, reason=f"pip install {module.partition('.')[0]}")
+    import subprocess
+
+    program = (
+        "import os, sys\n"
+        "from kalelite.backends.local.preload import import_quietly\n"
+        f"assert import_quietly({module!r}) == ''\n"
+        "for _ in range(2):\n"
+        "    if (pid := os.fork()) == 0:\n"
+        f"        {compute}\n"
+        "        os._exit(0)\n"
+        "    assert os.waitpid(pid, 0)[1] == 0\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=100, check=True)
+
+
+def test_orders_survive_a_server_that_was_killed_before_it_took_them(tmp_path):
+    with_server = ForkServer()
+    try:
+        os.kill(with_server.pid, signal.SIGKILL)
+        with_server.configure(os.environ, 0o022)
+        with_server.launch({"task": 1, "log": str(tmp_path / "log")})
+        (event,) = _until_ended(with_server)
+        assert "was killed" in event.error
+    finally:
+        with_server.close()
+
+
+def test_imports_are_read_from_the_source():
+    source = """
+import numpy as np, os.path
+from sklearn.ensemble import RandomForestClassifier
+from . import sibling
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    import never
+try:
+    import fast
+except ImportError:
+    fast = None
+def inside():
+    import later
+"""
+
+    assert imports_of(source) == ["numpy", "os.path", "sklearn.ensemble", "typing", "fast"]
+
+
+@pytest.mark.parametrize("source", ["import (", "\0", "import a\n" + "(" * 5000])
+def test_a_source_that_does_not_parse_imports_nothing(source):
+    assert imports_of(source) == []
+
+
+def test_only_installed_packages_are_imported_ahead(tmp_path, site):
+    (site / "there.py").touch()
+    (site / "hidden.py").touch()
+    (tmp_path / "mine.py").touch()
+    (tmp_path / "hidden.py").touch()
+    path = [str(tmp_path), str(site)]
+
+    assert installed(["there.part", "mine", "hidden", "os", "absent", "kalelite"], path) == [
+        "there.part"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "wanted", "expected"),
+    [
+        ({}, {}, {}, False),
+        ({}, {}, {"OMP_NUM_THREADS": "1"}, True),
+        ({"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "1"}, {}, True),
+        ({}, {}, {"MY_TOKEN": "1"}, False),
+        ({}, {"KMP_INIT_AT_FORK": "FALSE"}, {"KMP_INIT_AT_FORK": "FALSE"}, False),
+        ({}, {"KMP_INIT_AT_FORK": "FALSE"}, {}, False),
+    ],
+)
+def test_modules_are_imported_anew_under_other_variables(before, now, wanted, expected):
+    assert stale(before, now, wanted) is expected
