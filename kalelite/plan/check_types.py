@@ -162,8 +162,16 @@ class _Reader:
                     "Only whole results can be read here: return this part as a value of its own from "
                     f"`{step.name}`{at}, annotated as {example}."
                 )
-            return f"Annotate what the step returns: `def {step.name}(...) -> {wanted}:`{at}; " + (
-                f"{example} can be read here." if wanted != "list" else "a list can be read here."
+            output = self._tasks[expr.task].output(expr.output)
+            returns = wanted
+            if output.index is not None:
+                arity = self._tasks[expr.task].arity or output.index + 1
+                kinds = (wanted if index == output.index else "..." for index in range(arity))
+                returns = f"tuple[{', '.join(kinds)}]"
+            function = step.function.__name__ if isinstance(step, StepDef) else step.name
+            return (
+                f"Annotate what the step returns: `def {function}(...) -> {returns}:`{at}; "
+                f"{'a list' if wanted == 'list' else example} can be read here."
             )
         if isinstance(expr, ParameterRef):
             if expr.path:

@@ -87,6 +87,11 @@ class TaskDraft:
             return return_names(hint)
         return None
 
+    def name_of(self, index: int) -> str | None:
+        """The name of one of the returned values, if it has been given one."""
+        output = self._outputs.get(index)
+        return None if output is None or output.name == f"output_{index + 1}" else output.name
+
     def unpack(self, names: tuple[str | None, ...]) -> None:
         """The result is unpacked into that many values; those with a name are stored."""
         self.arity = len(names)

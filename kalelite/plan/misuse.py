@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import sys
+import sysconfig
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kalelite.plan import rewrite
-from kalelite.plan.places import of_function
 from kalelite.plan.trace import Place, current
 
 if TYPE_CHECKING:
     from kalelite.plan.proxies import OutputProxy
     from kalelite.plan.refs import Ref
+
+_STDLIB = sysconfig.get_path("stdlib")
 
 __all__ = [
     "HiddenRefError",
@@ -22,6 +24,7 @@ __all__ = [
     "is_looked_at",
     "iterate",
     "note",
+    "subject",
     "subscript",
     "truth",
     "unpack",
@@ -34,10 +37,7 @@ _DEBUGGERS = ("bdb", "pdb", "ipdb", "pudb", "_pydev", "pydev", "debugpy", "IPyth
 _SENTENCES = {
     "arithmetic": (
         "{words}, has no value yet, so `{symbol}` cannot compute with it here",
-        (
-            "The body of a pipeline only says which step takes what. Compute it in a step: put `{code}` "
-            "into the step that needs it, or into a step of its own."
-        ),
+        "Compute it in a step: put `{code}` into the step that takes it, or into one of its own.",
     ),
     "logic": (
         "`{symbol}` joins conditions, and {words}, is none",
@@ -172,13 +172,15 @@ def note(ref: Ref, kind: str, **details: Any) -> None:
     if details.get("name") == "len" and trace.has_problem("spread", place.where):
         return  # `[*ref]` asks for the length, too
     message, hint = _SENTENCES[kind]
-    fill = {"words": ref._k_words(), "code": segment(place), **details}
-    trace.problem(kind, _sentence(message.format(**fill)), hint.format(**fill), where=place.where)
+    fill = {"words": ref._k_words(), "it": subject(ref), "code": segment(place), **details}
+    message = message.replace("{words},", "{it}")
+    trace.problem(kind, message.format(**fill), hint.format(**fill), where=place.where)
 
 
-def _sentence(text: str) -> str:
-    """The text with a comma that closes an apposition taken out where none was opened."""
-    return text if text.count(", the ") or text.count(", a ") else text.replace(", ", " ", 1)
+def subject(ref: Ref) -> str:
+    """What the value is, before a verb: with a comma if it ends in an apposition."""
+    words = ref._k_words()
+    return f"{words}," if ", " in words else words
 
 
 def _note_stale(ref: Ref) -> None:
@@ -186,7 +188,7 @@ def _note_stale(ref: Ref) -> None:
 
     trace = current()
     message, hint = _SENTENCES["stale"]
-    text = _sentence(message.format(words=ref._k_words()))
+    text = message.replace("{words},", "{it}").format(it=subject(ref))
     if trace is None:
         raise PipelineError(Problem(text, hint, ref._k_trace.place().where))
     trace.problem("stale", text, hint)
@@ -197,16 +199,17 @@ def _note_helper(ref: Ref, place: Place) -> None:
     frame = place.helper
     assert frame is not None
     name = _helper_name(ref, frame)
-    inner = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    function = frame.f_globals.get(frame.f_code.co_name)
-    definition = of_function(function) if callable(function) else None
-    at = f" (at {definition})" if definition is not None else ""
-    ref._k_trace.problem(
-        "helper",
-        _sentence(f"`{name}` is no step, but it works with {ref._k_words()}, at {inner}"),
-        f"Decorate it with @step{at}; or, if it is not yours, call it inside a step.",
-        where=place.where,
-    )
+    message = f"`{name}` is no step, but it works with {ref._k_words()}"
+    hint = f"Call it inside a step: put `{segment(place)}` there."
+    if not _is_library(frame.f_code.co_filename):
+        message += f" ({frame.f_code.co_filename}:{frame.f_lineno})"
+        hint = f"Decorate `{name}` with @step, or call it inside a step."
+    ref._k_trace.problem("helper", message, hint, where=place.where)
+
+
+def _is_library(filename: str) -> bool:
+    """Whether a file was installed, and is not the user's to decorate."""
+    return "site-packages" in filename or filename.startswith(_STDLIB)
 
 
 def _helper_name(ref: Ref, frame: Any) -> str:
@@ -249,7 +252,7 @@ def truth(ref: Ref) -> bool:
     if ref._k_is_silent():
         return taken
     advice = rewrite.condition(place, ref)
-    message = _sentence(f"{ref._k_words()}, has no value yet, so {advice.what} cannot decide here")
+    message = f"{subject(ref)} has no value yet, so {advice.what} cannot decide here"
     trace.problem("truth", message, advice.hint, where=advice.where)
     return taken
 

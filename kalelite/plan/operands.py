@@ -9,6 +9,7 @@ from typing import Any
 from kalelite.errors import Where
 from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import Compare, Constant, Expr
+from kalelite.plan.misuse import subject
 from kalelite.plan.proxies import OutputProxy, ValueProxy
 from kalelite.plan.refs import Condition, Poison, Ref
 from kalelite.plan.trace import Trace
@@ -28,7 +29,7 @@ def condition_of(trace: Trace, condition: object, where: Where) -> Expr:
             return Compare("==", condition._k_expr(), Constant(True))
         trace.problem(
             "if-value",
-            f"{condition._k_words()}, is no condition",
+            f"{subject(condition)} is no condition",
             "Compare it, as in `with If(value > 0):`; or, if it is true or false, annotate it as "
             "`bool` where it comes from.",
             where=where,

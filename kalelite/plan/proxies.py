@@ -46,14 +46,13 @@ class OutputProxy(Ref):
         return OutputRef(self._k_draft.id, "output")
 
     def _k_words(self) -> str:
-        draft = self._k_draft
-        name = draft.title() if self._k_index is None else None
+        draft, index = self._k_draft, self._k_index
+        name = draft.title() if index is None else draft.name_of(index)
         path = "".join(f"[{key!r}]" for key in self._k_path)
+        what = "the output" if index is None else f"value {index + 1}"
         if name is None or name == "output":
-            if self._k_index is None:
-                return f"the output of step `{draft.step.name}`"
-            return f"value {self._k_index + 1}{path} of step `{draft.step.name}`"
-        return f"`{name}{path}`, the output of step `{draft.step.name}`"
+            return f"{what}{path} of step `{draft.step.name}`"
+        return f"`{name}{path}`, {what} of step `{draft.step.name}`"
 
     def _k_is_bool(self) -> bool:
         draft, index = self._k_draft, self._k_index

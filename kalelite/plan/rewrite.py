@@ -57,7 +57,7 @@ def condition(place: Place, ref: Ref) -> Advice:  # noqa: PLR0911 - one for each
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
             hint = "Filter inside a step that takes the values."
             return Advice("a comprehension's `if`", hint, where)
-    hint = "Write `with If(...):`, or decide inside a step."
+    hint = "Do it inside a step that takes the value; to run steps on a condition, write `with If(...):`."
     return Advice("Python", hint, where)
 
 

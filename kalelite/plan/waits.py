@@ -8,6 +8,7 @@ from typing import Any
 
 from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import Block, Expr, OneOf, OutputRef
+from kalelite.plan.misuse import subject
 from kalelite.plan.proxies import ValueProxy
 from kalelite.plan.refs import Poison, Ref
 from kalelite.plan.trace import Trace
@@ -58,7 +59,7 @@ def _ids(trace: Trace, other: Any) -> Iterator[str]:
         if not tasks:
             trace.problem(
                 "after-value",
-                f"{other._k_words()}, is no result of a step, so nothing can wait for it",
+                f"{subject(other)} is no result of a step, so nothing can wait for it",
                 "Name the result of the step that has to come before.",
             )
         yield from tasks

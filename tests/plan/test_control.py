@@ -627,6 +627,12 @@ def condition_on_untyped():
         use(1)
 
 
+def condition_on_one_of_two():
+    a, b = untyped()
+    with If(b > 3):
+        use(1)
+
+
 def condition_on_list():
     with If(names() == []):
         use(1)
@@ -669,6 +675,7 @@ def loop_over_parameter(n: int):
 
 TYPES = [
     (condition_on_untyped, "not annotated as one", "`def untyped(...) -> float:`"),
+    (condition_on_one_of_two, "not annotated as one", "-> tuple[..., float]:`"),
     (condition_on_list, "annotated as list", "-> float"),
     (condition_on_part, "`output[0]` of step `names`", "a value of its own"),
     (condition_on_unknown_parameter, "parameter `n` is not annotated", "`n: float`"),
