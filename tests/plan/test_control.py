@@ -55,6 +55,11 @@ def untyped():
 
 
 @step
+def pair():
+    return 1, 2
+
+
+@step
 def use(x, y=None) -> int:
     return 1
 
@@ -628,7 +633,7 @@ def condition_on_untyped():
 
 
 def condition_on_one_of_two():
-    a, b = untyped()
+    a, b = pair()
     with If(b > 3):
         use(1)
 
