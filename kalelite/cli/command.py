@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -40,7 +39,7 @@ def perform(request: Request, words: Sequence[str]) -> int:
         return show_config(Terminal(sys.stdout), settings)
     with _streams(as_json=settings["output"].value == "json") as out:
         if request.verb == "run":
-            return _run(request, settings, out, err, _typed(words))
+            return _run(request, settings, out, err, words)
         return _verb(request, settings, out)
 
 
@@ -59,7 +58,7 @@ def _verb(request: Request, settings: dict[str, Value], out: Terminal) -> int:
 
 
 def _run(
-    request: Request, settings: dict[str, Value], out: Terminal, err: Terminal, command: str
+    request: Request, settings: dict[str, Value], out: Terminal, err: Terminal, words: Sequence[str]
 ) -> int:
     from kalelite.cli.script import read_script
 
@@ -75,7 +74,7 @@ def _run(
         _prewarm(script)
     from kalelite.cli.run import Face, run_script
 
-    face = Face(request, script, settings, out, err, command)
+    face = Face(request, script, settings, out, err, sys.argv[0], tuple(words))
     if looks:
         from kalelite.cli import look
 
@@ -95,14 +94,6 @@ def _prewarm(script: Script) -> None:
     from kalelite.cli.script import import_path
 
     prewarm(script.text, import_path(script))
-
-
-def _typed(words: Sequence[str]) -> str:
-    """The command line as it was typed, ready to be typed again."""
-    program = sys.argv[0] if sys.argv else ""
-    module = os.path.basename(program) == "__main__.py"  # noqa: PTH119 - argv[0] is any text
-    start = ["python", "-m", "kalelite"] if module else ["kalelite"]
-    return shlex.join([*start, *words])
 
 
 @contextmanager

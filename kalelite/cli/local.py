@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.local.events import Event, Reporter, RunFinished, RunStarted
@@ -35,7 +35,9 @@ def reporter_for(output: str, out: Terminal, *, debug: bool) -> Reporter:
 class FaceReporter:
     """Shows runs by another reporter, and says the last words of each."""
 
-    def __init__(self, inner: Reporter, out: Terminal, err: Terminal, command: str) -> None:
+    def __init__(
+        self, inner: Reporter, out: Terminal, err: Terminal, command: Callable[[], str]
+    ) -> None:
         self.inner = inner
         self.out = out
         self.err = err
@@ -59,8 +61,9 @@ class FaceReporter:
             records = {row.task: row.record for row in board.in_order() if row.record is not None}
             values = dict(result_rows(board.plan, records))
             self.inner.write({"event": "result", "run": board.run, "values": values})
+        command = self.command() if board.state != "succeeded" else ""
         to.line()
-        to.line(summary(board, to, command=self.command))
+        to.line(summary(board, to, command=command))
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -32,11 +33,20 @@ class Face:
     settings: Mapping[str, Value]
     out: Terminal
     err: Terminal
-    command: str = "kalelite"
+    program: str = "kalelite"
+    words: tuple[str, ...] = ()
 
     def setting(self, name: str) -> Any:
         """The value of a setting."""
         return self.settings[name].value
+
+    def command(self) -> str:
+        """The command line as it was typed, ready to be typed again."""
+        import shlex
+
+        module = os.path.basename(self.program) == "__main__.py"  # noqa: PTH119 - any text
+        start = ["python", "-m", "kalelite"] if module else ["kalelite"]
+        return shlex.join([*start, *self.words])
 
 
 class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
