@@ -57,7 +57,7 @@ def check_settled(plan: Plan, settings: Settings) -> list[Problem]:
         problems += _mounts(task, settings)
         if isinstance(task.step, ContainerDef):
             problems += _container(task, task.step)
-    return [*problems, *_scopes(plan)]
+    return [*problems, *_handlers(plan)]
 
 
 def kfp_version() -> str:
@@ -166,21 +166,16 @@ def _mounts(task: Task, settings: Settings) -> Iterator[Problem]:
             yield Problem(f"{count} mounts at {path}", hint, task.where)
 
 
-def _scopes(plan: Plan) -> Iterator[Problem]:
-    """Exit handlers where KFP has none."""
-    scopes = [block for block in plan.blocks if isinstance(block, ExitScope)]
-    tasks = {task.id: task for task in plan.tasks}
-    for scope in scopes:
-        if scope.parent:
-            hint = "Open it in the pipeline itself, around the other blocks."
-            message = f"an ExitHandler inside another block: no KFP up to {NEWEST} can do it"
-            yield Problem(message, hint, scope.where)
-        handler = tasks[scope.handler]
-        refs = [ref for expr in handler.arguments.values() for ref in _outputs(expr)]
-        if refs or handler.after:
+def _handlers(plan: Plan) -> Iterator[Problem]:
+    """Exit handlers that KFP cannot start; where they may stand is checked with the plan."""
+    handlers = {block.handler for block in plan.blocks if isinstance(block, ExitScope)}
+    for task in plan.tasks:
+        if task.id not in handlers:
+            continue
+        if task.after or any(_outputs(expr) for expr in task.arguments.values()):
             hint = "It may take pipeline parameters, constants and the final status."
-            message = "an exit handler that takes the output of a step: KFP cannot start it"
-            yield Problem(message, hint, handler.where)
+            message = "an exit handler that waits for another step: KFP cannot start it"
+            yield Problem(message, hint, task.where)
 
 
 def _outputs(expr: Expr) -> list[OutputRef]:

@@ -102,9 +102,9 @@ def to_ir(graph: Graph) -> Ir:
         _parameter(one.name, one.type, _default(one)) for one in graph.parameters.values()
     ]
     body.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    pipeline = dsl.pipeline(
-        name=graph.name, display_name=graph.display_name, description=graph.description or None
-    )(body)
+    # kfp reads the descriptions of the pipeline and of its parameters in it.
+    body.__doc__ = graph.description or None
+    pipeline = dsl.pipeline(name=graph.name, display_name=graph.display_name)(body)
     spec = json_format.MessageToDict(pipeline.pipeline_spec)
     for parameter in graph.parameters.values():
         shown = spec["root"]["inputDefinitions"]["parameters"][parameter.name]

@@ -1,0 +1,128 @@
+"""Bad input: refused with a sentence, all of it at once, before anything is written."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import pipeline_in
+
+from kalelite.backends.kubeflow import NOT_SUBMITTING, check_plan, compile_plan, submit_plan
+from kalelite.errors import PipelineError, UsageError
+
+HEAD = "from kalelite import *\nfrom kalelite import ExitHandler, If, pipeline, step\n"
+
+
+def problems_of(write_script, text, **settings):
+    return check_plan(pipeline_in(write_script(HEAD + text))[1].plan(), settings)
+
+
+def one(write_script, options="", body="work()", **settings):
+    text = (
+        f"@step({options})\ndef work(x=None): ...\n@pipeline\ndef main(p: str = 'a'):\n    {body}\n"
+    )
+    (problem,) = problems_of(write_script, text, **settings)
+    assert problem.hint
+    assert problem.where
+    return problem.message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "env={'A': '{{workflow.name}}'}",
+        "annotations={'a': 'x {{y}} z'}",
+        "display_name='{{x}}'",
+        "volumes={'/data/{{x}}': 'claim'}",
+    ],
+)
+def test_braces_that_argo_would_expand(write_script, options):
+    assert "'{{', which Argo would expand" in one(write_script, options)
+
+
+def test_braces_in_a_default(write_script):
+    text = "@step\ndef work(x): ...\n@pipeline\ndef main(p: str = 'a {{b}}'):\n    work(p)\n"
+    (problem,) = problems_of(write_script, text)
+    assert "parameter 'p' holds '{{'" in problem.message
+
+
+def test_braces_in_constants_and_documentation_are_fine(write_script, tmp_path):
+    text = (
+        "@step\ndef work(x):\n    '''{{doc}}'''\n"
+        "@pipeline\ndef main():\n    '''All {{of}} it.'''\n    work('{{workflow.name}}')\n"
+    )
+    plan = pipeline_in(write_script(HEAD + text))[1].plan()
+    compile_plan(plan, tmp_path / "out.yaml")
+    written = (tmp_path / "out.yaml").read_text()
+    for allowed in ("{{$}}", "{{$.inputs", "{{$.outputs", "{{$.pipeline_job"):
+        written = written.replace(allowed, "")
+    assert "{{" not in written
+
+
+@pytest.mark.parametrize(
+    ("default", "words"),
+    [
+        ("p: int = 2**53 + 1", "round"),
+        ("p: float = float('nan')", "JSON"),
+        ("p: list = [2**60]", "round"),
+    ],
+)
+def test_numbers_that_kfp_would_change(write_script, default, words):
+    text = f"@step\ndef work(x): ...\n@pipeline\ndef main({default}):\n    work(p)\n"
+    (problem,) = problems_of(write_script, text)
+    assert words in problem.message
+
+
+def test_mounts_that_collide(write_script):
+    assert "2 mounts at /marshal" in one(write_script, "volumes={'/marshal': 'other'}")
+    message = one(write_script, "volumes={'/x': 'mine'}", marshal_volume="mine")
+    assert "'mine' is mounted 2 times" in message
+
+
+@pytest.mark.parametrize("claim", ["dotted.name", "x" * 64])
+def test_claims_that_kfp_cannot_mount(write_script, claim):
+    assert "KFP cannot mount" in one(write_script, f"volumes={{'/x': {claim!r}}}")
+
+
+def test_an_exit_handler_that_waits_for_a_step(write_script):
+    text = (
+        "@step\ndef work(x=None): ...\n@pipeline\ndef main():\n"
+        "    first = work()\n    with ExitHandler(work(1, after=first)):\n        work(2)\n"
+    )
+    try:
+        messages = [problem.message for problem in problems_of(write_script, text)]
+    except PipelineError as error:
+        messages = [problem.message for problem in error.problems]
+    assert messages
+
+
+def test_all_problems_come_together(write_script):
+    text = (
+        "@step(ephemeral_storage='1Gi', env={'A': '{{x}}'})\ndef one(): ...\n"
+        "@step(retries={'count': 1, 'only': ['OSError']})\ndef two(): ...\n"
+        "@pipeline\ndef main():\n    one()\n    two()\n"
+    )
+    assert len(problems_of(write_script, text)) == 3
+
+
+@pytest.mark.parametrize("count", [300, 500])
+def test_too_many_steps_are_refused_with_limit_and_estimate(write_script, tmp_path, count):
+    text = f"@step\ndef work(x): ...\n@pipeline\ndef main():\n    for n in range({count}):\n        work(n)\n"
+    plan = pipeline_in(write_script(HEAD + text))[1].plan()
+    with pytest.raises(PipelineError, match=rf"{count} steps make a Workflow of .* MB"):
+        compile_plan(plan, tmp_path / "out.yaml")
+    assert not (tmp_path / "out.yaml").exists()
+
+
+def test_too_much_code_is_refused(write_script, tmp_path):
+    text = (
+        "import random\nDATA = random.Random(0).randbytes(300_000)\n"
+        "@step\ndef work(): return len(DATA)\n@pipeline\ndef main():\n    work()\n"
+    )
+    plan = pipeline_in(write_script(HEAD + text))[1].plan()
+    with pytest.raises(PipelineError, match="for the code"):
+        compile_plan(plan, tmp_path / "out.yaml")
+
+
+def test_submitting_says_what_to_do_instead():
+    with pytest.raises(UsageError, match="--compile"):
+        submit_plan(None, None, {})
+    assert NOT_SUBMITTING.count(".") <= 3

@@ -1,0 +1,211 @@
+"""What a compiled pipeline says, and what stays out of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+
+from kalelite.backends.kubeflow import Clone, compile_plan, dry_run
+from kalelite.errors import UsageError
+from kalelite.plan.graph import Plan
+
+HELLO = '''
+from kalelite import pipeline, step
+
+@step
+def hello(name: str = "you") -> int:
+    return len(name)
+
+@pipeline
+def main(name: str = "world", rate: float = 0.5):
+    """Say hello.
+
+    Parameters
+    ----------
+    name
+        Who.
+    """
+    hello(name)
+'''
+
+
+def spec_of(path):
+    return next(yaml.safe_load_all(path.read_text()))
+
+
+def test_the_same_code_gives_the_same_bytes(compiled, write_script):
+    script = write_script(HELLO)
+    first = compiled(script).read_bytes()
+    assert compiled(script).read_bytes() == first
+
+
+def test_code_that_changed_changes_the_digest(compiled, write_script):
+    digests = set()
+    for text in (HELLO, HELLO.replace("len(name)", "len(name) + 1")):
+        executors = spec_of(compiled(write_script(text)))["deploymentSpec"]["executors"]
+        args = executors["exec-hello"]["container"]["args"]
+        digests.add(args[args.index("--code") + 1])
+    assert len(digests) == 2
+
+
+def test_every_container_is_another_one_and_no_cache_is_on(compiled, write_script):
+    """KFP tells components apart by their container, and would answer from its cache."""
+    text = HELLO.replace("    hello(name)", "    hello(name)\n    hello(name)\n    hello('x')")
+    spec = spec_of(compiled(write_script(text)))
+    containers = [json.dumps(e["container"]) for e in spec["deploymentSpec"]["executors"].values()]
+    assert len(set(containers)) == len(containers) == 5
+    tasks = spec["root"]["dag"]["tasks"].values()
+    assert not any(task["cachingOptions"].get("enableCache") for task in tasks)
+
+
+def test_parameters_are_native_and_described(compiled, write_script):
+    inputs = spec_of(compiled(write_script(HELLO)))["root"]["inputDefinitions"]["parameters"]
+    assert inputs["name"]["parameterType"] == "STRING"
+    assert inputs["name"]["defaultValue"] == "world"
+    assert inputs["rate"]["parameterType"] == "NUMBER_DOUBLE"
+    assert inputs["name"]["description"] == "Who."
+
+
+def test_annotated_results_are_native_and_values_are_references(compiled, write_script):
+    component = spec_of(compiled(write_script(HELLO)))["components"]["comp-hello"]
+    types = {k: v["parameterType"] for k, v in component["outputDefinitions"]["parameters"].items()}
+    assert sorted(types.values()) == ["NUMBER_INTEGER", "STRING"]
+
+
+def test_description_and_display_name(compiled, write_script):
+    info = spec_of(compiled(write_script(HELLO)))["pipelineInfo"]
+    assert info["description"].startswith("Say hello.")
+    assert info["displayName"] == info["name"] == "main"
+
+
+def test_image_is_the_stock_python_of_this_minor(compiled, write_script):
+    import sys
+
+    script = write_script(HELLO)
+    image = f"python:{sys.version_info.major}.{sys.version_info.minor}"
+    for said, expected in (({}, image), ({"image": "own/image:1"}, "own/image:1")):
+        executors = spec_of(compiled(script, **said))["deploymentSpec"]["executors"]
+        assert {e["container"]["image"] for e in executors.values()} == {expected}
+
+
+def mounts_of(path):
+    _, platform = yaml.safe_load_all(path.read_text())
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    return {name: config.get("pvcMount", []) for name, config in executors.items()}
+
+
+def test_marshal_volume_for_the_run(compiled, write_script):
+    path = compiled(
+        write_script(HELLO),
+        marshal_volume=True,
+        marshal_volume_size="10Gi",
+        marshal_path="/data/marshal",
+        storage_class="fast",
+    )
+    executors = spec_of(path)["deploymentSpec"]["executors"]
+    args = executors["exec-create-marshal-volume"]["container"]["args"]
+    assert args[args.index("--size") + 1] == "10Gi"
+    assert args[args.index("--storage-class") + 1] == "fast"
+    (mount,) = mounts_of(path)["exec-hello"]
+    assert mount["mountPath"] == "/data/marshal"
+    assert mount["constant"] == "{{$.pipeline_job_resource_name}}"
+
+
+def test_lasting_marshal_volume_is_mounted_and_not_made(compiled, write_script):
+    path = compiled(write_script(HELLO), marshal_volume="my-claim")
+    executors = spec_of(path)["deploymentSpec"]["executors"]
+    assert set(executors) == {"exec-hello", "exec-stage"}
+    assert mounts_of(path)["exec-hello"][0]["constant"] == "my-claim"
+    args = executors["exec-stage"]["container"]["args"]
+    assert "/marshal" not in args, "somebody else's volume keeps its mode"
+    assert "/marshal/.kalelite" in args
+
+
+def clones(tmp_path):
+    return (
+        Clone("home", str(tmp_path / "jovyan"), "5Gi", "snap-1", "std", workspace=True),
+        Clone("data", "/data", "100Gi", "snap-2", "std"),
+    )
+
+
+def test_clones_are_made_and_mounted_where_the_notebook_has_them(compiled, write_script, tmp_path):
+    (tmp_path / "jovyan").mkdir()
+    path = compiled(
+        write_script(HELLO), clones=clones(tmp_path), run_as_user=1000, run_as_group=100
+    )
+    tasks = spec_of(path)["root"]["dag"]["tasks"]
+    assert set(tasks) == {"create-volume-1", "create-volume-2", "hello"}
+    home, data = mounts_of(path)["exec-hello"]
+    assert home["mountPath"] == str(tmp_path / "jovyan")
+    assert data["mountPath"] == "/data"
+    assert data["taskOutputParameter"]["producerTask"] == "create-volume-2"
+    _, platform = yaml.safe_load_all(path.read_text())
+    config = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-hello"]
+    assert config["securityContext"] == {"runAsUser": "1000", "runAsGroup": "100"}
+    (bundle,) = (tmp_path / "jovyan" / ".kalelite" / "code").iterdir()
+    assert bundle.suffix == ".pyz", "the clone carries the code"
+
+
+def test_clones_beside_a_marshal_volume(compiled, write_script, tmp_path):
+    path = compiled(write_script(HELLO), clones=clones(tmp_path), marshal_volume=True)
+    tasks = spec_of(path)["root"]["dag"]["tasks"]
+    assert set(tasks) == {
+        "create-volume-1",
+        "create-volume-2",
+        "create-marshal-volume",
+        "stage",
+        "hello",
+    }
+    assert len(mounts_of(path)["exec-hello"]) == 3
+
+
+def test_clones_reach_into_blocks_and_nested_pipelines(compiled, write_script, tmp_path):
+    script = write_script(
+        "from kalelite import If, ParallelFor, pipeline, step\n"
+        "@step\ndef work(x): ...\n"
+        "@pipeline\ndef inner(x):\n    work(x)\n"
+        "@pipeline\ndef main(n: int = 1):\n"
+        "    with If(n == 1):\n        with ParallelFor([1, 2]) as x:\n            work(x)\n"
+        "    inner(n)\n"
+    )
+    (tmp_path / "jovyan").mkdir()
+    mounts = mounts_of(compiled(script, clones=clones(tmp_path)))
+    assert len(mounts["exec-work"]) == len(mounts["exec-work-2"]) == 2
+
+
+def test_dry_run_tells_what_would_be_and_touches_nothing(write_script, tmp_path):
+    from conftest import pipeline_in
+
+    plan = pipeline_in(write_script(HELLO))[1].plan()
+    before = sorted(tmp_path.rglob("*"))
+    text = dry_run(plan, clones=clones(tmp_path), marshal_volume=True, marshal_volume_size="7Gi")
+    assert sorted(tmp_path.rglob("*")) == before
+    for part in ("hello", "7Gi", "clone of data", "snap-2", "stage", "of 1.0 MB", "/data"):
+        assert part in text, text
+    assert text.endswith("Every check passed. Nothing was created.")
+
+
+def test_nothing_is_written_when_something_is_wrong(write_script, tmp_path):
+    from conftest import pipeline_in
+
+    plan = pipeline_in(write_script(HELLO))[1].plan()
+    for path, said in (
+        (tmp_path / "out.json", {}),
+        (tmp_path / "none" / "out.yaml", {}),
+        (tmp_path / "out.yaml", {"imagee": "x"}),
+        (tmp_path / "out.yaml", {"image": "two words"}),
+        (tmp_path / "out.yaml", {"marshal_volume_size": "10GB"}),
+        (tmp_path / "out.yaml", {"marshal_path": "relative"}),
+        (tmp_path / "out.yaml", {"marshal_volume": "Bad_Name"}),
+        (tmp_path / "out.yaml", {"access_mode": "sometimes"}),
+    ):
+        with pytest.raises(UsageError):
+            compile_plan(plan, path, **said)
+        assert not path.exists()
+
+
+def test_a_setting_that_is_almost_right_gets_a_suggestion():
+    with pytest.raises(UsageError, match="marshal_volume_size"):
+        compile_plan(Plan("p"), "out.yaml", marshal_volum_size="1Gi")

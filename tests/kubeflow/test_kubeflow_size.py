@@ -1,0 +1,40 @@
+"""The estimate of a Workflow, against KFP's own compiled pairs and by its limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalelite.backends.kubeflow.size import LIMIT, estimate, human, tasks_in
+
+# Bytes of IR, tasks and bytes of Workflow of pairs in KFP's own tests (release 2.17).
+PAIRS = [(30987, 28, 69503), (30940, 27, 80674), (18849, 13, 47538), (13158, 10, 35733)]
+
+
+@pytest.mark.parametrize(("ir", "tasks", "workflow"), PAIRS)
+def test_estimate_of_what_is_submitted(ir, tasks, workflow):
+    assert estimate(ir, tasks).spec == pytest.approx(workflow, rel=0.2)
+
+
+def test_code_counts_once_for_each_copy():
+    assert estimate(1000, 1, 80_000).total - estimate(1000, 1).total == 4 * 80_000
+
+
+def test_limit():
+    assert estimate(100_000, 50).fits
+    assert not estimate(900_000, 500).fits
+    assert LIMIT == 2**20
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(5, "1 kB"), (812_000, "812 kB"), (1_300_000, "1.3 MB")]
+)
+def test_human(count, text):
+    assert human(count) == text
+
+
+def test_tasks_in_blocks_count():
+    spec = {
+        "root": {"dag": {"tasks": {"a": {}, "b": {}}}},
+        "components": {"c": {"dag": {"tasks": {"d": {}}}}, "e": {"executorLabel": "x"}},
+    }
+    assert tasks_in(spec) == 3
