@@ -31,6 +31,7 @@ _TRAVELS = (
     "kalelite.executor",
     "kalelite.marshal",
     "kalelite.capture.load",
+    "kalelite.capture.rebuild",
     "kalelite.capture",
     "kalelite.plan.status",
     "kalelite.plan",

@@ -15,7 +15,8 @@ from kalelite.capture import modules
 from kalelite.capture.fingerprint import fingerprint
 from kalelite.capture.gather import Gatherer, Unit
 from kalelite.capture.limits import DEFAULT_LIMIT
-from kalelite.capture.load import Name, plain
+from kalelite.capture.load import Name
+from kalelite.capture.rebuild import plain
 from kalelite.errors import CaptureError, Where
 from kalelite.plan.graph import Plan, StepDef, Task
 

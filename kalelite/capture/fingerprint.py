@@ -17,9 +17,9 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from kalelite.capture import atoms, modules
-from kalelite.capture.load import plain
 from kalelite.capture.names import codes, global_names, imports, resolve_import
 from kalelite.capture.operations import operations
+from kalelite.capture.rebuild import plain
 
 __all__ = ["fingerprint"]
 

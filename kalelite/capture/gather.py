@@ -14,8 +14,9 @@ from types import CodeType, FunctionType
 from typing import Any
 
 from kalelite.capture import limits, modules
-from kalelite.capture.load import Name, plain
+from kalelite.capture.load import Name
 from kalelite.capture.pickler import Pickled, TooLargeError, pickled
+from kalelite.capture.rebuild import plain
 from kalelite.capture.world import World
 from kalelite.errors import Problem, Where
 

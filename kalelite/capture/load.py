@@ -12,14 +12,10 @@ This module travels with the steps. It imports the standard library only.
 
 from __future__ import annotations
 
-import functools
 import importlib
-import importlib.abc
 import importlib.machinery
-import importlib.util
 import json
 import linecache
-import marshal
 import pickle
 import sys
 import threading
@@ -27,23 +23,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from types import CellType, CodeType, FunctionType, ModuleType
+from types import ModuleType
 from typing import Any, Protocol
 
+from kalelite.capture.rebuild import plain
 from kalelite.errors import CorruptObjectError, VersionMismatchError
 
 __all__ = [
     "CodeFolder",
     "CodeReader",
     "CodeSource",
-    "cached",
-    "define_class",
-    "define_function",
-    "fill_function",
-    "load_code",
-    "new_cell",
-    "plain",
-    "resolve",
 ]
 
 Name = tuple[str, str]
@@ -58,88 +47,10 @@ class CodeSource(Protocol):
     def constant(self, name: str) -> Any: ...
 
 
-# --- what pickles refer to -------------------------------------------------------------------
-
-
-def plain(function: Any) -> Any:
-    """The function under a decorated step; anything else as it is."""
-    while type(function).__module__.startswith("kalelite.") and hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    return function
-
-
-def resolve(module: str, qualname: str) -> Any:
-    """A function of an importable module, without its step decorator."""
-    value: Any = importlib.import_module(module)
-    for part in qualname.split("."):
-        value = getattr(value, part)
-    return plain(value)
-
-
-def load_code(data: bytes) -> CodeType:
-    """A code object from its bytes."""
-    code: CodeType = marshal.loads(data)  # noqa: S302 - as pickle: the code is the user's own
-    return code
-
-
-def new_cell() -> CellType:
-    """A closure cell, still empty."""
-    return CellType()
-
-
-def cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
-    """A function behind an empty `functools.lru_cache`."""
-    return functools.lru_cache(maxsize, typed)(function)
-
-
-def define_function(
-    namespace: dict[str, Any], name: str | None, code: CodeType, cells: tuple[Any, ...] | None
-) -> FunctionType:
-    """Make a function whose globals are the namespace; with a name, put it there at once."""
-    namespace.setdefault("__builtins__", __builtins__)
-    function = FunctionType(code, namespace, None, None, cells)
-    if name is not None:
-        namespace[name] = function
-    return function
-
-
-def fill_function(function: FunctionType, state: Mapping[str, Any]) -> None:
-    """Give a function its defaults, attributes and closure, after it exists: cycles are usual."""
-    for module in state.get("imports", ()):
-        importlib.import_module(module)
-    for key in ("__defaults__", "__kwdefaults__", "__annotations__", "__doc__", "__module__"):
-        if key in state:
-            setattr(function, key, state[key])
-    function.__name__ = state["__name__"]
-    function.__qualname__ = state["__qualname__"]
-    function.__dict__.update(state.get("__dict__", {}))
-    for cell, value in zip(function.__closure__ or (), state.get("cells", ()), strict=False):
-        if value:
-            cell.cell_contents = value[0]
-
-
-def define_class(
-    namespace: dict[str, Any] | None,
-    name: str,
-    qualname: str,
-    make: Callable[..., Any],
-    *args: Any,
-) -> Any:
-    """Make a class. In a namespace it is put there at once; if it is there, that one is it."""
-    if namespace is None:
-        made = make(*args)
-    elif name in namespace:
-        return namespace[name]
-    else:
-        made = namespace[name] = make(*args)
-    made.__qualname__ = qualname
-    return made
-
-
 # --- modules ---------------------------------------------------------------------------------
 
 
-class _SourceLoader(importlib.abc.InspectLoader):
+class _SourceLoader:
     """Loads a local module from captured source."""
 
     def __init__(self, file: str, text: Callable[[], str], package: bool) -> None:
@@ -153,6 +64,9 @@ class _SourceLoader(importlib.abc.InspectLoader):
     def get_source(self, fullname: str) -> str:  # noqa: ARG002 - the loader's protocol
         return self._text()
 
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """The usual module."""
+
     def get_filename(self, fullname: str) -> str:  # noqa: ARG002 - the loader's protocol
         return self._file
 
@@ -162,7 +76,7 @@ class _SourceLoader(importlib.abc.InspectLoader):
         exec(compile(text, self._file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
 
 
-class _Finder(importlib.abc.MetaPathFinder):
+class _Finder:
     """Finds captured modules before any that lie on this machine's path."""
 
     def __init__(self, reader: CodeReader) -> None:
@@ -179,7 +93,12 @@ class _Finder(importlib.abc.MetaPathFinder):
             return None
         file, package = entry["file"], entry["package"]
         loader = _SourceLoader(file, lambda: self._reader.text(entry["blob"]), package)
-        spec = importlib.machinery.ModuleSpec(fullname, loader, origin=file, is_package=package)
+        spec = importlib.machinery.ModuleSpec(
+            fullname,
+            loader,  # type: ignore[arg-type] # importlib.abc costs 10 ms to import
+            origin=file,
+            is_package=package,
+        )
         spec.has_location = True
         if package:
             spec.submodule_search_locations = [str(Path(file).parent)]

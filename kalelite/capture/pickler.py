@@ -18,7 +18,7 @@ from typing import Any
 
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
-from kalelite.capture import load
+from kalelite.capture import rebuild
 from kalelite.capture.fingerprint import fingerprint
 from kalelite.capture.load import Name
 from kalelite.capture.names import codes, global_names, imports, resolve_import
@@ -72,13 +72,13 @@ def _weak_dict(value: Any) -> tuple[Any, ...]:
 
 def _cell(value: Any) -> tuple[Any, ...]:  # noqa: ARG001 - a reducer takes the object
     # Empty at first: functions share cells, and a cell may hold the function that closes over it.
-    return load.new_cell, ()
+    return rebuild.new_cell, ()
 
 
 def _code(value: CodeType) -> Any:
     try:
         # Version 2 has no back-references, so the bytes do not depend on what else is alive.
-        return load.load_code, (marshal.dumps(value, 2),)
+        return rebuild.load_code, (marshal.dumps(value, 2),)
     except ValueError:
         return cloudpickle.Pickler.dispatch_table[CodeType](value)
 
@@ -182,10 +182,10 @@ class _Pickler(pickle.Pickler):
             return self._function(obj)
         if isinstance(obj, type):
             return self._class(obj)
-        function = load.plain(obj)
+        function = rebuild.plain(obj)
         if function is not obj:
             name = importable(function)
-            return (load.resolve, self._reached(name)) if name else (load.plain, (function,))
+            return (rebuild.resolve, self._reached(name)) if name else (rebuild.plain, (function,))
         if isinstance(obj, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no public name
             return self._lru_cache(obj)
         if isinstance(obj, io.IOBase) and obj not in {sys.stdout, sys.stderr}:
@@ -206,7 +206,7 @@ class _Pickler(pickle.Pickler):
             self._world.reach(obj.__module__)
             return NotImplemented
         parameters = obj.cache_parameters()
-        return load.cached, (obj.__wrapped__, parameters["maxsize"], parameters["typed"])
+        return rebuild.cached, (obj.__wrapped__, parameters["maxsize"], parameters["typed"])
 
     # --- functions ---------------------------------------------------------------------------
 
@@ -215,7 +215,7 @@ class _Pickler(pickle.Pickler):
         if name is not None:
             self._world.reach(name[0])
             found = getattr(sys.modules[name[0]], name[1].partition(".")[0], None)
-            return NotImplemented if load.plain(found) is found else (load.resolve, name)
+            return NotImplemented if rebuild.plain(found) is found else (rebuild.resolve, name)
         space = self._world.space(function.__globals__)
         own = self._world.path(function)
         home = _Globals(space.key if space else None, str(function.__globals__.get("__name__")))
@@ -223,7 +223,7 @@ class _Pickler(pickle.Pickler):
         self._note(function.__code__, space, function)
         arguments = (home, top, function.__code__, function.__closure__)
         state = self._function_state(function)
-        return load.define_function, arguments, state, None, None, load.fill_function
+        return rebuild.define_function, arguments, state, None, None, rebuild.fill_function
 
     def _note(self, code: CodeType, space: Space | None, function: FunctionType) -> None:
         """Note what the code looks up and imports when it runs."""
@@ -294,7 +294,7 @@ class _Pickler(pickle.Pickler):
             where, name = _Globals(own[0], cls.__module__), own[1]
         tracker = self._world.remember(cls, _tracker)
         arguments = (where, name, cls.__qualname__, make, *shape, tracker, extra)
-        return (load.define_class, arguments, *rest)
+        return (rebuild.define_class, arguments, *rest)
 
 
 def pickled(

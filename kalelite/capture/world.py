@@ -14,7 +14,8 @@ from types import FunctionType
 from typing import Any
 
 from kalelite.capture import modules
-from kalelite.capture.load import Name, plain
+from kalelite.capture.load import Name
+from kalelite.capture.rebuild import plain
 
 __all__ = ["Space", "World", "importable"]
 

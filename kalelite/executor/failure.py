@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import linecache
 import os
-import traceback
 from collections.abc import Iterator
 from types import CodeType, TracebackType
 from typing import Any
@@ -189,6 +188,8 @@ def at_function(function: Any) -> tuple[Frame, ...]:
 
 def _full_text(error: BaseException) -> str:
     """The whole traceback without kalelite's own frames."""
+    import traceback
+
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
         trace = trace.tb_next

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import os
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -185,6 +184,8 @@ def _kind_of(suffix: str) -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
+    import shutil
+
     if source.is_dir():
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(source, target, symlinks=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import platform
+import sys
 import time
 from collections.abc import Iterable, Sized
 from pathlib import Path
@@ -96,7 +96,7 @@ def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool
         artifacts=tuple(log.artifacts.values()),
         started=started,
         finished=time.time(),
-        versions={"python": platform.python_version()},
+        versions={"python": ".".join(map(str, sys.version_info[:3]))},
     )
     if spec.record:
         commit(record, spec.record, durable=durable)

@@ -29,7 +29,7 @@ def steps_of(names):
 
 def drive(names):
     from kalelite.capture import capture
-    from kalelite.capture.load import plain
+    from kalelite.capture.rebuild import plain
 
     functions = [plain(names[name]) for name in ORDER if name in names]
     folder = Path(sys.argv[1])

@@ -22,7 +22,7 @@ sys.path.append({here!r})
 from capture_harness import steps_of
 from kalelite.capture import capture
 from kalelite.capture.bundle import bundle, contents
-from kalelite.capture.load import plain
+from kalelite.capture.rebuild import plain
 from kalelite.executor.template import task_template
 import json
 plan = steps_of([plain(f) for f in {steps}])
