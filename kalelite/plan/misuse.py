@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-import sysconfig
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.plan import rewrite
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from kalelite.plan.proxies import OutputProxy
     from kalelite.plan.refs import Ref
 
-_STDLIB = sysconfig.get_path("stdlib")
+_STDLIB = str(Path(os.__file__).parent)
 
 __all__ = [
     "HiddenRefError",
@@ -45,6 +46,10 @@ _SENTENCES = {
             "Put each comparison in brackets, as in `(a > 3) {symbol} (b < 5)`; compute with values "
             "inside a step."
         ),
+    ),
+    "negation": (
+        "`~` negates a condition, and {words}, is none",
+        "Negate a comparison, as in `~(a > 3)`, or the result of a step annotated `-> bool`.",
     ),
     "convert": (
         "{words}, has no value yet, so {name}() cannot read it here",
@@ -152,7 +157,7 @@ class HiddenRefError(Exception):
     """An output was found where the plan cannot see it, inside a user's object."""
 
     def __init__(self, ref: Ref) -> None:
-        super().__init__("an output inside an object")
+        super().__init__(repr(ref))
         self.ref = ref
 
 

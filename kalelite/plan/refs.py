@@ -108,7 +108,7 @@ class Ref(Traps):
             elif isinstance(operand, Ref) and operand._k_is_bool():
                 exprs.append(Compare("==", operand._k_expr(), Constant(True)))
             else:
-                return self._k_note("logic", symbol=symbol)
+                return self._k_note("negation" if symbol == "~" else "logic", symbol=symbol)
         if symbol == "~":
             return Condition(self._k_trace, Negation(exprs[0]))
         join = AllOf if symbol == "&" else AnyOf
@@ -160,7 +160,9 @@ class Ref(Traps):
         self._k_note("assign", code=f".{name} = …")
 
     def __deepcopy__(self, memo: Any) -> Ref:
-        raise misuse.HiddenRefError(self)
+        if self._k_trace.is_copying:
+            raise misuse.HiddenRefError(self)
+        return self
 
     def __copy__(self) -> Ref:
         return self

@@ -90,6 +90,7 @@ class Trace:
         self.last_switch: dict[str, tuple[Switch, int]] = {}
         self.unused: dict[int, tuple[str, Where]] = {}
         self.defaults = StepOptions()
+        self.is_copying = False  # a constant: an output inside it cannot be followed
         self._merged: dict[int, tuple[Any, StepOptions]] = {}
         self._slugs: dict[str, str] = {}
         self._steps: dict[str, StepDef | ContainerDef] = {}

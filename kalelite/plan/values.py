@@ -83,6 +83,7 @@ def _of_container(trace: Trace, value: Any, label: str) -> Expr:
             return Pack(dict, items, tuple(value))
         what = "a key of a dict" if kind is dict else f"inside a {kind.__name__}"
         return _hidden(trace, label, what)
+    trace.is_copying = True
     try:
         return Constant(copy.deepcopy(value))
     except HiddenRefError:
@@ -91,6 +92,8 @@ def _of_container(trace: Trace, value: Any, label: str) -> Expr:
         raise
     except Exception:  # noqa: BLE001 - a user's __deepcopy__ may raise anything
         return Constant(value)
+    finally:
+        trace.is_copying = False
 
 
 def _hidden(trace: Trace, label: str, what: str) -> Expr:

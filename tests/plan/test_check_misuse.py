@@ -8,6 +8,7 @@ import dataclasses
 import functools
 import json
 import math
+import pickle
 import sys
 from typing import NamedTuple
 
@@ -233,6 +234,16 @@ def logic_without_brackets():
         take()
 
 
+def negated():
+    with If(~make()):
+        take()
+
+
+def pickled():
+    pickle.dumps(make())
+    take()
+
+
 def too_few_names():
     a, b = typed_pair_of_three()
 
@@ -397,6 +408,8 @@ CASES = [
     (compared_for_a_step, "a comparison is no value", "take(one() > 3)", "with If"),
     (chained, "cannot be compared or chained", "(1 < value) == (value < 3)", "two comparisons"),
     (logic_without_brackets, "`&` joins conditions", "3 & a", "in brackets"),
+    (negated, "`~` negates a condition", "~make()", "~(a > 3)"),
+    (pickled, "HiddenRefError", "pickle.dumps(make())", "inside the step"),
     (too_few_names, "returns 3 values; here it is unpacked into 2 names", None, "as many names"),
     (one_value_unpacked, "returns int, one value", None, "keep the result whole"),
     (tuple_of_other_length, "returns 2 values", None, "as many names"),

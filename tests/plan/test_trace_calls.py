@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import functools
 import types
@@ -120,6 +121,13 @@ def test_outputs_in_a_dict_keep_its_keys():
     assert pack.keys == ("a", 2, "c")
     assert pack.items[1] == ParameterRef("n")
     assert pack.items[2].value == [4]
+
+
+def test_a_list_of_outputs_may_be_copied():
+    def body():
+        take(copy.deepcopy([make(1)]))
+
+    assert argument(body).items == (OutputRef("make", "output"),)
 
 
 def test_outputs_in_a_named_tuple():
