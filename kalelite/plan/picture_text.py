@@ -65,29 +65,27 @@ def _placed(scene: Scene, parents: Mapping[str, str]) -> Iterable[str]:
     """All tasks and blocks; a block comes where its first task does, one without any last."""
     placed: dict[str, None] = {}
     for node in scene.nodes:
-        around = []
+        outer: list[str] = []
         parent = node.parent
         while parent and parent not in placed:
-            around.append(parent)
+            outer.append(parent)
             parent = parents[parent]
-        placed.update(dict.fromkeys((*reversed(around), node.id)))
+        placed.update(dict.fromkeys((*reversed(outer), node.id)))
+    around = {**parents, **{node.id: node.parent for node in scene.nodes}}
     order = list(dict.fromkeys((*placed, *parents)))
     for block in scene.plan.blocks:
-        if isinstance(block, ExitScope) and block.handler in order and block.id in order:
+        if isinstance(block, ExitScope) and block.handler in placed and block.id in parents:
             # A handler is called before the block that it ends, and runs after it.
             order.remove(block.handler)
-            last = max(
-                index for index, id in enumerate(order) if _is_in(id, block.id, scene, parents)
-            )
+            last = max(at for at, id in enumerate(order) if _is_in(id, block.id, around))
             order.insert(last + 1, block.handler)
     return order
 
 
-def _is_in(id: str, block: str, scene: Scene, parents: Mapping[str, str]) -> bool:
+def _is_in(id: str, block: str, around: Mapping[str, str]) -> bool:
     """Whether something is a block or stands in it."""
-    inner = {node.id: node.parent for node in scene.nodes} if id not in parents else parents
     while id and id != block:
-        id = inner.get(id, parents.get(id, ""))
+        id = around[id]
     return id == block
 
 

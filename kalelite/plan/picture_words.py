@@ -179,8 +179,8 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(_value("", entry) for entry in value)
     if is_dataclass(value):
-        said = ((item.name, getattr(value, item.name)) for item in fields(value))
+        said = ((item, getattr(value, item.name)) for item in fields(value))
         return " ".join(
-            f"{key}={_value('', entry)}" for key, entry in said if entry not in (None, "", ())
+            f"{item.name}={_value('', entry)}" for item, entry in said if entry != item.default
         )
     return constant(value)

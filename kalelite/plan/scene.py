@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -147,11 +148,11 @@ def with_siblings(scene: Scene, least: int = 8) -> Scene:
 
 def _hidden(plan: Plan) -> dict[str, str]:
     """Switches with one branch, which need no frame, and the block that each stands in."""
-    branches = [block.parent for block in plan.blocks if isinstance(block, Branch)]
+    branches = Counter(block.parent for block in plan.blocks if isinstance(block, Branch))
     return {
         block.id: block.parent
         for block in plan.blocks
-        if isinstance(block, Switch) and branches.count(block.id) < 2
+        if isinstance(block, Switch) and branches[block.id] < 2
     }
 
 
