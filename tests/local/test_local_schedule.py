@@ -4,8 +4,11 @@ import inspect
 from collections import deque
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from kalelite.backends.local.changes import Expanded, Instance, Outcome, Ready, Skipped, Trouble
+from kalelite.backends.local.outline import outline
 from kalelite.backends.local.schedule import Schedule
 from kalelite.errors import Where
 from kalelite.plan.graph import (
@@ -31,6 +34,7 @@ from kalelite.plan.graph import (
     Task,
 )
 from kalelite.plan.options import PipelineOptions, StepOptions
+from kalelite.plan.order import cycle, dependencies
 
 
 def task(id, parent="", after=(), ignore=False, default=False, **arguments):
@@ -551,3 +555,88 @@ def test_an_interrupt_starts_nothing_more():
 
     assert ran.order == ["a[0]"]
     assert ran.state == "interrupted"
+
+
+# --- any plan ---------------------------------------------------------------------------------
+
+
+@st.composite
+def plans(draw):
+    """Plans of nested blocks whose tasks take values only from where they can be seen."""
+    blocks, tasks = [], []
+    scopes = [""]
+    counter = iter(range(1000))
+    for _ in range(draw(st.integers(0, 6))):
+        parent = draw(st.sampled_from(scopes))
+        kind = draw(st.sampled_from(["loop", "if", "switch", "group", "exit"]))
+        id = f"b{next(counter)}"
+        holds = Compare("==", Constant(1), Constant(draw(st.integers(0, 1))))
+        if kind == "loop":
+            items = Constant(list(range(draw(st.integers(0, 3)))))
+            blocks.append(loop(items, draw(st.sampled_from([None, 1, 2])), parent, id))
+            scopes.append(id)
+        elif kind == "group":
+            blocks.append(Group(id, parent))
+            scopes.append(id)
+        elif kind == "exit":
+            handler = f"h{id}"
+            blocks.append(ExitScope(id, parent, handler=handler))
+            tasks.append(task(handler, parent, status=StatusRef(id)))
+            scopes.append(id)
+        else:
+            blocks += [Switch(id, parent), Branch(f"{id}-yes", id, condition=holds)]
+            scopes.append(f"{id}-yes")
+            if kind == "switch":
+                blocks.append(Branch(f"{id}-no", id))
+                scopes.append(f"{id}-no")
+    earlier: list[str] = []
+    for number in range(draw(st.integers(1, 10))):
+        id = f"t{number}"
+        after = draw(st.lists(st.sampled_from(earlier), max_size=3)) if earlier else []
+        parent = draw(st.sampled_from(scopes))
+        tasks.append(task(id, parent, after=after, ignore=draw(st.booleans())))
+        earlier.append(id)
+    return plan(*blocks, *tasks)
+
+
+@settings(max_examples=200, deadline=None)
+@given(plans(), st.data())
+def test_any_plan_comes_to_an_end_in_an_order_that_keeps_every_wait(made, data):
+    assume(not cycle(made))
+    schedule = Schedule(made, {})
+    waits = dependencies(made)
+    inside = outline(made)
+    ready, ended, told = [], [], []
+
+    def take(changes):
+        for change in changes:
+            if isinstance(change, Ready):
+                assert change.instance not in told
+                told.append(change.instance)
+                ready.append(change.instance)
+                for other in waits[change.instance.task]:
+                    for running in ready:
+                        assert running is change.instance or not _shares(
+                            running, change.instance, other, inside
+                        )
+
+    take(schedule.start())
+    interrupt_at = data.draw(st.one_of(st.none(), st.integers(0, 10)))
+    while ready:
+        instance = ready.pop(data.draw(st.integers(0, len(ready) - 1)))
+        state = data.draw(st.sampled_from(["succeeded"] * 4 + ["failed"]))
+        ended.append(instance)
+        take(schedule.finish(instance, Outcome(state, {"output": {"native": 1}})))
+        if len(ended) == interrupt_at:
+            take(schedule.interrupt())
+
+    assert schedule.done
+    assert len(set(ended)) == len(ended)
+
+
+def _shares(running, waiting, source, inside):
+    """Whether a running instance belongs to what the waiting one waits for."""
+    if not inside.contains(source, running.task):
+        return False
+    depth = len(inside.nodes[source].loops)
+    return running.index[:depth] == waiting.index[:depth]
