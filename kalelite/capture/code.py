@@ -190,6 +190,10 @@ class Code:
                     "file": module.file,
                     "package": module.package,
                     "blob": put((module.text or "").encode("utf-8", "surrogatepass")),
+                    "set": {
+                        attribute: {"blob": put(taken.data), "needs": sorted(taken.needs)}
+                        for attribute, taken in gather.settings.get(name, {}).items()
+                    },
                 }
                 for name, module in reached.items()
             },

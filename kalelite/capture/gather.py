@@ -17,6 +17,7 @@ from kalelite.capture import limits, modules
 from kalelite.capture.load import Name
 from kalelite.capture.pickler import Pickled, TooLargeError, pickled
 from kalelite.capture.rebuild import plain
+from kalelite.capture.settings import changed
 from kalelite.capture.world import World
 from kalelite.errors import Problem, Where
 
@@ -44,6 +45,7 @@ class Gatherer:
     def __init__(self, limit: int) -> None:
         self.world = World()
         self.problems: list[Problem] = []
+        self.settings: dict[str, dict[str, Pickled]] = {}
         self._limit = limit
         self._entries: dict[Name, Pickled] = {}
         self._failed: set[Name] = set()
@@ -76,6 +78,7 @@ class Gatherer:
                 if entry is not None:
                     pending.extend(reversed(self._edges(entry)))
         self._check_modules(what, where)
+        self._gather_settings(where)
         return taken
 
     @staticmethod
@@ -153,6 +156,20 @@ class Gatherer:
                         where,
                     )
                 )
+
+    def _gather_settings(self, where: Where | None) -> None:
+        """What was set in the reached local modules from outside."""
+        for name, module in modules.closure(self.world.modules).items():
+            if name in self.settings:
+                continue
+            self.settings[name] = {}
+            for attribute, value in changed(module).items():
+                what = (
+                    f"the global {attribute!r} of module {name!r}, which was set from outside it,"
+                )
+                taken = self.root(value, what, where)
+                if taken is not None:
+                    self.settings[name][attribute] = taken
 
     # --- units -------------------------------------------------------------------------------
 

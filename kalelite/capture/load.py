@@ -53,7 +53,14 @@ class CodeSource(Protocol):
 class _SourceLoader:
     """Loads a local module from captured source."""
 
-    def __init__(self, file: str, text: Callable[[], str], package: bool) -> None:
+    def __init__(
+        self,
+        file: str,
+        text: Callable[[], str],
+        package: bool,
+        settings: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        self._settings = settings
         self._file = file
         self._text = text
         self._package = package
@@ -74,6 +81,7 @@ class _SourceLoader:
         text = self._text()
         _remember_source(self._file, text)
         exec(compile(text, self._file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+        module.__dict__.update(self._settings())
 
 
 class _Finder:
@@ -92,7 +100,12 @@ class _Finder:
         if entry is None:
             return None
         file, package = entry["file"], entry["package"]
-        loader = _SourceLoader(file, lambda: self._reader.text(entry["blob"]), package)
+        loader = _SourceLoader(
+            file,
+            lambda: self._reader.text(entry["blob"]),
+            package,
+            lambda: self._reader.settings(entry["set"]),
+        )
         spec = importlib.machinery.ModuleSpec(
             fullname,
             loader,  # type: ignore[arg-type] # importlib.abc costs 10 ms to import
@@ -201,6 +214,13 @@ class CodeReader:
         self.install()
         entry = self.index["constants"][name]
         return self._unpickle(self.blob(entry["blob"]), entry["needs"])
+
+    def settings(self, entries: Mapping[str, Any]) -> dict[str, Any]:
+        """The globals of a local module that were set from outside it."""
+        return {
+            name: self._unpickle(self.blob(entry["blob"]), entry["needs"])
+            for name, entry in entries.items()
+        }
 
     def value(self, namespace: str, path: str) -> Any:
         """What a captured name stands for: ``Model``, or ``Model.Part`` for a nested class."""

@@ -169,3 +169,36 @@ def test_capture_leaves_this_process_as_it_was():
     capture(steps_of([names["one"]]))
     assert (set(sys.modules), list(sys.meta_path), sys.modules["__main__"]) == before
     assert not __import__("cloudpickle").list_registry_pickle_by_value()
+
+
+def test_a_setting_of_a_local_module_that_cannot_travel_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "lm_config.py").write_text("LOCK = None\ndef get(): return LOCK\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = script(
+        """
+        import threading
+        import lm_config
+        lm_config.LOCK = threading.Lock()
+        def one(): return lm_config.get()
+        """
+    )
+    message = refusal(names, "one").problems[0].message
+    assert "the global 'LOCK' of module 'lm_config', which was set from outside it" in message
+    del sys.modules["lm_config"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "from threading import *\nGUARD = Lock()\ndef f(): return Lock, GUARD\n",
+        "import threading\nglobals()['L'] = threading.Lock()\ndef f(): return L\n",
+        "import threading\n_l = None\ndef f():\n    global _l\n    _l = _l or threading.Lock()\n    return _l\nf()\n",
+        "import threading\nfor L in [threading.Lock()]: pass\ndef f(): return L\n",
+    ],
+)
+def test_what_a_module_makes_itself_is_left_to_it(tmp_path, monkeypatch, text):
+    (tmp_path / "lm_own.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    names = script("import lm_own\ndef one(): return lm_own.f()\n")
+    assert capture(steps_of([names["one"]])).steps
+    del sys.modules["lm_own"]

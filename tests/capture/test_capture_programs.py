@@ -410,6 +410,25 @@ MODULES = {
         def one(): return attr.WHO
         """,
     ),
+    "globals of a module that the script sets": (
+        {
+            "config.py": "DEBUG = False\nLIMITS = {'a': 1}\nMODEL = None\nUNTOUCHED = [1]\n_cache = None\ndef get():\n    global _cache\n    if _cache is None: _cache = iter([1, 2])\n    return next(_cache)\ndef configure(x):\n    global LEVEL\n    LEVEL = x\ndef see(): return DEBUG, LIMITS, MODEL, LEVEL, ARGS.size\n"
+        },
+        """
+        import argparse, config
+        class Net:
+            size = 5
+            def __repr__(self): return "Net"
+        config.DEBUG = True
+        config.LIMITS["b"] = 2
+        config.MODEL = Net()
+        config.ARGS = argparse.Namespace(size=7)
+        config.configure("high")
+        config.get()
+        def one(): return config.see(), config.UNTOUCHED, type(config.MODEL) is Net
+        def two(x): return x, config.DEBUG
+        """,
+    ),
     "import by name": (
         {"plug.py": "N = 4\n"},
         """
