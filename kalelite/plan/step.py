@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from types import FrameType
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from kalelite.errors import Problem, Where
 from kalelite.plan import places
 from kalelite.plan.binding import Binder
 from kalelite.plan.definition import function_problem, signature_of
-from kalelite.plan.draft import TaskDraft
-from kalelite.plan.graph import Expr, Pack, StatusRef, StepDef
-from kalelite.plan.hints import hints_of, returns_of
+from kalelite.plan.graph import StepDef
 from kalelite.plan.options import StepOptions, merge, step_options
-from kalelite.plan.proxies import OutputProxy, ValueProxy
-from kalelite.plan.refs import Poison
-from kalelite.plan.status import FinalStatus
-from kalelite.plan.trace import Trace, current
-from kalelite.plan.values import to_expr
-from kalelite.plan.waits import wait_for
+from kalelite.plan.record import record
+from kalelite.plan.trace import current
 
 __all__ = ["Step", "step"]
 
@@ -79,7 +71,7 @@ class Step(Generic[P, R]):
             if "after" in kwargs and "after" not in self.definition.signature.parameters:
                 del kwargs["after"]  # an order of tasks; a plain call has its order
             return self.__wrapped__(*args, **kwargs)
-        return cast("R", _record(trace, self, args, kwargs, sys._getframe(1)))  # noqa: SLF001 - the caller's place
+        return cast("R", record(trace, self, args, kwargs, sys._getframe(1)))  # noqa: SLF001 - the caller's place
 
     def options(self, **options: Any) -> Step[P, R]:
         """The same step with other options, for one call: ``train.options(memory="8Gi")(x)``."""
@@ -181,72 +173,3 @@ def _stand_in(target: Any) -> Callable[..., Any]:
 def _summary(function: Any) -> str:
     text = getattr(function, "__doc__", None)
     return text.strip().partition("\n\n")[0] if isinstance(text, str) else ""
-
-
-def _record(
-    trace: Trace, step: Step[..., Any], args: Any, kwargs: dict[str, Any], frame: FrameType
-) -> OutputProxy | Poison:
-    """The task of one call; what the call returns."""
-    definition = step.definition
-    trace.adopt(step.problems)
-    where = places.of_frame(frame)
-    signature = definition.signature
-    waits = list(step.waits)
-    if "after" in kwargs and "after" not in signature.parameters:
-        waits.append(kwargs.pop("after"))
-    hints = hints_of(definition.function)
-    draft = TaskDraft(
-        id=trace.new_id(trace.slug_of(step.name, definition)),
-        step=definition,
-        arguments={},
-        returns=returns_of(definition.function),
-        use=trace.use_at(frame),
-        options=trace.options_for(definition, step.call_options),
-        parent=trace.parent,
-        where=where,
-    )
-    try:
-        if FinalStatus in hints.values():
-            kwargs = {**_status(trace, hints, signature, args), **kwargs}
-        bound = step.binder.bind(args, kwargs)
-    except TypeError as error:
-        trace.problem(
-            "arguments",
-            f"step `{step.name}` cannot be called like this: {error}",
-            f"It is defined as `{definition.name}{_spelled(signature)}`"
-            + (f" at {definition.where}." if definition.where else "."),
-            where=where,
-        )
-        return Poison(trace)
-    for name, value in bound.items():
-        draft.arguments[name] = _argument(trace, signature.parameters[name].kind, name, value)
-    if waits:
-        draft.after.extend(wait_for(trace, waits, draft))
-    trace.add(draft)
-    return OutputProxy(trace, draft)
-
-
-def _status(
-    trace: Trace, hints: Mapping[str, Any], signature: inspect.Signature, args: Any
-) -> dict[str, Any]:
-    """Stand-ins for the parameters annotated with `FinalStatus`, which no call passes."""
-    return {
-        name: ValueProxy(trace, StatusRef(""), "the final status")
-        for position, name in enumerate(signature.parameters)
-        if hints.get(name) is FinalStatus and position >= len(args)
-    }
-
-
-def _argument(trace: Trace, kind: Any, name: str, value: Any) -> Expr:
-    if kind is kind.VAR_POSITIONAL:
-        items = (to_expr(trace, item, f"*{name}") for item in value)
-        return Pack(tuple, tuple(items))
-    if kind is kind.VAR_KEYWORD:
-        items = (to_expr(trace, item, f"argument `{key}`") for key, item in value.items())
-        return Pack(dict, tuple(items), tuple(value))
-    return to_expr(trace, value, f"argument `{name}`")
-
-
-def _spelled(signature: inspect.Signature) -> str:
-    text = str(signature)
-    return text if len(text) <= 120 else f"({', '.join(signature.parameters)})"
