@@ -17,6 +17,7 @@ import selectors
 import signal
 import socket
 import sys
+import warnings
 from typing import Any
 
 from kalelite.backends.local import child, posix, worker
@@ -188,6 +189,8 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     posix.adopt_orphans()
     channel = socket.socket(fileno=given["channel"])
+    # Threads of compiled libraries count for this warning; `preload` has judged them.
+    warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
     worker.rehearse()
     gc.collect()
     gc.freeze()
