@@ -40,7 +40,7 @@ class Kubeflow:
     def act(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> None:
         """Compile a plan, or show what a run of it would create."""
         del wanted  # there is no value: the script stops at the call
-        said = {"arguments": arguments, **kfp_settings(self.face.settings)}
+        said = {"arguments": arguments, **kfp_settings(self.face.settings, plan)}
         if self.dry_run:
             self.face.out.line(kubeflow.dry_run(plan, **said))
             return

@@ -55,7 +55,7 @@ def _problems_on_kubeflow(face: Face, plan: Plan) -> list[Problem]:
         return []
     from kalelite.backends.kubeflow import check_plan
 
-    return check_plan(plan, kfp_settings(face.settings))
+    return check_plan(plan, kfp_settings(face.settings, plan))
 
 
 def _tell_good(face: Face, plan: Plan, given: Mapping[str, str]) -> None:

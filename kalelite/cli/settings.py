@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import UsageError, Where
+
+if TYPE_CHECKING:
+    from kalelite.plan.graph import Plan
 
 __all__ = ["SETTINGS", "ConfigFile", "Setting", "Value", "find_config", "resolve", "resolve_all"]
 
@@ -171,9 +174,15 @@ def resolve(
         return _read(setting, environ[variable], variable)
     if name in config.values:
         return _read(setting, config.values[name], config.path, config.places.get(name))
-    if decorator and decorator.get(name) is not None:
-        return Value(name, decorator[name], "decorator")
-    return Value(name, setting.default, "default")
+    return heed(Value(name, setting.default, "default"), decorator or {})
+
+
+def heed(value: Value, decorator: Mapping[str, Any]) -> Value:
+    """What the decorator says, if nobody before it has spoken."""
+    said = decorator.get(value.name)
+    if value.origin != "default" or said is None:
+        return value
+    return Value(value.name, said, "decorator")
 
 
 def resolve_all(
@@ -186,13 +195,11 @@ def resolve_all(
     }
 
 
-def kfp_settings(settings: Mapping[str, Value]) -> dict[str, Any]:
-    """What was said about Kubeflow Pipelines outside the script: it goes before the decorator."""
-    return {
-        setting.name: settings[setting.name].value
-        for setting in SETTINGS
-        if setting.kfp and settings[setting.name].origin != "default"
-    }
+def kfp_settings(settings: Mapping[str, Value], plan: Plan) -> dict[str, Any]:
+    """What was said about Kubeflow Pipelines, outside the script or in its decorator."""
+    decorator = {one.name: getattr(plan.options, one.name) for one in fields(plan.options)}
+    heard = [heed(settings[setting.name], decorator) for setting in SETTINGS if setting.kfp]
+    return {value.name: value.value for value in heard if value.origin != "default"}
 
 
 def find_config(start: Path) -> ConfigFile:

@@ -370,6 +370,17 @@ def test_a_dry_run_for_kubeflow_touches_nothing(shell):
     assert [*shell.folder.rglob("*")] == [shell.folder / ".kalelite"]
 
 
+@needs_kfp
+def test_the_environment_goes_before_the_decorator(shell):
+    text = (SCRIPTS / "hello.py").read_text("utf-8")
+    options = "(marshal_volume=True, marshal_volume_size='3Gi')"
+    shell.write("script.py", text.replace("@pipeline", "@pipeline" + options))
+
+    words = ["script.py", "--kfp", "--dry-run"]
+    assert "3Gi" in shell(*words).stdout
+    assert "7Gi" in shell(*words, KALELITE_MARSHAL_VOLUME_SIZE="7Gi").stdout
+
+
 def test_submitting_says_what_to_do_instead(shell):
     done = shell(SCRIPTS / "hello.py", "--kfp")
 
