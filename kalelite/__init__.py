@@ -22,19 +22,25 @@ if TYPE_CHECKING:
         UsageError,
     )
     from kalelite.executor.metrics import log_artifact, log_metric
-    from kalelite.plan.container import (
-        InputPath,
-        InputValue,
-        OutputPath,
-        container_step,
-        load_component,
-    )
+    from kalelite.plan.container import container_step, load_component
     from kalelite.plan.control import Elif, Else, ExitHandler, If, ParallelFor
     from kalelite.plan.gather import Collected, OneOf
+    from kalelite.plan.option_values import (
+        ConfigMapEnv,
+        ConfigMapFiles,
+        Plain,
+        Retries,
+        SecretEnv,
+        SecretFiles,
+        SecurityContext,
+        Toleration,
+        Volume,
+    )
     from kalelite.plan.pipeline import pipeline
     from kalelite.plan.status import FinalStatus
     from kalelite.plan.step import step
     from kalelite.plan.types import MarshalData
+    from kalelite.plan.words import Concat, IfPresent, InputPath, InputValue, OutputPath
     from kalelite.runs import load
 
 # Where each public name lives. They are imported on first use, so `import kalelite` stays cheap.
@@ -42,23 +48,34 @@ _HOMES = {
     "CaptureError": "kalelite.errors",
     "ClusterError": "kalelite.errors",
     "Collected": "kalelite.plan.gather",
+    "Concat": "kalelite.plan.words",
+    "ConfigMapEnv": "kalelite.plan.option_values",
+    "ConfigMapFiles": "kalelite.plan.option_values",
     "Elif": "kalelite.plan.control",
     "Else": "kalelite.plan.control",
     "ExitHandler": "kalelite.plan.control",
     "FinalStatus": "kalelite.plan.status",
     "If": "kalelite.plan.control",
-    "InputPath": "kalelite.plan.container",
-    "InputValue": "kalelite.plan.container",
+    "IfPresent": "kalelite.plan.words",
+    "InputPath": "kalelite.plan.words",
+    "InputValue": "kalelite.plan.words",
     "KaleliteError": "kalelite.errors",
     "MarshalData": "kalelite.plan.types",
     "MarshalError": "kalelite.errors",
     "OneOf": "kalelite.plan.gather",
-    "OutputPath": "kalelite.plan.container",
+    "OutputPath": "kalelite.plan.words",
     "ParallelFor": "kalelite.plan.control",
     "PipelineError": "kalelite.errors",
+    "Plain": "kalelite.plan.option_values",
+    "Retries": "kalelite.plan.option_values",
     "ScriptError": "kalelite.errors",
+    "SecretEnv": "kalelite.plan.option_values",
+    "SecretFiles": "kalelite.plan.option_values",
+    "SecurityContext": "kalelite.plan.option_values",
     "StepError": "kalelite.errors",
+    "Toleration": "kalelite.plan.option_values",
     "UsageError": "kalelite.errors",
+    "Volume": "kalelite.plan.option_values",
     "container_step": "kalelite.plan.container",
     "load": "kalelite.runs",
     "load_component": "kalelite.plan.container",
@@ -72,11 +89,15 @@ __all__ = [
     "CaptureError",
     "ClusterError",
     "Collected",
+    "Concat",
+    "ConfigMapEnv",
+    "ConfigMapFiles",
     "Elif",
     "Else",
     "ExitHandler",
     "FinalStatus",
     "If",
+    "IfPresent",
     "InputPath",
     "InputValue",
     "KaleliteError",
@@ -86,9 +107,16 @@ __all__ = [
     "OutputPath",
     "ParallelFor",
     "PipelineError",
+    "Plain",
+    "Retries",
     "ScriptError",
+    "SecretEnv",
+    "SecretFiles",
+    "SecurityContext",
     "StepError",
+    "Toleration",
     "UsageError",
+    "Volume",
     "container_step",
     "load",
     "load_component",
