@@ -7,12 +7,16 @@ same bytes.
 from __future__ import annotations
 
 import ast
+import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import io
 import json
+import os
 import sys
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -54,6 +58,7 @@ _ROOTS = (
     "kalelite.plan.status",
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_KEEP = 30 * 24 * 3600
 
 
 def bundle(
@@ -84,7 +89,7 @@ def bundle(
     """
     packed = {f"code/{name}": data for name, data in code.files().items()}
     packed.update(files or {})
-    sources = runtime((entry.partition(":")[0], *modules))
+    sources = _kept_runtime((entry.partition(":")[0], *modules))
     # One file for all sources: they are small and alike, and compress well together only.
     packed["runtime.json"] = json.dumps(sources, sort_keys=True, separators=(",", ":")).encode()
     packed["LICENSE-cloudpickle"] = _license("cloudpickle")
@@ -122,6 +127,35 @@ def contents(code: Code, data: bytes, *, count: int = 10) -> list[str]:
 
 
 # --- the part of kalelite that travels -------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=8)
+def _kept_runtime(entries: tuple[str, ...]) -> Mapping[str, str]:
+    """`runtime`, kept from one process to the next: stripping takes longer than all the rest.
+
+    It is kept under the digest of every source that could be in it. A folder that cannot be read
+    or written costs time only.
+    """
+    digest = hashlib.sha256(repr((entries, sys.version_info[:2])).encode())
+    for file in sorted(_HOME.rglob("*.py")):
+        digest.update(f"{file.relative_to(_HOME)}\0".encode() + file.read_bytes())
+    digest.update(importlib.metadata.version("cloudpickle").encode())
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    kept = Path(home, "kalelite", f"runtime-{digest.hexdigest()[:32]}.json")
+    with contextlib.suppress(OSError, ValueError, RuntimeError):
+        found: dict[str, str] = json.loads(kept.expanduser().read_text("utf-8"))
+        return found
+    sources = runtime(entries)
+    with contextlib.suppress(OSError, RuntimeError):
+        kept = kept.expanduser()
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        for old in kept.parent.glob("runtime-*.json"):
+            if time.time() - old.stat().st_mtime > _KEEP:
+                old.unlink(missing_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps(sources), "utf-8")
+        part.replace(kept)
+    return sources
 
 
 def runtime(entries: tuple[str, ...] = ()) -> dict[str, str]:
