@@ -11,6 +11,7 @@ knows it, and what is written under it must be readable for ever.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import weakref
@@ -193,8 +194,9 @@ def register(
     It makes the difference for objects that cannot be pickled (they hold a handle), or whose
     pickle is wasteful. The type may then stand anywhere in a value that a step returns.
 
-    The registration travels with the steps. Instances can be read without it: the stored value
-    names `load`, or brings it along if it is a function of the script.
+    The registration of a class of the script travels with the class. For a class of a library,
+    call it in a module that the steps import, or in the step. Instances can be read without it:
+    the stored value names `load`, or brings it along if it is a function of the script.
 
     Parameters
     ----------
@@ -213,7 +215,17 @@ def register(
     >>> kalelite.marshal.register(Mesh, save=lambda m: (m.points, m.cells), load=lambda s: Mesh(*s))
     """
     _users[cls] = UserFormat(cls, save, load, subclasses)
-    register_reducer(cls, lambda value: (load, (save(value),)), subclasses=subclasses)
+    with contextlib.suppress(AttributeError, TypeError):  # a class of an extension module
+        setattr(cls, _MARK, (save, load, subclasses))
+    register_reducer(cls, _user_reducer(save, load), subclasses=subclasses)
+
+
+_MARK = "__kalelite_format__"
+"""On a class that `register` was called for: a class that travels by value brings it along."""
+
+
+def _user_reducer(save: Callable[[Any], Any], load: Callable[[Any], Any]) -> Reducer:
+    return lambda value: (load, (save(value),))
 
 
 def user_formats() -> tuple[UserFormat, ...]:
@@ -297,6 +309,9 @@ def reducer_of(cls: type) -> Reducer | None:
     for base, root in _roots(cls):
         _wake(root)
         reducer, subclasses = _reducers.get(base, (None, False))
+        if reducer is None and _MARK in base.__dict__:
+            save, load, subclasses = base.__dict__[_MARK]
+            reducer = _user_reducer(save, load)
         if reducer is not None and (base is cls or subclasses):
             found = reducer
             break

@@ -146,6 +146,29 @@ def test_a_type_of_ones_own(tmp_path):
     assert user_formats() == ()
 
 
+def test_a_class_that_travels_by_value_brings_its_registration(tmp_path):
+    script = """
+    import sys, cloudpickle, threading
+    import kalelite.marshal
+
+    class Handle:
+        def __init__(self, name):
+            self.name, self.lock = name, threading.Lock()
+
+    kalelite.marshal.register(Handle, save=lambda handle: handle.name, load=Handle)
+    open(sys.argv[1], "wb").write(cloudpickle.dumps(lambda: Handle("x")))
+    """
+    step = """
+    import sys, pickle
+    from kalelite.marshal import Store
+    handle = pickle.load(open(sys.argv[1], "rb"))()
+    store = Store(sys.argv[2])
+    print(store.load(store.save([handle]))[0].name)
+    """
+    run(script, tmp_path / "code")
+    assert run(step, tmp_path / "code", tmp_path / "s") == "x\n"
+
+
 def test_an_encoding_belongs_to_one_format():
     class Other(Format):
         encoding = "plain.json/1"
