@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM, kill -9 and a terminal that goes away, sent to a driver process."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = """
-import os, sys, time
+import os, subprocess, sys, time
 from pathlib import Path
 from kalelite.backends.local import LocalSettings, run_plan
 from kalelite.backends.local.events import PlainReporter
@@ -24,6 +25,8 @@ def slow(name: str, stubborn: bool):
     import signal
     if stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    child = subprocess.Popen(["sleep", "120"], start_new_session=True)
+    Path(sys.argv[1], name + "-child").write_text(str(child.pid))
     Path(sys.argv[1], name).write_text(str(os.getpid()))
     try:
         time.sleep(120)
@@ -74,6 +77,10 @@ def driver(tmp_path):
     for process in started:
         process.kill()
         process.communicate()
+    for name in ("a-child", "b-child"):
+        if pid := _pid(tmp_path / name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def _pid(path):
@@ -104,7 +111,7 @@ def _state(tmp_path):
 
 
 def _no_steps_left(tmp_path):
-    return _gone(_pid(tmp_path / "a")) and _gone(_pid(tmp_path / "b"))
+    return all(_gone(_pid(tmp_path / name)) for name in ("a", "b", "a-child", "b-child"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -162,7 +169,8 @@ def test_no_step_survives_a_fork_server_that_is_killed(driver, tmp_path):
 
     assert out == "failed\n"
     assert "the process that starts the steps was killed" in err
-    assert _no_steps_left(tmp_path)
+    assert _gone(_pid(tmp_path / "a"))
+    assert _gone(_pid(tmp_path / "b"))
     assert (tmp_path / "handled").exists()
 
 

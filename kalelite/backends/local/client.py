@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,10 @@ _BOOT = (
 )
 _DONE = struct.Struct("!IQ")
 _RESTARTS = 8
+_MANNERS = 5.0
+"""Seconds that the server has to kill its children before it is killed itself."""
+_PATIENCE = 120.0
+"""Seconds that a module may take to be imported ahead while steps wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,7 @@ class ForkServer:
         self._channel, self._mailbox, self._done = ours, Mailbox(ours), done
         self.pid = self._process.pid
         self._importing = ""
+        self._since = 0.0
         self._owner = os.getpid()
         if self.modules:
             self._send({"do": "import", "modules": self.modules})
@@ -170,6 +176,7 @@ class ForkServer:
     def receive(self) -> Iterator[Started | Done | Ended]:
         """What has happened since the last call. Does not wait."""
         yield from self._dones()
+        self._lose_patience()
         while _readable(self._channel) and not self._mailbox.closed:
             for message in self._mailbox.receive():
                 if message["is"] == "ended":
@@ -183,6 +190,13 @@ class ForkServer:
             self._revive()
         lost, self._lost = self._lost, []
         yield from lost
+
+    def _lose_patience(self) -> None:
+        if self._importing and self._open and time.monotonic() > self._since + _PATIENCE:
+            self.notes.append(f"importing {self._importing} ahead took too long: steps do it")
+            os.kill(self.pid, signal.SIGKILL)
+            self._process.wait()
+            self._since = time.monotonic()
 
     def _dones(self) -> Iterator[Done]:
         with contextlib.suppress(BlockingIOError):
@@ -204,6 +218,7 @@ class ForkServer:
         match message["is"]:
             case "importing":
                 self._importing = message["module"]
+                self._since = time.monotonic()
             case "imported":
                 self._importing = ""
             case "stale":
@@ -261,10 +276,14 @@ class ForkServer:
         self._errors.close()
 
     def abandon(self) -> None:
-        """Kill the server, and with it every process of it, without waiting for good manners."""
-        with contextlib.suppress(OSError):
-            os.kill(self.pid, signal.SIGKILL)
-        self.close()
+        """Have everything killed at once: the server does that when nobody is there any more."""
+        if self._owner == os.getpid() and not self._closed:
+            self._channel.close()
+            try:
+                self._process.wait(_MANNERS)
+            except subprocess.TimeoutExpired:
+                os.kill(self.pid, signal.SIGKILL)
+            self.close()
 
 
 def _readable(channel: socket.socket) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib.metadata
 import os
 import re
 import shutil
@@ -141,6 +140,8 @@ def packages_of(plan: Plan, home: Path, tell: Any) -> dict[tuple[str, ...], Path
 
 def _installed(requirement: str) -> bool:
     """Whether this environment satisfies a requirement; False where that is not plain."""
+    import importlib.metadata  # most runs ask for no packages, and it is slow to import
+
     match = re.fullmatch(r"\s*([A-Za-z0-9][\w.-]*)\s*(?:(===?)\s*([\w.+!]+))?\s*", requirement)
     if match is None:
         return _satisfied(requirement)
@@ -153,6 +154,8 @@ def _installed(requirement: str) -> bool:
 
 
 def _satisfied(requirement: str) -> bool:
+    import importlib.metadata
+
     try:
         from packaging.requirements import Requirement
 

@@ -166,10 +166,11 @@ class Server:
     def _kill_all(self) -> None:
         for task in list(self._tasks.values()):
             self._kill(task, signal.SIGKILL)
-        while self._tasks:
-            ended, _ = os.waitpid(-1, 0)
-            self._tasks.pop(ended, None)
-        self._kill_orphans()
+        # Each one that ends may leave others to this process.
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                self._tasks.pop(os.waitpid(-1, 0)[0], None)
+                self._kill_orphans()
 
 
 def _next_ended() -> int | None:

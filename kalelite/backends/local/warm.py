@@ -6,11 +6,13 @@ import atexit
 import sys
 import types
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.local.client import ForkServer
 from kalelite.backends.local.imports import imports_of, installed
-from kalelite.plan.graph import Plan, StepDef
+
+if TYPE_CHECKING:
+    from kalelite.plan.graph import Plan
 
 __all__ = ["cool", "give_back", "prewarm", "take", "used_by"]
 
@@ -59,6 +61,9 @@ def cool() -> None:
 
 def used_by(plan: Plan) -> list[str]:
     """The installed modules that the globals of a plan's steps come from."""
+    # Not above: the server is started before the plan's vocabulary is imported.
+    from kalelite.plan.graph import StepDef
+
     names: dict[str, None] = {}
     seen: set[int] = set()
     for task in plan.tasks:
