@@ -6,19 +6,17 @@ template lies in the bundle, beside the code; the values lie in the marshal stor
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.errors import KaleliteError, StepError
+from kalelite.errors import KaleliteError, StepError, UsageError
 from kalelite.executor import record as records
 from kalelite.executor.pod_inputs import AbsentError, Inputs
 from kalelite.executor.pod_outputs import write_outputs
@@ -50,11 +48,11 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
     int
         The exit code: 0, or 1 if the task failed. Its error is on the standard error by then.
     """
-    given = _arguments(argv)
     try:
+        given = _arguments(argv)
         task = json.loads(read(f"tasks/{given.task}.json"))
         received = json.loads(given.executor_input)
-        _install(given.package)
+        _install(given.packages)
         record = _run(given, task, received, read)
         if record.failure is not None:
             print(record.failure.traceback or record.failure.message, file=sys.stderr)
@@ -68,18 +66,40 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
     return 0
 
 
-def _arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="kalelite step")
-    parser.add_argument("verb", choices=["run"])
-    for flag in ("--task", "--code", "--home", "--executor-input"):
-        parser.add_argument(flag, required=True)
-    parser.add_argument("--package", action="append", default=[])
-    return parser.parse_args(argv)
+@dataclass(frozen=True)
+class _Given:
+    """The flags of ``run``; read by hand, for argparse costs as much as the rest of the start."""
+
+    task: str
+    code: str
+    home: str
+    executor_input: str
+    packages: tuple[str, ...] = ()
 
 
-def _run(
-    given: argparse.Namespace, task: Json, received: Json, read: Callable[[str], bytes]
-) -> Record:
+def _arguments(argv: list[str]) -> _Given:
+    """Read the flags.
+
+    Raises
+    ------
+    UsageError
+        They are not those that the compiler writes.
+    """
+    flags: dict[str, str] = {}
+    packages: list[str] = []
+    words = iter(argv[1:])
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == "--package" and equals:
+            packages.append(value)
+        else:
+            flags[word.lstrip("-").replace("-", "_")] = next(words, "")
+    if argv[:1] != ["run"] or set(flags) != {"task", "code", "home", "executor_input"}:
+        raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
+    return _Given(**flags, packages=tuple(packages))
+
+
+def _run(given: _Given, task: Json, received: Json, read: Callable[[str], bytes]) -> Record:
     from kalelite.capture.load import CodeReader
     from kalelite.marshal.store import Store
 
@@ -136,7 +156,7 @@ def _attempt(path: Path) -> int:
     return before.attempt + 1 if before is not None and before.status == "failed" else 1
 
 
-def _install(packages: list[str]) -> None:
+def _install(packages: tuple[str, ...]) -> None:
     """Install packages for this pod only.
 
     Raises
@@ -146,6 +166,9 @@ def _install(packages: list[str]) -> None:
     """
     if not packages:
         return
+    import subprocess
+    import tempfile
+
     folder = tempfile.mkdtemp(prefix="kalelite-packages-")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input"]
     command += ["--disable-pip-version-check", "--target", folder, *packages]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
 from collections import Counter
@@ -12,9 +11,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from conformance_programs import PROGRAMS, arguments_of, load, value_of
 from harness import Harness, cluster
-
-PROGRAMS = Path(__file__).parent / "programs"
 
 
 @dataclass
@@ -27,20 +25,6 @@ class Seen:
     failed: dict[str, tuple[str, str]] = field(default_factory=dict)
     attempts: Counter = field(default_factory=Counter)
     log: str = ""
-
-
-def load(path: Path) -> ModuleType:
-    """A program as its own ``__main__`` would be: nothing of it can be imported by a step."""
-    spec = importlib.util.spec_from_file_location("__main__", path)
-    module = importlib.util.module_from_spec(spec)
-    code = compile(path.read_text(), str(path), "exec")
-    before = sys.modules["__main__"]
-    sys.modules["__main__"] = module
-    try:
-        exec(code, module.__dict__)
-    finally:
-        sys.modules["__main__"] = before
-    return module
 
 
 @pytest.fixture(scope="session")
@@ -104,15 +88,11 @@ def run_here(tmp_path, monkeypatch):
     return run
 
 
-def arguments_of(program: ModuleType, plan, journal: Path) -> dict[str, Any]:
-    """Values of all parameters: the program's own, the journal, else the defaults."""
-    said = {"journal": str(journal), **getattr(program, "ARGUMENTS", {})}
-    return {p.name: said.get(p.name, p.default) for p in plan.parameters}
-
-
 @pytest.fixture
 def run_compiled(tmp_path, kubernetes, bare_python):
     """Compile a program's pipeline and run it with the harness."""
+
+    pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
 
     def run(program: ModuleType, python: Path | None = None) -> Seen:
         from kalelite.backends.kubeflow import compile_plan
@@ -155,25 +135,13 @@ def seen_in(plan, compiled, outcome, home: Path, run: str, arguments) -> Seen:
             seen.failed[record.task] = (record.failure.type, record.failure.message)
     if outcome.state == "succeeded" and plan.result is not None:
         store = Store(home / "store")
-        seen.value = value_of(plan.result, wiring, outcome, store, arguments)
+
+        def reference(ref):
+            name, _ = wiring.outputs(wiring.tasks[ref.task])[ref.output, "ref"]
+            return outcome.outputs[ref.task.replace("_", "-").lower()][name]
+
+        seen.value = value_of(plan.result, reference, store, arguments)
     return seen
-
-
-def value_of(expr, wiring, outcome, store, arguments) -> Any:
-    """The value of an expression over tasks that are in no block."""
-    from kalelite.plan.graph import Constant, OutputRef, Pack, ParameterRef
-
-    if isinstance(expr, Constant):
-        return expr.value
-    if isinstance(expr, ParameterRef):
-        return arguments[expr.name]
-    if isinstance(expr, Pack):
-        items = [value_of(item, wiring, outcome, store, arguments) for item in expr.items]
-        return dict(zip(expr.keys, items)) if expr.type is dict else expr.type(items)
-    assert isinstance(expr, OutputRef), expr
-    name, _ = wiring.outputs(wiring.tasks[expr.task])[expr.output, "ref"]
-    task = expr.task.replace("_", "-").lower()
-    return store.load(outcome.outputs[task][name], expr.path)
 
 
 def pytest_generate_tests(metafunc):
