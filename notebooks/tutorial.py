@@ -1,47 +1,47 @@
-# Copyright © 2021-2022 Arrikto Inc. All Rights Reserved.
+"""The shape of a Kale tutorial: load, split, train a binary classifier.
 
-"""Kale SDK.
+A program written for Kale's SDK needs another import line and nothing else: steps have names of
+their own, variables are rebound, arguments are positional and by keyword, parameters are given
+in the main block.
 
-This script trains an ML pipeline to solve a binary classification task.
+    python -m kalelite notebooks/tutorial.py
+    python -m kalelite notebooks/tutorial.py --kfp --compile tutorial.yaml
 """
 
-from kalelite import pipeline, step
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 
+from kalelite import pipeline, step
+
 
 @step(name="data_loading")
 def load(random_state):
-    """Create a random dataset for binary classification."""
-    rs = int(random_state)
-    x, y = make_classification(random_state=rs)
-    return x, y
+    """Make a data set with two classes."""
+    return make_classification(random_state=int(random_state))
 
 
 @step(name="data_split")
 def split(x, y):
-    """Split the data into train and test sets."""
-    x, x_test, y, y_test = train_test_split(x, y, test_size=0.1)
+    """Keep a tenth of it for testing."""
+    x, x_test, y, y_test = train_test_split(x, y, test_size=0.1, random_state=0)
     return x, x_test, y, y_test
 
 
 @step(name="model_training")
 def train(x, x_test, y, training_iterations):
-    """Train a Logistic Regression model."""
-    iters = int(training_iterations)
-    model = LogisticRegression(max_iter=iters)
-    model.fit(x, y)
+    """Fit a logistic regression and show what it says of the test part."""
+    model = LogisticRegression(max_iter=int(training_iterations)).fit(x, y)
     print(model.predict(x_test))
 
 
 @pipeline(name="binary-classification", experiment="kale-tutorial")
-def ml_pipeline(rs=42, iters=100):
-    """Run the ML pipeline."""
+def classify(rs=42, iters=100):
+    """Train a classifier on made data."""
     x, y = load(rs)
     x, x_test, y, y_test = split(x=x, y=y)
     train(x, x_test, y, training_iterations=iters)
 
 
 if __name__ == "__main__":
-    ml_pipeline(rs=42, iters=100)
+    classify(rs=42, iters=100)
