@@ -68,6 +68,8 @@ def run_here(tmp_path, monkeypatch):
         from kalelite.backends.local import LocalSettings, run_plan
 
         monkeypatch.setenv("KALELITE_HOME", str(tmp_path / "home"))
+        (tmp_path / "work").mkdir()
+        monkeypatch.chdir(tmp_path / "work")
         journal = tmp_path / "journal-here"
         journal.mkdir()
         plan = program.main.plan()

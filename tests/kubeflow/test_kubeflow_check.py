@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import pipeline_in
+from kubeflow_scripts import pipeline_in
 
 from kalelite.backends.kubeflow import NOT_SUBMITTING, check_plan, compile_plan, submit_plan
 from kalelite.errors import PipelineError, UsageError

@@ -176,7 +176,7 @@ def test_clones_reach_into_blocks_and_nested_pipelines(compiled, write_script, t
 
 
 def test_dry_run_tells_what_would_be_and_touches_nothing(write_script, tmp_path):
-    from conftest import pipeline_in
+    from kubeflow_scripts import pipeline_in
 
     plan = pipeline_in(write_script(HELLO))[1].plan()
     before = sorted(tmp_path.rglob("*"))
@@ -188,7 +188,7 @@ def test_dry_run_tells_what_would_be_and_touches_nothing(write_script, tmp_path)
 
 
 def test_nothing_is_written_when_something_is_wrong(write_script, tmp_path):
-    from conftest import pipeline_in
+    from kubeflow_scripts import pipeline_in
 
     plan = pipeline_in(write_script(HELLO))[1].plan()
     for path, said in (

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from google.protobuf import json_format
 
 HERE = Path(__file__).parent
 GOLDENS = HERE / "goldens"
@@ -68,6 +67,7 @@ def test_no_golden_without_an_example():
 
 def check_schema(documents):
     """KFP's protocol buffers take every field, and know no other one."""
+    from google.protobuf import json_format
     from kfp.kubernetes.kubernetes_executor_config_pb2 import KubernetesExecutorConfig
     from kfp.pipeline_spec import pipeline_spec_pb2
 
