@@ -100,7 +100,7 @@ def bundle(
         "files": {name: hashlib.sha256(data).hexdigest() for name, data in packed.items()},
     }
     packed["bundle.json"] = json.dumps(about, sort_keys=True, separators=(",", ":")).encode()
-    packed["__main__.py"] = _stripped((_HOME / "executor" / "boot.py").read_text("utf-8")).encode()
+    packed["__main__.py"] = _boot()
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(packed):
@@ -220,6 +220,13 @@ def _package(name: str) -> dict[str, str]:
     }
 
 
+@functools.cache
+def _boot() -> bytes:
+    """The ``__main__`` of a bundle."""
+    return _stripped((_HOME / "executor" / "boot.py").read_text("utf-8")).encode()
+
+
+@functools.cache
 def _license(package: str) -> bytes:
     """The licence text of a package that travels along."""
     for file in importlib.metadata.files(package) or ():
