@@ -16,8 +16,11 @@ from kalelite.capture.fingerprint import fingerprint
 from kalelite.capture.gather import Gatherer, Unit
 from kalelite.capture.limits import DEFAULT_LIMIT
 from kalelite.capture.load import Name
+from kalelite.capture.pickler import Pickled
 from kalelite.capture.rebuild import plain
+from kalelite.capture.world import importable
 from kalelite.errors import CaptureError, Where
+from kalelite.marshal.registry import UserFormat, user_formats
 from kalelite.plan.graph import Plan, StepDef, Task
 
 __all__ = ["Code", "LiveCode", "StepCode", "capture"]
@@ -56,6 +59,7 @@ class Code:
         self._live: dict[str, Any] = {}
         self._values: dict[str, Any] = {}
         self._keys: dict[int, str] = {}
+        self._formats: dict[Name, tuple[UserFormat, Pickled]] = {}
         self._gather = Gatherer(limit)
 
     # --- filling -----------------------------------------------------------------------------
@@ -72,6 +76,7 @@ class Code:
         self._gather.know(plain(step.function) for step in steps)
         for step in steps:
             self._add(step)
+        self._add_formats()
         self._refuse()
         for key, taken in self.steps.items():
             if not taken.fingerprint:
@@ -94,6 +99,17 @@ class Code:
         files = self._gather.files(taken)
         source = {file: text for file in sorted(files) if (text := _source(file))}
         self.steps[key] = StepCode(key, step.name, taken.data, tuple(taken.needs), "", source)
+
+    def _add_formats(self) -> None:
+        """What was registered for classes that steps import; other classes bring it along."""
+        for given in user_formats():
+            name = importable(given.cls)
+            if name is None:
+                continue
+            what = f"what is registered for {'.'.join(name)}"
+            taken = self._gather.root((given.save, given.load), what, None)
+            if taken is not None:
+                self._formats[name] = (given, taken)
 
     def constant(self, value: Any, *, name: str = "a constant", where: Where | None = None) -> str:
         """Add a constant and return its name; equal pickles share one.
@@ -180,6 +196,15 @@ class Code:
                 name: {"blob": put(data), "needs": sorted(self._constant_needs[name])}
                 for name, data in self.constants.items()
             },
+            "formats": [
+                {
+                    "class": name,
+                    "subclasses": given.subclasses,
+                    "blob": put(taken.data),
+                    "needs": sorted(taken.needs),
+                }
+                for name, (given, taken) in sorted(self._formats.items())
+            ],
             "units": {
                 key: {"blob": put(unit.data), "needs": sorted(unit.needs)}
                 for key, unit in units.items()

@@ -12,6 +12,7 @@ This module travels with the steps. It imports the standard library only.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.machinery
 import json
@@ -217,10 +218,7 @@ class CodeReader:
 
     def settings(self, entries: Mapping[str, Any]) -> dict[str, Any]:
         """The globals of a local module that were set from outside it."""
-        return {
-            name: self._unpickle(self.blob(entry["blob"]), entry["needs"])
-            for name, entry in entries.items()
-        }
+        return {name: self._unpickle_entry(entry) for name, entry in entries.items()}
 
     def value(self, namespace: str, path: str) -> Any:
         """What a captured name stands for: ``Model``, or ``Model.Part`` for a nested class."""
@@ -296,6 +294,21 @@ class CodeReader:
         sys.meta_path.insert(0, self._finder)
         sys.modules.update(self._named_namespaces())
         self._remember_sources()
+        self._register_formats()
+
+    def _register_formats(self) -> None:
+        """Register again what the script registered for classes that it had imported."""
+        if not self.index.get("formats"):
+            return
+        from kalelite.marshal.registry import register_named
+
+        for entry in self.index["formats"]:
+            module, qualname = entry["class"]
+            find = functools.partial(self._unpickle_entry, entry)
+            register_named(module, qualname, find, subclasses=entry["subclasses"])
+
+    def _unpickle_entry(self, entry: Mapping[str, Any]) -> Any:
+        return self._unpickle(self.blob(entry["blob"]), entry["needs"])
 
     def _named_namespaces(self) -> dict[str, ModuleType]:
         entries = self.index["namespaces"]

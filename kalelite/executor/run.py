@@ -37,6 +37,8 @@ class StoreLike(Protocol):
 
     def describe(self, reference: str) -> Any: ...
 
+    def close(self) -> None: ...
+
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module
     """The step did what no step may do; the report says what."""
@@ -86,6 +88,8 @@ def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool
         report = error.report
     except BaseException as error:  # noqa: BLE001 - SystemExit and the like are failures of a step
         report = failure.report(error, step=spec.task)
+    finally:
+        store.close()
     record = Record(
         task=spec.task,
         status="failed" if report else "succeeded",

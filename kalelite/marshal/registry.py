@@ -36,6 +36,7 @@ __all__ = [
     "register",
     "register_format",
     "register_lazy",
+    "register_named",
     "register_reducer",
     "user_formats",
 ]
@@ -131,6 +132,7 @@ _OURS = sys.stdlib_module_names | {"", "__main__", "kalelite"}
 
 _searched = False
 _users: dict[type, UserFormat] = {}
+_named: dict[tuple[str, str], tuple[Callable[[], Any], bool]] = {}
 _lazy: dict[str, _Lazy] = {}
 _formats: dict[type, list[Format]] = {}
 _encodings: dict[str, Format] = {}
@@ -194,9 +196,9 @@ def register(
     It makes the difference for objects that cannot be pickled (they hold a handle), or whose
     pickle is wasteful. The type may then stand anywhere in a value that a step returns.
 
-    The registration of a class of the script travels with the class. For a class of a library,
-    call it in a module that the steps import, or in the step. Instances can be read without it:
-    the stored value names `load`, or brings it along if it is a function of the script.
+    Call it in the script, or in a module that the steps import: it holds in every step of the
+    pipelines that are run or compiled afterwards. Instances can be read without it: the stored
+    value names `load`, or brings it along if it is a function of the script.
 
     Parameters
     ----------
@@ -231,6 +233,25 @@ def _user_reducer(save: Callable[[Any], Any], load: Callable[[Any], Any]) -> Red
 def user_formats() -> tuple[UserFormat, ...]:
     """All that `register` was called with, to be registered again in each step."""
     return tuple(_users.values())
+
+
+def register_named(
+    module: str, qualname: str, find: Callable[[], Any], *, subclasses: bool = False
+) -> None:
+    """`register` for a class that nobody has imported yet: `find` gives its `save` and `load`.
+
+    It is called once an instance turns up. What is registered for the class itself comes first.
+    """
+    _named[module, qualname] = (find, subclasses)
+    _resolved.clear()
+
+
+def _named_reducer(base: type) -> tuple[Reducer | None, bool]:
+    """What `register_named` knows of a class."""
+    if not _named:
+        return None, False
+    find, subclasses = _named.get((base.__module__, base.__qualname__), (None, False))
+    return (_user_reducer(*find()) if find else None), subclasses
 
 
 def _find_entry_points() -> None:
@@ -312,6 +333,8 @@ def reducer_of(cls: type) -> Reducer | None:
         if reducer is None and _MARK in base.__dict__:
             save, load, subclasses = base.__dict__[_MARK]
             reducer = _user_reducer(save, load)
+        if reducer is None:
+            reducer, subclasses = _named_reducer(base)
         if reducer is not None and (base is cls or subclasses):
             found = reducer
             break

@@ -493,3 +493,21 @@ def test_outside_a_run_logging_checks_and_keeps_nothing(tmp_path, monkeypatch):
 
 def test_a_steps_own_event_loop_works(run):
     assert value(run, run(lambda: asyncio.run(_coroutine()))) == 1
+
+
+def test_private_copies_of_files_are_gone_after_the_task(tmp_path):
+    """What a step got as a path is its own, for as long as it runs."""
+    (tmp_path / "note.txt").write_text("hello")
+    store = Store(tmp_path / "s")
+    reference = store.save(tmp_path / "note.txt")
+    seen = []
+
+    def step(path):
+        seen.append((path, path.read_text()))
+        return path
+
+    spec = TaskSpec("task", "step", {"path": {"ref": reference}}, (OutputSpec("value"),))
+    record = execute(spec, Functions(step), store)
+    (path, text) = seen[0]
+    assert text == "hello" and not path.exists()
+    assert store.load(record.outputs["value"]["ref"]).read_text() == "hello"

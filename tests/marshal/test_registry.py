@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from kalelite.errors import MarshalError, UsageError
-from kalelite.marshal import Format, Store, register_format, user_formats
+from kalelite.marshal import Format, Store, register_format
 
 
 def run(program, *arguments, check=True, **options):
@@ -143,7 +143,6 @@ def test_a_type_of_ones_own(tmp_path):
     print(value["mesh"].points.sum())
     """
     assert run(reader, tmp_path, reference) == f"{sum(range(100_000))}\n"
-    assert user_formats() == ()
 
 
 def test_a_class_that_travels_by_value_brings_its_registration(tmp_path):
