@@ -59,7 +59,8 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
             if record.failure.hint:
                 print(f"  {record.failure.hint}", file=sys.stderr)
             return 1
-        write_outputs(task["outputs"], record, received["outputs"]["parameters"])
+        store = _store(given)
+        write_outputs(task["outputs"], record, received["outputs"]["parameters"], store.load)
     except KaleliteError as error:
         print(error, file=sys.stderr)
         return 1
@@ -101,16 +102,22 @@ def _arguments(argv: list[str]) -> _Given:
 
 def _run(given: _Given, task: Json, received: Json, read: Callable[[str], bytes]) -> Record:
     from kalelite.capture.load import CodeReader
-    from kalelite.marshal.store import Store
 
     code = CodeReader(lambda name: read(f"code/{name}"))
-    store = Store(Path(given.home) / "store", digest="sha256", durable=True)
+    store = _store(given)
     values = received.get("inputs", {}).get("parameterValues", {})
     run = Path(given.home) / "runs" / str(values.get("run") or "run")
     path = run / "tasks" / _instance(task, values) / "record.json"
     spec = _spec(task, values, path, code, store)
     sys.argv = [given.task]
     return execute(spec, code, store, durable=True)
+
+
+def _store(given: _Given) -> Store:
+    """The store of the run; sha256, because no other digest is in every image."""
+    from kalelite.marshal.store import Store
+
+    return Store(Path(given.home) / "store", digest="sha256", durable=True)
 
 
 def _spec(

@@ -121,7 +121,8 @@ class Inputs:
         if reading == "number":
             return {"const": port["items"], "path": [int(value)]}
         if reading == "json":
-            return self._slot(json.loads(value))
+            slot: Slot = json.loads(value)
+            return slot if "ref" in slot else self._slot(slot["value"])
         kind = port["type"]
         if "convert" in port:
             # By name, so that it travels only with pipelines that need it.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ _LARGEST_INT = 2**63
 
 
 def write_outputs(
-    outputs: Sequence[Mapping[str, Any]], record: Record, files: Mapping[str, Mapping[str, str]]
+    outputs: Sequence[Mapping[str, Any]],
+    record: Record,
+    files: Mapping[str, Mapping[str, str]],
+    load: Callable[[str], Any],
 ) -> None:
     """Write the files that KFP expects.
 
@@ -31,6 +35,8 @@ def write_outputs(
         What the task left behind.
     files
         KFP's own description of its outputs.
+    load
+        Reads a value of the marshal store.
 
     Raises
     ------
@@ -39,10 +45,29 @@ def write_outputs(
     """
     for port in outputs:
         entry = record.outputs[port["output"]]
-        text = entry["ref"] if port["form"] == "ref" else _text(port, entry, record.task)
+        if port["form"] == "ref":
+            text = entry["ref"]
+        elif port["form"] == "items":
+            text = _items(entry, load)
+        else:
+            text = _text(port, entry, record.task)
         path = Path(files[port["name"]]["outputFile"])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+def _items(entry: Mapping[str, Any], load: Callable[[str], Any]) -> str:
+    """The items of a loop, each as the text of a slot: by value, or as a part of the whole list."""
+    if "native" in entry:
+        with suppress(ValueError):
+            return json.dumps([_item({"value": item}) for item in entry["native"]])
+    reference = entry["ref"]
+    count = len(load(reference))
+    return json.dumps([_item({"ref": reference, "path": [number]}) for number in range(count)])
+
+
+def _item(slot: Mapping[str, Any]) -> str:
+    return json.dumps(slot, allow_nan=False)
 
 
 def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
@@ -64,8 +89,6 @@ def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
 
 
 def _spell(value: Any, port: Mapping[str, Any]) -> str:
-    if port["form"] == "items":
-        return json.dumps([json.dumps(item, allow_nan=False) for item in value])
     kind = port["type"]
     if kind == "str":
         value.encode("utf-8")
