@@ -36,6 +36,7 @@ class State(Enum):
     RETRYING = ("↻", "yellow", "waiting to try again")
     FAILED = ("✗", "red", "failed")
     SUCCEEDED = ("✓", "green", "succeeded")
+    CACHED = ("=", "green", "cached")
     WAITING = ("·", "dim", "waiting")
     SKIPPED = ("⊘", "dim", "skipped")
     NOT_RUN = ("⊘", "yellow", "not run")
@@ -51,6 +52,7 @@ _URGENCY = {
     State.RETRYING: 0,
     State.FAILED: 1,
     State.SUCCEEDED: 2,
+    State.CACHED: 2,
     State.WAITING: 3,
     State.SKIPPED: 4,
     State.NOT_RUN: 4,
@@ -154,6 +156,8 @@ class Board:
         row.state = State.FAILED if failed else State.SUCCEEDED
         row.finished, row.record, row.log, row.peak = event.at, record, event.log, event.peak
         row.attempt, row.failure, row.note = record.attempt, record.failure, ""
+        if record.cached:
+            row.state, row.note = State.CACHED, f"as in run {record.cached}"
         if record.failure is not None:
             row.note = headline(record.failure)
         return row
@@ -182,7 +186,7 @@ class Board:
         ranked = sorted(rows, key=urgency)
         must = [row for row in ranked if _URGENCY[row.state] < 2][:height]
         room = height - len(must)
-        done = [row for row in ranked if row.state is State.SUCCEEDED]
+        done = [row for row in ranked if _URGENCY[row.state] == 2]
         coming = [row for row in ranked if row.state is State.WAITING]
         rest = [row for row in ranked if _URGENCY[row.state] == 4]
         # Half of the room shows what ended last, the rest what comes next.

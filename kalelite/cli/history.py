@@ -24,7 +24,6 @@ __all__ = ["verb_clean", "verb_logs", "verb_runs", "verb_show"]
 
 _STATES = {state.word: state for state in State} | {
     "retrying": State.RETRYING,
-    "cached": State.SUCCEEDED,
     "interrupted": State.NOT_RUN,
     "crashed": State.FAILED,
 }
@@ -104,6 +103,8 @@ def _task_words(task: TaskState) -> str:
     state = _state(task.status)
     seconds = task.seconds
     took = f" in {duration(seconds)}" if seconds is not None else ""
+    if state is State.CACHED:
+        took = ""
     why = f": {task.reason}" if task.reason else ""
     return f"{state.symbol} {task.status}{took}{why}"
 
@@ -176,12 +177,16 @@ def _print(text: bytes, out: Terminal) -> None:
 def verb_clean(
     out: Terminal, home: Path | None, options: Mapping[str, Any], *, as_json: bool = False
 ) -> int:
-    """``kalelite clean --store``: free the values that no run refers to."""
+    """``kalelite clean --store``: free the values that no run refers to.
+
+    A cached result holds no value: it goes with the last run that refers to its values.
+    """
     del as_json  # as for logs
     if not options.get("store"):
         raise UsageError(
             "clean needs to be told what", hint="kalelite clean --store frees stored values."
         )
+    from kalelite.backends.local.cache import prune
     from kalelite.marshal import Store
     from kalelite.plan.duration import seconds
 
@@ -194,6 +199,7 @@ def verb_clean(
     runs = list_runs(folder=home)
     _refuse_unread(begun, {run.id for run in runs})
     keep = [str(entry["ref"]) for run in runs for entry in run.outputs().values() if "ref" in entry]
+    prune(base / "cache", set(keep))
     store = Store(base / "store")
     freed = store.clean(keep, older_than=older_than)
     left = store.sweep(older_than=max(older_than, 86_400.0))

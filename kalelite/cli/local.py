@@ -117,5 +117,6 @@ def _settings(face: Face, *, debug: bool) -> LocalSettings:
         jobs=face.setting("jobs"),
         verify=face.setting("verify"),
         start=face.setting("start"),
+        cache=not face.request.options.get("no_cache"),
         debug=debug,
     )

@@ -113,6 +113,11 @@ def _run_parser() -> _Parser:
         action="store_true",
         help="run in this process, one step after the other, so that breakpoint() works",
     )
+    here.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="run steps with cache=True anew, and keep their new results",
+    )
     _add_output(here)
     _add_home(here)
     look = parser.add_argument_group("looking without running")
@@ -284,8 +289,8 @@ def _hold_together(options: Mapping[str, Any], flags: Mapping[str, Any]) -> None
         raise UsageError("-o goes with --graph: it is where the picture is written")
     if "output" in flags and "graph" in options:
         raise UsageError("--output is about runs and has no meaning with --graph")
-    here = [name for name in ("jobs", "debug", "home") if name in flags or options.get(name)]
-    spelled = {"jobs": "--jobs", "debug": "--debug", "home": "--home"}
+    spelled = {"jobs": "--jobs", "debug": "--debug", "no_cache": "--no-cache", "home": "--home"}
+    here = [name for name in spelled if name in flags or options.get(name)]
     other = f"--{modes[0]}" if modes else "--kfp" if kfp else ""
     if here and other:
         raise UsageError(

@@ -155,7 +155,7 @@ def picture(
 
 def _title(board: Board, now: float) -> Text:
     counts = board.counts()
-    done = counts.get(State.SUCCEEDED, 0)
+    done = counts.get(State.SUCCEEDED, 0) + counts.get(State.CACHED, 0)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(board.plan.name, style="bold")
     text.append(f"  {done} of {count(len(board.rows), 'step')} done")

@@ -23,6 +23,7 @@ _FIELDS = (
     "started",
     "finished",
     "versions",
+    "cached",
 )
 _REPORT = ("type", "message", "traceback", "hint")
 _FRAME = ("file", "line", "function", "text", "column", "end_column")

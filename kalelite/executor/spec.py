@@ -84,7 +84,8 @@ class Record:
 
     ``status`` is "succeeded" or "failed". ``outputs`` maps an output's name to
     ``{"ref": str, "type": str, "preview": str, "size": int}`` and, for a native output, "native".
-    ``started`` and ``finished`` are POSIX times in seconds.
+    ``started`` and ``finished`` are POSIX times in seconds. ``cached`` is the run that computed
+    it, if that was an earlier one.
     """
 
     task: str
@@ -97,3 +98,4 @@ class Record:
     started: float = 0.0
     finished: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
+    cached: str = ""

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from kalelite.errors import UsageError
+from kalelite.errors import MarshalError, UsageError
 from kalelite.marshal.clean import Cleaned, clean, sweep
 from kalelite.marshal.decode import decode
 from kalelite.marshal.digest import default_algorithm, hasher
@@ -200,3 +200,17 @@ class Store:
     def describe(self, reference: str) -> Manifest:
         """What is known of a value without loading it."""
         return Manifest.from_bytes(self._files.read("objects", reference))[0]
+
+    def holds(self, reference: str) -> bool:
+        """Whether a value is here with all its files, by name; then `clean` leaves it for a while.
+
+        What a reader would find out about the bytes is not looked at.
+        """
+        try:
+            manifest = self.describe(reference)
+        except MarshalError:
+            return False
+        files = [("objects", reference, ""), *(("files", link, "") for link in manifest.links)]
+        if manifest.payload:
+            files.append(("payloads", manifest.payload, manifest.suffix))
+        return all(self._files.touch(*file) for file in files)

@@ -116,9 +116,11 @@ ROWS = (
     Row("timeout", '90 or "1h30m"', "the attempt is stopped", "the pod is stopped"),
     Row(
         "cache",
-        "False",
-        "False: runs even if nothing has changed",
-        "False: runs anew, which is what KFP always does here",
+        "True",
+        "True: the result of an earlier run with the same code, inputs, `env` and `packages` is"
+        " taken, unless `--no-cache` or `--debug` is given; else it runs, as steps may do more than"
+        " return a value",
+        "runs anew in every run; True is named when the pipeline is compiled",
     ),
     Row(
         "ignore_failures",

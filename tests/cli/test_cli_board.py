@@ -36,6 +36,15 @@ def test_every_state_of_a_run_is_told_apart(tmp_path):
     assert (board.state, board.seconds) == ("failed", 13.6)
 
 
+def test_a_result_of_an_earlier_run_is_shown_as_such():
+    board = Board(RunStarted(0.0, "r", plan("load"), Path(), 2))
+    record = Record("load", "succeeded", cached="20261122-052912-994fa49")
+    row = board.apply(TaskFinished(1.0, record, Path()))
+
+    assert (row.state, row.note) == (State.CACHED, "as in run 20261122-052912-994fa49")
+    assert board.counts() == {State.CACHED: 1}
+
+
 def test_a_step_in_a_loop_has_a_row_for_each_item_in_the_plan_s_place():
     inner = Task("train", plan("x").tasks[0].step, {}, (), parent="loop")
     whole = plan("load", "report")

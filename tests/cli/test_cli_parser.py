@@ -84,6 +84,7 @@ def test_a_script_named_like_a_verb_is_reached_by_its_path(verb):
         (["a.py", "-o", "x.svg"], "-o goes with --graph", ""),
         (["a.py", "--check", "--jobs", "2"], "--jobs", "Leave one"),
         (["a.py", "--kfp", "--debug"], "--debug", "Leave one"),
+        (["a.py", "--kfp", "--no-cache"], "--no-cache", "Leave one"),
         (["a.py", "--output", "xml"], "invalid choice: 'xml'", "--help"),
     ],
 )

@@ -57,6 +57,12 @@ class Orders(Protocol):
     def order(self, ready: Ready, attempt: int, grant: Grant) -> Message:
         """What to do, without the number of the task."""
 
+    def recall(self, ready: Ready) -> Record | None:
+        """The result of an earlier run that stands for this one, already written down."""
+
+    def remember(self, record: Record) -> None:
+        """Keep a result for later runs, if that is wanted."""
+
 
 class Driver:
     """Runs a schedule to its end."""
@@ -96,6 +102,8 @@ class Driver:
         self._take(self._schedule.start())
         while not self._schedule.done or self._running:
             self._start_ready()
+            if self._schedule.done and not self._running:
+                break
             self._wait()
             for event in self._server.receive():
                 self._on_process(event)
@@ -134,6 +142,10 @@ class Driver:
         passed = []
         while self._queue:
             entry = heapq.heappop(self._queue)
+            record = self._orders.recall(entry[3])
+            if record is not None:
+                self._finish(entry[3], record, self._orders.folder(entry[3].instance) / "log.txt")
+                continue
             options = self._tasks[entry[3].instance.task].options
             grant = self._slots.take(options)
             if grant is not None:
@@ -204,14 +216,21 @@ class Driver:
             if delay is not None:
                 self._retry(attempt, record, delay)
                 return
-        self.records[attempt.name] = record
-        self._emit(TaskFinished(time.time(), record, attempt.log.path, peak))
-        state = "succeeded" if failure is None else "failed"
-        if attempt.stopped == "interrupt" and failure is not None:
-            state = "cancelled"
-        message = failure.message if failure is not None else ""
-        outcome = Outcome(state, record.outputs, message)
-        self._take(self._schedule.finish(attempt.ready.instance, outcome))
+        self._orders.remember(record)
+        cancelled = attempt.stopped == "interrupt"
+        self._finish(attempt.ready, record, attempt.log.path, peak, cancelled=cancelled)
+
+    def _finish(
+        self, ready: Ready, record: Record, log: Path, peak: int = 0, *, cancelled: bool = False
+    ) -> None:
+        """A task has ended for good."""
+        self.records[record.task] = record
+        self._emit(TaskFinished(time.time(), record, log, peak))
+        state, message = "succeeded", ""
+        if record.failure is not None:
+            state = "cancelled" if cancelled else "failed"
+            message = record.failure.message
+        self._take(self._schedule.finish(ready.instance, Outcome(state, record.outputs, message)))
 
     def _ran_out(self, ended: Ended) -> bool:
         """Whether the kernel has killed something for want of memory since this was last asked."""

@@ -6,11 +6,13 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from kalelite.backends.local.cache import Cache
 from kalelite.backends.local.changes import Instance, Ready
 from kalelite.backends.local.environ import read_at_import
 from kalelite.backends.local.scene import Place
@@ -19,10 +21,17 @@ from kalelite.backends.local.slots import Grant
 from kalelite.backends.local.values import Entry
 from kalelite.backends.local.wire import Message
 from kalelite.capture import Code
-from kalelite.executor.spec import Slot, TaskSpec
-from kalelite.executor.template import TaskTemplate, fill, task_template, value_slot
+from kalelite.executor.spec import Record, Slot, TaskSpec
+from kalelite.executor.template import (
+    TaskTemplate,
+    Values,
+    fill,
+    task_template,
+    to_slot,
+    value_slot,
+)
 from kalelite.marshal import Store
-from kalelite.plan.graph import Collected, Expr, OneOf, OutputRef, Plan
+from kalelite.plan.graph import Collected, Expr, Loop, OneOf, OutputRef, Plan
 from kalelite.runs import RunFolder
 
 __all__ = ["Workshop", "install_code"]
@@ -34,13 +43,18 @@ class Workshop:
     Parameters
     ----------
     plan, code, schedule
-        What is run. All constants of the plan's arguments are added to the code here.
+        What is run. All constants of the plan's arguments are added to the code here, and the
+        parameters that are more than JSON: so their classes are those of the steps.
     store
         Where values are.
     run
         The record of the run.
     packages
         Folders of packages that steps ask for, by the set of requirements.
+    cache
+        Where the results of steps with ``cache=True`` are kept; None to run and forget.
+    read_cache
+        Whether results of earlier runs are used, too.
     """
 
     def __init__(
@@ -51,16 +65,33 @@ class Workshop:
         store: Store,
         run: RunFolder,
         packages: Mapping[tuple[str, ...], Path] | None = None,
+        cache: Cache | None = None,
+        *,
+        read_cache: bool = True,
     ) -> None:
         self._tasks = {task.id: task for task in plan.tasks}
         self._templates = {task.id: task_template(plan, task, code) for task in plan.tasks}
+        self._items = {
+            block.id: TaskTemplate(
+                "", "", {"items": to_slot(block.items, code, name="items")}, (), 0
+            )
+            for block in plan.blocks
+            if isinstance(block, Loop)
+        }
+        self._parameters = {
+            name: value_slot(value) or {"const": code.constant(value, name=f"parameter {name!r}")}
+            for name, value in schedule.results.parameters.items()
+        }
         self._schedule = schedule
         self._store = store
         self._run = run
         self._packages = packages or {}
+        self._cache = cache
+        self._read_cache = read_cache
+        self._keys: dict[str, str] = {}
+        self._asked: set[str] = set()
         self._code: Path | None = None
         self._spawn = False
-        self._slots: dict[tuple[str, tuple[int, ...]], Slot] = {}
         self._flags: Sequence[str] = ()
 
     def use(self, code: Path, *, spawn: bool) -> None:
@@ -103,11 +134,36 @@ class Workshop:
             order |= {"exec": True, "flags": self._flags, "path": str(extra or "")}
         return order
 
-    def slot(self, value: Any, key: tuple[str, tuple[int, ...]]) -> Slot:
-        """The slot of a value that this process has; ``key`` names it, so it is saved once."""
-        if key not in self._slots:
-            self._slots[key] = value_slot(value) or {"ref": self._store.save(value, name=key[0])}
-        return self._slots[key]
+    def recall(self, ready: Ready) -> Record | None:
+        """The result of an earlier run, if this one would be the same; asked once of each."""
+        task, name = self._tasks[ready.instance.task], ready.instance.name
+        if self._cache is None or not task.options.cache or name in self._asked:
+            return None
+        self._asked.add(name)
+        key = self._cache.key(task, self.spec(ready, 1))
+        if key is None:
+            return None
+        self._keys[name] = key
+        if not self._read_cache:
+            return None
+        return self._cache.find(key, name, self.folder(ready.instance), time.time())
+
+    def remember(self, record: Record) -> None:
+        """Keep what a task has left, for the runs to come, if it asks for that."""
+        key = self._keys.get(record.task)
+        if key is not None and self._cache is not None and record.status == "succeeded":
+            self._cache.keep(key, record, self._run.id, self._run.tasks / record.task)
+
+    def parameter(self, name: str) -> Slot:
+        """The slot of a pipeline parameter."""
+        return self._parameters[name]
+
+    def item(self, loop: str, position: int, values: Values) -> Slot:
+        """The slot of an item that is more than JSON: where it is in what the loop goes over."""
+        items = fill(self._items[loop], values).arguments["items"]
+        if "pack" in items and not items.get("path"):
+            return dict(items["of"][position])
+        return {**items, "path": [*items.get("path", ()), position]}
 
 
 class _Filling:
@@ -121,11 +177,11 @@ class _Filling:
         return _entry_slot(self._place.entry(OutputRef(task, output)))
 
     def parameter(self, name: str) -> Slot:
-        return self._workshop.slot(self._place.parameter(name), (name, ()))
+        return self._workshop.parameter(name)
 
     def item(self, loop: str) -> Slot:
-        value = self._place.item(loop)
-        return value_slot(value) or self._workshop.slot(value, (loop, self._place.within(loop)))
+        slot = value_slot(self._place.item(loop))
+        return slot or self._workshop.item(loop, self._place.within(loop)[-1], self)
 
     def collected(self, source: Slot, loops: Sequence[str]) -> Slot:
         ref = OutputRef(source["output"], source["name"])

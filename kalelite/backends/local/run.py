@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.local import limits, prepare, warm
+from kalelite.backends.local.cache import Cache
 from kalelite.backends.local.client import ForkServer, start_method
 from kalelite.backends.local.debug import run_here
 from kalelite.backends.local.driver import Driver
@@ -98,7 +99,12 @@ def run_plan(
         for text in prepare.notes_on(plan, settings, slots.gpus):
             note(text)
         packages = prepare.packages_of(plan, home, note)
-        workshop = Workshop(plan, code, schedule, store, folder, packages)
+        cache = None
+        if not settings.debug and any(task.options.cache for task in plan.tasks):
+            cache = Cache(home / "cache", plan, code, store, arguments, note)
+        workshop = Workshop(
+            plan, code, schedule, store, folder, packages, cache, read_cache=settings.cache
+        )
         with prepare.volumes_linked(plan, settings.volumes):
             if settings.debug:
                 records = run_here(plan, schedule, workshop, code.live(), store, emit)
@@ -195,6 +201,8 @@ def _note(event: Event, folder: RunFolder) -> None:
             folder.event(task, "retrying", attempt=attempt, reason=failure.message, wait=wait)
         case TaskSkipped(task=task, status=status, reason=reason):
             folder.event(task, status, reason=reason)
+        case TaskFinished(record=record) if record.cached:
+            folder.event(record.task, "cached", reason=f"as in run {record.cached}")
         case TaskFinished(record=record, peak=peak):
             folder.event(record.task, record.status, peak=peak)
 

@@ -34,8 +34,12 @@ class LocalSettings:
         Bytes that are kept of what one step prints.
     volumes
         The local folder of a claim, by the claim's name.
+    cache
+        Use the results of earlier runs for steps with ``cache=True``. Without it they run anew,
+        and their new results are kept.
     debug
-        Run everything in this process, one step after the other.
+        Run everything in this process, one step after the other; then results of earlier runs
+        are not used either, and none are kept.
     """
 
     home: Path | None = None
@@ -47,4 +51,5 @@ class LocalSettings:
     grace: float = 10.0
     log_limit: int = 16 << 20
     volumes: Mapping[str, Path] = field(default_factory=dict)
+    cache: bool = True
     debug: bool = False

@@ -22,7 +22,8 @@ class Config:
 
 @step
 def show(color, config, when, mode, limit, path):
-    return [color.name, type(config).__name__, config.rate, config.layers, when, mode, limit, path]
+    ours = color is Color.RED, isinstance(config, Config), config == Config()
+    return [ours, config.rate, config.layers, when, mode, limit, path]
 
 
 @pipeline
@@ -37,4 +38,4 @@ def main(
     return show(color, config, when, mode, limit, path)
 
 
-EXPECTED = ["RED", "Config", 0.1, (1, 2), date(2026, 1, 2), "fast", None, Path("/data/x")]
+EXPECTED = [(True, True, True), 0.1, (1, 2), date(2026, 1, 2), "fast", None, Path("/data/x")]

@@ -1,0 +1,223 @@
+"""Results of earlier runs, by what they depend on; for steps with ``cache=True`` and no others.
+
+The key of a task is a digest of all that its result may depend on: the step's code with what it
+reaches, its arguments, the variables and packages that its options give it, what it has to return,
+and the version of Python. Files that a step opens by itself are not part of it.
+
+A cache holds no values. An entry is the record of a task, whose values are in the store as long as
+a run refers to them; one whose values have gone is no hit and is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from kalelite.capture import Code
+from kalelite.capture.fingerprint import fingerprint
+from kalelite.executor.record import commit, dump, parse, write_atomically
+from kalelite.executor.spec import Record, Slot, TaskSpec
+from kalelite.executor.template import value_slot
+from kalelite.marshal import Store
+from kalelite.plan.graph import Constant, Expr, ItemRef, Loop, OutputRef, ParameterRef, Plan, Task
+
+__all__ = ["Cache", "prune"]
+
+_LAYOUT = 1
+
+
+class Cache:
+    """The entries in a folder, as the tasks of one plan see them.
+
+    Parameters
+    ----------
+    folder
+        Where the entries are; made when the first one is written.
+    plan, code, store
+        What is run, and where its values are.
+    parameters
+        The values of the pipeline's parameters.
+    tell
+        Is told once of each step that cannot be kept.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        code: Code,
+        store: Store,
+        parameters: Mapping[str, Any],
+        tell: Callable[[str], object],
+    ) -> None:
+        self._folder = folder
+        self._code = code
+        self._store = store
+        self._new_lineage = functools.cache(lambda: _Lineage(plan, code, parameters))
+        self._tell = tell
+        self._told: set[str] = set()
+
+    def key(self, task: Task, spec: TaskSpec) -> str | None:
+        """The key of an instance of a task; None if an input of it cannot be told from others."""
+        try:
+            return self._key(task, spec)
+        except Exception as error:  # noqa: BLE001 - whatever a user's own __reduce__ raises
+            if task.step.name not in self._told:
+                self._told.add(task.step.name)
+                why = f"{type(error).__name__}: {error}"
+                self._tell(f"{task.step.name}: its result cannot be kept for other runs ({why}).")
+            return None
+
+    def _key(self, task: Task, spec: TaskSpec) -> str:
+        pickles: set[str] = set()
+        arguments = {
+            name: self._canonical(slot, pickles) for name, slot in sorted(spec.arguments.items())
+        }
+        parts = {
+            "layout": _LAYOUT,
+            "python": sys.version_info[:2],
+            "step": self._code.steps[spec.step].fingerprint,
+            "arguments": arguments,
+            "outputs": [asdict(output) for output in spec.outputs],
+            "arity": spec.arity,
+            "env": dict(sorted(task.options.env.items())),
+            "packages": sorted(task.options.packages),
+            # A pickle names classes of the script, and another version of them does something else
+            # with the same bytes.
+            "lineage": self._new_lineage().of(task) if pickles else "",
+        }
+        return _digest([json.dumps(parts, sort_keys=True, separators=(",", ":"))])
+
+    def _canonical(self, slot: Slot, pickles: set[str]) -> Any:
+        """A slot with everything in it named by its content."""
+        if "const" in slot:
+            # A constant's own name does not cover the classes of the script that it is made of.
+            value = self._code.live().constants[slot["const"]]
+            return {**slot, "const": fingerprint(value)}
+        if "ref" in slot:
+            if self._store.describe(slot["ref"]).encoding.startswith("pickle"):
+                pickles.add(slot["ref"])
+            return slot
+        inner: Slot = {
+            name: [self._canonical(item, pickles) for item in slot[name]]
+            for name in ("of", "keys")
+            if name in slot
+        }
+        if "type" in slot:
+            inner["type"] = self._canonical(slot["type"], pickles)
+        return {**slot, **inner}
+
+    def find(self, key: str, task: str, folder: Path, now: float) -> Record | None:
+        """The record of that key for another run, written into the task's folder; None for a miss.
+
+        Its ``cached`` is the run that has computed it.
+        """
+        path = self._path(key)
+        try:
+            entry = json.loads(path.read_bytes())
+            record = parse(entry["record"])
+            artifacts = Path(entry["artifacts"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        whole = all(self._store.holds(str(output["ref"])) for output in record.outputs.values())
+        if not whole or not _copied(record, artifacts, folder / "artifacts"):
+            path.unlink(missing_ok=True)
+            return None
+        record = replace(
+            record, task=task, attempt=1, started=now, finished=now, cached=str(entry["run"])
+        )
+        commit(record, folder / "record.json")
+        return record
+
+    def keep(self, key: str, record: Record, run: str, folder: Path) -> None:
+        """Keep the record of a task that has succeeded; ``folder`` is the task's."""
+        entry = {"run": run, "artifacts": str(folder / "artifacts"), "record": dump(record)}
+        with contextlib.suppress(OSError):  # it will be computed again, that is all
+            write_atomically(self._path(key), json.dumps(entry).encode())
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.json"
+
+
+def prune(folder: Path, keep: Container[str]) -> None:
+    """Remove the entries with values that `keep` does not name: nothing holds those any more."""
+    for path in folder.glob("*/*.json"):
+        try:
+            outputs = json.loads(path.read_bytes())["record"]["outputs"].values()
+            live = all(output["ref"] in keep for output in outputs)
+        except (OSError, ValueError, KeyError, TypeError):
+            live = False
+        if not live:
+            path.unlink(missing_ok=True)
+
+
+def _copied(record: Record, source: Path, target: Path) -> bool:
+    """Copy the files that a record lists; False where one of them has gone."""
+    try:
+        for artifact in record.artifacts:
+            file = str(artifact["file"])
+            target.mkdir(parents=True, exist_ok=True)
+            if (source / file).is_dir():
+                shutil.copytree(source / file, target / file, symlinks=True, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(source / file, target / file)
+    except (OSError, KeyError, shutil.Error):
+        shutil.rmtree(target, ignore_errors=True)
+        return False
+    return True
+
+
+class _Lineage:
+    """For each task, a digest of the code that its inputs may carry along.
+
+    That is the code of all steps that they come from, and of the constants and parameters on the
+    way that are more than JSON.
+    """
+
+    def __init__(self, plan: Plan, code: Code, parameters: Mapping[str, Any]) -> None:
+        self._items = {block.id: block.items for block in plan.blocks if isinstance(block, Loop)}
+        self._parameters = parameters
+        self._found: dict[str, str] = {}
+        # A value can only be used in a call that comes after the one it is from.
+        for task in plan.tasks:
+            own = code.step(task).fingerprint
+            self._found[task.id] = _digest([own, self._of(task.arguments.values())])
+        self._arguments = {task.id: tuple(task.arguments.values()) for task in plan.tasks}
+
+    def of(self, task: Task) -> str:
+        """The digest for the arguments of a task."""
+        return self._of(self._arguments[task.id])
+
+    def _of(self, exprs: Iterable[Expr]) -> str:
+        return _digest(sorted({part for expr in exprs for part in self._parts(expr)}))
+
+    def _parts(self, expr: Expr) -> Iterator[str]:
+        pending = [expr]
+        while pending:
+            for part in pending.pop().walk():
+                match part:
+                    case OutputRef(task=task):
+                        yield self._found[task]
+                    case ItemRef(loop=loop):
+                        pending.append(self._items[loop])
+                    case ParameterRef(name=name):
+                        yield _code_of(self._parameters[name])
+                    case Constant(value=value):
+                        yield _code_of(value)
+
+
+def _code_of(value: Any) -> str:
+    return "" if value_slot(value) is not None else fingerprint(value)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    data = "\n".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
