@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Binder"]
+from kalelite.plan.suggest import did_you_mean
+
+__all__ = ["Binder", "misfit"]
 
 
 class Binder:
@@ -38,3 +40,18 @@ class Binder:
                 if bound.keys() >= self._required:
                     return bound
         return dict(self.signature.bind(*args, **kwargs).arguments)
+
+
+def misfit(
+    signature: inspect.Signature, kwargs: Mapping[str, Any], error: TypeError
+) -> tuple[str, str]:
+    """What is wrong with a call that does not fit, and which name was probably meant.
+
+    A name that is no parameter comes first: it mostly explains the one that is missing.
+    """
+    parameters = signature.parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for name in kwargs:
+            if name not in parameters:
+                return f"it has no parameter `{name}`", did_you_mean(name, parameters)
+    return str(error), ""

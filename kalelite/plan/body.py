@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan import places
+from kalelite.plan.binding import misfit
 from kalelite.plan.definition import signature_of
 from kalelite.plan.graph import Constant, Expr, Group, Plan
 from kalelite.plan.names import slug
@@ -70,10 +71,11 @@ def nest(
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
+        wrong, meant = misfit(signature, kwargs, error)
         trace.problem(
             "arguments",
-            f"pipeline `{pipeline.name}` cannot be called like this: {error}",
-            f"It is defined as `{pipeline.__wrapped__.__name__}{signature}`.",
+            f"pipeline `{pipeline.name}` cannot be called like this: {wrong}",
+            f"{meant} It is defined as `{pipeline.__wrapped__.__name__}{signature}`.".lstrip(),
             where=where,
         )
         return Poison(trace)

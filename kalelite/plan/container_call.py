@@ -8,7 +8,7 @@ from typing import Any
 
 from kalelite.errors import Problem, UsageError
 from kalelite.plan import places
-from kalelite.plan.binding import Binder
+from kalelite.plan.binding import Binder, misfit
 from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import REQUIRED, ContainerDef
 from kalelite.plan.hints import Returns
@@ -127,10 +127,11 @@ class ContainerStep:
         try:
             bound = self.binder.bind(args, kwargs)
         except TypeError as error:
+            wrong, meant = misfit(self.binder.signature, kwargs, error)
             trace.problem(
                 "arguments",
-                f"container step `{self.name}` cannot be called like this: {error}",
-                f"It takes {self.binder.signature}.",
+                f"container step `{self.name}` cannot be called like this: {wrong}",
+                f"{meant} It takes {self.binder.signature}.".lstrip(),
                 where=draft.where,
             )
             return None

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from kalelite.plan import places
+from kalelite.plan.binding import misfit
 from kalelite.plan.draft import TaskDraft
 from kalelite.plan.graph import Expr, Pack, StatusRef
 from kalelite.plan.hints import hints_of, returns_of
@@ -51,11 +52,15 @@ def record(
             kwargs = {**_status(trace, hints, signature, args), **kwargs}
         bound = step.binder.bind(args, kwargs)
     except TypeError as error:
+        wrong, meant = misfit(signature, kwargs, error)
+        defined = f"It is defined as `{definition.name}{_spelled(signature)}`"
+        if definition.where:
+            same = definition.where.file == where.file
+            defined += f" at {f'line {definition.where.line}' if same else definition.where}"
         trace.problem(
             "arguments",
-            f"step `{step.name}` cannot be called like this: {error}",
-            f"It is defined as `{definition.name}{_spelled(signature)}`"
-            + (f" at {definition.where}." if definition.where else "."),
+            f"step `{step.name}` cannot be called like this: {wrong}",
+            f"{meant} {defined}.".lstrip(),
             where=where,
         )
         return Poison(trace)

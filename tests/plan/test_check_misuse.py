@@ -418,7 +418,7 @@ CASES = [
     (out_of_range, "there is no number 2", "typed_pair()[2]", "[0] to [1]"),
     (no_such_field, "no field `middle`", "fields().middle", "left, right"),
     (missing_argument, "missing a required argument: 'x'", "needs()", "needs(x)"),
-    (unknown_argument, "unexpected keyword argument 'rate'", "needs(1, rate=3)", "needs(x)"),
+    (unknown_argument, "it has no parameter `rate`", "needs(1, rate=3)", "needs(x)"),
     (constant_condition, "decided already: it is True", "If(3 > 2)", "`if 3 > 2:`"),
     (value_condition, "no condition", "If(make())", "Compare it"),
     (if_without_with, "does nothing by itself", "If(one() > 3)", "with If"),
@@ -833,3 +833,17 @@ def bad_annotation(n: int = "three"):
 def test_parameters_of_a_pipeline_that_cannot_be(body):
     (problem,) = problems_of(body)
     assert problem.where.text.startswith(f"def {body.__name__}")
+
+
+def test_a_name_that_is_no_parameter_is_told_before_the_one_that_is_missing():
+    @step
+    def fit(rows, rate):
+        return rows
+
+    def study():
+        fit([1], rats=2)
+
+    problem = problems_of(study)[0]
+
+    assert problem.message == "step `fit` cannot be called like this: it has no parameter `rats`"
+    assert problem.hint.startswith("Did you mean 'rate'? It is defined as `fit(rows, rate)` at line")
