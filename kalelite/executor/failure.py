@@ -43,6 +43,7 @@ def _report(error: BaseException, step: str, depth: int, seen: set[int]) -> Fail
         traceback=_full_text(error),
         hint=_hint(error, step),
         cause=below,
+        bases=_bases(error),
     )
 
 
@@ -53,6 +54,16 @@ def _cause(error: BaseException) -> BaseException | None:
     if error.__cause__ is not None:
         return error.__cause__
     return None if error.__suppress_context__ else error.__context__
+
+
+def _bases(error: BaseException) -> tuple[str, ...]:
+    """The names of the error's class and of all that it derives from, as retries name them."""
+    return tuple(
+        kind.__qualname__
+        if kind.__module__ in {"builtins", "__main__"}
+        else f"{kind.__module__}.{kind.__qualname__}"
+        for kind in type(error).__mro__[:-1]
+    )
 
 
 def _type_name(error: BaseException) -> str:

@@ -42,6 +42,7 @@ def _dump_failure(report: FailureReport | None) -> dict[str, Any] | None:
     data: dict[str, Any] = {name: getattr(report, name) for name in _REPORT}
     data["frames"] = [{name: getattr(frame, name) for name in _FRAME} for frame in report.frames]
     data["cause"] = _dump_failure(report.cause)
+    data["bases"] = list(report.bases)
     return data
 
 
@@ -58,7 +59,9 @@ def _parse_failure(data: Mapping[str, Any] | None) -> FailureReport | None:
         return None
     fields = {name: data[name] for name in _REPORT if name in data}
     frames = tuple(Frame(**frame) for frame in data.get("frames", ()))
-    return FailureReport(**fields, frames=frames, cause=_parse_failure(data.get("cause")))
+    bases = tuple(data.get("bases", ()))
+    cause = _parse_failure(data.get("cause"))
+    return FailureReport(**fields, frames=frames, cause=cause, bases=bases)
 
 
 def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:

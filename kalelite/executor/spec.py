@@ -67,7 +67,8 @@ class FailureReport:
     """Why a task failed. Plain text and numbers only: nobody unpickles an exception.
 
     ``type`` is the exception's qualified name; ``frames`` are the user's frames, outermost
-    first; ``traceback`` is the full text; ``cause`` is the exception behind this one.
+    first; ``traceback`` is the full text; ``cause`` is the exception behind this one. ``bases``
+    are the names of its class and of those that it derives from.
     """
 
     type: str
@@ -76,6 +77,7 @@ class FailureReport:
     traceback: str = ""
     hint: str = ""
     cause: FailureReport | None = None
+    bases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

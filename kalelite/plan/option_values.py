@@ -65,12 +65,14 @@ class Retries:
         """
         if not self.only:
             return True
-        names = [error, *bases]
+        # A class of the script itself is named with and without its module.
+        names = [name.removeprefix("__main__.") for name in (error, *bases)]
         known = getattr(builtins, error.removeprefix("builtins."), None)
         if isinstance(known, type):
             names += [base.__name__ for base in known.__mro__]
         shorts = {name.rpartition(".")[2] for name in names}
-        return any(name in names or name in shorts for name in self.only)
+        wanted = {name.removeprefix("__main__.") for name in self.only}
+        return not wanted.isdisjoint({*names, *shorts})
 
 
 @dataclass(frozen=True, slots=True)

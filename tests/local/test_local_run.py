@@ -301,6 +301,29 @@ def test_only_some_errors_are_worth_a_retry(run):
     assert run.events.of(TaskRetried) == []
 
 
+class Flaky(Exception):  # noqa: N818 - a user's own
+    pass
+
+
+class VeryFlaky(Flaky):
+    pass
+
+
+@pytest.mark.parametrize(("raised", "attempts"), [(VeryFlaky, 3), (KeyError, 1)])
+def test_errors_of_the_user_s_own_are_worth_a_retry_with_those_derived_from_them(
+    run, raised, attempts
+):
+    @step(retries=Retries(2, only=(Flaky,)))
+    def wrong():
+        raise raised("always")
+
+    @pipeline
+    def hopeless():
+        wrong()
+
+    assert run(hopeless).records["wrong"].attempt == attempts
+
+
 def test_a_timeout_ends_an_attempt_and_lets_it_clean_up(run, tmp_path):
     @step(timeout=2)
     def slow(folder: str):

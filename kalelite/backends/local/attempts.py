@@ -101,7 +101,9 @@ def memory_limit(options: StepOptions) -> int:
 def retry_delay(options: StepOptions, attempt: int, failure: FailureReport) -> float | None:
     """Seconds until the next attempt, None if there is to be none."""
     retries = options.retries
-    if retries is None or attempt > retries.count or not retries.covers(failure.type):
+    if retries is None or attempt > retries.count:
+        return None
+    if not retries.covers(failure.type, failure.bases):
         return None
     return retries.delay(attempt)
 

@@ -87,9 +87,9 @@ def refine(failure: FailureReport, ending: Ending) -> FailureReport:
     """A failure that the step itself recorded, with what only the driver knows."""
     if ending.stopped:
         return _stopped(ending)
-    if ending.limit and failure.type in ("MemoryError", "builtins.MemoryError"):
-        hint = f"Its memory option allows {_size(ending.limit)} more than an idle process."
-        return replace(failure, hint=f"{failure.hint} {hint}".strip())
+    if ending.limit and "MemoryError" in (failure.type, *failure.bases):
+        hint = f"its memory option allows {_size(ending.limit)} more than an idle process"
+        return replace(failure, hint=f"{failure.hint}; {hint}" if failure.hint else hint)
     return failure
 
 
