@@ -45,6 +45,7 @@ def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
         options=pipeline.options,
         description=pipeline.description,
         where=pipeline.where,
+        result_where=places.of_return(inspect.unwrap(pipeline.__wrapped__)) if result else None,
     )
     return plan, list(trace.problems.values())
 

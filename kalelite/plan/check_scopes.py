@@ -27,6 +27,9 @@ from kalelite.plan.order import Nesting
 __all__ = ["check_scopes"]
 
 
+RESULT = "the pipeline's result"
+
+
 def check_scopes(plan: Plan) -> Iterator[Problem]:
     """Values used outside of the block that they belong to, and misplaced handlers."""
     if not plan.blocks:
@@ -48,7 +51,8 @@ def check_scopes(plan: Plan) -> Iterator[Problem]:
         if isinstance(block, ExitScope):
             yield from _scope(nesting, block)
     if plan.result is not None:
-        yield from _values(nesting, set(), plan.result, "the pipeline's result", plan.where)
+        where = plan.result_where or plan.where
+        yield from _values(nesting, set(), plan.result, RESULT, where)
     yield from _loose_status(plan)
 
 
@@ -98,9 +102,11 @@ def _output(
             where,
         )
     elif isinstance(block, ExitScope):
+        name = f"{ref.task}.{ref.output}"
+        load = f'Return nothing: the run keeps the value, and kalelite.load("last", "{name}") reads it.'
         yield Problem(
             f"{said}from inside `with ExitHandler`{_at(block)}, which no value leaves",
-            "Move the call into that block.",
+            load if what == RESULT else "Move the call into that block.",
             where,
         )
     else:

@@ -120,7 +120,7 @@ class ContainerStep:
                 fields=tuple(outputs) or None,
             ),
             use=trace.use_at(frame),
-            options=trace.options_for(definition, self.call_options),
+            options=trace.options_for(definition, self.call_options, places.of_frame(frame)),
             parent=trace.parent,
             where=places.of_frame(frame),
         )

@@ -328,7 +328,10 @@ class Group(Block):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A whole pipeline. ``result`` is what its function returned, None if nothing."""
+    """A whole pipeline. ``result`` is what its function returned, None if nothing.
+
+    ``result_where`` is its ``return``, where that is plain.
+    """
 
     name: str
     tasks: tuple[Task, ...] = ()
@@ -338,6 +341,7 @@ class Plan:
     options: PipelineOptions = field(default_factory=PipelineOptions)
     description: str = ""
     where: Where | None = None
+    result_where: Where | None = None
 
     def task(self, id: str) -> Task:
         """The task with that id."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import linecache
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from kalelite.errors import Where
 from kalelite.plan import columns
 
-__all__ = ["forget_sources", "of_frame", "of_function", "of_instruction", "tree_of"]
+__all__ = ["forget_sources", "of_frame", "of_function", "of_instruction", "of_return", "tree_of"]
 
 Span = tuple[int, int, int | None, int | None]
 """First line, last line, first column, end column; columns in bytes."""
@@ -90,6 +90,43 @@ def of_function(function: Callable[..., Any]) -> Where | None:
             break
     text = linecache.getline(code.co_filename, line, module).rstrip("\r\n")
     return Where(code.co_filename, line, text=text)
+
+
+def of_return(function: Callable[..., Any]) -> Where | None:
+    """The one ``return`` of a function that gives a value; None if there are several."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return None
+    module = getattr(function, "__globals__", None)
+    tree = tree_of(code.co_filename, module)
+    found = [node for node in _returns(tree, code) if node.value is not None] if tree else []
+    if len(found) != 1 or found[0].value is None:
+        return None
+    value = found[0].value
+    text = linecache.getline(code.co_filename, value.lineno, module).rstrip("\r\n")
+    start = _characters(text, value.col_offset)
+    end = len(text)
+    if value.end_lineno == value.lineno and value.end_col_offset is not None:
+        end = _characters(text, value.end_col_offset)
+    return Where(code.co_filename, value.lineno, start, end, text)
+
+
+def _returns(tree: ast.Module, code: CodeType) -> Iterator[ast.Return]:
+    """The ``return`` statements of a function, without those of functions inside it."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        if node.name != code.co_name or first != code.co_firstlineno:
+            continue
+        pending: list[ast.AST] = list(node.body)
+        while pending:
+            inner = pending.pop()
+            if isinstance(inner, ast.Return):
+                yield inner
+            if not isinstance(inner, kinds):
+                pending.extend(ast.iter_child_nodes(inner))
 
 
 def tree_of(filename: str, module: dict[str, Any] | None = None) -> ast.Module | None:

@@ -43,7 +43,7 @@ def record(
         arguments={},
         returns=returns_of(definition.function),
         use=trace.use_at(frame),
-        options=trace.options_for(definition, step.call_options),
+        options=trace.options_for(definition, step.call_options, where),
         parent=trace.parent,
         where=where,
     )

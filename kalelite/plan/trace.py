@@ -31,7 +31,7 @@ from kalelite.plan.graph import (
     Switch,
 )
 from kalelite.plan.names import slug
-from kalelite.plan.options import PipelineOptions, StepOptions, merge
+from kalelite.plan.options import PipelineOptions, StepOptions, check, merge
 
 if TYPE_CHECKING:
     from kalelite.plan.pipeline import Pipeline
@@ -165,18 +165,30 @@ class Trace:
         self.problems.setdefault(key, problem)
 
     def options_for(
-        self, definition: StepDef | ContainerDef, call: StepOptions | None
+        self, definition: StepDef | ContainerDef, call: StepOptions | None, where: Where
     ) -> StepOptions:
-        """The options that a call of the step has."""
+        """The options that a call of the step has; what contradicts itself in them is a problem."""
         key = id(definition)
         if call is None and key in self._merged:
             return self._merged[key][1]
         options = definition.options
         if call is not None or self.defaults != StepOptions():
             options = merge(self.defaults, options, call or StepOptions())
+            self._check_merged(options, (self.defaults, definition.options, call), where)
         if call is None:
             self._merged[key] = (definition, options)
         return options
+
+    def _check_merged(
+        self, options: StepOptions, parts: tuple[StepOptions | None, ...], where: Where
+    ) -> None:
+        """Problems that none of the places has by itself: those were found where they stand."""
+        problems = check(options, where)
+        if problems:
+            known = {each.message for part in parts if part for each in check(part)}
+            for problem in problems:
+                if problem.message not in known:
+                    self.problems.setdefault(("options", problem.message, where), problem)
 
     def set_defaults(self, defaults: StepOptions) -> None:
         """Options that every step has from now on, unless it says otherwise."""
@@ -272,6 +284,7 @@ class Trace:
         options: PipelineOptions,
         description: str,
         where: Where | None,
+        result_where: Where | None = None,
     ) -> Plan:
         """The plan of all that was traced."""
         for name, place in self.unused.values():
@@ -290,6 +303,7 @@ class Trace:
             options=options,
             description=description,
             where=where,
+            result_where=result_where,
         )
 
 

@@ -524,6 +524,12 @@ def exit_output_outside():
     use(a)
 
 
+def exit_output_in_result():
+    with ExitHandler(clean_up()):
+        x = use(1)
+    return x
+
+
 def handler_takes_an_output():
     with ExitHandler(clean_up(one())):
         use(1)
@@ -603,6 +609,7 @@ REFUSED = [
     (exit_in_exit, "stands inside `with ExitHandler`", "outermost pipeline"),
     (exit_in_a_nested_pipeline, "stands inside `with_handler(...)`", "outermost pipeline"),
     (exit_output_outside, "which no value leaves", "into that block"),
+    (exit_output_in_result, "which no value leaves", 'kalelite.load("last", "use.x")'),
     (handler_takes_an_output, "takes values of other steps", "FinalStatus"),
     (handler_waits, "takes values of other steps", "FinalStatus"),
     (handler_result_taken, "takes the result of an exit handler", "in the handler itself"),
@@ -624,6 +631,28 @@ def test_refused(case):
         assert message in problems[0].message
         assert hint in problems[0].hint
     assert problems[0].where.file == __file__
+
+
+def test_a_wrong_result_is_shown_at_the_return():
+    (problem,) = problems_of(exit_output_in_result)
+    where = problem.where
+
+    assert where.text.strip() == "return x"
+    assert where.text[where.column : where.end_column] == "x"
+
+
+def two_returns():
+    with ExitHandler(clean_up()):
+        x = use(1)
+    if two_returns:
+        return x
+    return None
+
+
+def test_a_wrong_result_of_several_returns_is_shown_at_the_definition():
+    (problem,) = problems_of(two_returns)
+
+    assert problem.where.text.startswith("def two_returns")
 
 
 # Conditions and loops that read what is no primitive.

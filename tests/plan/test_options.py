@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalelite.errors import Where
+from kalelite.errors import PipelineError, Where
 from kalelite.plan.option_values import (
     ConfigMapEnv,
     ConfigMapFiles,
@@ -28,6 +28,8 @@ from kalelite.plan.options import (
     pipeline_options,
     step_options,
 )
+from kalelite.plan.pipeline import pipeline
+from kalelite.plan.step import step
 
 HERE = Where("train.py", 3, text="@step(memory='10GB')")
 
@@ -346,6 +348,9 @@ def test_waits_grow_and_are_bounded():
         (("Y",), "x.Y", (), True),
         (("z.Y",), "x.Y", (), False),
         (("x.Base",), "x.Y", ("x.Base", "Exception"), True),
+        (("__main__.Y",), "Y", ("Y", "Exception"), True),
+        (("__main__.Base",), "Y", ("Y", "Base", "Exception"), True),
+        (("__main__.Other",), "Y", ("Y", "Base", "Exception"), False),
     ],
 )
 def test_retries_only_on_some_errors(only, error, bases, covered):
@@ -445,3 +450,40 @@ def test_whatever_is_said_is_an_option_or_a_problem(name, value):
 def test_whatever_is_said_of_a_pipeline_is_an_option_or_a_problem(name, value):
     options, _ = pipeline_options(HERE, **{name: value})
     assert isinstance(options, PipelineOptions)
+
+
+def test_options_that_contradict_each_other_between_their_places_are_found_at_the_call():
+    @step(cpu_limit=2)
+    def a(): ...
+
+    @step(memory_limit="1Gi")
+    def b(): ...
+
+    @pipeline(defaults={"memory": "2Gi"})
+    def p():
+        a.options(cpu=4)()
+        a.options(cpu=1)()
+        b()
+
+    with pytest.raises(PipelineError) as caught:
+        p.plan()
+
+    assert [(each.message, each.where.text.strip()) for each in caught.value.problems] == [
+        ("cpu='4' is more than cpu_limit='2'", "a.options(cpu=4)()"),
+        ("memory='2Gi' is more than memory_limit='1Gi'", "b()"),
+    ]
+
+
+def test_a_contradiction_in_one_place_is_told_once():
+    @step(cpu=4, cpu_limit=2)
+    def a(): ...
+
+    @pipeline(defaults={"memory": "2Gi"})
+    def p():
+        a()
+        a.options(cpu=3, cpu_limit=1)()
+
+    with pytest.raises(PipelineError) as caught:
+        p.plan()
+
+    assert len(caught.value.problems) == 2
