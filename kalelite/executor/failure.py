@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import linecache
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from opcode import opmap
 from types import CodeType, TracebackType
 from typing import Any
 
 from kalelite.errors import KaleliteError
 from kalelite.executor.spec import FailureReport, Frame
 
-__all__ = ["at_function", "printable", "report"]
+__all__ = ["Terminated", "at_return", "for_user", "printable", "report"]
 
 MESSAGE = 10_000
 """Longest message, in characters."""
@@ -22,7 +23,12 @@ _CAUSES = 5
 
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
 _STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep  # noqa: PTH100, PTH120
+_RETURNS = {opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in opmap}
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+
+class Terminated(SystemExit):
+    """SIGTERM has come. The step is left as by `sys.exit`, so that ``finally`` does its work."""
 
 
 def report(error: BaseException, *, step: str = "") -> FailureReport:
@@ -68,7 +74,7 @@ def _bases(error: BaseException) -> tuple[str, ...]:
 
 def _type_name(error: BaseException) -> str:
     kind = type(error)
-    if kind.__module__ in {"builtins", "__main__"} or isinstance(error, KaleliteError):
+    if kind.__module__ in {"builtins", "__main__"} or isinstance(error, KaleliteError | Terminated):
         return kind.__qualname__
     return f"{kind.__module__}.{kind.__qualname__}"
 
@@ -98,6 +104,8 @@ def _text(error: BaseException) -> str:
 
 
 def _exit_message(error: SystemExit) -> str:
+    if isinstance(error, Terminated):
+        return "something outside this run asked its process to end (SIGTERM)"
     if error.code is None or error.code == 0:
         return "the step ended the process with sys.exit() instead of returning"
     try:
@@ -150,18 +158,19 @@ def _is_user_file(file: str) -> bool:
 
 
 def _user_frames(trace: TracebackType | None) -> tuple[Frame, ...]:
+    return for_user([_frame(item) for item in _walk(trace)])
+
+
+def for_user(frames: Iterable[Frame]) -> tuple[Frame, ...]:
     """The user's frames, and the innermost one of a library if it was a library that raised."""
-    entries = [
-        item for item in _walk(trace) if not item.tb_frame.f_code.co_filename.startswith(_OURS)
-    ]
-    kept = [item for item in entries if _is_user_file(item.tb_frame.f_code.co_filename)]
+    entries = [frame for frame in frames if not frame.file.startswith(_OURS)]
+    kept = [frame for frame in entries if _is_user_file(frame.file)]
     if entries and kept and entries[-1] is not kept[-1]:
         kept.append(entries[-1])
-    frames = [_frame(item) for item in kept or entries[-1:]]
-    frames = [frame for frame, _ in itertools.groupby(frames)]
-    if len(frames) > _FRAMES:
-        frames = frames[: _FRAMES // 2] + frames[-_FRAMES // 2 :]
-    return tuple(frames)
+    shown = [frame for frame, _ in itertools.groupby(kept or entries[-1:])]
+    if len(shown) > _FRAMES:
+        shown = shown[: _FRAMES // 2] + shown[-_FRAMES // 2 :]
+    return tuple(shown)
 
 
 def _frame(trace: TracebackType) -> Frame:
@@ -187,14 +196,30 @@ def _columns(code: CodeType, offset: int, line: int, text: str) -> tuple[int | N
     return start, len(encoded[: found[3]].decode(errors="replace"))
 
 
-def at_function(function: Any) -> tuple[Frame, ...]:
-    """A frame that points at a function as a whole."""
+def at_return(function: Any) -> tuple[Frame, ...]:
+    """A frame at the one ``return`` of a function, at its ``def`` where there are several."""
     code = getattr(function, "__code__", None)
     if code is None:
         return ()
-    text = linecache.getline(code.co_filename, code.co_firstlineno).rstrip("\r\n")
+    returns = {
+        line
+        for start, end, line in code.co_lines()
+        if line and not _RETURNS.isdisjoint(code.co_code[start:end:2])
+    }
+    line = returns.pop() if len(returns) == 1 else _def_line(code)
+    text = linecache.getline(code.co_filename, line).rstrip("\r\n")
     name = getattr(code, "co_qualname", code.co_name)
-    return (Frame(code.co_filename, code.co_firstlineno, name, printable(text, 1000)),)
+    return (Frame(code.co_filename, line, name, printable(text, 1000)),)
+
+
+def _def_line(code: CodeType) -> int:
+    """The line of ``def``; Python counts from the first decorator."""
+    first = code.co_firstlineno
+    for line in range(first, first + 100):
+        words = linecache.getline(code.co_filename, line).split(maxsplit=1)
+        if words and words[0] in {"def", "async"}:
+            return line
+    return first
 
 
 def _full_text(error: BaseException) -> str:

@@ -6,13 +6,15 @@ whatever the user's values need.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
+import os
 import sys
 import time
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from kalelite.executor import failure, native
 from kalelite.executor.metrics import TaskLog, recording
@@ -157,11 +159,35 @@ def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]
     inputs = _Inputs(code, store)
     arguments = {name: inputs.value(slot) for name, slot in spec.arguments.items()}
     bound = inspect.BoundArguments(inspect.signature(function), arguments)
-    result = function(*bound.args, **bound.kwargs)
+    with _this_process_only():
+        result = function(*bound.args, **bound.kwargs)
     for check, words in _UNFINISHED:
         if check(result):
             raise _Refused(_unfinished(words, function, result))
     return result, function
+
+
+@contextlib.contextmanager
+def _this_process_only() -> Iterator[None]:
+    """End a process that the step has forked and that comes back here: the task is its parent's."""
+    pid = os.getpid()
+    try:
+        yield
+    except BaseException:
+        if os.getpid() != pid:
+            import traceback
+
+            traceback.print_exc()
+            _leave(1)
+        raise
+    if os.getpid() != pid:
+        _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+    os._exit(code)
 
 
 _UNFINISHED = (
@@ -181,7 +207,7 @@ def _unfinished(words: str, function: Any, result: Any) -> FailureReport:
 
 
 def _at(function: Any) -> Any:
-    return failure.at_function(function)
+    return failure.at_return(function)
 
 
 # --- outputs ---------------------------------------------------------------------------------

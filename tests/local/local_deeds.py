@@ -181,3 +181,18 @@ def removes_its_folder(folder):
     import shutil
 
     shutil.rmtree(Path(folder, "home", "runs"))
+
+
+def is_asked_to_end():
+    os.kill(os.getpid(), 15)
+
+
+def comes_back_twice():
+    return os.fork() == 0
+
+
+def raises_in_a_child():
+    if os.fork() == 0:
+        raise ValueError("only in the child")
+    os.wait()
+    return "the parent"

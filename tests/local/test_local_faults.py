@@ -11,8 +11,10 @@ from local_deeds import (
     changes_everything,
     closes_every_descriptor,
     closes_its_output,
+    comes_back_twice,
     exits_with_words,
     exits_with_zero,
+    is_asked_to_end,
     is_killed,
     leaves_a_child,
     leaves_a_daemon,
@@ -25,6 +27,7 @@ from local_deeds import (
     prints_by_c,
     prints_without_end,
     raises_base_exception,
+    raises_in_a_child,
     raises_what_cannot_be_pickled,
     raises_with_a_broken_str,
     reads_nowhere,
@@ -35,7 +38,7 @@ from local_deeds import (
 )
 
 from kalelite.backends.local import LocalSettings, run_plan
-from kalelite.backends.local.events import NullReporter
+from kalelite.backends.local.events import NullReporter, TaskFinished
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
 
@@ -76,6 +79,7 @@ def run_alone(tmp_path):
         (exits_with_words, "SystemExit", "bad luck"),
         (leaves_with_zero, "ProcessEnded", "ended by itself with exit code 0 before"),
         (leaves_with_three, "ProcessEnded", "exit code 3"),
+        (is_asked_to_end, "Terminated", "asked its process to end"),
         (is_killed, "ProcessKilled", r"killed \(SIGKILL\), by a person or for want of memory"),
         (aborts, "ProcessKilled", "SIGABRT"),
         (reads_nowhere, "ProcessKilled", "SIGSEGV"),
@@ -91,10 +95,36 @@ def test_an_end_is_told_in_words(run_alone, function, type, words):
     assert re.search(words, record.failure.message)
 
 
-def test_a_crash_leaves_the_line_of_python_in_the_log(run_alone):
-    run_alone(reads_nowhere)
+def test_a_crash_is_shown_at_the_users_line(run_alone):
+    failure = run_alone(reads_nowhere).failure
 
+    assert [frame.function for frame in failure.frames] == ["reads_nowhere", "string_at"]
+    assert failure.frames[0].text.strip() == "ctypes.string_at(0)"
     assert b"in reads_nowhere" in run_alone.log
+    assert b"kalelite/" not in run_alone.log
+
+
+@pytest.mark.parametrize("function", [comes_back_twice, raises_in_a_child])
+def test_a_process_that_a_step_forks_is_not_the_task(tmp_path, function):
+    forking = step(function)
+
+    @pipeline
+    def p():
+        return forking()
+
+    class Told:
+        def __init__(self):
+            self.ended = []
+
+        def emit(self, event):
+            if isinstance(event, TaskFinished):
+                self.ended.append(event.record.status)
+
+    told = Told()
+    result = run_plan(p.plan(), {}, settings=LocalSettings(home=tmp_path / "home"), reporter=told)
+
+    assert told.ended == ["succeeded"]
+    assert result.value in {False, "the parent"}
 
 
 def test_the_record_of_a_crash_is_on_the_disk(run_alone, tmp_path):

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from kalelite.backends.local import crash
 from kalelite.backends.local.changes import Ready
 from kalelite.backends.local.client import Ended
 from kalelite.backends.local.endings import Ending, explain, refine
@@ -57,7 +58,7 @@ class Attempt:
         if record is not None and record.failure is None:
             return record
         if record is None:
-            failure = explain(ending)
+            failure = explain(ending, crash.take(self.log.path))
             record = Record(
                 self.name, "failed", self.count, started=self.begun, finished=time.time()
             )

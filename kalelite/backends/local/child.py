@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from kalelite.backends.local import posix
 from kalelite.backends.local.wire import Message
+from kalelite.executor.failure import Terminated
 
 __all__ = ["DONE", "become", "run", "run_and_leave"]
 
@@ -137,4 +138,4 @@ def _reseed() -> None:
 
 def _end(number: int, _: Any) -> None:
     """SIGTERM: leave as sys.exit would, so that ``finally`` and ``with`` do their work."""
-    raise SystemExit(128 + number)
+    raise Terminated(128 + number)

@@ -197,7 +197,8 @@ class Driver:
             return
         if isinstance(event, Done):
             # Its record is committed, so others need not wait until the process has gone.
-            self._settle(attempt, None, event.peak)
+            if not attempt.settled:
+                self._settle(attempt, None, event.peak)
             self._after(self._settings.grace, lambda: self._kill(attempt))
             return
         del self._running[event.task]

@@ -6,7 +6,7 @@ import os
 import signal
 from dataclasses import dataclass, replace
 
-from kalelite.executor.spec import FailureReport
+from kalelite.executor.spec import FailureReport, Frame
 
 __all__ = ["Ending", "explain", "refine"]
 
@@ -61,7 +61,7 @@ _SIGNALS = {
     ),
     "SIGSEGV": (
         "compiled code used memory that is not its own, or the stack overflowed",
-        "The log shows the line of Python that was running.",
+        "",
     ),
     "SIGTERM": ("something outside this run asked it to end", ""),
     "SIGXCPU": ("it used up the processor time that this system allows", ""),
@@ -69,12 +69,12 @@ _SIGNALS = {
 }
 
 
-def explain(ending: Ending) -> FailureReport:
-    """The failure of a task whose process left no record."""
+def explain(ending: Ending, frames: tuple[Frame, ...] = ()) -> FailureReport:
+    """The failure of a task whose process left no record; ``frames`` are where it crashed."""
     if ending.stopped or ending.error:
         return _stopped(ending)
     if os.WIFSIGNALED(ending.status):
-        return _signalled(ending)
+        return replace(_signalled(ending), frames=frames)
     code = os.waitstatus_to_exitcode(ending.status)
     return FailureReport(
         "ProcessEnded",
