@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import keyword
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -175,7 +175,8 @@ def _named(
 
 
 def _is_type(kind: Any) -> bool:
-    return kind is Path or native_name(kind) is not None
+    # Defaults of inputs come here too, and a list has no hash.
+    return isinstance(kind, Hashable) and (kind is Path or native_name(kind) is not None)
 
 
 def _bad_type(what: str, name: str, kind: Any, where: Where) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import Constant, ContainerDef, Expr, OutputRef, Pack, Parameter, Plan, Task
@@ -43,9 +44,11 @@ def _argument(
             output = next((entry for entry in source.outputs if entry.name == part.output), None)
             if isinstance(source.step, ContainerDef) or output is None or output.native:
                 continue
+            if output.type is Path:
+                continue
             yield Problem(
                 f"{about} as text or a file; `{part.output}` of step `{source.step.name}` is a Python object",
-                f"Annotate what `{source.step.name}` returns as int, float, str, bool, list or dict.",
+                f"Annotate what `{source.step.name}` returns as Path, or int, float, str, bool, list or dict.",
                 task.where,
             )
 

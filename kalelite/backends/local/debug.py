@@ -18,6 +18,7 @@ from kalelite.backends.local.changes import (
     Skipped,
     Trouble,
 )
+from kalelite.backends.local.container import on
 from kalelite.backends.local.events import (
     Event,
     LoopStarted,
@@ -29,6 +30,7 @@ from kalelite.backends.local.events import (
 from kalelite.backends.local.orders import Workshop
 from kalelite.backends.local.result import step_error
 from kalelite.backends.local.schedule import Schedule
+from kalelite.backends.local.slots import Grant
 from kalelite.capture import CodeSource
 from kalelite.executor.run import execute
 from kalelite.executor.spec import Record
@@ -106,7 +108,9 @@ def _run(ready: Ready, workshop: Workshop, code: CodeSource, store: Store, emit:
     folder = workshop.folder(instance)
     watched = _Watched(code)
     emit(TaskStarted(time.time(), instance.name, 1))
-    record = execute(workshop.spec(ready, 1), watched, store)
+    container = workshop.container(ready, Grant(1.0))
+    with contextlib.nullcontext() if container is None else on(container):
+        record = execute(workshop.spec(ready, 1), watched, store)
     emit(TaskFinished(time.time(), record, folder / "log.txt"))
     if watched.error is not None:
         raise watched.error

@@ -14,6 +14,7 @@ from typing import Any
 
 from kalelite.backends.local.cache import Cache
 from kalelite.backends.local.changes import Instance, Ready
+from kalelite.backends.local.containers import Containers
 from kalelite.backends.local.environ import read_at_import
 from kalelite.backends.local.scene import Place
 from kalelite.backends.local.schedule import Schedule
@@ -53,6 +54,8 @@ class Workshop:
         Folders of packages that steps ask for, by the set of requirements.
     cache
         Where the results of steps with ``cache=True`` are kept; None to run and forget.
+    containers
+        How container steps are run.
     read_cache
         Whether results of earlier runs are used, too.
     """
@@ -66,7 +69,7 @@ class Workshop:
         run: RunFolder,
         packages: Mapping[tuple[str, ...], Path] | None = None,
         cache: Cache | None = None,
-        *,
+        containers: Containers | None = None,
         read_cache: bool = True,
     ) -> None:
         self._tasks = {task.id: task for task in plan.tasks}
@@ -87,6 +90,7 @@ class Workshop:
         self._run = run
         self._packages = packages or {}
         self._cache = cache
+        self._containers = containers
         self._read_cache = read_cache
         self._keys: dict[str, str] = {}
         self._asked: set[str] = set()
@@ -129,10 +133,22 @@ class Workshop:
             "verify": self._store.verify,
             "env": env,
         }
+        container = self.container(ready, grant)
+        if container is not None:
+            # Its variables are not for the engine's command.
+            env = order["env"] = {}
+            order["container"] = container
         extra = self._packages.get(task.options.packages)
         if self._spawn or extra or any(map(read_at_import, env)):
             order |= {"exec": True, "flags": self._flags, "path": str(extra or "")}
         return order
+
+    def container(self, ready: Ready, grant: Grant) -> Message | None:
+        """On what terms an instance runs its container; None if it is a function's."""
+        if self._containers is None:
+            return None
+        task = self._tasks[ready.instance.task]
+        return self._containers.terms(task, grant, self.folder(ready.instance))
 
     def recall(self, ready: Ready) -> Record | None:
         """The result of an earlier run, if this one would be the same; asked once of each."""

@@ -20,24 +20,7 @@ from kalelite.plan.graph import ContainerDef, Plan, Task
 from kalelite.plan.option_values import Volume
 from kalelite.plan.options_table import without_meaning_here
 
-__all__ = ["notes_on", "packages_of", "refuse", "volumes_linked"]
-
-
-def refuse(plan: Plan) -> None:
-    """Refuse steps that cannot run here.
-
-    Raises
-    ------
-    UsageError
-        The plan has a container step.
-    """
-    for task in plan.tasks:
-        if isinstance(task.step, ContainerDef):
-            raise UsageError(
-                f"step {task.step.name!r} is a container, and containers do not run here",
-                hint="Compile the pipeline for Kubeflow with --kfp.",
-                where=task.where,
-            )
+__all__ = ["notes_on", "packages_of", "volumes_linked"]
 
 
 def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list[str]:
@@ -82,7 +65,9 @@ def volumes_linked(plan: Plan, folders: Mapping[str, Path]) -> Iterator[None]:
     made: list[Path] = []
     try:
         for task in plan.tasks:
-            for volume in task.options.volumes:
+            # Into a container the folder itself is mounted.
+            volumes = () if isinstance(task.step, ContainerDef) else task.options.volumes
+            for volume in volumes:
                 if volume.claim in folders:
                     path = _link(task, volume, folders[volume.claim])
                     made += [path] if path else []

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kalelite.backends.local import limits, prepare, warm
 from kalelite.backends.local.cache import Cache
 from kalelite.backends.local.client import ForkServer, start_method
+from kalelite.backends.local.container import as_functions
+from kalelite.backends.local.containers import containers_of
 from kalelite.backends.local.debug import run_here
 from kalelite.backends.local.driver import Driver
 from kalelite.backends.local.events import (
@@ -73,17 +75,19 @@ def run_plan(
     Raises
     ------
     UsageError
-        An option, or a setting, cannot be satisfied here; nothing was started.
+        An option or a setting cannot be satisfied here, or no engine answers that could run
+        container steps; nothing was started.
     CaptureError
         A step's code cannot travel to its process; nothing was started.
     """
     settings = settings or LocalSettings()
-    prepare.refuse(plan)
+    containers = containers_of(plan, settings)
+    tasks = as_functions(plan)
     spawn = not settings.debug and start_method(settings.start) == "spawn"
     home = home_of(settings.home)
     store = Store(home / "store", verify=settings.verify)
     schedule = Schedule(plan, arguments, lambda entry, path: store.load(entry["ref"], path))
-    code = capture(plan)
+    code = capture(tasks)
     begun = time.time()
     folder = create(plan, arguments, folder=home, backend="local")
     emit = _telling(reporter or PlainReporter(), folder)
@@ -96,16 +100,16 @@ def run_plan(
         emit(Note(time.time(), text))
 
     try:
-        for text in prepare.notes_on(plan, settings, slots.gpus):
+        for text in (*prepare.notes_on(plan, settings, slots.gpus), *containers.notes(plan)):
             note(text)
         packages = prepare.packages_of(plan, home, note)
         cache = None
         if not settings.debug and any(task.options.cache for task in plan.tasks):
-            cache = Cache(home / "cache", plan, code, store, arguments, note)
+            cache = Cache(home / "cache", tasks, code, store, arguments, note)
         workshop = Workshop(
-            plan, code, schedule, store, folder, packages, cache, read_cache=settings.cache
+            tasks, code, schedule, store, folder, packages, cache, containers, settings.cache
         )
-        with prepare.volumes_linked(plan, settings.volumes):
+        with prepare.volumes_linked(plan, settings.volumes), containers.watched():
             if settings.debug:
                 records = run_here(plan, schedule, workshop, code.live(), store, emit)
                 state = schedule.state

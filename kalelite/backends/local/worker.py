@@ -39,10 +39,21 @@ def work(order: Message) -> int:
     given = order["spec"]
     outputs = tuple(OutputSpec(**output) for output in given["outputs"])
     spec = TaskSpec(**{**given, "outputs": outputs})
-    if order.get("memory"):
+    container = order.get("container")
+    if order.get("memory") and not container:
         limits.limit_memory(order["memory"])
-    record = execute(spec, code_at(order["code"]), Store(order["store"], verify=order["verify"]))
+    store = Store(order["store"], verify=order["verify"])
+    with _container(container):
+        record = execute(spec, code_at(order["code"]), store)
     return 0 if record.status == "succeeded" else 1
+
+
+def _container(terms: Message | None) -> contextlib.AbstractContextManager[None]:
+    if terms is None:
+        return contextlib.nullcontext()
+    from kalelite.backends.local.container import on  # other steps need not wait for it
+
+    return on(terms)
 
 
 def rehearse() -> None:
