@@ -3,9 +3,11 @@
 It has to say what is wrong to any Python 3, so it uses nothing that is younger than 3.6.
 """
 
+import contextlib
 import hashlib
 import importlib
 import json
+import marshal
 import os
 import sys
 from importlib.machinery import ModuleSpec
@@ -24,6 +26,8 @@ class Bundle:
         self.path = os.path.abspath(loader.archive)  # noqa: PTH100 - pathlib costs 10 ms to import
         self.about = json.loads(loader.get_data("bundle.json").decode())
         self._sources = {}  # type: dict[str, str]
+        self._compiled = {}  # type: dict[str, bytes]
+        self._known = 0
 
     def read(self, name: str) -> bytes:
         """The content of a file; ends the process if it is damaged."""
@@ -60,7 +64,43 @@ class Bundle:
     def install(self) -> None:
         """Let the modules of the bundle be imported, before any that the image has."""
         self._sources = json.loads(self.read("runtime.json").decode())
+        self._recall()
         sys.meta_path.insert(0, self)
+
+    # --- compiled modules: half of the start of a step is compiling -------------------------
+
+    def _kept(self) -> str:
+        return "{}.{}".format(self.path, sys.implementation.cache_tag)  # noqa: UP032
+
+    def _seal(self, data: bytes) -> bytes:
+        """The digest of compiled modules, and of what they were made of and with."""
+        made_of = [self.about["files"]["runtime.json"], self.path, sys.version]
+        return hashlib.sha256(json.dumps(made_of).encode() + data).digest()
+
+    def _recall(self) -> None:
+        """Take what an earlier step has left beside the bundle, if it is whole and of this one."""
+        try:
+            with open(self._kept(), "rb") as file:  # noqa: PTH123 - as above
+                data = file.read()
+        except OSError:
+            return
+        if data[:32] == self._seal(data[32:]):
+            self._compiled = marshal.loads(data[32:])  # noqa: S302 - of that digest
+            self._known = len(self._compiled)
+
+    def keep_compiled(self) -> None:
+        """Leave compiled modules to the steps that follow, where that is possible and wanted."""
+        if sys.dont_write_bytecode or len(self._compiled) == self._known:
+            return
+        data = marshal.dumps(self._compiled)
+        part = "{}.{}.part".format(self._kept(), os.urandom(6).hex())  # noqa: UP032
+        try:
+            with open(part, "wb") as file:  # noqa: PTH123 - as above
+                file.write(self._seal(data) + data)
+            os.replace(part, self._kept())  # noqa: PTH105 - as above
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(part)  # noqa: PTH108 - as above
 
     # --- the importer ------------------------------------------------------------------------
 
@@ -94,8 +134,11 @@ class Bundle:
         """Run a module's source."""
         spec = module.__spec__
         assert spec is not None
-        source = self._sources[spec.loader_state]
-        exec(compile(source, str(spec.origin), "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+        name = spec.loader_state
+        if name not in self._compiled:
+            code = compile(self._sources[name], str(spec.origin), "exec", dont_inherit=True)
+            self._compiled[name] = marshal.dumps(code)
+        exec(marshal.loads(self._compiled[name]), module.__dict__)  # noqa: S102, S302
 
     def get_source(self, fullname: str) -> Optional[str]:  # noqa: UP045 - for old Pythons
         """The source of a module, for tracebacks."""
@@ -110,6 +153,7 @@ def main(loader: Any) -> int:
     bundle.install()
     module, _, name = bundle.about["entry"].partition(":")
     code = getattr(importlib.import_module(module), name)(sys.argv[1:], bundle.read)
+    bundle.keep_compiled()
     return int(code)
 
 

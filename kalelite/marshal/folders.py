@@ -15,7 +15,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -175,7 +174,7 @@ class Folders:
             self._scratch = self.files.new_folder()
             self._remove = partial(_discard, self._scratch, os.getpid())
             atexit.register(self._remove)
-        folder = f"{self._scratch}/{secrets.token_hex(8)}"
+        folder = f"{self._scratch}/{os.urandom(8).hex()}"
         os.mkdir(folder)
         copy = Adoption(split_reference(reference)[0], mode=0o777, private=True)
         source = f"{self._home(reference)}/content/{name}"

@@ -13,7 +13,6 @@ import fcntl
 import itertools
 import mmap
 import os
-import secrets
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -128,7 +127,7 @@ class Files:
         """A name for something temporary; two nodes may have one pid, so that alone will not do."""
         pid = os.getpid()
         if self._writer[0] != pid:
-            self._writer = (pid, f"{self.root}/{TEMPORARY}/{pid}-{secrets.token_hex(8)}")
+            self._writer = (pid, f"{self.root}/{TEMPORARY}/{pid}-{os.urandom(8).hex()}")
         return f"{self._writer[1]}-{next(_count)}"
 
     def new_folder(self) -> str:

@@ -148,6 +148,24 @@ def test_a_global_package_that_is_absent_is_named_with_the_step(bare_python, tmp
     assert "step one needs the package 'numpy'" in done.stderr
 
 
+@pytest.mark.parametrize("harm", [lambda data: data, lambda data: data[:-9], lambda _: b""])
+def test_modules_are_compiled_once_and_what_is_kept_of_them_is_checked(
+    harm, bare_python, bundle, tmp_path
+):
+    copy = tmp_path / "bundle.pyz"
+    copy.write_bytes(bundle.read_bytes())
+    kept = tmp_path / f"bundle.pyz.{sys.implementation.cache_tag}"
+    assert run(bare_python, copy, "one", tmp_path).returncode == 0
+    good = kept.read_bytes()
+    kept.write_bytes(harm(good))
+    assert run(bare_python, copy, "one", tmp_path).returncode == 0
+    mended = kept.read_bytes()
+    assert len(mended) >= len(good) - 99
+    assert run(bare_python, copy, "one", tmp_path).returncode == 0
+    assert kept.read_bytes() == mended
+    assert not list(tmp_path.glob("*.part"))
+
+
 def test_the_same_code_gives_the_same_bytes(tmp_path):
     first = make(tmp_path, PROGRAM, ["one", "two"], HELPERS, seed="1").read_bytes()
     second = make(tmp_path, PROGRAM, ["one", "two"], HELPERS, seed="2").read_bytes()
