@@ -199,6 +199,8 @@ class _Reader:
         source = self.source(value)
         origin = value
         hint = "Make the two annotations agree, or convert the value inside a step."
+        if isinstance(value, Constant):
+            hint = "Pass another value, or change the annotation."
         if isinstance(origin, OutputRef):
             producer = self._tasks[origin.task].step
             if producer.where is not None and task.step.where is not None:

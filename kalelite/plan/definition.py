@@ -17,12 +17,13 @@ def function_problem(target: Any, decorator: str, place: Where) -> Problem | Non
 
     ``place`` is where the decorator was called, for objects that have no line of their own.
     """
-    where = of_function(target) or place
     name = getattr(target, "__name__", type(target).__name__)
     said = _kind(target, decorator, name)
     if said is None:
         return None
     what, hint = said
+    # A lambda has no `def` to point at.
+    where = place if name == "<lambda>" else of_function(target) or place
     return Problem(f"@{decorator} is for plain functions; {what}", hint, where)
 
 

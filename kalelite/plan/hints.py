@@ -185,7 +185,10 @@ _returns: weakref.WeakKeyDictionary[Any, Returns] = weakref.WeakKeyDictionary()
 
 def returns_of(function: Callable[..., Any]) -> Returns:
     """What a function's return annotation says."""
-    known = _returns.get(function)
+    try:
+        known = _returns.get(function)
+    except TypeError:  # as above
+        return NOTHING_KNOWN
     if known is None:
         from kalelite.plan.types import native_name  # which reads hints itself
 

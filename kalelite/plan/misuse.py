@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.plan import rewrite
+from kalelite.plan.callsite import instruction
 from kalelite.plan.trace import Place, current
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "subject",
     "subscript",
     "truth",
+    "type_asked",
     "unpack",
 ]
 
@@ -58,6 +60,10 @@ _SENTENCES = {
     "text": (
         "{words}, has no value yet, so there is no text of it",
         "Print or format it inside a step that takes it: put `{code}` there.",
+    ),
+    "type": (
+        "{words}, has no value yet, so its type is not known here",
+        "Look at its type inside the step that takes it: put `{code}` there.",
     ),
     "contains": (
         "`in` cannot look into {words}: it has no value yet",
@@ -131,7 +137,7 @@ _SENTENCES = {
         ),
     ),
     "spread": (
-        "{words}, cannot be spread with `*`, list() or the like: it has no value yet",
+        "{words}, cannot be spread with `*`, `**`, list(), dict() or the like: it has no value yet",
         "Pass it on as it is, and take it apart in the step that takes it.",
     ),
     "condition": (
@@ -177,7 +183,7 @@ def note(ref: Ref, kind: str, **details: Any) -> None:
     if details.get("name") == "len" and trace.has_problem("spread", place.where):
         return  # `[*ref]` asks for the length, too
     message, hint = _SENTENCES[kind]
-    fill = {"words": ref._k_words(), "it": subject(ref), "code": segment(place), **details}
+    fill = {"words": ref._k_words(), "it": subject(ref), "code": segment(place, kind), **details}
     message = message.replace("{words},", "{it}")
     trace.problem(kind, message.format(**fill), hint.format(**fill), where=place.where)
 
@@ -226,14 +232,15 @@ def _helper_name(ref: Ref, frame: Any) -> str:
     return str(getattr(code, "co_qualname", code.co_name)).replace("<locals>.", "")
 
 
-def segment(place: Place) -> str:
+def segment(place: Place, kind: str = "") -> str:
     """The user's expression at a place, or an ellipsis."""
     where = place.where
     if where.column is None or where.end_column is None:
         return where.text.strip() or "…"
     text = where.text[where.column : where.end_column].strip() or "…"
     # Since Python 3.12 the place inside an f-string is the part in braces.
-    return f'f"{text}"' if text.startswith("{") and text.endswith("}") else text
+    braced = kind == "text" and text.startswith("{") and text.endswith("}")
+    return f'f"{text}"' if braced else text
 
 
 def is_looked_at() -> bool:
@@ -275,9 +282,18 @@ def subscript(ref: Ref) -> Ref:
 
 def attribute(ref: Ref, name: str, fields: tuple[str, ...] = ()) -> Any:
     """An attribute of an output was asked for."""
+    if name == "keys" and "LOAD" not in instruction(sys._getframe(3))[0]:
+        ref._k_note("spread")  # `{**ref}`, `dict(ref)`
+        return list
     if fields:
         return ref._k_note("field", name=name, fields=", ".join(fields))
     return ref._k_note("attribute", name=name)
+
+
+def type_asked(ref: Ref) -> None:
+    """`isinstance` or ``__class__`` was used on an output; only in the body itself is that meant."""
+    if sys._getframe(3).f_code in ref._k_trace.body_codes():
+        ref._k_note("type")
 
 
 def unpack(ref: Ref, count: int) -> Iterator[Ref]:

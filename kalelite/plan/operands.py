@@ -55,7 +55,7 @@ def items_of_loop(trace: Trace, items: object, where: Where) -> tuple[Expr, int 
     if not isinstance(items, (list, tuple, range)):
         trace.problem(
             "items",
-            f"ParallelFor runs over a list, and this is a {type(items).__name__}",
+            f"ParallelFor runs over a list, and this is of type {type(items).__name__}",
             "Make it a list: `ParallelFor(list(...))`.",
             where=where,
         )

@@ -48,7 +48,8 @@ def _target(entry: Any) -> str:
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{name}={value!r} is not a text", hint="Write a text, or leave it out.")
+        what = "empty" if isinstance(value, str) else "not a text"
+        raise UsageError(f"{name}={value!r} is {what}", hint="Write a text, or leave it out.")
     return value
 
 

@@ -77,7 +77,8 @@ def of_function(function: Callable[..., Any]) -> Where | None:
         return None
     line = code.co_firstlineno
     module = getattr(function, "__globals__", None)
-    for number in range(line, line + 50):
+    lines = range(line, line + (50 if function.__name__ != "<lambda>" else 0))
+    for number in lines:
         text = linecache.getline(code.co_filename, number, module).rstrip("\r\n")
         stripped = text.lstrip()
         if stripped.startswith(("def ", "async def ", "class ")):

@@ -52,6 +52,9 @@ def record(
             kwargs = {**_status(trace, hints, signature, args), **kwargs}
         bound = step.binder.bind(args, kwargs)
     except TypeError as error:
+        # What is wrong with the step, or with what was spread, may be what is wrong with the call.
+        if step.problems or trace.has_problem("spread", where):
+            return Poison(trace)
         wrong, meant = misfit(signature, kwargs, error)
         defined = f"It is defined as `{definition.name}{_spelled(signature)}`"
         if definition.where:

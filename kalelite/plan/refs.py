@@ -114,6 +114,10 @@ class Ref(Traps):
         join = AllOf if symbol == "&" else AnyOf
         return Condition(self._k_trace, join(tuple(exprs)))
 
+    def _k_class(self) -> type:
+        misuse.type_asked(self)
+        return type(self)
+
     # What Python may ask of it.
 
     def after(self, *others: Any) -> Any:

@@ -69,6 +69,15 @@ class Traps:
     def _k_logic(self, symbol: str, other: Any) -> Any:
         return self._k_note("logic", symbol=symbol)
 
+    def _k_asked(self) -> type:
+        """What `isinstance` asks for when the type itself does not answer."""
+        return self._k_class()
+
+    def _k_class(self) -> type:
+        return type(self)
+
+    __class__ = property(_k_asked)
+
     __add__ = __radd__ = __iadd__ = _binary("+")
     __sub__ = __rsub__ = __isub__ = _binary("-")
     __mul__ = __rmul__ = __imul__ = _binary("*")

@@ -141,6 +141,27 @@ def spread_dict():
     take(**make())
 
 
+def as_dict():
+    take(dict(make()))
+
+
+def dict_display():
+    take({**make()})
+
+
+def asks_its_type():
+    value = make()
+    if isinstance(value, dict):
+        take(value)
+
+
+def matches_its_type():
+    value = make()
+    match value:
+        case str():
+            take(value)
+
+
 def starred():
     first, *rest = pair()
 
@@ -388,6 +409,11 @@ CASES = [
     (looped, "cannot be looped over", None, "with ParallelFor"),
     (spread, "cannot be spread", None, "Pass it on as it is"),
     (listed, "cannot be spread", "list(make())", "Pass it on as it is"),
+    (spread_dict, "cannot be spread", "take(**make())", "Pass it on as it is"),
+    (as_dict, "cannot be spread", "dict(make())", "take it apart"),
+    (dict_display, "cannot be spread", "{**make()}", "take it apart"),
+    (asks_its_type, "its type is not known", "isinstance(value, dict)", "inside the step"),
+    (matches_its_type, "its type is not known", "str()", "inside the step"),
     (starred, "unpacked with a star", None, "Keep it whole"),
     (attribute, "no attribute `shape`", "make().shape", "make().shape"),
     (method, "no attribute `mean`", "make().mean", "inside the step"),
@@ -422,7 +448,7 @@ CASES = [
     (constant_condition, "decided already: it is True", "If(3 > 2)", "`if 3 > 2:`"),
     (value_condition, "no condition", "If(make())", "Compare it"),
     (if_without_with, "does nothing by itself", "If(one() > 3)", "with If"),
-    (items_of_no_list, "this is a str", 'ParallelFor("abc")', "list(...)"),
+    (items_of_no_list, "of type str", 'ParallelFor("abc")', "list(...)"),
     (items_of_results, "one result that is a list", None, "Python `for`"),
     (tuple_item, "a tuple; write a list", None, "Items are"),
     (zero_parallelism, "parallelism=0", None, "from 1 on"),
@@ -690,6 +716,17 @@ def test_an_exception_inside_blocks_leaves_the_trace_whole():
     assert "RuntimeError: stop" in problems[0].message
 
 
+def test_a_lambda_is_shown_where_the_decorator_is_called():
+    made = step(lambda x: x)
+
+    @pipeline
+    def body():
+        made(1)
+
+    (problem,) = body.draft()[1]
+    assert problem.where.text.strip() == "made = step(lambda x: x)"
+
+
 DEFINITIONS = {
     "lambda": lambda: step(lambda x: x),
     "partial": lambda: step(functools.partial(add, 1)),
@@ -719,7 +756,7 @@ class _Owner:
         return 1
 
     @step
-    def step_like(self):
+    def step_like(self, other):
         return 1
 
 
@@ -732,8 +769,9 @@ def test_what_is_no_plain_function(name):
         made(1)
 
     problems = body.draft()[1]
-    assert problems, name
+    assert len(problems) == 1, [problem.render() for problem in problems]
     assert problems[0].where.file == __file__
+    assert problems[0].where.text
     assert problems[0].hint
     words = {"unknown": "memroy", "object": "int object"}.get(name, name)
     assert words in problems[0].message
@@ -846,4 +884,6 @@ def test_a_name_that_is_no_parameter_is_told_before_the_one_that_is_missing():
     problem = problems_of(study)[0]
 
     assert problem.message == "step `fit` cannot be called like this: it has no parameter `rats`"
-    assert problem.hint.startswith("Did you mean 'rate'? It is defined as `fit(rows, rate)` at line")
+    assert problem.hint.startswith(
+        "Did you mean 'rate'? It is defined as `fit(rows, rate)` at line"
+    )
