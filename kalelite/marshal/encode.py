@@ -11,7 +11,7 @@ from kalelite.errors import KaleliteError, UnmarshallableError
 from kalelite.marshal.disk import pieces_of, view_of
 from kalelite.marshal.locate import locate
 from kalelite.marshal.manifest import Manifest
-from kalelite.marshal.registry import Format, Frame, formats_of
+from kalelite.marshal.registry import Format, Frame, UnfitError, formats_of
 from kalelite.marshal.session import Session
 
 __all__ = ["Encoded", "encode", "type_name", "versions_of"]
@@ -52,7 +52,7 @@ def encode(
                 return False
             return True
 
-        path, part = locate(value, dumps)
+        path, part = locate(value, dumps, attributes=not data_only)
         where = f"{name}{path}" if path else name
         raise UnmarshallableError(
             f"{where} cannot be handed to another step: {type_name(type(part))}: {reason}",
@@ -73,15 +73,14 @@ def _reason(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
+    if isinstance(error, UnfitError) and text:
+        return text[0]
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
 def _encode(value: Any, session: Session, data_only: bool) -> Encoded:
     errors: list[Exception] = []
-    for item in formats_of(value):
-        if data_only and not item.data_only:
-            errors.append(TypeError("only a pickle keeps it as it is"))
-            continue
+    for item in _candidates(value) if data_only else formats_of(value):
         if not item.claims(value):
             continue
         try:
@@ -89,12 +88,23 @@ def _encode(value: Any, session: Session, data_only: bool) -> Encoded:
             return _encoded(item, value, session, header, frames)
         except UnmarshallableError:
             raise
+        except UnfitError as error:
+            if data_only:
+                errors.append(error)
         except Exception as error:
             if item.data_only:
                 raise
             errors.append(error)
     # pickle, cloudpickle, dill: cloudpickle's reason is the one that a person can act on.
     raise errors[min(1, len(errors) - 1)]
+
+
+def _candidates(value: Any) -> list[Format]:
+    """The formats without pickles, the nearest first, and trees of data last."""
+    from kalelite.marshal.formats._data import PATIENT, Tree
+
+    found = [item for item in formats_of(value) if item.data_only and type(item) is not Tree]
+    return [*found, PATIENT]
 
 
 def _encoded(

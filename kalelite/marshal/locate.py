@@ -11,14 +11,15 @@ _MOST_TRIES = 10_000
 _DEEPEST = 50
 
 
-def locate(value: Any, fits: Callable[[Any], bool]) -> tuple[str, Any]:
+def locate(value: Any, fits: Callable[[Any], bool], *, attributes: bool = True) -> tuple[str, Any]:
     """The path to the innermost part that does not fit, and that part.
 
-    Walks dicts, sequences, sets and attributes. The path reads as Python: ``['models'][2].lock``.
+    Walks dicts, sequences, sets and, if asked to, attributes. The path reads as Python:
+    ``['models'][2].lock``.
     """
     path, tries, seen = "", 0, {id(value)}
     for _ in range(_DEEPEST):
-        for step, child in _children(value):
+        for step, child in _children(value, attributes):
             tries += 1
             if tries > _MOST_TRIES:
                 return path, value
@@ -31,7 +32,7 @@ def locate(value: Any, fits: Callable[[Any], bool]) -> tuple[str, Any]:
     return path, value
 
 
-def _children(value: Any) -> Iterator[tuple[str, Any]]:
+def _children(value: Any, attributes: bool) -> Iterator[tuple[str, Any]]:
     try:
         if isinstance(value, dict):
             for key, item in value.items():
@@ -44,7 +45,7 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
         elif isinstance(value, set | frozenset):
             for item in value:
                 yield f" item {_short(item)}", item
-        for name, item in _attributes(value):
+        for name, item in _attributes(value) if attributes else ():
             yield f".{name}", item
     except Exception:  # noqa: BLE001 - the value's own code may raise anything
         return

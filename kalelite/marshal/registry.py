@@ -27,6 +27,7 @@ __all__ = [
     "Format",
     "FormatStatus",
     "Frame",
+    "UnfitError",
     "UserFormat",
     "format_for_encoding",
     "formats_of",
@@ -34,11 +35,13 @@ __all__ = [
     "lazy_modules",
     "reducer_of",
     "register",
+    "register_encoding",
     "register_format",
     "register_lazy",
     "register_named",
     "register_reducer",
     "user_formats",
+    "wake",
 ]
 
 Buffer = bytes | bytearray | memoryview | PickleBuffer
@@ -49,6 +52,10 @@ Frame = Buffer | Sequence[Buffer]
 
 Reducer = Callable[[Any], Any]
 """What ``__reduce_ex__(5)`` would return for a value, or NotImplemented to let it."""
+
+
+class UnfitError(Exception):
+    """Raised by `Format.dump`: this value is for the next format. The text says why."""
 
 
 class Format(ABC):
@@ -165,16 +172,25 @@ def lazy_modules() -> Mapping[str, str]:
 def register_format(cls: type, *formats: Format) -> None:
     """Let `formats` save instances of `cls` and of its subclasses; the first that claims wins."""
     for item in formats:
-        if (root := _root(item.encoding)) in _lazy:
-            _wake(root)  # so that nobody takes the name of a format that is not awake yet
-        known = _encodings.get(item.encoding)
-        if known is not None and type(known) is not type(item):
-            raise ValueError(
-                f"the encoding {item.encoding!r} belongs to {type(known).__qualname__}"
-            )
-        _encodings[item.encoding] = item
+        register_encoding(item)
     _formats.setdefault(cls, []).extend(formats)
     _candidates.clear()
+
+
+def register_encoding(item: Format) -> None:
+    """Let a format read its encoding; nothing is saved with it for that alone.
+
+    Raises
+    ------
+    ValueError
+        The encoding is another format's.
+    """
+    if (root := _root(item.encoding)) in _lazy:
+        wake(root)  # so that nobody takes the name of a format that is not awake yet
+    known = _encodings.get(item.encoding)
+    if known is not None and type(known) is not type(item):
+        raise ValueError(f"the encoding {item.encoding!r} belongs to {type(known).__qualname__}")
+    _encodings[item.encoding] = item
 
 
 def register_reducer(cls: type, reducer: Reducer, *, subclasses: bool = False) -> None:
@@ -268,7 +284,7 @@ def _find_entry_points() -> None:
             register_lazy(point.name, point.value, source=source)
 
 
-def _wake(root: str) -> None:
+def wake(root: str) -> None:
     """Import the module registered for `root`, once; a broken one is remembered, not raised."""
     if root not in _lazy and root not in _OURS:
         _find_entry_points()
@@ -298,7 +314,7 @@ def formats_of(value: Any) -> Sequence[Format]:
     cls = type(value)
     if cls not in _candidates:
         for _, root in _roots(cls):
-            _wake(root)  # which may register formats, and forget the candidates
+            wake(root)  # which may register formats, and forget the candidates
         _candidates[cls] = tuple(item for base, _ in _roots(cls) for item in _formats.get(base, ()))
     return _candidates[cls]
 
@@ -313,7 +329,7 @@ def format_for_encoding(encoding: str) -> Format:
     """
     if encoding not in _encodings:
         root = _root(encoding)
-        _wake(root)
+        wake(root)
         if encoding not in _encodings:
             lazy = _lazy.get(root)
             raise LookupError(encoding) from (lazy.error if lazy else None)
@@ -328,7 +344,7 @@ def reducer_of(cls: type) -> Reducer | None:
         pass
     found: Reducer | None = None
     for base, root in _roots(cls):
-        _wake(root)
+        wake(root)
         reducer, subclasses = _reducers.get(base, (None, False))
         if reducer is None and _MARK in base.__dict__:
             save, load, subclasses = base.__dict__[_MARK]
@@ -348,7 +364,7 @@ def formats_status() -> tuple[FormatStatus, ...]:
     lines = []
     for root, lazy in sorted(_lazy.items()):
         if root in sys.modules:
-            _wake(root)
+            wake(root)
         encodings = tuple(sorted(name for name in _encodings if _root(name) == root))
         reason = f"waiting for a value from {root!r}" if lazy.state == "waiting" else ""
         if lazy.error is not None:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from kalelite.marshal.formats._objects import reduce_objects
-from kalelite.marshal.registry import Format, Frame, register_format, register_reducer
+from kalelite.marshal.formats._objects import read_objects, reduce_objects, write_objects
+from kalelite.marshal.registry import Format, Frame, UnfitError, register_format, register_reducer
+from kalelite.marshal.tree import Node, Reader, Writer, register_node
 
 __all__ = ["Array", "Scalar"]
 
@@ -246,6 +247,24 @@ def _reduce_masked(value: Any) -> Any:
     return rebuild_masked, (value.data, mask, fill, value.hardmask, state)
 
 
+def _write_array(value: np.ndarray[Any, Any], writer: Writer) -> list[Node]:
+    """An array in a tree: a header and two frames, or the objects one by one."""
+    writer.libraries.add("numpy")
+    if value.dtype == object and not value.dtype.metadata and value.flags.writeable:
+        return ["", *write_objects(value, writer)]
+    if not _plain_dtype(value.dtype):
+        raise UnfitError(f"only a pickle keeps its dtype {value.dtype}")
+    header, frames = Array().dump(value)
+    return [header, *map(writer.frame, frames)]
+
+
+def _read_array(args: list[Node], reader: Reader) -> Any:
+    if args[0] == "":
+        return read_objects(args[1:], reader)
+    return Array().load(args[0], [reader.frames[number] for number in args[1:]])
+
+
+register_node(np.ndarray, "numpy.array", _write_array, _read_array)
 register_format(np.ndarray, Array())
 register_format(np.generic, Scalar())
 register_reducer(np.ndarray, _reduce_array, subclasses=True)

@@ -21,7 +21,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fill_objects", "new_objects", "reduce_objects"]
+from kalelite.marshal.registry import UnfitError
+from kalelite.marshal.tree import Node, Reader, Writer
+
+__all__ = ["fill_objects", "new_objects", "read_objects", "reduce_objects", "write_objects"]
 
 _SMALLEST = 1_024
 """Shorter arrays are left to pickle."""
@@ -49,6 +52,56 @@ def reduce_objects(array: np.ndarray[Any, Any]) -> Any:
     fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     # The array comes first and its contents as state, so that it may contain itself.
     return new_objects, (array.shape, "F" if fortran else "C"), runs, None, None, fill_objects
+
+
+def write_objects(array: np.ndarray[Any, Any], writer: Writer) -> list[Node]:
+    """An array of dtype object as a node of a tree of data: shape, order, runs."""
+    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    runs = []
+    for row in _rows(array):
+        if row.size < _SMALLEST:
+            run: Run = ("list", row.tolist())
+        elif not writer.patient and not _is_text(row):
+            raise UnfitError("its objects are pickled faster")
+        else:
+            run = _run(np.ascontiguousarray(row))
+        runs.append(
+            [run[0], *(_WRITE_PART.get(type(part), _put)(writer, part) for part in run[1:])]
+        )
+    return [list(array.shape), "F" if fortran else "C", runs]
+
+
+def read_objects(args: list[Node], reader: Reader) -> np.ndarray[Any, Any]:
+    """What `write_objects` wrote."""
+    shape, order, runs = args
+    array = new_objects(tuple(shape), order)
+    for row, (kind, *parts) in zip(_rows(array), runs, strict=True):
+        _FILL[kind](row, *[reader.get(part) for part in parts])
+    return array
+
+
+def _put(writer: Writer, part: Any) -> Node:
+    return writer.put(part)
+
+
+_WRITE_PART: dict[type, Any] = {
+    PickleBuffer: lambda writer, part: ["frame", writer.frame(part)],
+    list: lambda writer, part: _put_list(part, writer),
+}
+
+
+def _put_list(items: list[Any], writer: Writer) -> Node:
+    """The objects between texts; mostly they are one for what is missing."""
+    if len(items) > 1 and all(item is items[0] for item in items):
+        return ["repeat", writer.put(items[0]), len(items)]
+    return ["tuple", *writer.items(items)]
+
+
+def _is_text(row: np.ndarray[Any, Any]) -> bool:
+    """Whether a sample has enough strings, or few enough objects, to have a look at all."""
+    sample = row[:: max(row.size // 257, 1)].tolist()
+    few = len(sample) // 8
+    return list(map(type, sample)).count(str) > few or len(set(map(id, sample))) < few
 
 
 def new_objects(shape: tuple[int, ...], order: Any) -> np.ndarray[Any, Any]:
