@@ -63,6 +63,24 @@ def faults(body):
     return [problem.message for problem in (*problems, *check_containers(plan))]
 
 
+def test_a_list_or_a_dict_is_a_default():
+    lists = container_step("c", "busybox", [InputValue("x")], inputs={"x": [1, 2], "y": {"k": 1}})
+    assert not lists.problems
+    assert lists.definition.inputs["x"].default == [1, 2]
+    assert lists.definition.inputs["y"].type is dict
+
+
+def test_the_path_that_a_step_returns_is_a_file_for_a_container():
+    @step
+    def table() -> Path:
+        return Path("table.csv")
+
+    def body():
+        count(table())
+
+    assert planned(body).tasks[1].arguments["text"] == OutputRef("table", "output")
+
+
 def test_a_container_step_is_a_task_with_its_inputs_and_outputs():
     def body(rows: int = 3):
         lines = count(write())

@@ -208,7 +208,8 @@ def _read(path: Path, name: str, kind: Any) -> Any:
         # Numbers and JSON may end with a newline; of a text it is a part.
         return text if kind is str else convert(text.strip(), kind, name=name, text=True)
     except UsageError as error:
-        raise ContainerError(f"its output: {error.message}", hint=error.hint) from None
+        reason = error.message.removeprefix(f"parameter {name}: ")
+        raise ContainerError(f"its output {name!r}: {reason}", hint=error.hint) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise ContainerError(f"its output {name!r} cannot be read: {reason}") from None

@@ -150,7 +150,7 @@ def _call(argv: list[str], stop: Callable[[], None] | None = None) -> tuple[int,
 
 
 def _print(stream: IO[str], last: collections.deque[str]) -> None:
-    with contextlib.suppress(ValueError, OSError):
+    with stream, contextlib.suppress(ValueError, OSError):
         for line in iter(lambda: stream.readline(1 << 16), ""):
             sys.stdout.write(line)
             if line.strip():
