@@ -73,7 +73,10 @@ def _failure(manifest: Manifest, error: Exception) -> MarshalError:
 
 def _skew(manifest: Manifest, *, series: bool = False) -> str:
     """Versions that differ from those that wrote the value; with `series`, in their first two parts."""
-    here = versions_of(name for name in manifest.versions if name in sys.modules)
+    wrote = manifest.versions
+    here = versions_of(name for name in wrote if name in sys.modules)
+    if here.items() >= wrote.items():
+        return ""
 
     def part(version: str) -> object:
         return version.split(".")[:2] if series else version

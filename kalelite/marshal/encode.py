@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kalelite.errors import KaleliteError, UnmarshallableError
+from kalelite.marshal.compare import lost
 from kalelite.marshal.disk import pieces_of, view_of
 from kalelite.marshal.locate import locate
 from kalelite.marshal.manifest import Manifest
@@ -157,6 +158,8 @@ def _check(item: Format, value: Any, header: dict[str, Any], frames: Sequence[Fr
         differs = _differs(value, after) and not _differs(after, again())
     if differs:
         raise ValueError("it does not come back equal")
+    if not item.data_only and (what := lost(value, after)):
+        raise ValueError(what)
 
 
 def _differs(before: Any, after: Any) -> bool:

@@ -504,6 +504,46 @@ def test_a_value_whose_comparison_or_text_fails_is_saved_all_the_same(store):
     assert type(back(store, Raises())) is Raises
 
 
+class Forgets:
+    """Comes back without its size."""
+
+    def __init__(self, size=0):
+        self.size = size
+
+    def __reduce__(self):
+        return (Forgets, ())
+
+
+class Mixes:
+    """Comes back without what it does not know."""
+
+    def __init__(self):
+        self.name, self.size = "a", 1
+
+    def __setstate__(self, state):
+        self.name = state["name"]
+
+
+class Drops:
+    """Says what it leaves out, and that its cache may be made again."""
+
+    def __init__(self):
+        self.handle, self._cache, self.name = 1, 2, "a"
+
+    def __getstate__(self):
+        return {"name": self.name}
+
+
+@pytest.mark.parametrize(("value", "name"), [(Forgets(5), "size"), (Mixes(), "size")])
+def test_a_class_that_loses_data_is_refused_where_it_stands(store, value, name):
+    with pytest.raises(UnmarshallableError, match=rf"out\['m'\]\[1\].*attribute '{name}'"):
+        store.save({"m": [1, value]}, name="out")
+
+
+def test_what_a_class_leaves_out_on_purpose_is_its_own_affair(store):
+    assert back(store, [Drops(), Forgets(0)])[0].name == "a"
+
+
 def test_values_that_never_equal_a_copy_are_saved(store):
     nan = float("nan")
     for value in ([nan, (nan,)], {1: nan}, Point(nan, object)):
@@ -526,7 +566,7 @@ def test_data_only_stores_data(tmp_path, value):
 @pytest.mark.parametrize(
     "value",
     [lambda: 0, {"a": [np.ma.masked_array([1], [True])]}, Point(1, 2), np.array([{}, object])],
-    ids=repr,
+    ids=["function", "masked array", "script class", "object array"],
 )
 def test_data_only_refuses_what_needs_a_pickle_by_name(tmp_path, value):
     store = Store(tmp_path / "store", formats="data-only")
