@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +79,9 @@ def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Replace a file's content at one stroke."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with _created(part) as file:
             file.write(data)
             if durable:
                 file.flush()
@@ -92,6 +92,15 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
         raise
     if durable:
         _sync_folder(path.parent)
+
+
+def _created(path: Path) -> BufferedWriter:
+    """A new file, in a folder that is made if need be."""
+    try:
+        return path.open("wb")
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from kalelite.executor import failure, native
@@ -158,13 +159,25 @@ def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]
     function = code.function(spec.step)
     inputs = _Inputs(code, store)
     arguments = {name: inputs.value(slot) for name, slot in spec.arguments.items()}
-    bound = inspect.BoundArguments(inspect.signature(function), arguments)
+    args: tuple[Any, ...] = ()
+    if not _takes_names(function):
+        bound = inspect.BoundArguments(inspect.signature(function), arguments)
+        args, arguments = bound.args, bound.kwargs
     with _this_process_only():
-        result = function(*bound.args, **bound.kwargs)
+        result = function(*args, **arguments)
     for check, words in _UNFINISHED:
         if check(result):
             raise _Refused(_unfinished(words, function, result))
     return result, function
+
+
+def _takes_names(function: Any) -> bool:
+    """Whether it can be seen without making its signature that every argument may go by name."""
+    if type(function) is not FunctionType or function.__dict__:
+        return False
+    code = function.__code__
+    various = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    return not code.co_posonlyargcount and not various
 
 
 @contextlib.contextmanager

@@ -83,6 +83,7 @@ class Store:
         self._verifier = Verifier()
         self._loaded: dict[tuple[int, str], set[str]] = {}
         self._folders = Folders(self._files, self._check, link=adopt == "link")
+        self._last: tuple[str, Manifest] | None = None
 
     def save(self, value: Any, *, name: str = "value") -> str:
         """Store a value; the reference to it.
@@ -100,10 +101,13 @@ class Store:
             encoded = encode(value, session, name=name, data_only=self.data_only)
         manifest = encoded.manifest
         if manifest.size > INLINE:
-            data = manifest.with_payload(self._save_payload(encoded)).to_bytes()
+            manifest = manifest.with_payload(self._save_payload(encoded))
+            data = manifest.to_bytes()
         else:
             data = b"".join([manifest.to_bytes(), *flatten(encoded.frames)])
-        return self._files.write_small("objects", data)
+        reference = self._files.write_small("objects", data)
+        self._last = (reference, manifest)
+        return reference
 
     def _save_payload(self, encoded: Encoded) -> str:
         """Write the frames, unless they are those of a value that was loaded and is handed on."""
@@ -199,6 +203,8 @@ class Store:
 
     def describe(self, reference: str) -> Manifest:
         """What is known of a value without loading it."""
+        if self._last is not None and self._last[0] == reference:
+            return self._last[1]
         return Manifest.from_bytes(self._files.read("objects", reference))[0]
 
     def holds(self, reference: str) -> bool:

@@ -25,6 +25,7 @@ class RunFolder:
         self.folder = folder
         self._data = data
         self._clock = clock
+        self._events = -1
         self._save()
 
     @property
@@ -50,9 +51,11 @@ class RunFolder:
     def event(self, task: str, state: str, **more: Any) -> None:
         """Note that a task's state changed: running, retrying, succeeded, skipped, cached, …"""
         line = json.dumps({"at": self._clock(), "task": task, "state": state, **more}, default=repr)
+        if self._events < 0:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._events = os.open(self.folder / "events.jsonl", flags, 0o666)
         # One write of a whole line: a reader, or a crash, sees all of it or a torn last line.
-        with (self.folder / "events.jsonl").open("ab") as file:
-            file.write(line.encode() + b"\n")
+        os.write(self._events, line.encode() + b"\n")
 
     def update(self, **fields: Any) -> None:
         """Add fields to run.json, such as ``code`` or ``url``."""
@@ -62,6 +65,12 @@ class RunFolder:
     def finish(self, state: str) -> None:
         """The run is over: "succeeded", "failed" or "interrupted"."""
         self.update(state=state, finished=self._clock())
+        self._close()
+
+    def _close(self) -> None:
+        if self._events >= 0:
+            os.close(self._events)
+            self._events = -1
 
 
 def create(

@@ -106,7 +106,7 @@ class Server:
         if not order.get("exec"):
             # Here, so that each child has it already. What is wrong with it, the child tells.
             with contextlib.suppress(Exception):
-                worker.code_at(order["code"])
+                worker.make_ready(order)
         try:
             pid = os.fork()
         except OSError as error:

@@ -18,20 +18,39 @@ from kalelite.executor.run import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
 from kalelite.marshal import Store
 
-__all__ = ["code_at", "rehearse", "run_exit_functions", "work"]
+__all__ = ["make_ready", "rehearse", "run_exit_functions", "work"]
 
 _PATIENCE = 5
 """Seconds that exit functions may take once the task is over."""
 
 
 _codes: dict[str, CodeFolder] = {}
+_stores: dict[tuple[str, str], Store] = {}
 
 
-def code_at(folder: str) -> CodeFolder:
-    """The captured code in a folder, opened once. This reads data and runs nothing of it."""
+def make_ready(order: Message) -> None:
+    """Open what the orders of a run share, once: each process that is forked has it already.
+
+    This reads data and runs nothing of it.
+    """
+    _store(order)
+    code = _code(order)
+    # All that is in one file is read with the first part of it.
+    next(map(code.blob, code.index["bulk"]), None)
+
+
+def _code(order: Message) -> CodeFolder:
+    folder = order["code"]
     if folder not in _codes:
         _codes[folder] = CodeFolder(folder)
     return _codes[folder]
+
+
+def _store(order: Message) -> Store:
+    key = order["store"], order["verify"]
+    if key not in _stores:
+        _stores[key] = Store(order["store"], verify=order["verify"])
+    return _stores[key]
 
 
 def work(order: Message) -> int:
@@ -42,9 +61,8 @@ def work(order: Message) -> int:
     container = order.get("container")
     if order.get("memory") and not container:
         limits.limit_memory(order["memory"])
-    store = Store(order["store"], verify=order["verify"])
     with _container(container):
-        record = execute(spec, code_at(order["code"]), store)
+        record = execute(spec, _code(order), _store(order))
     return 0 if record.status == "succeeded" else 1
 
 
@@ -68,11 +86,15 @@ def rehearse() -> None:
             execute(TaskSpec(task, task, arguments, output, record=record), _Rehearsal(), store)
 
 
+def _good(obj: Any) -> int:
+    return len(obj)
+
+
 class _Rehearsal:
     """A code source of two functions."""
 
     def function(self, key: str) -> Callable[..., Any]:
-        functions: dict[str, Callable[..., Any]] = {"good": len, "bad": str.join}
+        functions: dict[str, Callable[..., Any]] = {"good": _good, "bad": str.join}
         return functions[key]
 
     def constant(self, name: str) -> Any:
