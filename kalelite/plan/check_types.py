@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from kalelite.errors import Problem, Where
 from kalelite.plan.graph import (
@@ -23,7 +23,7 @@ from kalelite.plan.graph import (
     Task,
 )
 from kalelite.plan.hints import UNKNOWN, hints_of, spell
-from kalelite.plan.types import fits, native_name
+from kalelite.plan.types import fits, native_name, takes_literals
 
 __all__ = ["check_types"]
 
@@ -194,9 +194,14 @@ class _Reader:
                 yield from self._argument(task, name, item, wanted)
 
     def _argument(self, task: Task, name: str, value: Expr, wanted: Any) -> Iterator[Problem]:
-        if self._agree(self._type(value), wanted):
+        produced = self._type(value)
+        source = None
+        if isinstance(value, Constant) and produced in {str, int, bool} and takes_literals(wanted):
+            produced = Literal[value.value]
+            source = _Source(f"{value.value!r:.40}", "another value", None)
+        if self._agree(produced, wanted):
             return
-        source = self.source(value)
+        source = source or self.source(value)
         origin = value
         hint = "Make the two annotations agree, or convert the value inside a step."
         if isinstance(value, Constant):
@@ -210,7 +215,7 @@ class _Reader:
                 )
         yield Problem(
             f"step `{task.step.name}` takes `{name}: {spell(wanted)}`, and {source.words} is "
-            f"{spell(source.type)}",
+            f"{source.type if isinstance(source.type, str) else spell(source.type)}",
             hint,
             task.where,
         )

@@ -15,7 +15,7 @@ from kalelite.errors import UsageError
 from kalelite.plan.convert import bare, convert, is_abstract, show
 from kalelite.plan.hints import UNKNOWN
 
-__all__ = ["MarshalData", "convert", "fits", "native_name", "to_text"]
+__all__ = ["MarshalData", "convert", "fits", "native_name", "takes_literals", "to_text"]
 
 MarshalData = Any
 """Kale's hint for a value that goes through the marshal volume: any value that is not annotated
@@ -64,6 +64,11 @@ def fits(produced: Any, wanted: Any) -> bool:
     if left is right and left in {list, dict, set, frozenset} and len(ours) == len(theirs):
         return all(map(fits, ours, theirs))
     return True
+
+
+def takes_literals(hint: Any) -> bool:
+    """Whether the annotation, or a part of its union, is a Literal."""
+    return any(get_origin(part) is Literal for part in _parts(bare(hint)))
 
 
 def _parts(hint: Any) -> tuple[Any, ...]:

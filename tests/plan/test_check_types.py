@@ -144,3 +144,25 @@ def test_resolving_runs_nothing():
     assert resolve("print('no')", {}) is UNKNOWN
     assert resolve("Literal['a', 'b']", {"Literal": Literal}) == Literal["a", "b"]
     assert resolve("'Animal'", {"Animal": Animal}) is Animal
+
+
+@step
+def choose(mode: Literal["fast", "slow"], level: Optional[Literal[1, 2]] = 1):
+    return mode, level
+
+
+def test_a_constant_that_is_no_value_of_a_literal_is_found():
+    @pipeline
+    def p(mode: Literal["fast", "slow"] = "fast"):
+        choose("fast")
+        choose(mode, None)
+        choose("slow", 2)
+        choose("fats")
+        choose("fast", 3)
+
+    _, problems = p.draft()
+
+    assert [problem.message for problem in problems] == [
+        "step `choose` takes `mode: Literal['fast', 'slow']`, and 'fats' is another value",
+        "step `choose` takes `level: Optional[Literal[1, 2]]`, and 3 is another value",
+    ]
