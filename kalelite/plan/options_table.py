@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kalelite.plan.graph import Plan
+from kalelite.plan.graph import ContainerDef, Plan
 
 __all__ = ["ROWS", "Row", "option_table", "without_meaning_here"]
 
@@ -18,8 +18,9 @@ __all__ = ["ROWS", "Row", "option_table", "without_meaning_here"]
 class Row:
     """One option: how it is written, what it does in each place, and where it is refused.
 
-    ``here`` is whether it has an effect in a local run; ``since`` is the first release of Kubeflow
-    Pipelines that does it, empty where none does.
+    ``here`` is whether it has an effect in a local run, ``contained`` whether it has one there for
+    a container step; ``since`` is the first release of Kubeflow Pipelines that does it, empty where
+    none does.
     """
 
     option: str
@@ -29,6 +30,7 @@ class Row:
     since: str = "2.14"
     refused: str = ""
     here: bool = True
+    contained: bool = False
 
 
 _NOWHERE = "no meaning on one machine; named in one line at the start of the run"
@@ -48,8 +50,20 @@ ROWS = (
         "the step runs in an environment of its own that holds them",
         "installed by pip when the pod starts",
     ),
-    Row("cpu", "2, 0.5 or '500m'", "holds as many of the run's slots", "request"),
-    Row("cpu_limit", "4", _NOWHERE, "limit", here=False),
+    Row(
+        "cpu",
+        "2, 0.5 or '500m'",
+        "holds as many of the run's slots; bounds a container step",
+        "request",
+    ),
+    Row(
+        "cpu_limit",
+        "4",
+        f"bounds a container step; else {_NOWHERE}",
+        "limit",
+        here=False,
+        contained=True,
+    ),
     Row("memory", '"8Gi"', "bounds the step's memory", "request"),
     Row("memory_limit", '"16Gi"', "bounds the step's memory", "limit"),
     Row("gpu", "1", "holds as many of the machine's gpus", "limit of the accelerator"),
@@ -140,15 +154,23 @@ ROWS = (
     ),
     Row("labels", '{"team": "research"}', _NOWHERE, "on the pod", here=False),
     Row("annotations", '{"example.com/owner": "me"}', _NOWHERE, "on the pod", here=False),
-    Row("pull_policy", '"Always"', _NOWHERE, "of the image", here=False),
+    Row(
+        "pull_policy",
+        '"Always"',
+        f"of the image of a container step; else {_NOWHERE}",
+        "of the image",
+        here=False,
+        contained=True,
+    ),
     Row("pull_secrets", '["registry"]', _NOWHERE, "of the image", here=False),
     Row(
         "security_context",
         "SecurityContext(run_as_user=1000, run_as_group=100)",
-        _NOWHERE,
+        f"user and group of a container step; else {_NOWHERE}",
         "user and group of the container",
         since="2.16",
         here=False,
+        contained=True,
     ),
 )
 """Every option of a step, in the order of the documentation."""
@@ -166,8 +188,15 @@ def option_table() -> str:
 
 def without_meaning_here(plan: Plan) -> tuple[str, ...]:
     """The options that the plan's tasks use and that a local run cannot give a meaning."""
-    used = {name for task in plan.tasks for name in task.options.said()}
-    return tuple(row.option for row in ROWS if row.option in used and not row.here)
+    used: dict[bool, set[str]] = {True: set(), False: set()}
+    for task in plan.tasks:
+        used[isinstance(task.step, ContainerDef)].update(task.options.said())
+    return tuple(
+        row.option
+        for row in ROWS
+        if not row.here
+        and (row.option in used[False] or (row.option in used[True] and not row.contained))
+    )
 
 
 def _line(cells: Iterable[str]) -> str:

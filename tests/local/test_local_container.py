@@ -324,6 +324,17 @@ def test_options_become_words_of_the_command(standin, run, tmp_path, monkeypatch
     assert said.entrypoint == "sh"
 
 
+def test_a_volume_whose_folder_is_not_there_is_refused(standin, run, tmp_path):
+    tool = shell("true", volumes=[Volume("claim", "/mnt/kalelite-data")])
+
+    def p():
+        tool()
+
+    with pytest.raises(UsageError, match="of the volume 'claim' is not there"):
+        run(p, volumes={"claim": tmp_path / "nowhere"})
+    assert not standin.runs()
+
+
 def test_podman_and_weak_engines_are_spoken_to_in_their_own_way():
     options, problems = step_options(cpu=1, memory="64Mi", gpu=2)
     assert not problems

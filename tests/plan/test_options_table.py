@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from kalelite.plan import option_values
-from kalelite.plan.graph import Plan, StepDef, Task
+from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 from kalelite.plan.options import StepOptions, step_options
 from kalelite.plan.options_table import ROWS, option_table, without_meaning_here
 
@@ -39,3 +39,15 @@ def test_what_has_no_meaning_here_is_named_once():
     step = StepDef("s", len, None)
     plan = Plan("p", tuple(Task(f"s-{n}", step, {}, (), options=options) for n in range(3)))
     assert without_meaning_here(plan) == ("image", "labels")
+
+
+def test_some_options_have_a_meaning_for_containers_only():
+    options, _ = step_options(pull_policy="Never", labels={"a": "b"}, cpu_limit=2)
+    inside = Task("inside", ContainerDef("c", "busybox"), {}, (), options=options)
+    outside = Task("outside", StepDef("s", len, None), {}, (), options=options)
+    assert without_meaning_here(Plan("p", (inside,))) == ("labels",)
+    assert without_meaning_here(Plan("p", (inside, outside))) == (
+        "cpu_limit",
+        "labels",
+        "pull_policy",
+    )

@@ -211,5 +211,5 @@ def _read(path: Path, name: str, kind: Any) -> Any:
         reason = error.message.removeprefix(f"parameter {name}: ")
         raise ContainerError(f"its output {name!r}: {reason}", hint=error.hint) from None
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        reason = str(error.strerror) if isinstance(error, OSError) else "it is no text in UTF-8"
         raise ContainerError(f"its output {name!r} cannot be read: {reason}") from None

@@ -65,12 +65,14 @@ def volumes_linked(plan: Plan, folders: Mapping[str, Path]) -> Iterator[None]:
     made: list[Path] = []
     try:
         for task in plan.tasks:
-            # Into a container the folder itself is mounted.
-            volumes = () if isinstance(task.step, ContainerDef) else task.options.volumes
-            for volume in volumes:
-                if volume.claim in folders:
-                    path = _link(task, volume, folders[volume.claim])
-                    made += [path] if path else []
+            for volume in task.options.volumes:
+                if volume.claim not in folders:
+                    continue
+                folder = _folder(task, volume, folders[volume.claim])
+                # Into a container the folder itself is mounted.
+                inside = isinstance(task.step, ContainerDef)
+                path = None if inside else _link(task, volume, folder)
+                made += [path] if path else []
         yield
     finally:
         for path in made:
@@ -78,12 +80,16 @@ def volumes_linked(plan: Plan, folders: Mapping[str, Path]) -> Iterator[None]:
                 path.unlink()
 
 
-def _link(task: Task, volume: Volume, folder: Path) -> Path | None:
+def _folder(task: Task, volume: Volume, folder: Path) -> Path:
     target = (folder / volume.sub_path).resolve()
     if not target.is_dir():
         raise UsageError(
             f"the folder {target} of the volume {volume.claim!r} is not there", where=task.where
         )
+    return target
+
+
+def _link(task: Task, volume: Volume, target: Path) -> Path | None:
     path = Path(volume.path)
     if path.resolve() == target:
         return None
