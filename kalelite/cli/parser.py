@@ -221,9 +221,12 @@ def _unexpected(parser: _Parser, word: str) -> UsageError:
 
     name = word.split("=", 1)[0]
     known = [option for action in parser._actions for option in action.option_strings]  # noqa: SLF001 - argparse has no public list
-    close = difflib.get_close_matches(name, known, 1)
+    close = difflib.get_close_matches(name, known, 1, 0.7)
     if close:
-        return UsageError(f"unknown option {name}", hint=f"Did you mean {close[0]}?")
+        return UsageError(
+            f"unknown option {name}",
+            hint=f"Did you mean {close[0]}? Options of the script itself go after --.",
+        )
     bare = name.lstrip("-").replace("-", "_")
     return UsageError(
         f"unknown option {name}",

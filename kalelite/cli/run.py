@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -15,7 +15,7 @@ from kalelite.cli.script import Script, ScriptExit, as_main, execute
 from kalelite.cli.settings import Value
 from kalelite.cli.targets import FaceTarget, StopScript
 from kalelite.cli.terminal import Terminal
-from kalelite.errors import KaleliteError, PipelineError, Problem, ScriptError
+from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError
 from kalelite.plan.graph import Group, Plan
 from kalelite.plan.pipeline import Pipeline
 from kalelite.plan.target import use_target
@@ -109,7 +109,10 @@ def run_script(face: Face, backend: Backend) -> int:
                 face.err.line(ended.code)
             return ended.status or backend.status
         _refuse_early_exit(script, ended)
-        found = choose(_of_script(script, module, known), only, script.name)
+        pipelines = _of_script(script, module, known)
+        if not pipelines and _was_help(script, ended, request.script_args):
+            return ExitCode.OK
+        found = choose(pipelines, only, script.name)
         known_names([found], given)
         plan = found.plan()
         try:
@@ -166,6 +169,25 @@ def _execute(
         after = " after its pipeline had run" if target.calls else ""
         title = f"{script.name} could not be run to its end{after}"
         raise ScriptFailed(exception_screen(error, title, err)) from error
+
+
+def _was_help(script: Script, ended: ScriptExit, arguments: Sequence[str]) -> bool:
+    """Whether a script without a pipeline so far has only shown its help.
+
+    Raises
+    ------
+    ScriptError
+        It left for another reason.
+    """
+    if ended.where is None:
+        return False
+    if not {"-h", "--help"}.isdisjoint(arguments):
+        return True
+    raise ScriptError(
+        f"{script.name} ended with sys.exit() before it defined a pipeline",
+        hint="Its pipeline must be defined, and may be called, before it exits.",
+        where=ended.where,
+    )
 
 
 def _refuse_early_exit(script: Script, ended: ScriptExit) -> None:

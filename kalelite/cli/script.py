@@ -198,12 +198,15 @@ def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
     sys.path[:] = import_path(script)
     sys.modules["__main__"] = module
     sys.argv = [script.name, *arguments]
-    linecache.checkcache(script.path)
+    # As it was read: the script may change or delete its file, and errors show these lines.
+    lines = io.StringIO(script.text, newline=None).readlines()
+    linecache.cache[script.path] = (len(script.text), None, lines, script.path)
     try:
         yield module
     finally:
         if before[0] is not None:
             sys.modules["__main__"] = before[0]
+        linecache.cache.pop(script.path, None)
         sys.argv = before[1]
         sys.path[:] = before[2]
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -24,6 +25,10 @@ __all__ = ["TableReporter", "picture"]
 
 _SHORTEST = 0.05
 _TICK = 0.25
+_GAP = 2
+_NARROW = 44
+_FEWEST_WORDS = 10
+"""Columns that a terminal must have, and the words about a step, for those to be shown."""
 _LONGEST_FINAL = 60
 """Rows of the table that stays on the screen; a longer one is summed up."""
 
@@ -130,21 +135,24 @@ def picture(
 ) -> RenderableType:
     """The table of a board as it stands at the time `now`."""
     plain = str if unicode else ascii_symbols
-    rows = Table.grid(padding=(0, 2, 0, 0))
+    times = [_time(row, now) for row in window.rows]
+    longest = max((cell_len(row.task) for row in window.rows), default=0)
+    name = min(longest, max(width // 2, 12))
+    clock = max(map(len, times), default=0)
+    # Given widths: left to itself, a long text in one column takes the others' room.
+    words = width - name - clock - len("S") - 3 * _GAP
+    rows = Table.grid(padding=(0, _GAP, 0, 0))
     rows.add_column(width=1)
-    rows.add_column(no_wrap=True, overflow="ellipsis", max_width=max(width // 2, 12))
-    rows.add_column(no_wrap=True, justify="right")
-    with_words = width >= 44
-    if with_words:
-        rows.add_column(no_wrap=True, overflow="ellipsis")
-    for row in window.rows:
+    rows.add_column(no_wrap=True, overflow="ellipsis", width=name)
+    rows.add_column(no_wrap=True, justify="right", width=clock)
+    for row, seconds in zip(window.rows, times, strict=True):
         cells = [
             Text(plain(row.state.symbol), style=row.state.color),
             Text(row.task, style="bold" if row.state is State.RUNNING else ""),
-            Text(_time(row, now), style="dim"),
+            Text(seconds, style="dim"),
         ]
-        if with_words:
-            cells.append(Text(clip(_words(row), max(width - 26, 10)), style=row.state.color))
+        if width >= _NARROW and words >= _FEWEST_WORDS:
+            cells.append(Text(clip(_words(row), words), style=row.state.color, no_wrap=True))
         rows.add_row(*cells)
     parts: list[RenderableType] = [_title(board, now), rows]
     if window.hidden:

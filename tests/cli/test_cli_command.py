@@ -251,6 +251,37 @@ def test_sys_exit_0_after_the_definitions_is_fine(shell):
     assert shell("script.py").returncode == 0
 
 
+def test_an_exit_before_the_pipeline_is_no_success(shell):
+    shell.write("script.py", "import sys\nsys.exit(0)\n")
+
+    done = shell("script.py")
+
+    assert done.returncode == 3
+    assert "before it defined a pipeline" in done.stderr
+    assert "sys.exit(0)" in done.stderr.splitlines()[1]
+
+
+def test_the_help_of_the_script_itself(shell):
+    shell.write("script.py", "import argparse\nargparse.ArgumentParser().parse_args()\n")
+
+    done = shell("script.py", "--", "--help")
+
+    assert done.returncode == 0
+    assert "usage: script.py" in done.stdout
+    assert not done.stderr
+
+
+@pytest.mark.parametrize("change", ["os.remove(__file__)", "open(__file__, 'w').write('#')"])
+def test_a_script_that_changes_itself_is_shown_as_it_was(shell, change):
+    shell.write(
+        "script.py",
+        "import os\nfrom kalelite import pipeline, step\n@step\ndef fail():\n    return 1 / 0\n"
+        f"@pipeline\ndef p():\n    return fail()\n{change}\n",
+    )
+
+    assert "return 1 / 0" in shell("script.py").stdout
+
+
 def test_the_exit_code_of_a_script_that_ran_its_pipeline_is_its_own(shell):
     body = "\nif __name__ == '__main__':\n    hello()\n    raise SystemExit({})\n"
     for code, status in (("0", 0), ("7", 7), ("'sorry'", 1)):

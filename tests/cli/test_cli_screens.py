@@ -80,6 +80,27 @@ def test_the_table(golden, tmp_path, width):
     golden(f"table-{width}.txt", console.export_text())
 
 
+@pytest.mark.parametrize("width", [60, 100])
+def test_a_long_message_leaves_the_other_columns_alone(tmp_path, width):
+    from rich.console import Console
+
+    from kalelite.cli.table import picture
+
+    events = run_of_everything(tmp_path)
+    board = Board(events[0])
+    for event in events[1:]:
+        board.apply(event)
+    for row in board.rows.values():
+        row.task, row.note = f"{row.task}-of-a-quite-long-name", "learning rate " * 30
+    console = Console(width=width, record=True, file=terminal().stream)
+    console.print(picture(board, board.window(50), events[-1].at, width))
+
+    lines = console.export_text().splitlines()[1:]
+    assert all(line[0] in "✓✗⊘=·▸↻" for line in lines)
+    assert all(len(line) <= width for line in lines)
+    assert any(" s  " in line and "learning" in line for line in lines)
+
+
 PROBLEMS = PipelineError(
     Problem(
         "the output of load() has no truth value yet",
