@@ -1,16 +1,19 @@
-"""What a step costs: kalelite against bare processes and other runners, in one run.
+"""What a step and a start cost: kalelite against bare processes and other runners, in one run.
 
-    python benchmarks/steps.py                  # every row, three rounds
-    python benchmarks/steps.py chain fan        # only these
+    python benchmarks/steps.py                  # the whole table, three rounds
+    python benchmarks/steps.py chain fan        # only these rows
     python benchmarks/steps.py --rounds 1
 
 Rows are interleaved and medians are shown. A peer that is not installed is left out with a
-sentence. "x fork" is the ratio to a bare fork of a small process, measured in the same round,
-so that a busy machine weighs on both.
+sentence. Ratios are to what the same round has measured of the bare system, so that a busy
+machine weighs on both: "x fork" to a bare fork of a small process, "x python" to the start of a
+bare Python. Goals are for an idle machine. Everybody uses compiled modules, as installed.
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
 import importlib.util
 import json
 import os
@@ -21,9 +24,21 @@ import tempfile
 import time
 from pathlib import Path
 
+import plan as plans
+import startup
+
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "peers"
 N = 100
+
+
+@functools.cache
+def environment():
+    """Variables for everybody: compiled modules are kept in a folder of this run."""
+    kept = tempfile.TemporaryDirectory()
+    atexit.register(kept.cleanup)
+    mine = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    return {**mine, "PYTHONPYCACHEPREFIX": kept.name}
 
 
 def fork(n=N):
@@ -44,12 +59,12 @@ def bare_exec(n=20):
     """``python -c pass``; ms each."""
     begun = time.perf_counter()
     for _ in range(n):
-        subprocess.run([sys.executable, "-c", "pass"], check=True)
+        subprocess.run([sys.executable, "-c", "pass"], check=True, env=environment())
     return (time.perf_counter() - begun) / n * 1000
 
 
 def _python(args, **more):
-    env = {**os.environ, "PYTHONWARNINGS": "ignore", "METAFLOW_USER": "bench"}
+    env = {**environment(), "PYTHONWARNINGS": "ignore", "METAFLOW_USER": "bench"}
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, *args],
@@ -77,52 +92,74 @@ def whole(name, *args):
     return time.perf_counter() - begun
 
 
-# row -> [(who, package that it needs, unit, measure)]
+def start(name):
+    """Milliseconds of one of the commands of ``startup.py``."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = {**environment(), "KALELITE_HOME": f"{folder}/home"}
+        return startup.once(startup.CASES[name], folder, given)[0] * 1000
+
+
+def over(name):
+    """Milliseconds of a command beyond those of a bare Python started just before."""
+    bare = start("python -c pass")
+    return start(name) - bare
+
+
+def pod():
+    """Milliseconds from the start of a bundle to the user's function."""
+    return float(_python([str(HERE / "compile.py"), "start"]))
+
+
+# row -> [(who, package that it needs, unit, goal, measure)]
 ROWS = {
     "chain": [
-        ("kalelite, 100 steps in a chain", "", "ms a step", lambda: program("ours", "chain", N)),
+        ("kalelite, 100 steps in a chain", "", "ms a step", 5, lambda: program("ours", "chain", N)),
+        ("kfp.local, subprocess, no venv, 10", "kfp", "ms a step", 0, lambda: _kfp(10)),
+        ("Metaflow, 10 steps, whole process", "metaflow", "ms a step", 0, lambda: _metaflow(10)),
+        ("Luigi, 100 tasks, a process each", "luigi", "ms a step", 0, lambda: _luigi(N)),
         (
-            "kfp.local, subprocess, no venv, 10",
-            "kfp",
-            "ms a step",
-            lambda: program("kfp_local", 10),
-        ),
-        ("Metaflow, 10 steps, whole process", "metaflow", "ms a step", lambda: _metaflow(10)),
-        (
-            "Luigi, 100 tasks, one process each",
-            "luigi",
-            "ms a step",
-            lambda: program("luigi_run", N),
-        ),
-        (
-            "plain calls with a pickle file each",
+            "plain calls, a pickle file each",
             "",
             "ms a step",
+            0,
             lambda: program("plain", "chain", N),
         ),
     ],
-    "fan": [("kalelite, 100 steps in a fan", "", "ms a step", lambda: program("ours", "fan", N))],
+    "fan": [
+        ("kalelite, 100 steps in a fan", "", "ms a step", 3, lambda: program("ours", "fan", N))
+    ],
     "loop": [
         (
-            "kalelite, ParallelFor of 1,000 items",
+            "kalelite, ParallelFor of 1,000",
             "",
             "ms an item",
+            5,
             lambda: program("ours", "loop", 1000),
         )
     ],
     "array": [
-        ("kalelite, 5 steps hand on 100 MB", "", "s in all", lambda: whole("arrays", 5)),
-        ("plain calls, numpy files", "", "s in all", lambda: whole("plain", "array", 5)),
+        ("kalelite, 5 steps hand on 100 MB", "numpy", "s in all", 1.0, lambda: whole("arrays", 5)),
+        ("plain calls, numpy files", "numpy", "s in all", 0, lambda: whole("plain", "array", 5)),
     ],
     "memory": [
-        (
-            "kalelite, driver of 2,000 steps",
-            "",
-            "MB at most",
-            lambda: program("ours", "memory", 2000),
-        )
+        ("driver of 2,000 steps", "", "MB at most", 200, lambda: program("ours", "memory", 2000))
     ],
+    "plan": [("plan and check 10,000 steps", "", "ms", 1000, lambda: plans.best(plans.chain.plan))],
+    "start": [
+        ("import kalelite, over bare Python", "", "ms", 60, lambda: over("import kalelite")),
+        ("kalelite --help", "", "ms", 250, lambda: start("kalelite --help")),
+        ("kalelite hello.py", "", "ms", 400, lambda: start("kalelite hello.py")),
+    ],
+    "pod": [("start of a step from the bundle", "kfp", "ms", 120, pod)],
 }
+
+
+def _kfp(n):
+    return program("kfp_local", n)
+
+
+def _luigi(n):
+    return program("luigi_run", n)
 
 
 def _metaflow(n):
@@ -132,6 +169,23 @@ def _metaflow(n):
     return (time.perf_counter() - begun) / n * 1000
 
 
+def measure(rows, rounds):
+    """Medians: of each contestant its value, and its ratio to the bare fork or start beside it."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(rounds):
+        for who, needs, unit, _, run in rows:
+            if needs and importlib.util.find_spec(needs) is None:
+                continue
+            bare = fork() if unit.startswith("ms a") else bare_exec(5)
+            value = run()
+            milliseconds = value * 1000 if unit.startswith("s") else value
+            found.setdefault(who, []).append((value, milliseconds / bare))
+    return {
+        who: tuple(statistics.median(column) for column in zip(*pairs, strict=True))
+        for who, pairs in found.items()
+    }
+
+
 def main():
     words = sys.argv[1:]
     rounds = 3
@@ -139,26 +193,24 @@ def main():
         at = words.index("--rounds")
         rounds = int(words[at + 1])
         del words[at : at + 2]
-    found: dict[str, list[float]] = {"fork": [], "exec": []}
-    units, absent = {}, set()
-    for _ in range(rounds):
-        found["fork"].append(fork())
-        found["exec"].append(bare_exec())
-        for row in words or ROWS:
-            for who, needs, unit, measure in ROWS[row]:
-                if needs and importlib.util.find_spec(needs) is None:
-                    absent.add(f"{who}: left out; pip install {needs} to compare with it")
-                    continue
-                found.setdefault(who, []).append(measure())
-                units[who] = unit
-    bare = statistics.median(found["fork"])
-    print(f"{'bare fork and wait':40} {bare:9.2f} ms")
-    print(f"{'bare python -c pass':40} {statistics.median(found['exec']):9.2f} ms")
-    for who, unit in units.items():
-        value = statistics.median(found[who])
-        ratio = f"{value / bare:8.1f} x fork" if unit.startswith("ms") else ""
-        print(f"{who:40} {value:9.2f} {unit:12} {ratio}")
-    print(*sorted(absent), sep="\n")
+    bare_exec(1)  # compiles nothing, but warms the files
+    rows = [
+        ("bare fork and wait", "", "ms a step", 0, fork),
+        ("bare python -c pass", "", "ms", 0, bare_exec),
+        *(row for word in words or ROWS for row in ROWS[word]),
+    ]
+    for name in startup.CASES:
+        start(name)  # the first start compiles
+    found = measure(rows, rounds)
+    for who, needs, unit, goal, _ in rows:
+        if who not in found:
+            print(f"{who}: left out; pip install {needs} to compare with it")
+            continue
+        value, ratio = found[who]
+        beside = "fork" if unit.startswith("ms a") else "python"
+        against = "" if unit.startswith("MB") else f"{ratio:7.1f} x {beside}"
+        words = f"goal {goal:g}" if goal else ""
+        print(f"{who:36} {value:9.2f} {unit:11} {against:18} {words}".rstrip())
 
 
 if __name__ == "__main__":
