@@ -209,3 +209,25 @@ def test_nothing_is_written_when_something_is_wrong(write_script, tmp_path):
 def test_a_setting_that_is_almost_right_gets_a_suggestion():
     with pytest.raises(UsageError, match="marshal_volume_size"):
         compile_plan(Plan("p"), "out.yaml", marshal_volum_size="1Gi")
+
+
+def test_what_steps_do_is_said_in_the_file(compiled, write_script):
+    """The first paragraph, at the head of the file and with the step's output."""
+    path = compiled(
+        write_script(
+            "from kalelite import pipeline, step\n"
+            "@step\n"
+            "def load():\n"
+            "    '''Read {{it}}: “all” of\n    it.\n\n    More.\n    '''\n    return 1\n"
+            "@pipeline\n"
+            "def main():\n"
+            "    '''Do little.'''\n"
+            "    number = load()\n"
+        )
+    )
+    text = path.read_text("utf-8")
+
+    assert text.startswith("# main: Do little.\n#   load: Read { {it}}: “all” of it.\n")
+    spec = next(yaml.safe_load_all(text))
+    (output,) = spec["components"]["comp-load"]["outputDefinitions"]["parameters"].values()
+    assert output["description"] == "Read { {it}}: “all” of it."

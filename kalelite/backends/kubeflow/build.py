@@ -19,7 +19,7 @@ from kalelite.backends.kubeflow.ports import Wiring
 from kalelite.backends.kubeflow.settings import Settings, settings_for
 from kalelite.backends.kubeflow.stage import Part, bundle_path, parts_of
 from kalelite.backends.kubeflow.taskfile import task_files
-from kalelite.backends.kubeflow.texts import prose
+from kalelite.backends.kubeflow.texts import prose, summary
 from kalelite.backends.kubeflow.volumes import Storage, storage_of
 from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.plan.graph import Plan
@@ -49,6 +49,8 @@ class Compiled:
         The stage tasks; none if the bundle goes into the workspace.
     estimate
         The size of the run's Workflow.
+    comment
+        Lines for the head of the file: what the pipeline and its steps do.
     """
 
     pipeline: dict[str, Any]
@@ -58,6 +60,7 @@ class Compiled:
     storage: Storage
     parts: tuple[Part, ...]
     estimate: size.Estimate
+    comment: str = ""
 
     def documents(self) -> list[dict[str, Any]]:
         """What the file holds."""
@@ -142,7 +145,14 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     )
     pipeline, platform = to_ir(graph)
     compiled = Compiled(
-        pipeline, platform, bundle, digest, storage, parts, _estimate(pipeline, platform, parts)
+        pipeline,
+        platform,
+        bundle,
+        digest,
+        storage,
+        parts,
+        _estimate(pipeline, platform, parts),
+        _comment(plan),
     )
     if not compiled.estimate.fits:
         raise PipelineError(too_large(plan, compiled.estimate))
@@ -189,7 +199,18 @@ def write(compiled: Compiled, path: Path) -> None:
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump_all(compiled.documents(), Dumper=dumper, sort_keys=True, width=1_000_000)
-    _replace(path, text.encode("utf-8"))
+    _replace(path, (compiled.comment + text).encode("utf-8"))
+
+
+def _comment(plan: Plan) -> str:
+    """What a reader of the file wants to know first; KFP has no place for a step's description."""
+    lines = [f"{plan.name}: {summary(plan.description)}" if plan.description else plan.name]
+    lines += [
+        f"  {task.id}: {summary(task.step.description)}"
+        for task in plan.tasks
+        if task.step.description
+    ]
+    return "".join(f"# {' '.join(prose(line).splitlines())}\n" for line in lines)
 
 
 def _replace(path: Path, data: bytes) -> None:

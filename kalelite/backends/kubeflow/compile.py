@@ -10,7 +10,7 @@ import inspect
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, List, NamedTuple  # noqa: UP035 - kfp reads List[str], not list[str]
+from typing import Any, List, NamedTuple, cast  # noqa: UP035 - kfp reads List[str], not list[str]
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from kfp import dsl, kubernetes  # type: ignore[import-untyped]
@@ -158,8 +158,15 @@ def _component(component: Component) -> Callable[..., Any]:
     ]
     container.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     container.__name__ = component.id.replace("-", "_")
-    made: Callable[..., Any] = dsl.container_component(container)
-    return made
+    made = dsl.container_component(container)
+    if component.description:
+        # KFP keeps descriptions of parameters only: the step's own stands with what it gives.
+        for name, output in (made.component_spec.outputs or {}).items():
+            many = len(component.outputs) > 1
+            output.description = (
+                f"{name}: {component.description}" if many else component.description
+            )
+    return cast("Callable[..., Any]", made)
 
 
 class _Trace:
@@ -208,13 +215,12 @@ class _Trace:
 
     def channel(self, wire: Wire) -> Any:
         """What kfp knows a value by."""
-        if wire not in self.channels:
-            if wire.kind == "collected":
-                source = self.source(wire.ids[:2])
-                self.channels[wire] = dsl.Collected(source)
-            elif wire.kind == "choice":
-                pairs = zip(wire.ids[1::2], wire.ids[2::2], strict=True)
-                self.channels[wire] = dsl.OneOf(*(self.source(pair) for pair in pairs))
+        if wire.kind == "collected" and wire not in self.channels:
+            # One for each consumer: kfp renames it, while it compiles, for the place of its task.
+            return dsl.Collected(self.source(wire.ids[:2]))
+        if wire.kind == "choice" and wire not in self.channels:
+            pairs = zip(wire.ids[1::2], wire.ids[2::2], strict=True)
+            self.channels[wire] = dsl.OneOf(*(self.source(pair) for pair in pairs))
         return self.channels[wire]
 
     def source(self, ids: Iterable[str]) -> Any:

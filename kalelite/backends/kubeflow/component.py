@@ -10,6 +10,7 @@ from kalelite.backends.kubeflow.options import TaskConfig, claim_mount, task_con
 from kalelite.backends.kubeflow.ports import Wiring
 from kalelite.backends.kubeflow.settings import Settings
 from kalelite.backends.kubeflow.stage import Part
+from kalelite.backends.kubeflow.texts import summary
 from kalelite.backends.kubeflow.volumes import JOB_NAME, Creation, Storage
 from kalelite.plan.graph import REQUIRED, Constant, ContainerDef, Task
 from kalelite.plan.types import native_name
@@ -47,6 +48,7 @@ class Component:
 
     ``inputs`` and ``outputs`` map names to types; ``arguments`` gives each input a wire, or a
     constant that KFP fills in. The inputs of a task that runs after failures are optional.
+    ``description`` is what the step's docstring says first.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Component:
     config: TaskConfig = field(default_factory=TaskConfig)
     made_by: tuple[tuple[str, str], ...] = ()
     optional: bool = False
+    description: str = ""
 
 
 class Steps:
@@ -95,6 +98,7 @@ class Steps:
             config=self._config(task),
             made_by=() if handler else self._made_by(),
             optional=bool(task.options.ignore_failures),
+            description=summary(task.step.description),
         )
 
     def creation(self, creation: Creation) -> Component:
@@ -174,6 +178,7 @@ class Steps:
             outputs=dict(found.values()),
             arguments=arguments,
             config=self._config(task),
+            description=summary(step.description),
         )
 
 

@@ -16,7 +16,7 @@ bundle, and the loop goes over their numbers.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from kalelite.plan.graph import (
     Compare,
     Constant,
     ContainerDef,
+    ExitScope,
     Expr,
     ItemRef,
     Loop,
@@ -93,9 +94,11 @@ class _Lowering:
                     self.empty.add(block.id)
                 elif not plain_items(items):
                     self.numbered[block.id] = items
-        blocks = [self.block(block) for block in self.plan.blocks if not self.gone(block.id)]
         tasks = [self.task(task) for task in self.plan.tasks if not self.gone(task.parent)]
         result = None if self.plan.result is None else self.rewrite(self.plan.result, "")
+        filled = self.filled(tasks)
+        blocks = [self.block(block) for block in self.plan.blocks if block.id in filled]
+        tasks = [self.waiting(task, filled) for task in tasks]
         plan = replace(self.plan, tasks=(*tasks, *self.extra), blocks=tuple(blocks), result=result)
         return Lowered(plan, self.numbered, frozenset(task.id for task in self.extra))
 
@@ -112,8 +115,35 @@ class _Lowering:
         if isinstance(task.step, ContainerDef):
             for name, expr in arguments.items():
                 arguments[name] = self.plain(expr, task.step.inputs[name], task.parent)
-        after = tuple(id for id in task.after if not self.gone(self.place_of(id)))
-        return replace(task, arguments=arguments, after=after)
+        return replace(task, arguments=arguments)
+
+    def waiting(self, task: Task, filled: set[str]) -> Task:
+        """The task without waits for what is not compiled."""
+        return replace(task, after=tuple(id for id in task.after if self.place_of(id) in filled))
+
+    def filled(self, tasks: Iterable[Task]) -> set[str]:
+        """The blocks to compile, for kfp takes no block without a task.
+
+        A loop over nothing may have emptied the blocks around it: those go, too, except for a
+        branch beside one that is left, and a scope whose exit handler has to run.
+        """
+        filled = {""}
+
+        def fill(block: str) -> None:
+            while block not in filled:
+                filled.add(block)
+                block = self.blocks[block].parent
+
+        for task in [*tasks, *self.extra]:
+            fill(task.parent)
+        for block in self.plan.blocks:
+            if self.gone(block.id):
+                continue
+            is_branch = isinstance(block, Branch) and block.parent in filled
+            if block.id not in filled and (is_branch or isinstance(block, ExitScope)):
+                fill(block.id)
+                self.helper(f"{block.id}-empty", helpers.same, {"value": Constant(None)}, block.id)
+        return filled
 
     def plain(self, expr: Expr, wanted: Parameter, scope: str) -> Expr:
         """What a container can be given: a constant, or a value that KFP itself carries."""

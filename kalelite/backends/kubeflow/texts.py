@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["has_template", "prose"]
+__all__ = ["has_template", "prose", "summary"]
+
+_SUMMARY = 200
+"""Characters of a docstring that travel for each step: all of them count in a Workflow's size."""
 
 
 def has_template(text: str) -> bool:
@@ -15,3 +18,9 @@ def prose(text: str) -> str:
     while "{{" in text:
         text = text.replace("{{", "{ {")
     return "".join(char for char in text if char in "\n\t" or char.isprintable())
+
+
+def summary(docstring: str) -> str:
+    """The first paragraph of a docstring, as one line."""
+    line = " ".join(prose(docstring).strip().partition("\n\n")[0].split())
+    return line if len(line) <= _SUMMARY else f"{line[: _SUMMARY - 1]}…"
