@@ -286,6 +286,10 @@ class Driver:
         if not first or self._heard > 1:
             self._heard = max(self._heard, 2)
             self._server.abandon()
+            for attempt in self._running.values():
+                if not attempt.settled:
+                    attempt.stopped = "interrupt"
+                    self._settle(attempt, None, 0)
             return
         seconds = self._settings.grace
         text = f"Stopping: running steps have {seconds:g} s to end. Interrupt again to kill them."
