@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import Problem
 from kalelite.executor.spec import FailureReport
+from kalelite.notebook.artifacts import artifacts_html
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def plan_mimebundle(plan: Plan, problems: Sequence[Problem] = ()) -> dict[str, s
 
 
 def run_html(run: Run) -> str:
-    """A run: what each task did, how long it took, what it gave, and what failed."""
+    """A run: what each task did, how long it took, what it gave and logged, and what failed."""
     rows: list[tuple[str, ...]] = []
     failures: list[str] = []
     for name, task in run.tasks.items():
@@ -70,7 +71,7 @@ def run_html(run: Run) -> str:
     state = f"{run.state} in {run.seconds:.2f} s"
     return (
         f"<div><h4 style='margin:4px 0'>{escape(run.pipeline)} <span style='{_DIM}'>{escape(state)}"
-        f"</span></h4>{_table(heads, rows)}{''.join(failures)}"
+        f"</span></h4>{_table(heads, rows)}{artifacts_html(run.artifacts)}{''.join(failures)}"
         f"<p style='{_DIM};margin:4px 0'>run {escape(run.id)}</p></div>"
     )
 

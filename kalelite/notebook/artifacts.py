@@ -1,0 +1,60 @@
+"""What steps have logged to be looked at, shown as what it is."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+__all__ = ["artifacts_html"]
+
+_LARGEST = 4 << 20
+"""Bytes of a file from which on only its path is shown: a notebook keeps all that it shows."""
+
+_IMAGES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".gif": "image/gif",
+    ".svg": "image/svg+xml",
+}
+_TITLE = "margin:8px 0 2px"
+
+
+def artifacts_html(artifacts: Iterable[Mapping[str, Any]]) -> str:
+    """The artifacts of a run, each below its name.
+
+    Images are shown as images, and pages in a frame of their own whose scripts do not run; of
+    everything else, of what is large and of what has gone, the path.
+    """
+    return "".join(
+        f"<details open><summary style='{_TITLE}'>{escape(one['task'])}.{escape(one['name'])}"
+        f"</summary>{_shown(str(one.get('kind')), Path(str(one['path'])))}</details>"
+        for one in artifacts
+    )
+
+
+def _shown(kind: str, path: Path) -> str:
+    try:
+        if kind in {"image", "html", "markdown"} and path.stat().st_size <= _LARGEST:
+            return _file(kind, path)
+    except OSError:
+        return f"<code>{escape(str(path))}</code> is gone"
+    return f"<code>{escape(str(path))}</code>"
+
+
+def _file(kind: str, path: Path) -> str:
+    data = path.read_bytes()
+    if kind == "image":
+        # As an image, also an SVG runs no scripts.
+        source = f"data:{_IMAGES.get(path.suffix.lower(), 'image/png')};base64,"
+        return f"<img style='max-width:100%' src='{source}{base64.b64encode(data).decode()}'>"
+    text = data.decode("utf-8", "replace")
+    if kind == "html":
+        return (
+            f'<iframe sandbox srcdoc="{escape(text)}" '
+            "style='width:100%;height:320px;border:1px solid #8884'></iframe>"
+        )
+    return f"<pre style='white-space:pre-wrap;margin:0'>{escape(text)}</pre>"
