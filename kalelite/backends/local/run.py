@@ -80,75 +80,96 @@ def run_plan(
     CaptureError
         A step's code cannot travel to its process; nothing was started.
     """
-    settings = settings or LocalSettings()
-    containers = containers_of(plan, settings)
-    tasks = as_functions(plan)
-    spawn = not settings.debug and start_method(settings.start) == "spawn"
-    home = home_of(settings.home)
-    store = Store(home / "store", verify=settings.verify)
-    schedule = Schedule(plan, arguments, lambda entry, path: store.load(entry["ref"], path))
-    code = capture(tasks)
-    begun = time.time()
-    folder = create(plan, arguments, folder=home, backend="local")
-    emit = _telling(reporter or PlainReporter(), folder)
-    slots = _slots(settings)
-    state: str = "failed"
-    records: dict[str, Record] = {}
-    emit(RunStarted(begun, folder.id, plan, folder.folder, _width(settings, slots)))
+    return _Run(plan, arguments, settings or LocalSettings()).run(reporter or PlainReporter())
 
-    def note(text: str) -> None:
-        emit(Note(time.time(), text))
 
-    try:
-        for text in (*prepare.notes_on(plan, settings, slots.gpus), *containers.notes(plan)):
+class _Run:
+    """One run of a plan. What cannot run here is refused when this is made."""
+
+    def __init__(self, plan: Plan, arguments: Mapping[str, Any], settings: LocalSettings) -> None:
+        self._plan = plan
+        self._arguments = arguments
+        self._settings = settings
+        self._containers = containers_of(plan, settings)
+        # Containers are functions, too, from here on.
+        self._tasks = as_functions(plan)
+        self._spawn = not settings.debug and start_method(settings.start) == "spawn"
+        self._home = home_of(settings.home)
+        self._store = store = Store(self._home / "store", verify=settings.verify)
+        self._schedule = Schedule(
+            plan, arguments, lambda entry, path: store.load(entry["ref"], path)
+        )
+        self._code = capture(self._tasks)
+        self._slots = _slots(settings)
+
+    def run(self, reporter: Reporter) -> RunResult:
+        """Run everything, and keep the run's record."""
+        plan, begun = self._plan, time.time()
+        folder = create(plan, self._arguments, folder=self._home, backend="local")
+        emit = _telling(reporter, folder)
+        state: str = "failed"
+        records: dict[str, Record] = {}
+        width = _width(self._settings, self._slots)
+        emit(RunStarted(begun, folder.id, plan, folder.folder, width))
+        try:
+            workshop = self._workshop(folder, lambda text: emit(Note(time.time(), text)))
+            volumes = prepare.volumes_linked(plan, self._settings.volumes)
+            with volumes, self._containers.watched():
+                state, records = self._work(folder, workshop, emit)
+        except KeyboardInterrupt:
+            state = "interrupted"
+            raise
+        finally:
+            folder.finish(state)
+            emit(RunFinished(time.time(), folder.id, state, time.time() - begun))
+        place = Place(self._schedule.results, (), ())
+        return RunResult(folder.id, state, folder.folder, records, plan, place, self._store)
+
+    def _workshop(self, folder: RunFolder, note: Callable[[str], None]) -> Workshop:
+        """Who makes the orders; what the user should know is told first."""
+        plan, settings = self._plan, self._settings
+        notes = prepare.notes_on(plan, settings, self._slots.gpus)
+        for text in (*notes, *self._containers.notes(plan)):
             note(text)
-        packages = prepare.packages_of(plan, home, note)
+        packages = prepare.packages_of(plan, self._home, note)
+        tasks, code, store = self._tasks, self._code, self._store
         cache = None
         if not settings.debug and any(task.options.cache for task in plan.tasks):
-            cache = Cache(home / "cache", tasks, code, store, arguments, note)
-        workshop = Workshop(
-            tasks, code, schedule, store, folder, packages, cache, containers, settings.cache
+            cache = Cache(self._home / "cache", tasks, code, store, self._arguments, note)
+        return Workshop(
+            tasks,
+            code,
+            self._schedule,
+            store,
+            folder,
+            packages,
+            cache,
+            self._containers,
+            settings.cache,
         )
-        with prepare.volumes_linked(plan, settings.volumes), containers.watched():
-            if settings.debug:
-                records = run_here(plan, schedule, workshop, code.live(), store, emit)
-                state = schedule.state
-            else:
-                installed = install_code(code, home / "code")
-                folder.update(code=str(installed.relative_to(home)))
-                workshop.use(installed, spawn=spawn)
-                modules = warm.used_by(plan) if settings.preload and not spawn else ()
-                state, records = _in_processes(
-                    plan, schedule, slots, workshop, settings, emit, modules
-                )
-    except KeyboardInterrupt:
-        state = "interrupted"
-        raise
-    finally:
-        folder.finish(state)
-        emit(RunFinished(time.time(), folder.id, state, time.time() - begun))
-    place = Place(schedule.results, (), ())
-    return RunResult(folder.id, state, folder.folder, records, plan, place, store)
 
-
-def _in_processes(
-    plan: Plan,
-    schedule: Schedule,
-    slots: Slots,
-    workshop: Workshop,
-    settings: LocalSettings,
-    emit: Callable[[Event], None],
-    modules: Sequence[str],
-) -> tuple[str, dict[str, Record]]:
-    """Run every task in a process of its own."""
-    interrupts = Interrupts()
-    with interrupts.caught(), _server(modules) as server:
-        server.configure(os.environ, _umask())
-        driver = Driver(plan, schedule, server, slots, workshop, settings, emit, interrupts)
-        state = driver.run()
-        for text in server.notes:
-            emit(Note(time.time(), text))
-    return state, driver.records
+    def _work(
+        self, folder: RunFolder, workshop: Workshop, emit: Callable[[Event], None]
+    ) -> tuple[str, dict[str, Record]]:
+        """Run the tasks: here for debugging, else every one in a process of its own."""
+        plan, schedule, settings = self._plan, self._schedule, self._settings
+        if settings.debug:
+            records = run_here(plan, schedule, workshop, self._code.live(), self._store, emit)
+            return schedule.state, records
+        installed = install_code(self._code, self._home / "code")
+        folder.update(code=str(installed.relative_to(self._home)))
+        workshop.use(installed, spawn=self._spawn)
+        modules = warm.used_by(plan) if settings.preload and not self._spawn else ()
+        interrupts = Interrupts()
+        with interrupts.caught(), _server(modules) as server:
+            server.configure(os.environ, _umask())
+            driver = Driver(
+                plan, schedule, server, self._slots, workshop, settings, emit, interrupts
+            )
+            state = driver.run()
+            for text in server.notes:
+                emit(Note(time.time(), text))
+        return state, driver.records
 
 
 @contextlib.contextmanager
