@@ -74,8 +74,8 @@ def titled(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> l
     name_width = min(max(len(name) for name, text in rows), 40)
     lines = []
     for position, (name, text) in enumerate(rows):
-        label = terminal.paint(f"{title if not position else '':<10}", "dim")
-        room = max(terminal.width - 14 - name_width, 20)
+        label = terminal.paint(f"{title if not position else '':<11}", "dim")
+        room = max(terminal.width - 15 - name_width, 20)
         cut = clean(text) if title == "artifacts" else clip(text, room)
         shown = f"{name:<{name_width}}  {cut}" if text else name
         lines.append(f"  {label}{shown}".rstrip())
