@@ -61,7 +61,7 @@ def show_formats(out: Terminal, *, load: bool, as_json: bool) -> int:
         if load and installed.get(status.root):
             with suppress(Exception):  # a library may do anything; its format says it is broken
                 importlib.import_module(status.root)
-    states = {"active": "green", "waiting": "dim", "broken": "red"}
+    states = {"active": "green", "waiting": "dim", "absent": "dim", "broken": "red"}
     if as_json:
         for status in formats_status():
             JsonReporter(out).write({"format": status})
@@ -69,15 +69,15 @@ def show_formats(out: Terminal, *, load: bool, as_json: bool) -> int:
     rows = []
     colors = []
     for status in formats_status():
-        words = ", ".join(status.encodings)
-        if status.state == "waiting":
-            known = installed.get(status.root, True)
-            words = status.reason if known else f"{status.root} is not installed"
-        elif status.state == "broken":
+        words = ", ".join(status.encodings) or "in pickle and data.tree"
+        state = status.state
+        if state == "waiting" and not installed.get(status.root, True):
+            state, words = "absent", "the library is not installed here"
+        elif state == "waiting" or status.state == "broken":
             words = status.reason
         source = "" if status.source == "kalelite" else f"(from {status.source})"
-        rows.append((status.state, status.root, f"{words} {source}".strip()))
-        colors.append(states.get(status.state, "bold"))
+        rows.append((state, status.root, f"{words} {source}".strip()))
+        colors.append(states.get(state, "bold"))
     for line, color in zip(columns(rows), colors, strict=True):
         state, space, rest = line.partition(" ")
         out.line(f"{out.paint(state, color)}{space}{rest}")

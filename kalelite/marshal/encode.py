@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -167,7 +168,11 @@ def _differs(before: Any, after: Any) -> bool:
     if getattr(type(before), "__eq__", None) is getattr(object, "__eq__", None):
         return False  # it is equal to itself only, and says so of any copy
     try:
-        return (before == after) is False
+        if type(before).__module__ == "builtins":
+            return (before == after) is False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the user did not ask for this comparison
+            return (before == after) is False
     except Exception:  # noqa: BLE001 - a comparison is the user's code
         return False
 

@@ -137,6 +137,9 @@ class UserFormat:
 _OURS = sys.stdlib_module_names | {"", "__main__", "kalelite"}
 """Root modules that nobody else brings formats for, so that most steps need not search."""
 
+_NO_LIBRARIES = frozenset({"data", "pickle", "plain"})
+"""Roots of encodings that need no library."""
+
 _searched = False
 _users: dict[type, UserFormat] = {}
 _named: dict[tuple[str, str], tuple[Callable[[], Any], bool]] = {}
@@ -363,11 +366,13 @@ def formats_status() -> tuple[FormatStatus, ...]:
     _find_entry_points()
     lines = []
     for root, lazy in sorted(_lazy.items()):
-        if root in sys.modules:
+        if root in sys.modules or root in _NO_LIBRARIES:
             wake(root)
         encodings = tuple(sorted(name for name in _encodings if _root(name) == root))
         reason = f"waiting for a value from {root!r}" if lazy.state == "waiting" else ""
         if lazy.error is not None:
             reason = f"{type(lazy.error).__name__}: {lazy.error}"
+        if root == "builtins":
+            continue  # it wakes the formats of plain data and of pickles, which have lines
         lines.append(FormatStatus(root, lazy.module, lazy.state, encodings, reason, lazy.source))
     return tuple(lines)

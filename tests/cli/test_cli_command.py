@@ -361,6 +361,8 @@ def test_formats_tells_what_is_active(shell):
     done = shell("formats")
 
     assert re.search(r"^active +pickle", done.stdout, re.MULTILINE)
+    assert re.search(r"^active +plain +plain.json/1", done.stdout, re.MULTILINE)
+    assert "plain is not installed" not in done.stdout
 
 
 @pytest.mark.parametrize("words", [["--help"], ["runs", "--help"], ["--version"]])

@@ -16,6 +16,7 @@ import sys
 import threading
 import types
 import uuid
+import warnings
 import weakref
 
 import numpy as np
@@ -538,6 +539,20 @@ class Drops:
 def test_a_class_that_loses_data_is_refused_where_it_stands(store, value, name):
     with pytest.raises(UnmarshallableError, match=rf"out\['m'\]\[1\].*attribute '{name}'"):
         store.save({"m": [1, value]}, name="out")
+
+
+class Talks:
+    """Warns whoever compares it."""
+
+    def __eq__(self, other):
+        warnings.warn("comparing is slow", stacklevel=1)
+        return True
+
+    __hash__ = None
+
+
+def test_reading_a_value_back_warns_nobody(store):
+    assert type(back(store, Talks())) is Talks  # warnings are errors here
 
 
 def test_what_a_class_leaves_out_on_purpose_is_its_own_affair(store):

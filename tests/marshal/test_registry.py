@@ -257,3 +257,12 @@ def test_a_missing_library_is_named(tmp_path):
     reference = run(program, tmp_path / "s", env={"PYTHONPATH": str(site)}).strip()
     with pytest.raises(MarshalError, match="the module 'only_here' is not installed here"):
         Store(tmp_path / "s").load(reference)
+
+
+def test_what_needs_no_library_is_active_and_says_its_encodings():
+    program = """
+    from kalelite.marshal import formats_status
+    lines = {line.root: (line.state, *line.encodings) for line in formats_status()}
+    print(lines["plain"], lines["data"], "pickle/1" in lines["pickle"], "builtins" in lines)
+    """
+    assert run(program) == "('active', 'plain.json/1') ('active', 'data.tree/1') True False\n"

@@ -52,7 +52,10 @@ _SIGNALS = {
     ),
     "SIGBUS": (
         "compiled code read a mapped file beyond its end, or the disk or /dev/shm is full",
-        "",
+        (
+            "If it was reading an input: its file in the store was cut while the step ran. Check the "
+            "disk, and who writes to the store; the step that made it has to run again (--no-cache)."
+        ),
     ),
     "SIGFPE": ("compiled code divided by zero", ""),
     "SIGILL": (
