@@ -93,7 +93,7 @@ class Trace:
         self.is_copying = False  # a constant: an output inside it cannot be followed
         self._merged: dict[int, tuple[Any, StepOptions]] = {}
         self._slugs: dict[str, str] = {}
-        self._steps: dict[str, StepDef | ContainerDef] = {}
+        self._steps: dict[str, tuple[StepDef | ContainerDef, str]] = {}
         self._bodies: dict[int, CodeType] = {}
         self._counts: dict[str, int] = {}
         self._ids: set[str] = set()
@@ -148,13 +148,15 @@ class Trace:
         id = self._slugs.get(name)
         if id is None:
             id = self._slugs[name] = slug(name)
-        known = self._steps.setdefault(id, definition)
+        known, other = self._steps.setdefault(id, (definition, name))
         if known is not definition and _code(known) is not _code(definition):
-            self._problem_of_twins(id, name, known, definition)
+            self._problem_of_twins(id, name, other, known, definition)
         return id
 
-    def _problem_of_twins(self, id: str, name: str, known: Any, definition: Any) -> None:
-        same = f"`{known.name}`" if known.name == name else f"`{known.name}` and `{name}`"
+    def _problem_of_twins(
+        self, id: str, name: str, other: str, known: Any, definition: Any
+    ) -> None:
+        same = f"`{name}`" if other == name else f"`{other}` and `{name}`"
         key = ("twins", id, definition.where)
         problem = Problem(
             f"two different steps are called {same}"

@@ -404,3 +404,22 @@ def test_planning_a_pipeline_inside_the_body_of_another():
 
     (task,) = outer.plan().tasks
     assert task.arguments["x"].value == 1
+
+
+def test_two_steps_that_calls_give_one_name_are_told_by_that_name():
+    @step
+    def first():
+        return 1
+
+    @step
+    def second():
+        return 2
+
+    @pipeline
+    def p():
+        first.options(name="same")()
+        second.options(name="same")()
+
+    (problem,) = p.draft()[1]
+
+    assert problem.message.startswith("two different steps are called `same`: the other is at ")
