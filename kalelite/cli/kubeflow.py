@@ -46,6 +46,8 @@ class Kubeflow:
             return
         assert self.file is not None
         kubeflow.compile_plan(plan, self.file, **said)
+        for note in kubeflow.surprises(plan):
+            self.face.out.line(note)
         self.face.out.line(f"compiled {plan.name} to {self.file}")
 
     def close(self) -> None:

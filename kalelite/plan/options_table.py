@@ -134,7 +134,7 @@ ROWS = (
         "True: the result of an earlier run with the same code, inputs, `env` and `packages` is"
         " taken, unless `--no-cache` or `--debug` is given; else it runs, as steps may do more than"
         " return a value",
-        "runs anew in every run; True is named when the pipeline is compiled",
+        "runs anew in every run; True is named by `--compile` and `--dry-run`",
     ),
     Row(
         "ignore_failures",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kalelite.backends.kubeflow.build import Compiled, build, compile_plan
     from kalelite.backends.kubeflow.check import check_plan
     from kalelite.backends.kubeflow.dryrun import dry_run
+    from kalelite.backends.kubeflow.options import surprises
     from kalelite.backends.kubeflow.settings import Clone, Settings, settings_for
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "dry_run",
     "settings_for",
     "submit_plan",
+    "surprises",
 ]
 
 NOT_SUBMITTING = (
@@ -41,6 +43,7 @@ _HOMES = {
     "compile_plan": "build",
     "dry_run": "dryrun",
     "settings_for": "settings",
+    "surprises": "options",
 }
 
 

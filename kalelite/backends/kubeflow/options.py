@@ -10,6 +10,7 @@ from typing import Any
 
 from kalelite.errors import Problem, Where
 from kalelite.plan import quantity
+from kalelite.plan.graph import Plan
 from kalelite.plan.option_values import (
     ConfigMapEnv,
     ConfigMapFiles,
@@ -20,7 +21,7 @@ from kalelite.plan.option_values import (
 )
 from kalelite.plan.options import StepOptions
 
-__all__ = ["NEWEST", "TaskConfig", "notes", "refusals", "task_config"]
+__all__ = ["NEWEST", "TaskConfig", "notes", "refusals", "surprises", "task_config"]
 
 NEWEST = "2.17"
 """The newest KFP release that this table was held against."""
@@ -87,6 +88,17 @@ def notes(options: StepOptions) -> Iterator[str]:
         yield f"timeout: {math.ceil(options.timeout)} whole seconds"
     if options.packages:
         yield "packages: installed by pip when the pod starts"
+
+
+def surprises(plan: Plan) -> Iterator[str]:
+    """A line for each note on the plan's options, with the tasks that it is about."""
+    tasks: dict[str, list[str]] = {}
+    for task in plan.tasks:
+        for note in notes(task.options):
+            tasks.setdefault(note, []).append(task.id)
+    for note, names in tasks.items():
+        more = f" and {len(names) - 5} more" if names[5:] else ""
+        yield f"{note} ({', '.join(names[:5])}{more})"
 
 
 def _uses(options: StepOptions, name: str) -> bool:
