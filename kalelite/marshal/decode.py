@@ -31,16 +31,24 @@ def decode(manifest: Manifest, frames: Sequence[memoryview], *, data_only: bool 
             f"this {manifest.type} is stored as a pickle ({manifest.encoding}), and pickles run code",
             hint='read it with formats="all" if you trust whoever may write to the store',
         )
-    if not item.data_only and (skew := _skew(manifest, series=True)):
-        warnings.warn(
-            f"a {manifest.type} may not be read as it was: {skew}", RuntimeWarning, stacklevel=3
+    if item.python_bound and (skew := _skew(manifest, series=True, only="python")):
+        raise VersionMismatchError(
+            f"a {manifest.type} cannot be read: {skew}, and it holds code, which is of no use to "
+            "another Python",
+            hint="use the same version of Python in the steps that hand values to each other",
         )
     try:
-        return item.load(manifest.header, frames)
+        value = item.load(manifest.header, frames)
     except KaleliteError:
         raise
     except Exception as error:
         raise _failure(manifest, error) from error
+    # Now every library that took part is imported. A pickle itself is the same for each Python.
+    if not item.data_only and (skew := _skew(manifest, series=True, but="python")):
+        warnings.warn(
+            f"a {manifest.type} may not be read as it was: {skew}", RuntimeWarning, stacklevel=3
+        )
+    return value
 
 
 def _format(manifest: Manifest) -> Format:
@@ -57,12 +65,13 @@ def _format(manifest: Manifest) -> Format:
 
 def _failure(manifest: Manifest, error: Exception) -> MarshalError:
     why = f"{type(error).__name__}: {error}"
+    skew = _skew(manifest)
     if isinstance(error, ModuleNotFoundError) and error.name:
         return MarshalError(
-            f"a {manifest.type} cannot be read: the module {error.name!r} is not installed here",
+            f"a {manifest.type} cannot be read: the module {error.name!r} is not installed here"
+            f"{f' ({skew})' if skew else ''}",
             hint=f"install {error.name.partition('.')[0]} in the environment of this step",
         )
-    skew = _skew(manifest)
     if skew:
         return VersionMismatchError(
             f"a {manifest.type} cannot be read: {skew} ({why})",
@@ -71,7 +80,7 @@ def _failure(manifest: Manifest, error: Exception) -> MarshalError:
     return MarshalError(f"a {manifest.type} cannot be read: {why}")
 
 
-def _skew(manifest: Manifest, *, series: bool = False) -> str:
+def _skew(manifest: Manifest, *, series: bool = False, only: str = "", but: str = "") -> str:
     """Versions that differ from those that wrote the value; with `series`, in their first two parts."""
     wrote = manifest.versions
     here = versions_of(name for name in wrote if name in sys.modules)
@@ -85,4 +94,5 @@ def _skew(manifest: Manifest, *, series: bool = False) -> str:
         f"{name} {version} wrote it, {name} {here[name]} is here"
         for name, version in manifest.versions.items()
         if name in here and part(here[name]) != part(version)
+        if name != but and only in ("", name)
     )

@@ -73,12 +73,15 @@ class Format(ABC):
         Packages whose versions belong into the manifest.
     data_only
         Whether loading runs no code that the bytes choose. False for pickles.
+    python_bound
+        Whether the bytes hold bytecode, which only the same minor version of Python runs.
     """
 
     encoding: ClassVar[str]
     suffix: ClassVar[str] = ".bin"
     libraries: ClassVar[tuple[str, ...]] = ()
     data_only: ClassVar[bool] = True
+    python_bound: ClassVar[bool] = False
 
     @abstractmethod
     def claims(self, value: Any) -> bool:

@@ -33,6 +33,15 @@ MAPPED = 1 << 20
 class Store:
     """A folder of values.
 
+    What is promised: a value comes back with its type, its content, and the identities within it,
+    or saving it fails where it stands. Formats of data (arrays, tables, frames, plain data) keep
+    that by construction and claim only what they keep. A pickle runs the value's own code, so one
+    of up to 64 KiB is read back when it is saved: it has to load, to have its type, to be equal
+    where its class says what is equal, and where a class has a ``__reduce__`` or ``__setstate__``
+    of its own, the numbers and texts among its public attributes have to be there again. What a
+    class leaves out in its own ``__getstate__`` is its own affair. Larger pickles are not read
+    back: it would double the time of saving a model.
+
     Parameters
     ----------
     folder
@@ -48,7 +57,9 @@ class Store:
         names that do not show up at once: for volumes that several machines share. A store that
         is not durable still knows a torn file by its digest.
     formats
-        "all", or "data-only" to refuse pickles when saving and when loading.
+        "all", or "data-only" to refuse pickles when saving and when loading: plain data, arrays,
+        frames, tables, plain tensors and sparse matrices are stored, also inside each other, and
+        what needs a pickle is refused by name.
     adopt
         How a returned file comes into the store. "copy" shares its blocks where the filesystem
         can (reflink) and copies it elsewhere. "link" makes hard links, which cost nothing, and

@@ -188,6 +188,7 @@ class CloudPickle(Pickle):
 
     encoding = "pickle.cloudpickle/1"
     libraries = ("cloudpickle",)
+    python_bound = True
 
     def _run(self, value: Any, stream: Any, out_of_band: Callable[[Any], bool]) -> _Table:
         pickler = _cloud_pickler()(stream, out_of_band)
@@ -201,6 +202,7 @@ class Dill(Pickle):
 
     encoding = "pickle.dill/1"
     libraries = ("dill",)
+    python_bound = True
 
     def _run(self, value: Any, stream: Any, out_of_band: Callable[[Any], bool]) -> _Table:
         import dill  # type: ignore[import-untyped]
