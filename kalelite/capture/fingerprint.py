@@ -17,7 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from kalelite.capture import atoms, modules
-from kalelite.capture.names import codes, global_names, imports, resolve_import
+from kalelite.capture.names import codes, global_names, imports, is_class, resolve_import
 from kalelite.capture.operations import operations
 from kalelite.capture.rebuild import plain
 
@@ -109,7 +109,7 @@ class _Walk:
         atom = atoms.atom(value)
         if atom is not None:
             return atom
-        if isinstance(value, FunctionType | type):
+        if isinstance(value, FunctionType) or is_class(value):
             key = ("code", str(value.__module__), value.__qualname__)
             # A lambda, a local function, or the older one of two with one name has no name.
             if "<" not in key[2] and self._owners.get(key, id(value)) == id(value):
@@ -144,7 +144,7 @@ class _Walk:
     def _inner(self, value: Any) -> bytes:
         if isinstance(value, FunctionType):
             return self._function(value)
-        if isinstance(value, type):
+        if is_class(value):
             return self._class(value)
         if isinstance(value, ModuleType):
             return self._module(value.__name__)
@@ -208,7 +208,7 @@ class _Walk:
             attributes = self._attributes(value, used)
             return atoms.hashed(name.encode(), self._module(value.__name__), *attributes)
         value = plain(value)
-        if isinstance(value, FunctionType | type):
+        if isinstance(value, FunctionType) or is_class(value):
             return atoms.hashed(name.encode(), self.digest(value))
         return self._name(("global", module, name), value)
 
@@ -250,7 +250,7 @@ class _Walk:
             if live is not None:
                 used = {item.id for item in ast.walk(node) if isinstance(item, ast.Name)}
                 values = (plain(vars(live).get(item)) for item in sorted(used))
-                parts += self._all(v for v in values if isinstance(v, FunctionType | type))
+                parts += self._all(v for v in values if isinstance(v, FunctionType) or is_class(v))
         imported = modules.closure([name])
         parts += [self._module(other) for other in imported if other != name]
         return atoms.hashed(b"skeleton", *parts)

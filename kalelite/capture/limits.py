@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from types import CodeType
 from typing import Any
 
+from kalelite.capture.names import is_class
 from kalelite.errors import Where
 
 __all__ = ["DEFAULT_LIMIT", "assignment", "describe", "readable_size", "reason", "use"]
@@ -74,7 +75,7 @@ def culprit(value: Any, *, depth: int = 6, width: int = 1000) -> tuple[str, str]
         for path, item in level:
             if words := _words(item):
                 return path, words
-            if id(item) not in seen and not isinstance(item, type):
+            if id(item) not in seen and not is_class(item):
                 seen.add(id(item))
                 below.extend((path + step, child) for step, child in _children(item))
         level = below[:width]

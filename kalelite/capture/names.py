@@ -7,8 +7,17 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
+from typing import Any, TypeGuard
 
-__all__ = ["Import", "codes", "global_names", "imports", "is_module_name", "resolve_import"]
+__all__ = [
+    "Import",
+    "codes",
+    "global_names",
+    "imports",
+    "is_class",
+    "is_module_name",
+    "resolve_import",
+]
 
 # A class body inside a function reads globals with LOAD_NAME, so that one counts as well.
 _GLOBAL_OPS = frozenset(
@@ -22,6 +31,11 @@ _GLOBAL_OPS = frozenset(
 )
 
 _BY_NAME = frozenset({"import_module", "__import__"})
+
+
+def is_class(value: Any) -> TypeGuard[type]:
+    """Whether this is a class. `isinstance` takes ``list[int]`` for one on Python 3.10."""
+    return issubclass(type(value), type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 from kalelite.capture import rebuild
 from kalelite.capture.fingerprint import fingerprint
 from kalelite.capture.load import Name
-from kalelite.capture.names import codes, global_names, imports, resolve_import
+from kalelite.capture.names import codes, global_names, imports, is_class, resolve_import
 from kalelite.capture.world import Space, World, importable
 
 __all__ = ["Pickled", "TooLargeError", "pickled"]
@@ -180,7 +180,7 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, FunctionType):
             return self._function(obj)
-        if isinstance(obj, type):
+        if is_class(obj):
             return self._class(obj)
         function = rebuild.plain(obj)
         if function is not obj:

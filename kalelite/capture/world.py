@@ -15,6 +15,7 @@ from typing import Any
 
 from kalelite.capture import modules
 from kalelite.capture.load import Name
+from kalelite.capture.names import is_class
 from kalelite.capture.rebuild import plain
 
 __all__ = ["Space", "World", "importable"]
@@ -92,7 +93,7 @@ class World:
         """Note under which name a function or class is known."""
         function = plain(value)
         for item in {id(value): value, id(function): function}.values():
-            if isinstance(item, type):
+            if is_class(item):
                 own = item.__module__ == space.name
             elif isinstance(item, FunctionType):
                 own = item.__globals__ is space.values or importable(item) is None
@@ -108,11 +109,11 @@ class World:
             return
         self._paths[id(value)] = (space.key, path)
         self._alive.append(value)
-        if isinstance(value, type):
+        if is_class(value):
             for name, item in list(vars(value).items()):
                 function = item.__func__ if isinstance(item, staticmethod) else item
                 inside = getattr(function, "__qualname__", None) == f"{value.__qualname__}.{name}"
-                if inside and isinstance(function, type | FunctionType):
+                if inside and (is_class(function) or isinstance(function, FunctionType)):
                     self._note(function, space, f"{path}.{name}")
 
     def path(self, value: Any) -> Name | None:

@@ -56,6 +56,15 @@ PROGRAMS = {
             assert line == Line(Point(1)) and slim == Slim(3) and {Point(1): 1}[line.a] == 1
             return replace(line, tags=["t"]), slim
     """,
+    "annotations and aliases of built-in generics": """
+        Rows = list[int]
+        Table = dict[str, Rows]
+        class Frame:
+            kind = tuple[int, ...]
+        def helper(rows: Rows) -> Table: return {"rows": rows}
+        def one() -> tuple[int, Rows]: return 1, [2]
+        def two(pair: tuple[int, Rows]) -> Table: return helper(pair[1]), Table, Frame.kind
+    """,
     "enums keep identity": """
         import enum
         class Color(enum.Enum):
