@@ -13,7 +13,7 @@ from typing import Any
 from kalelite.errors import KaleliteError
 from kalelite.executor.spec import FailureReport, Frame
 
-__all__ = ["Terminated", "at_return", "for_user", "printable", "report"]
+__all__ = ["Terminated", "at_return", "for_user", "is_users", "printable", "report"]
 
 MESSAGE = 10_000
 """Longest message, in characters."""
@@ -137,6 +137,8 @@ def _hint(error: BaseException, step: str) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         package = error.name.partition(".")[0]
         return f"step {step or 'this'} needs the package {package!r}, which is not installed here"
+    if type(error).__name__ == "BdbQuit":
+        return "Nobody is at the keyboard of a step: with --debug, breakpoint() works."
     if isinstance(error, MemoryError):
         return "the step ran out of memory: give it more with memory=, or work on less at once"
     return ""
@@ -159,6 +161,11 @@ def _is_user_file(file: str) -> bool:
 
 def _user_frames(trace: TracebackType | None) -> tuple[Frame, ...]:
     return for_user([_frame(item) for item in _walk(trace)])
+
+
+def is_users(frame: Frame) -> bool:
+    """Whether a frame is of the user's own code, and not of a library's."""
+    return _is_user_file(frame.file) and not frame.file.startswith(_OURS)
 
 
 def for_user(frames: Iterable[Frame]) -> tuple[Frame, ...]:

@@ -196,3 +196,10 @@ def raises_in_a_child():
         raise ValueError("only in the child")
     os.wait()
     return "the parent"
+
+
+def stops_at_a_breakpoint():
+    import pdb  # noqa: T100 - what a forgotten breakpoint() does
+
+    pdb.Pdb(nosigint=True, readrc=False).set_trace()
+    return 1

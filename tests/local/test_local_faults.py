@@ -34,11 +34,13 @@ from local_deeds import (
     recurses,
     registers_an_exit_function,
     removes_its_folder,
+    stops_at_a_breakpoint,
     uses_a_pool,
 )
 
 from kalelite.backends.local import LocalSettings, run_plan
 from kalelite.backends.local.events import NullReporter, TaskFinished
+from kalelite.errors import StepError
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
 
@@ -223,3 +225,19 @@ def test_a_run_whose_records_vanish_ends(tmp_path):
     result = run_plan(vanishing.plan(), {}, settings=settings, reporter=NullReporter())
 
     assert result.state == "succeeded"
+
+
+def test_an_error_in_a_library_points_at_the_users_line(tmp_path):
+    stops = step(stops_at_a_breakpoint)
+
+    @pipeline
+    def p():
+        return stops()
+
+    settings = LocalSettings(home=tmp_path / "home")
+    result = run_plan(p.plan(), {}, settings=settings, reporter=NullReporter())
+
+    with pytest.raises(StepError) as raised:
+        result.check()
+    assert raised.value.where.text.strip() == "return 1"
+    assert "--debug" in raised.value.hint

@@ -10,6 +10,7 @@ from typing import Any
 from kalelite.backends.local.scene import Place
 from kalelite.backends.local.values import Entry, Missing, evaluate
 from kalelite.errors import StepError, Where
+from kalelite.executor.failure import is_users
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
@@ -107,7 +108,9 @@ def step_error(task: str, failure: FailureReport) -> StepError:
     """The failure of a task as an exception that points to the user's line."""
     where = None
     if failure.frames:
-        frame = failure.frames[-1]
+        users = [frame for frame in failure.frames if is_users(frame)]
+        frame = (users or failure.frames)[-1]
         where = Where(frame.file, frame.line, frame.column, frame.end_column, frame.text)
     kind = failure.type.removeprefix("builtins.")
-    return StepError(f"{task} failed: {kind}: {failure.message}", hint=failure.hint, where=where)
+    said = f"{kind}: {failure.message}" if failure.message else kind
+    return StepError(f"{task} failed: {said}", hint=failure.hint, where=where)
