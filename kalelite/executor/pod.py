@@ -50,7 +50,7 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
     """
     try:
         given = _arguments(argv)
-        task = json.loads(read(f"tasks/{given.task}.json"))
+        task = json.loads(read("tasks.json"))[given.task]
         received = json.loads(given.executor_input)
         _install(given.packages)
         record = _run(given, task, received, read)

@@ -27,12 +27,12 @@ from kalelite.executor.template import task_template
 import json
 plan = steps_of([plain(f) for f in {steps}])
 code = capture(plan)
-files = {{}}
+tasks = {{}}
 for task in plan.tasks:
     template = task_template(plan, task, code).to_json()
     template["outputs"] = [{{"name": "value", "index": None, "native": None}}]
-    files["tasks/%s.json" % task.id] = json.dumps({{"template": template, "inputs": [], "outputs": []}}).encode()
-data = bundle(code, files)
+    tasks[task.id] = {{"template": template, "inputs": [], "outputs": []}}
+data = bundle(code, {{"tasks.json": json.dumps(tasks).encode()}})
 open(os.environ["TARGET"], "wb").write(data)
 print(json.dumps(contents(code, data)))
 """
@@ -175,7 +175,9 @@ def test_the_same_code_gives_the_same_bytes(tmp_path):
 def test_without_user_code_it_is_at_most_60_kb(bundle):
     with zipfile.ZipFile(bundle) as archive:
         own = [
-            item for item in archive.infolist() if not item.filename.startswith(("code/", "tasks/"))
+            item
+            for item in archive.infolist()
+            if not item.filename.startswith(("code/", "tasks.json"))
         ]
     assert sum(item.compress_size + 2 * len(item.filename) + 76 for item in own) <= 60_000
 

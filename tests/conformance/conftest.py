@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -33,6 +34,18 @@ def bare_python(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("image")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     return folder / "bin"
+
+
+@pytest.fixture(scope="session")
+def engine() -> list[str]:
+    """The command of a container engine that runs and has the stock Python image."""
+    image = "python:{}.{}".format(*sys.version_info)
+    found = shutil.which("docker")
+    if not found or subprocess.run([found, "info"], capture_output=True).returncode:
+        pytest.skip("no container engine answers: start dockerd (docker info has to work)")
+    if subprocess.run([found, "image", "inspect", image], capture_output=True).returncode:
+        pytest.skip(f"the container engine has no {image}: docker pull {image}")
+    return [found, "run", "--rm", "--network=host"]
 
 
 @pytest.fixture

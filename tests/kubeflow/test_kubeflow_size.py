@@ -38,3 +38,24 @@ def test_tasks_in_blocks_count():
         "components": {"c": {"dag": {"tasks": {"d": {}}}}, "e": {"executorLabel": "x"}},
     }
     assert tasks_in(spec) == 3
+
+
+def test_more_steps_make_the_bundle_hardly_larger(tmp_path):
+    """What a task adds is in the Workflow five times: once sent and four times in its state."""
+    pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
+    from kalelite import pipeline, step
+    from kalelite.backends.kubeflow import compile_plan
+
+    @step
+    def work(x):
+        return x
+
+    def bundle_of(count):
+        @pipeline
+        def chain(x: int = 1):
+            for _ in range(count):
+                x = work(x)
+
+        return len(compile_plan(chain.plan(), tmp_path / "out.yaml").bundle)
+
+    assert bundle_of(42) - bundle_of(2) < 40 * 100

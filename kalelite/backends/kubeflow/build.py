@@ -115,14 +115,14 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     lowered = lower(plan)
     nesting, wiring = nesting_of(lowered.plan), Wiring(lowered)
     code = capture(lowered.plan)
-    files = {
-        f"tasks/{id}.json": json.dumps(file, sort_keys=True, separators=(",", ":")).encode()
-        for id, file in task_files(wiring, nesting, code).items()
-    }
+    # One file for all tasks: they are alike, and compress well together only.
+    tasks = json.dumps(
+        task_files(wiring, nesting, code), sort_keys=True, separators=(",", ":")
+    ).encode()
     modules = [_HELPERS] if lowered.extra else []
-    if any(b'"convert"' in file for file in files.values()):
+    if b'"convert"' in tasks:
         modules.append(_CONVERTER)
-    bundle = bundles.bundle(code, files, modules=tuple(modules))
+    bundle = bundles.bundle(code, {"tasks.json": tasks}, modules=tuple(modules))
     digest = hashlib.sha256(bundle).hexdigest()
     storage = storage_of(settings)
     parts: tuple[Part, ...] = ()

@@ -1,0 +1,65 @@
+"""Compiled programs in bare containers: an image with Python in it and nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from conformance_programs import PROGRAMS, arguments_of, load
+from conftest import seen_in
+from harness import Harness
+from test_conformance import hold
+
+pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
+
+
+class InContainers(Harness):
+    """Each task in a container of its own image, without the packages and files of this machine."""
+
+    def __init__(self, path: Path, cluster, engine: list[str], shared: Path) -> None:
+        super().__init__(path, cluster, Path("/usr/local/bin"))
+        self.engine = engine
+        self.shared = shared
+
+    def process(self, command, container, config, work):
+        variables = {
+            "HOME": str(work),
+            "HOSTNAME": work.name,
+            "KALELITE_API_SERVER": self.cluster.url,
+            "KALELITE_SERVICE_ACCOUNT": str(self.cluster.account),
+            **{entry["name"]: entry["value"] for entry in container.get("env", ())},
+        }
+        words = [f"--env={name}={value}" for name, value in variables.items()]
+        words += [f"--volume={self.shared}:{self.shared}", f"--workdir={work}"]
+        command = [*self.engine, *words, container["image"], *command]
+        return super().process(command, {"env": _own()}, config, work)
+
+
+def _own():
+    """What the engine's command itself needs to find its engine."""
+    names = [name for name in os.environ if name in ("HOME", "PATH") or "DOCKER" in name]
+    return [{"name": name, "value": os.environ[name]} for name in names]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["chain", "failure"])
+def test_program_runs_in_bare_containers(name, engine, kubernetes, tmp_path, monkeypatch):
+    from kalelite.backends.kubeflow import compile_plan
+
+    module = load(PROGRAMS / f"{name}.py")
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    journal = tmp_path / "journal"
+    journal.mkdir()
+    plan = module.main.plan()
+    arguments = arguments_of(module, plan, journal)
+    path = tmp_path / "pipeline.yaml"
+    marshal = tmp_path / "mounts" / "marshal"
+    compiled = compile_plan(plan, path, arguments=arguments, marshal_path=str(marshal))
+
+    harness = InContainers(path, kubernetes, engine, tmp_path)
+    outcome = harness.run()
+
+    claim = kubernetes.claims / "run-1" / ".kalelite"
+    hold(module, seen_in(plan, compiled, outcome, claim, harness.run_id, arguments), [])
