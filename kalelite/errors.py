@@ -122,6 +122,10 @@ class KaleliteError(Exception):
     def __str__(self) -> str:
         return Problem(self.message, self.hint, self.where).render()
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the error, without the frames of kalelite that raised it."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(KaleliteError):
     """A flag, a setting or a parameter value is not usable."""

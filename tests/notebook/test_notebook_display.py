@@ -131,3 +131,4 @@ def test_the_decorators_work_in_the_cells_of_a_real_kernel(tmp_path):
     error = next(output for output in outputs[9] if output.output_type == "error")
     assert error.ename == "PipelineError"
     assert "if own:" in error.evalue
+    assert "pipeline.py" not in "\n".join(error.traceback)
