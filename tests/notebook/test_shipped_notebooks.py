@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-nbclient = pytest.importorskip("nbclient", reason="needs nbclient: pip install 'kalelite[notebook]'")
-nbformat = pytest.importorskip("nbformat", reason="needs nbformat: pip install 'kalelite[notebook]'")
+nbclient = pytest.importorskip(
+    "nbclient", reason="needs nbclient: pip install 'kalelite[notebook]'"
+)
+nbformat = pytest.importorskip(
+    "nbformat", reason="needs nbformat: pip install 'kalelite[notebook]'"
+)
 pytest.importorskip("ipykernel", reason="needs ipykernel: pip install 'kalelite[notebook]'")
 pytest.importorskip("sklearn", reason="needs scikit-learn: pip install 'kalelite[examples]'")
 
