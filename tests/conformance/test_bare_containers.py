@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from conformance_programs import PROGRAMS, arguments_of, load
-from conftest import seen_in
+from conformance_seen import seen_in
 from harness import Harness
 from test_conformance import hold
 

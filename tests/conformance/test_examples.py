@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import arguments_of, load
+from conformance_programs import arguments_of, load
 
 from kalelite.backends.local import LocalSettings, run_plan
 from kalelite.backends.local.events import Note

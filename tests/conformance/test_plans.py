@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import PROGRAMS, load
+from conformance_programs import PROGRAMS, load
 from plan_text import plan_text
 
 HERE = Path(__file__).parent

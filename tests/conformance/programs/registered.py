@@ -1,37 +1,33 @@
 """A class of a library, registered in the script: each step stores it the script's way."""
 
-import sqlite3
+import ssl
 
 from kalelite import pipeline, step
 from kalelite.marshal import register
 
 
-def dump(connection):
-    return list(connection.iterdump())
+def context_of(check_hostname):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = check_hostname
+    return context
 
 
-register(
-    sqlite3.Connection,
-    save=dump,
-    load=lambda lines: [c := sqlite3.connect(":memory:"), c.executescript("".join(lines))][0],
-)
+register(ssl.SSLContext, save=lambda context: context.check_hostname, load=context_of)
 
 
 @step
 def make():
-    connection = sqlite3.connect(":memory:")
-    connection.executescript("create table t (x); insert into t values (42);")
-    return {"base": connection}
+    return {"context": context_of(check_hostname=False)}
 
 
 @step
 def hand_on(found):
-    return found["base"]
+    return found["context"]
 
 
 @step
-def read(connection):
-    return connection.execute("select x from t").fetchone()[0]
+def read(context):
+    return type(context).__name__, context.check_hostname
 
 
 @pipeline
@@ -39,4 +35,4 @@ def main():
     return read(hand_on(make()))
 
 
-EXPECTED = 42
+EXPECTED = ("SSLContext", False)

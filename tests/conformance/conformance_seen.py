@@ -1,0 +1,54 @@
+"""What a run of a program did, in one form for the run here and for the compiled one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conformance_programs import value_of
+
+
+@dataclass
+class Seen:
+    """What a run did: its state, its result, how often each step ran, what failed."""
+
+    state: str
+    value: Any = None
+    succeeded: Counter = field(default_factory=Counter)
+    failed: dict[str, tuple[str, str]] = field(default_factory=dict)
+    attempts: Counter = field(default_factory=Counter)
+    log: str = ""
+
+
+def seen_in(plan, compiled, outcome, home: Path, run: str, arguments) -> Seen:
+    """A harness outcome in the terms of the plan."""
+    from kalelite.backends.kubeflow.lower import lower
+    from kalelite.backends.kubeflow.ports import Wiring
+    from kalelite.executor import record as records
+    from kalelite.marshal import Store
+
+    wiring = Wiring(lower(plan))
+    own = {task.id for task in plan.tasks}
+    names = {id.replace("_", "-").lower(): id for id in own}
+    seen = Seen(outcome.state, log=outcome.log())
+    for attempt in outcome.attempts:
+        task = names.get(attempt.task)
+        if task is not None:
+            seen.attempts[task] += 1
+            if attempt.code == 0:
+                seen.succeeded[task] += 1
+    for path in (home / "runs" / run / "tasks").glob("*/record.json"):
+        record = records.read(path)
+        if record.status == "failed":
+            seen.failed[record.task] = (record.failure.type, record.failure.message)
+    if outcome.state == "succeeded" and plan.result is not None:
+        store = Store(home / "store")
+
+        def reference(ref):
+            name, _ = wiring.outputs(wiring.tasks[ref.task])[ref.output, "ref"]
+            return outcome.outputs[ref.task.replace("_", "-").lower()][name]
+
+        seen.value = value_of(plan.result, reference, store, arguments)
+    return seen
