@@ -20,6 +20,13 @@ import pytest
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
+def _as_a_terminal_does():
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    # Whoever runs the tests in the background ignores these, and programs inherit that.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Session:
     """The command with a terminal of its own."""
 
@@ -36,7 +43,7 @@ class Session:
             cwd=folder,
             env=kept | {"TERM": "xterm-256color", "LANG": "C.UTF-8"} | environ,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=_as_a_terminal_does,
         )
         os.close(slave)
         self.seen = ""

@@ -1,0 +1,22 @@
+"""What the tests of this folder share."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="session")
+def programs_hear_signals() -> Iterator[None]:
+    """Programs that a test starts hear signals even where the tests themselves ignore them.
+
+    ``nohup pytest`` ignores SIGHUP, ``pytest &`` in a script SIGINT. Programs inherit that, and
+    kalelite rightly keeps to it. A handler is not inherited, and one that does nothing ignores too.
+    """
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ignored = [number for number in numbers if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
