@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import time
 from pathlib import Path
 
@@ -85,7 +86,14 @@ def run_alone(tmp_path):
         (is_killed, "ProcessKilled", r"killed \(SIGKILL\), by a person or for want of memory"),
         (aborts, "ProcessKilled", "SIGABRT"),
         (reads_nowhere, "ProcessKilled", "SIGSEGV"),
-        (overflows_the_stack, "ProcessKilled", "SIGSEGV"),
+        pytest.param(
+            overflows_the_stack,
+            "ProcessKilled",
+            "SIGSEGV",
+            marks=pytest.mark.skipif(
+                sys.version_info >= (3, 12), reason="Python 3.12 bounds the stack of C itself"
+            ),
+        ),
         (recurses, "RecursionError", "maximum recursion depth"),
     ],
 )
@@ -239,5 +247,7 @@ def test_an_error_in_a_library_points_at_the_users_line(tmp_path):
 
     with pytest.raises(StepError) as raised:
         result.check()
-    assert raised.value.where.text.strip() == "return 1"
+    # From Python 3.13 on the debugger stops at the call itself, before that at the next line.
+    stops_at = "set_trace()" if sys.version_info >= (3, 13) else "return 1"
+    assert raised.value.where.text.strip().endswith(stops_at)
     assert "--debug" in raised.value.hint
