@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     )
     from kalelite.executor.metrics import log_artifact, log_metric
     from kalelite.plan.container import container_step, load_component
+    from kalelite.plan.container.words import Concat, IfPresent, InputPath, InputValue, OutputPath
     from kalelite.plan.control import Elif, Else, ExitHandler, If, ParallelFor
     from kalelite.plan.gather import Collected, OneOf
-    from kalelite.plan.option_values import (
+    from kalelite.plan.options.values import (
         ConfigMapEnv,
         ConfigMapFiles,
         Plain,
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from kalelite.plan.status import FinalStatus
     from kalelite.plan.step import step
     from kalelite.plan.types import MarshalData
-    from kalelite.plan.words import Concat, IfPresent, InputPath, InputValue, OutputPath
     from kalelite.runs import load
 
 # Where each public name lives. They are imported on first use, so `import kalelite` stays cheap.
@@ -48,34 +48,34 @@ _HOMES = {
     "CaptureError": "kalelite.errors",
     "ClusterError": "kalelite.errors",
     "Collected": "kalelite.plan.gather",
-    "Concat": "kalelite.plan.words",
-    "ConfigMapEnv": "kalelite.plan.option_values",
-    "ConfigMapFiles": "kalelite.plan.option_values",
+    "Concat": "kalelite.plan.container.words",
+    "ConfigMapEnv": "kalelite.plan.options.values",
+    "ConfigMapFiles": "kalelite.plan.options.values",
     "Elif": "kalelite.plan.control",
     "Else": "kalelite.plan.control",
     "ExitHandler": "kalelite.plan.control",
     "FinalStatus": "kalelite.plan.status",
     "If": "kalelite.plan.control",
-    "IfPresent": "kalelite.plan.words",
-    "InputPath": "kalelite.plan.words",
-    "InputValue": "kalelite.plan.words",
+    "IfPresent": "kalelite.plan.container.words",
+    "InputPath": "kalelite.plan.container.words",
+    "InputValue": "kalelite.plan.container.words",
     "KaleliteError": "kalelite.errors",
     "MarshalData": "kalelite.plan.types",
     "MarshalError": "kalelite.errors",
     "OneOf": "kalelite.plan.gather",
-    "OutputPath": "kalelite.plan.words",
+    "OutputPath": "kalelite.plan.container.words",
     "ParallelFor": "kalelite.plan.control",
     "PipelineError": "kalelite.errors",
-    "Plain": "kalelite.plan.option_values",
-    "Retries": "kalelite.plan.option_values",
+    "Plain": "kalelite.plan.options.values",
+    "Retries": "kalelite.plan.options.values",
     "ScriptError": "kalelite.errors",
-    "SecretEnv": "kalelite.plan.option_values",
-    "SecretFiles": "kalelite.plan.option_values",
-    "SecurityContext": "kalelite.plan.option_values",
+    "SecretEnv": "kalelite.plan.options.values",
+    "SecretFiles": "kalelite.plan.options.values",
+    "SecurityContext": "kalelite.plan.options.values",
     "StepError": "kalelite.errors",
-    "Toleration": "kalelite.plan.option_values",
+    "Toleration": "kalelite.plan.options.values",
     "UsageError": "kalelite.errors",
-    "Volume": "kalelite.plan.option_values",
+    "Volume": "kalelite.plan.options.values",
     "container_step": "kalelite.plan.container",
     "load": "kalelite.runs",
     "load_component": "kalelite.plan.container",

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kalelite.plan.options_table import option_table
+from kalelite.plan.options.table import option_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 START = "<!-- options: from the code; `KALELITE_REGENERATE=1 pytest tests/test_readme.py` writes them anew -->\n"

@@ -41,9 +41,9 @@ _TRAVELS = (
     "kalelite.plan",
     # For parameters that are no primitives; nothing else of the runtime imports them.
     "kalelite.plan.types",
-    "kalelite.plan.convert",
-    "kalelite.plan.hints",
-    "kalelite.plan.scalars",
+    "kalelite.plan.types.convert",
+    "kalelite.plan.types.hints",
+    "kalelite.plan.types.scalars",
     "kalelite.plan.suggest",
 )
 _WHOLE = ("kalelite.errors", "kalelite.executor", "kalelite.marshal", "kalelite.capture.load")

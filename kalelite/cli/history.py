@@ -188,7 +188,7 @@ def verb_clean(
         )
     from kalelite.backends.local.cache import prune
     from kalelite.marshal import Store
-    from kalelite.plan.duration import seconds
+    from kalelite.plan.options.duration import seconds
 
     older_than = seconds(options.get("older_than", "1h"), name="--older-than")
     base = home_of(home)

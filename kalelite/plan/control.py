@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan import places
 from kalelite.plan.graph import Block, Branch, ExitScope, Expr, Loop, Switch
-from kalelite.plan.operands import condition_of, handler_of, items_of_loop
-from kalelite.plan.proxies import ItemProxy
 from kalelite.plan.trace import Trace, current
+from kalelite.plan.trace.operands import condition_of, handler_of, items_of_loop
+from kalelite.plan.trace.proxies import ItemProxy
 
 if TYPE_CHECKING:
     from typing_extensions import Self

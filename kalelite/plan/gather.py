@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from kalelite.plan import graph, places
 from kalelite.plan.control import trace_of
 from kalelite.plan.graph import Block, Branch, Loop
-from kalelite.plan.proxies import OutputProxy, ValueProxy
-from kalelite.plan.refs import Poison, Ref
+from kalelite.plan.trace.proxies import OutputProxy, ValueProxy
+from kalelite.plan.trace.refs import Poison, Ref
 
 if TYPE_CHECKING:
     from kalelite.errors import Where

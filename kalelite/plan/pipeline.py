@@ -12,7 +12,6 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan import places
-from kalelite.plan.body import nest, trace_body
 from kalelite.plan.check import check, in_source_order
 from kalelite.plan.definition import function_problem
 from kalelite.plan.graph import Parameter, Plan
@@ -21,6 +20,7 @@ from kalelite.plan.parameters import arguments_of, parameters_of, with_defaults
 from kalelite.plan.step import Step
 from kalelite.plan.target import ambient_target, fixed_by
 from kalelite.plan.trace import current, register
+from kalelite.plan.trace.body import nest, trace_body
 
 __all__ = ["Pipeline", "pipeline"]
 

@@ -10,12 +10,12 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from kalelite.errors import Problem, Where
 from kalelite.plan import places
-from kalelite.plan.binding import Binder
 from kalelite.plan.definition import function_problem, signature_of
 from kalelite.plan.graph import StepDef
 from kalelite.plan.options import StepOptions, merge, step_options
-from kalelite.plan.record import record
 from kalelite.plan.trace import current
+from kalelite.plan.trace.binding import Binder
+from kalelite.plan.trace.record import record
 
 __all__ = ["Step", "step"]
 

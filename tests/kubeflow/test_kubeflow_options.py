@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kalelite.backends.kubeflow.options import refusals, task_config
-from kalelite.plan.option_values import Volume
 from kalelite.plan.options import step_options
+from kalelite.plan.options.values import Volume
 
 
 def config_of(**said):
@@ -195,7 +195,7 @@ def test_a_bound_that_no_wait_reaches_is_no_problem():
 
 def test_every_option_has_a_meaning_or_a_refusal():
     """The option table names what is refused; all else changes the compiled task."""
-    from kalelite.plan.options_table import ROWS
+    from kalelite.plan.options.table import ROWS
 
     refused = {row.option for row in ROWS if row.refused.startswith("KFP") and not row.since}
     assert refused == {"ephemeral_storage", "ephemeral_storage_limit"}

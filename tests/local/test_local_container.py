@@ -17,10 +17,10 @@ from kalelite import If, ParallelFor, container_step, load_component
 from kalelite.backends.local import LocalSettings, run_plan
 from kalelite.backends.local.engine import Engine, find
 from kalelite.errors import UsageError
-from kalelite.plan.option_values import Retries, Volume
+from kalelite.plan.container.words import Concat, IfPresent, InputPath, InputValue, OutputPath
 from kalelite.plan.options import step_options
+from kalelite.plan.options.values import Retries, Volume
 from kalelite.plan.pipeline import pipeline
-from kalelite.plan.words import Concat, IfPresent, InputPath, InputValue, OutputPath
 
 
 @pytest.fixture

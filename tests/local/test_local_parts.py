@@ -10,8 +10,8 @@ from kalelite.backends.local.endings import Ending, explain, refine
 from kalelite.backends.local.logs import Log
 from kalelite.backends.local.slots import Grant, Slots
 from kalelite.executor.spec import FailureReport
-from kalelite.plan.option_values import Retries
 from kalelite.plan.options import StepOptions
+from kalelite.plan.options.values import Retries
 
 GB = 1 << 30
 

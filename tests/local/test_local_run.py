@@ -19,7 +19,7 @@ from kalelite.backends.local.events import (
     TaskStarted,
 )
 from kalelite.errors import StepError, UsageError
-from kalelite.plan.option_values import Retries, Volume
+from kalelite.plan.options.values import Retries, Volume
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
 

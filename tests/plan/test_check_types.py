@@ -8,9 +8,9 @@ from typing import Any, Literal, Optional, Union
 
 import pytest
 
-from kalelite.plan.hints import UNKNOWN, hints_of, resolve
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
+from kalelite.plan.types.hints import UNKNOWN, hints_of, resolve
 
 
 class Animal:

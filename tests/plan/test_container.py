@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kalelite.errors import UsageError
+from kalelite.plan.check.containers import check_containers
 from kalelite.plan.container import (
     Concat,
     IfPresent,
@@ -17,11 +18,10 @@ from kalelite.plan.container import (
     container_step,
     load_component,
 )
-from kalelite.plan.container_check import check_containers
+from kalelite.plan.container.words import fill
 from kalelite.plan.graph import Constant, OutputRef, ParameterRef
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
-from kalelite.plan.words import fill
 
 count = container_step(
     "count",

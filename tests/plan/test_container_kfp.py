@@ -3,7 +3,7 @@
 import pytest
 
 from kalelite.plan.container import load_component
-from kalelite.plan.words import fill
+from kalelite.plan.container.words import fill
 
 pytest.importorskip("kfp", reason="pip install 'kalelite[kfp]' to try what KFP compiles")
 

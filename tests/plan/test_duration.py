@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalelite.errors import UsageError
-from kalelite.plan import duration
+from kalelite.plan.options import duration
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalelite.errors import PipelineError, Where
-from kalelite.plan.option_values import (
+from kalelite.plan.options import (
+    PipelineOptions,
+    StepOptions,
+    check,
+    merge,
+    pipeline_options,
+    step_options,
+)
+from kalelite.plan.options.values import (
     ConfigMapEnv,
     ConfigMapFiles,
     Plain,
@@ -19,14 +27,6 @@ from kalelite.plan.option_values import (
     SecurityContext,
     Toleration,
     Volume,
-)
-from kalelite.plan.options import (
-    PipelineOptions,
-    StepOptions,
-    check,
-    merge,
-    pipeline_options,
-    step_options,
 )
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step

@@ -6,10 +6,10 @@ import dataclasses
 
 import pytest
 
-from kalelite.plan import option_values
 from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 from kalelite.plan.options import StepOptions, step_options
-from kalelite.plan.options_table import ROWS, option_table, without_meaning_here
+from kalelite.plan.options import values as option_values
+from kalelite.plan.options.table import ROWS, option_table, without_meaning_here
 
 
 def test_every_option_has_one_row():

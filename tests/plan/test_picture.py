@@ -38,7 +38,7 @@ from kalelite.plan.graph import (
 )
 from kalelite.plan.options import step_options
 from kalelite.plan.picture import to_html, to_mermaid, to_svg, to_text
-from kalelite.plan.picture_svg import size_of
+from kalelite.plan.picture.svg import size_of
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kalelite.plan.layout import FrameSize, lay_out
+from kalelite.plan.picture.layout import FrameSize, lay_out
 
 
 @st.composite

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalelite.errors import UsageError
-from kalelite.plan import quantity
+from kalelite.plan.options import quantity
 
 
 @pytest.mark.parametrize(

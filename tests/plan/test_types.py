@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalelite.errors import UsageError, Where
-from kalelite.plan.hints import UNKNOWN
 from kalelite.plan.types import MarshalData, convert, fits, native_name, to_text
+from kalelite.plan.types.hints import UNKNOWN
 
 
 class Color(enum.Enum):

@@ -18,8 +18,8 @@ from kalelite.backends.kubeflow.texts import has_template
 from kalelite.backends.kubeflow.volumes import JOB_NAME, storage_of
 from kalelite.errors import Problem
 from kalelite.plan.check import check
+from kalelite.plan.container.words import InputPath, walk
 from kalelite.plan.graph import ContainerDef, ExitScope, Expr, OutputRef, Plan, Task
-from kalelite.plan.words import InputPath, walk
 
 __all__ = ["check_plan", "check_settled", "kfp_version"]
 

@@ -12,9 +12,9 @@ from kalelite.backends.kubeflow.settings import Settings
 from kalelite.backends.kubeflow.stage import Part
 from kalelite.backends.kubeflow.texts import summary
 from kalelite.backends.kubeflow.volumes import JOB_NAME, Creation, Storage
+from kalelite.plan.container.words import InputPath, InputValue, OutputPath, fill
 from kalelite.plan.graph import REQUIRED, Constant, ContainerDef, Task
 from kalelite.plan.types import native_name
-from kalelite.plan.words import InputPath, InputValue, OutputPath, fill
 from kalelite.volumes import provision
 from kalelite.volumes.inline import inline
 

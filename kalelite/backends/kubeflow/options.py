@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kalelite.errors import Problem, Where
-from kalelite.plan import quantity
 from kalelite.plan.graph import Plan
-from kalelite.plan.option_values import (
+from kalelite.plan.options import StepOptions, quantity
+from kalelite.plan.options.values import (
     ConfigMapEnv,
     ConfigMapFiles,
     Retries,
@@ -19,7 +19,6 @@ from kalelite.plan.option_values import (
     SecretFiles,
     Toleration,
 )
-from kalelite.plan.options import StepOptions
 
 __all__ = ["NEWEST", "TaskConfig", "notes", "refusals", "surprises", "task_config"]
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kalelite.errors import UsageError
-from kalelite.plan import names, quantity
+from kalelite.plan import names
 from kalelite.plan.graph import Plan
+from kalelite.plan.options import quantity
 
 __all__ = ["DEFAULT_MARSHAL_PATH", "DEFAULT_MARSHAL_SIZE", "Clone", "Settings", "settings_for"]
 

@@ -17,7 +17,7 @@ from kalelite.errors import CorruptObjectError
 from kalelite.executor.record import commit, read
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.options import StepOptions
-from kalelite.plan.quantity import size_of
+from kalelite.plan.options.quantity import size_of
 
 __all__ = ["Attempt", "memory_limit", "retry_delay"]
 

@@ -16,9 +16,9 @@ from typing import Any
 from kalelite.backends.local.container_run import ContainerError, Terms, run
 from kalelite.backends.local.engine import mount
 from kalelite.errors import UsageError
+from kalelite.plan.container.words import InputPath, InputValue, OutputPath, Word, fill
 from kalelite.plan.graph import REQUIRED, ContainerDef, Plan, StepDef
 from kalelite.plan.types import convert, to_text
-from kalelite.plan.words import InputPath, InputValue, OutputPath, Word, fill
 
 __all__ = ["Container", "as_functions", "on"]
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.backends.local import limits
-from kalelite.plan.option_values import ConfigMapEnv, SecretEnv, Volume
 from kalelite.plan.options import StepOptions
-from kalelite.plan.quantity import cores_of, size_of
+from kalelite.plan.options.quantity import cores_of, size_of
+from kalelite.plan.options.values import ConfigMapEnv, SecretEnv, Volume
 
 __all__ = ["NAMES", "Engine", "find", "mount"]
 

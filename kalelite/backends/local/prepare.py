@@ -17,8 +17,8 @@ from kalelite.backends.local import limits
 from kalelite.backends.local.settings import LocalSettings
 from kalelite.errors import UsageError
 from kalelite.plan.graph import ContainerDef, Plan, Task
-from kalelite.plan.option_values import Volume
-from kalelite.plan.options_table import without_meaning_here
+from kalelite.plan.options.table import without_meaning_here
+from kalelite.plan.options.values import Volume
 
 __all__ = ["notes_on", "packages_of", "volumes_linked"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kalelite.plan.options import StepOptions
-from kalelite.plan.quantity import cores_of
+from kalelite.plan.options.quantity import cores_of
 
 __all__ = ["Grant", "Slots"]
 

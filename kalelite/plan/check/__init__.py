@@ -1,0 +1,67 @@
+"""Everything that can be wrong with a plan as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kalelite.errors import Problem
+from kalelite.plan.check.containers import check_containers
+from kalelite.plan.check.scopes import check_scopes
+from kalelite.plan.check.types import check_types
+from kalelite.plan.graph import Plan
+from kalelite.plan.order import cycle
+
+__all__ = ["check", "in_source_order"]
+
+
+def check(plan: Plan) -> list[Problem]:
+    """All problems of a plan, in source order. Runs nothing."""
+    found = [
+        *_empty(plan),
+        *_cycles(plan),
+        *check_scopes(plan),
+        *check_types(plan),
+        *check_containers(plan),
+    ]
+    return in_source_order(found)
+
+
+def in_source_order(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems by file and line, each once; those without a place come last."""
+
+    def key(problem: Problem) -> tuple[bool, str, int, int]:
+        where = problem.where
+        if where is None:
+            return True, "", 0, 0
+        return False, where.file, where.line, where.column or 0
+
+    return sorted(dict.fromkeys(problems), key=key)
+
+
+def _empty(plan: Plan) -> list[Problem]:
+    if plan.tasks:
+        return []
+    hint = "Call functions that are decorated with @step in its body."
+    return [Problem(f"pipeline `{plan.name}` calls no step", hint, plan.where)]
+
+
+def _looks_ahead(plan: Plan) -> bool:
+    """Whether a task waits for something that may come after it.
+
+    Values flow from earlier calls to later ones, so only ``after`` can close a ring.
+    """
+    waiting = [(number, task) for number, task in enumerate(plan.tasks) if task.after]
+    if not waiting:
+        return False
+    numbers = {task.id: number for number, task in enumerate(plan.tasks)}
+    return any(numbers.get(id, number) >= number for number, task in waiting for id in task.after)
+
+
+def _cycles(plan: Plan) -> list[Problem]:
+    ring = cycle(plan) if _looks_ahead(plan) else ()
+    if not ring:
+        return []
+    where = next((task.where for task in plan.tasks if task.id in ring), plan.where)
+    names = " -> ".join((*ring, ring[0]))
+    hint = "Take out one of the `after`s between them."
+    return [Problem(f"these steps wait for each other: {names}", hint, where)]

@@ -1,0 +1,288 @@
+"""Options with a structure: their friendly spellings, checked and brought to one form."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from kalelite.errors import UsageError
+from kalelite.plan import names
+from kalelite.plan.options import duration
+from kalelite.plan.options.values import (
+    ConfigMapEnv,
+    ConfigMapFiles,
+    Retries,
+    SecretEnv,
+    SecretFiles,
+    SecurityContext,
+    Toleration,
+    Volume,
+)
+
+__all__ = [
+    "affinity",
+    "config_maps",
+    "retries",
+    "secrets",
+    "security_context",
+    "tolerations",
+    "volumes",
+]
+
+_MOST_RETRIES = 100
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_LARGEST_ID = 2**31 - 1
+T = TypeVar("T")
+
+
+def retries(value: Any, name: str) -> Retries:
+    """``3``, ``Retries(3, wait=10)`` or a dict of its fields."""
+    example = "Write retries=3 or retries=Retries(3, wait='10s', factor=2)."
+    if isinstance(value, Retries):
+        said: Mapping[str, Any] = {key: getattr(value, key) for key in Retries.__slots__}
+    elif isinstance(value, Mapping):
+        said = value
+    else:
+        said = {"count": value}
+    _only_fields(said, Retries.__slots__, name, example)
+    count = said.get("count", 0)
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise UsageError(f"{name}={count!r} is not a whole number", hint=example)
+    if not 0 <= count <= _MOST_RETRIES:
+        problem = "is negative" if count < 0 else f"is more than {_MOST_RETRIES}"
+        raise UsageError(f"{name}={count!r} {problem}", hint=example)
+    factor = said.get("factor", 1.0)
+    factor = 1.0 if factor is None else factor
+    if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 1 <= factor <= 1000:
+        raise UsageError(f"{name}: factor={factor!r} is not a number from 1 to 1000", hint=example)
+    return Retries(
+        count=count,
+        wait=_wait(said.get("wait"), f"{name}: wait") or 0.0,
+        factor=float(factor),
+        longest_wait=_wait(said.get("longest_wait"), f"{name}: longest_wait"),
+        only=_errors(said.get("only"), f"{name}: only"),
+    )
+
+
+def _wait(value: Any, name: str) -> float | None:
+    if value is None or value in {0, "0"}:
+        return None if value is None else 0.0
+    return duration.seconds(value, name=name)
+
+
+def _errors(value: Any, name: str) -> tuple[str, ...]:
+    """Exception classes, or their names, as names."""
+    entries = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+    result = []
+    for entry in entries if value else ():
+        if isinstance(entry, type) and issubclass(entry, BaseException):
+            prefix = "" if entry.__module__ == "builtins" else f"{entry.__module__}."
+            result.append(prefix + entry.__qualname__)
+        elif isinstance(entry, str) and all(part.isidentifier() for part in entry.split(".")):
+            result.append(entry.removeprefix("builtins."))
+        else:
+            hint = "Write only=(ConnectionError, TimeoutError)."
+            raise UsageError(f"{name}={entry!r} is not an exception class or its name", hint=hint)
+    return tuple(result)
+
+
+def secrets(value: Any, name: str) -> tuple[SecretEnv | SecretFiles, ...]:
+    """``{"TOKEN": ("secret", "key"), "/etc/creds": "secret"}`` or a list of the two classes."""
+    return _sources(value, name, SecretEnv, SecretFiles)
+
+
+def config_maps(value: Any, name: str) -> tuple[ConfigMapEnv | ConfigMapFiles, ...]:
+    """``{"MODE": ("map", "key"), "/etc/settings": "map"}`` or a list of the two classes."""
+    return _sources(value, name, ConfigMapEnv, ConfigMapFiles)
+
+
+def _sources(
+    value: Any, name: str, env: Callable[..., T], files: Callable[..., T]
+) -> tuple[T, ...]:
+    example = f'Write {name}={{"VARIABLE": ("object-name", "key"), "/folder": "object-name"}}.'
+    kinds = tuple(kind for kind in (env, files) if isinstance(kind, type))
+    result: dict[str, T] = {}
+    for named, given in _entries(value, kinds, name, example):
+        target, entry = _unpacked(given) if isinstance(given, kinds) else (named, given)
+        if named not in {None, target}:
+            raise UsageError(f"{name}: {named!r} holds {given!r}", hint=f"Key it by {target!r}.")
+        about = f"{name}: {target!r}"
+        if isinstance(target, str) and target.startswith("/"):
+            if not isinstance(entry, str):
+                hint = f"Write {{{target!r}: 'object-name'}}."
+                raise UsageError(f"{about} is not given one name but {entry!r}", hint=hint)
+            target = names.mount_path(target, name=name)
+            source = files(target, names.object_name(entry, name=about))
+        else:
+            names.env_name(target, name=name)
+            if not (isinstance(entry, (tuple, list)) and len(entry) == 2):
+                hint = f'Write {{{target!r}: ("object-name", "key")}}; for files, key it by a path.'
+                raise UsageError(f"{about} needs a name and a key, not {entry!r}", hint=hint)
+            owner, key = entry
+            source = env(target, names.object_name(owner, name=about), _key(key, about))
+        if target in result:
+            raise UsageError(f"{about} is given twice", hint="Leave one of them out.")
+        result[target] = source
+    return tuple(result.values())
+
+
+def _unpacked(source: Any) -> tuple[str, Any]:
+    """One of the classes as the pair that a user would write."""
+    if isinstance(source, SecretEnv):
+        return source.variable, (source.secret, source.key)
+    if isinstance(source, ConfigMapEnv):
+        return source.variable, (source.config_map, source.key)
+    return source.path, source.secret if isinstance(source, SecretFiles) else source.config_map
+
+
+def _key(value: Any, name: str) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", value) is None:
+        hint = "A key holds letters, digits, '-', '_' and '.'."
+        raise UsageError(f"{name}: {value!r} is not a key", hint=hint)
+    return value
+
+
+def volumes(value: Any, name: str) -> tuple[Volume, ...]:
+    """``{"/data": "claim"}``, ``{"/data": Volume(…)}`` or a list of `Volume`."""
+    example = f'Write {name}={{"/data": "claim-name"}} or {name}=[Volume("claim-name", "/data")].'
+    result = []
+    for path, entry in _entries(value, (Volume,), name, example):
+        if isinstance(entry, Volume):
+            volume = entry
+            if path is not None and path.rstrip("/") != entry.path.rstrip("/"):
+                raise UsageError(f"{name}: {path!r} holds a volume at {entry.path!r}", hint=example)
+        elif isinstance(entry, str):
+            volume = Volume(entry, path)
+        else:
+            raise UsageError(
+                f"{name}: {path!r} holds {entry!r}, not the name of a claim", hint=example
+            )
+        names.object_name(volume.claim, name=f"{name}: claim")
+        if not isinstance(volume.read_only, bool):
+            raise UsageError(f"{name}: read_only={volume.read_only!r} is not True or False")
+        sub_path = volume.sub_path
+        if not isinstance(sub_path, str) or sub_path.startswith("/") or ".." in sub_path.split("/"):
+            hint = "Write a folder inside the volume, such as 'project/data'."
+            raise UsageError(f"{name}: sub_path={sub_path!r} leads out of the volume", hint=hint)
+        result.append(replace(volume, path=names.mount_path(volume.path, name=name)))
+    paths = [volume.path for volume in result]
+    if len(set(paths)) < len(paths):
+        twin = next(path for path in paths if paths.count(path) > 1)
+        raise UsageError(f"{name}: {twin!r} is given twice", hint="Leave one of them out.")
+    return tuple(result)
+
+
+def tolerations(value: Any, name: str) -> tuple[Toleration, ...]:
+    """A list of `Toleration`, of dicts as in Kubernetes, or of ``"key=value:Effect"``."""
+    example = f'Write {name}=["key=value:NoSchedule"] or {name}=[Toleration("key", value="value")].'
+    if isinstance(value, (str, Mapping, Toleration)) or not isinstance(value, (list, tuple)):
+        raise UsageError(f"{name}={value!r} is not a list", hint=example)
+    return tuple(_toleration(entry, name, example) for entry in value)
+
+
+def _toleration(value: Any, name: str, example: str) -> Toleration:
+    if isinstance(value, str):
+        taint, _, effect = value.partition(":")
+        key, equals, wanted = taint.partition("=")
+        result = Toleration(key, "Equal" if equals else "Exists", wanted, effect)
+    elif isinstance(value, Mapping):
+        said: dict[str, Any] = {
+            "seconds" if key == "tolerationSeconds" else key: part for key, part in value.items()
+        }
+        _only_fields(said, Toleration.__slots__, name, example)
+        result = Toleration(**said)
+    elif isinstance(value, Toleration):
+        result = value
+    else:
+        raise UsageError(f"{name}: {value!r} is not a toleration", hint=example)
+    if result.operator not in {"Equal", "Exists"}:
+        hint = "Write 'Equal' or 'Exists'."
+        raise UsageError(f"{name}: operator={result.operator!r} does not exist", hint=hint)
+    if result.effect not in {"", *_EFFECTS}:
+        hint = f"Write {', '.join(_EFFECTS)}, or leave it out for all of them."
+        raise UsageError(f"{name}: effect={result.effect!r} does not exist", hint=hint)
+    if result.operator == "Exists" and result.value:
+        raise UsageError(f"{name}: operator 'Exists' takes no value", hint="Leave the value out.")
+    if result.key:
+        names.label_key(result.key, name=name)
+    elif result.operator != "Exists":
+        raise UsageError(f"{name}: a toleration without a key", hint="Name the taint's key.")
+    names.label_value(result.value, name="labels")
+    if result.seconds is not None and (
+        type(result.seconds) is not int or result.effect != "NoExecute"
+    ):
+        hint = "It is a whole number and goes with the effect 'NoExecute' only."
+        raise UsageError(f"{name}: seconds={result.seconds!r} cannot be used here", hint=hint)
+    return result
+
+
+def affinity(value: Any, name: str) -> dict[str, Any]:
+    """A Kubernetes affinity as a dict: ``nodeAffinity``, ``podAffinity``, ``podAntiAffinity``."""
+    kinds = ("nodeAffinity", "podAffinity", "podAntiAffinity")
+    example = f'Write {name}={{"nodeAffinity": {{…}}}}, as in the pod spec of Kubernetes.'
+    if not isinstance(value, Mapping) or not value:
+        raise UsageError(f"{name}={value!r} is not a dict", hint=example)
+    for key, part in value.items():
+        if key not in kinds:
+            hint = f"The kinds are {', '.join(kinds)}."
+            raise UsageError(f"{name}: {key!r} is not a kind of affinity", hint=hint)
+        terms = {
+            "requiredDuringSchedulingIgnoredDuringExecution",
+            "preferredDuringSchedulingIgnoredDuringExecution",
+        }
+        if not isinstance(part, Mapping) or not part or not set(part) <= terms:
+            hint = f"It holds {' and '.join(sorted(terms))}."
+            raise UsageError(f"{name}: {key!r} holds {part!r}", hint=hint)
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{name} holds what JSON cannot say: {error}", hint=example) from None
+    return copy
+
+
+def security_context(value: Any, name: str) -> SecurityContext:
+    """A `SecurityContext` or a dict of its fields."""
+    example = f"Write {name}=SecurityContext(run_as_user=1000, run_as_group=100)."
+    spelled = {
+        "runAsUser": "run_as_user",
+        "runAsGroup": "run_as_group",
+        "runAsNonRoot": "run_as_non_root",
+    }
+    if isinstance(value, Mapping):
+        said = {str(spelled.get(key, key)): part for key, part in value.items()}
+        _only_fields(said, SecurityContext.__slots__, name, example)
+        value = SecurityContext(**said)
+    if not isinstance(value, SecurityContext):
+        raise UsageError(f"{name}={value!r} is not a security context", hint=example)
+    for field, number in (("run_as_user", value.run_as_user), ("run_as_group", value.run_as_group)):
+        if number is not None and (type(number) is not int or not 0 <= number <= _LARGEST_ID):
+            raise UsageError(
+                f"{name}: {field}={number!r} is not a number of a user or group", hint=example
+            )
+    if not isinstance(value.run_as_non_root, (bool, type(None))):
+        raise UsageError(f"{name}: run_as_non_root={value.run_as_non_root!r} is not True or False")
+    if value.run_as_non_root and value.run_as_user == 0:
+        raise UsageError(
+            f"{name}: run_as_user=0 is root, and run_as_non_root forbids it", hint=example
+        )
+    return value
+
+
+def _entries(
+    value: Any, classes: tuple[type, ...], name: str, example: str
+) -> Iterable[tuple[Any, Any]]:
+    """The entries of a dict, or of a list of objects that name their own place."""
+    if isinstance(value, Mapping):
+        return list(value.items())
+    if isinstance(value, (list, tuple)) and all(isinstance(entry, classes) for entry in value):
+        return [(None, entry) for entry in value]
+    raise UsageError(f"{name}={value!r} is not a dict", hint=example)
+
+
+def _only_fields(said: Mapping[Any, Any], known: Iterable[str], name: str, example: str) -> None:
+    for key in said:
+        if key not in known:
+            raise UsageError(f"{name}: {key!r} is not a part of it", hint=example)

@@ -1,0 +1,192 @@
+"""Running a pipeline's body once, with stand-ins, to see what it says."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from types import CodeType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from kalelite.errors import PipelineError, Problem, Where
+from kalelite.plan import places
+from kalelite.plan.definition import signature_of
+from kalelite.plan.graph import Constant, Expr, Group, Plan
+from kalelite.plan.names import slug
+from kalelite.plan.options import StepOptions, merge
+from kalelite.plan.trace import Trace
+from kalelite.plan.trace.binding import misfit
+from kalelite.plan.trace.proxies import ParameterProxy, ValueProxy
+from kalelite.plan.trace.refs import MARK, Poison, Ref
+from kalelite.plan.trace.values import to_expr
+
+if TYPE_CHECKING:
+    from kalelite.plan.pipeline import Pipeline
+
+__all__ = ["nest", "trace_body"]
+
+# An exception whose text names a stand-in was raised over an output.
+_STAND_IN = re.compile(rf"{MARK}|\b(Output|Parameter|Item|Value)Proxy\b|\bPoison\b")
+
+
+def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
+    """What the body of a pipeline says, and what is wrong in it."""
+    trace = Trace(pipeline.name)
+    trace.defaults = pipeline.options.defaults
+    values = {p.name: ParameterProxy(trace, p.name, p.type) for p in pipeline.parameters}
+    result: Expr | None = None
+    with trace.active():
+        returned = _run(trace, pipeline, values)
+        if returned is not None:
+            result = to_expr(trace, returned, "the pipeline's result")
+    plan = trace.plan(
+        result=result,
+        parameters=pipeline.parameters,
+        options=pipeline.options,
+        description=pipeline.description,
+        where=pipeline.where,
+        result_where=places.of_return(inspect.unwrap(pipeline.__wrapped__)) if result else None,
+    )
+    return plan, list(trace.problems.values())
+
+
+def nest(
+    trace: Trace,
+    pipeline: Pipeline[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    where: Where,
+) -> Any:
+    """Trace a pipeline that is called in the body of another, as a group of its own."""
+    if pipeline in trace.pipelines:
+        trace.problem(
+            "recursion",
+            f"pipeline `{pipeline.name}` calls itself",
+            "A pipeline is put together before anything runs, so it cannot recurse: write the steps "
+            "out, or put the recursion into a step.",
+            where=where,
+        )
+        return Poison(trace)
+    trace.adopt(pipeline.problems)
+    signature = signature_of(pipeline.__wrapped__)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError as error:
+        wrong, meant = misfit(signature, kwargs, error)
+        trace.problem(
+            "arguments",
+            f"pipeline `{pipeline.name}` cannot be called like this: {wrong}",
+            f"{meant} It is defined as `{pipeline.__wrapped__.__name__}{signature}`.".lstrip(),
+            where=where,
+        )
+        return Poison(trace)
+    bound.apply_defaults()
+    values = {name: _argument(trace, name, value) for name, value in bound.arguments.items()}
+    group = Group(trace.new_id(slug(pipeline.name)), trace.parent, where, name=pipeline.name)
+    outer = trace.defaults
+    if pipeline.options.defaults != StepOptions():
+        trace.set_defaults(merge(outer, pipeline.options.defaults, StepOptions()))
+    trace.open(group)
+    returned = _run(trace, pipeline, values)
+    trace.close(group)
+    trace.set_defaults(outer)
+    if returned is None:
+        words = f"the result of pipeline `{pipeline.name}`"
+        return ValueProxy(trace, Constant(None), words, (group.id,))
+    return returned
+
+
+def _argument(trace: Trace, name: str, value: Any) -> Any:
+    """An argument of a nested pipeline: as unknown to its body as it is at the top."""
+    if isinstance(value, Ref):
+        return value
+    expr = to_expr(trace, value, f"argument `{name}`")
+    return ValueProxy(trace, expr, f"`{name}`, a parameter of the pipeline")
+
+
+def _run(trace: Trace, pipeline: Pipeline[..., Any], values: dict[str, Any]) -> Any:
+    """Call the body; an exception of the user's own becomes a problem."""
+    function = pipeline.__wrapped__
+    inner = inspect.unwrap(function)
+    code = getattr(inner, "__code__", None)
+    trace.pipelines.append(pipeline)
+    parents = list(trace.parents)
+    args, kwargs = _split(signature_of(function), values)
+    try:
+        with trace.body(code):
+            return function(*args, **kwargs)
+    except PipelineError as error:
+        trace.adopt(error.problems)
+    except Exception as error:
+        if _is_our_own(error):
+            raise
+        _report(trace, error, code)
+    finally:
+        trace.parents[:] = parents
+        trace.pipelines.pop()
+    return None
+
+
+def _split(
+    signature: inspect.Signature, values: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    args = []
+    kwargs = {}
+    for name, value in values.items():
+        if signature.parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY:
+            args.append(value)
+        else:
+            kwargs[name] = value
+    return args, kwargs
+
+
+def _report(trace: Trace, error: Exception, code: CodeType | None) -> None:
+    """The problem for an exception that left the body, at the body's line."""
+    frames = list(_frames(error.__traceback__))
+    inside = [frame for frame in frames if frame[0].tb_frame.f_code is code] or frames
+    where = inside[-1][1]
+    if trace.has_problem_in(where):
+        return  # what went wrong before in this line is the cause of it
+    last = frames[-1][1]
+    name = type(error).__name__
+    text = str(error)
+    message = f"{name}: {text}" if text else name
+    if last != where:
+        message += f" (raised at {last})"
+    hint = "The body of a pipeline runs once, before any step; this was raised while it ran."
+    if _STAND_IN.search(text):
+        hint = "An output has no value yet; do this inside the step that takes it."
+    if isinstance(error, UnboundLocalError):
+        hint = _shadow_hint(text) or hint
+    trace.problem("raised", message, hint, where=where)
+
+
+def _frames(link: TracebackType | None) -> Iterator[tuple[TracebackType, Where]]:
+    while link is not None:
+        frame = link.tb_frame
+        name = frame.f_globals.get("__name__", "")
+        if not str(name).startswith("kalelite.plan."):
+            line = link.tb_lineno
+            yield link, places.of_instruction(frame.f_code, link.tb_lasti, line, frame.f_globals)
+        link = link.tb_next
+
+
+def _is_our_own(error: Exception) -> bool:
+    """Whether the exception is a fault of this package, and not of the body."""
+    link = error.__traceback__
+    while link is not None and link.tb_next is not None:
+        link = link.tb_next
+    name = link.tb_frame.f_globals.get("__name__", "") if link is not None else ""
+    # Stand-ins raise where Python wants an exception, such as for a missing attribute.
+    stand_ins = {"kalelite.plan.trace.refs", "kalelite.plan.trace.traps"}
+    return str(name).startswith("kalelite.plan.") and name not in stand_ins
+
+
+def _shadow_hint(text: str) -> str:
+    name = text.partition("'")[2].partition("'")[0]
+    if not name:
+        return ""
+    return (
+        f"`{name}` is assigned in this body, so Python takes it for a local variable everywhere in "
+        f"it. Give the result another name: `{name}_result = {name}(...)`."
+    )

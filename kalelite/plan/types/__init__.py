@@ -1,0 +1,136 @@
+"""Types of parameters: which are primitives, which fit where, and their values as text."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import date
+from enum import Enum
+from pathlib import PurePath
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from kalelite.errors import UsageError
+from kalelite.plan.types.convert import bare, convert, is_abstract, show
+from kalelite.plan.types.hints import UNKNOWN
+
+__all__ = ["MarshalData", "convert", "fits", "native_name", "takes_literals", "to_text"]
+
+MarshalData = Any
+"""Kale's hint for a value that goes through the marshal volume: any value that is not annotated
+as a primitive does, so it means the same as no annotation."""
+
+_UNIONS = (Union, UnionType)
+
+
+def native_name(annotation: Any) -> str | None:
+    """The primitive that a type is: ``int float str bool list dict``; None if it is not one.
+
+    ``list[int]`` and ``Literal["a", "b"]`` are primitives, too; ``int | None`` is not, nor is a
+    list of arrays.
+    """
+    annotation = bare(annotation)
+    if annotation in {int, float, str, bool, list, dict}:
+        return str(annotation.__name__)
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        kinds = {type(choice) for choice in args}
+        return native_name(kinds.pop()) if len(kinds) == 1 else None
+    if origin is list:
+        return "list" if all(_is_plain(arg) for arg in args) else None
+    if origin is dict:
+        plain = len(args) == 2 and args[0] is str and _is_plain(args[1])
+        return "dict" if plain else None
+    return None
+
+
+def fits(produced: Any, wanted: Any) -> bool:
+    """Whether a value annotated as ``produced`` can be given where ``wanted`` is annotated.
+
+    Says no only when it is certain: what is not known fits.
+    """
+    produced, wanted = bare(produced), bare(wanted)
+    if any(hint in (UNKNOWN, None, Any, object) for hint in (produced, wanted)):
+        return True
+    if get_origin(produced) in _UNIONS or get_origin(wanted) in _UNIONS:
+        return any(fits(ours, theirs) for ours in _parts(produced) for theirs in _parts(wanted))
+    if Literal in {get_origin(produced), get_origin(wanted)}:
+        return _literals_fit(produced, wanted)
+    left, right = get_origin(produced) or produced, get_origin(wanted) or wanted
+    if not _classes_fit(left, right):
+        return False
+    ours, theirs = get_args(produced), get_args(wanted)
+    if left is right and left in {list, dict, set, frozenset} and len(ours) == len(theirs):
+        return all(map(fits, ours, theirs))
+    return True
+
+
+def takes_literals(hint: Any) -> bool:
+    """Whether the annotation, or a part of its union, is a Literal."""
+    return any(get_origin(part) is Literal for part in _parts(bare(hint)))
+
+
+def _parts(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in _UNIONS else (hint,)
+
+
+def _classes_fit(produced: Any, wanted: Any) -> bool:
+    if not isinstance(produced, type) or not isinstance(wanted, type):
+        return True
+    if wanted in {float, complex} and produced in {int, float}:
+        return True
+    if is_abstract(produced) or is_abstract(wanted):
+        return True
+    return issubclass(produced, wanted) or issubclass(wanted, produced)
+
+
+def to_text(value: Any) -> str:
+    """A value as the text that `convert` reads back, for the command line or the KFP UI.
+
+    Raises
+    ------
+    UsageError
+        The value has no such text.
+    """
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return value
+    if value is None:
+        return "none"
+    plain = _plain(value)
+    if isinstance(plain, str):
+        return plain
+    try:
+        return json.dumps(plain, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{show(value)} has no text form: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, (PurePath, date)):
+        return value.isoformat() if isinstance(value, date) else str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [field.name for field in dataclasses.fields(value) if field.init]
+        return {name: _plain(getattr(value, name)) for name in fields}
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else to_text(key): _plain(value[key]) for key in value}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _is_plain(annotation: Any) -> bool:
+    annotation = bare(annotation)
+    if annotation in {Any, type(None)} or native_name(annotation):
+        return True
+    return get_origin(annotation) in _UNIONS and all(map(_is_plain, get_args(annotation)))
+
+
+def _literals_fit(produced: Any, wanted: Any) -> bool:
+    if get_origin(wanted) is Literal and get_origin(produced) is Literal:
+        return bool(set(get_args(produced)) & set(get_args(wanted)))
+    literal, other = (produced, wanted) if get_origin(produced) is Literal else (wanted, produced)
+    return any(fits(type(choice), other) for choice in get_args(literal))

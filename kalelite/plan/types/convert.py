@@ -1,0 +1,314 @@
+"""Values of parameters: converted to their type, checked, and spelled as text again.
+
+A value comes from Python (a call) or as text (the command line, the KFP UI). From Python only
+what loses nothing is converted: an int is a good float and ``"a/b"`` a good ``Path``, but
+``"7"`` is no int. Text is read as the type says: ``7``, ``true``, ``[1, 2]``, ``2026-01-31``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import types
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from enum import Enum
+from pathlib import PurePath
+from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
+
+from kalelite.errors import UsageError, Where
+from kalelite.plan.suggest import did_you_mean
+from kalelite.plan.types import scalars
+from kalelite.plan.types.hints import UNKNOWN, resolve, spell
+from kalelite.plan.types.scalars import Mismatch
+
+__all__ = ["bare", "convert", "is_abstract", "show"]
+
+Reader = Callable[[Any, Any, bool], Any]
+"""Takes a value, the type and whether the value is text."""
+_UNIONS = (Union, types.UnionType)
+
+
+def convert(
+    value: Any, type: Any, *, name: str, text: bool = False, where: Where | None = None
+) -> Any:
+    """Convert a parameter's value to its type.
+
+    Parameters
+    ----------
+    value
+        The value; a string if ``text``.
+    type
+        The resolved annotation; None or an unresolved one accepts everything.
+    name
+        The parameter's name, for messages.
+    text
+        The value was typed on a command line or in the KFP UI.
+    where
+        A place in the user's file, for messages.
+
+    Returns
+    -------
+    The value, of the type.
+
+    Raises
+    ------
+    UsageError
+        The value does not fit; names the parameter, the value and the type.
+    """
+    try:
+        return _convert(value, type, text)
+    except Mismatch as wrong:
+        found = value if wrong.value is UNKNOWN else wrong.value
+        message = f"parameter {name}{wrong.path}: {show(found)} is not {wrong.expected}"
+        raise UsageError(message, hint=wrong.hint, where=where) from None
+
+
+def bare(annotation: Any) -> Any:
+    """An annotation without ``Annotated`` and ``NewType``."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        else:
+            return annotation
+
+
+def is_abstract(kind: type) -> bool:
+    """A class that others may belong to without inheriting from it."""
+    return bool(getattr(kind, "_is_protocol", False) or getattr(kind, "__abstractmethods__", ()))
+
+
+def _convert(value: Any, kind: Any, text: bool) -> Any:
+    kind = bare(kind)
+    if kind is None or kind in (Any, object, UNKNOWN):
+        return _guess(value) if text else value
+    if get_origin(kind) in _UNIONS:
+        return _union(value, kind, text)
+    reader = _READERS.get(_base(kind)) or _reader_of_class(kind)
+    return reader(_scalar(value), kind, text)
+
+
+def _reader_of_class(kind: Any) -> Reader:
+    if isinstance(kind, type):
+        if issubclass(kind, Enum):
+            return _enum
+        if issubclass(kind, PurePath):
+            return scalars.read_path
+        if dataclasses.is_dataclass(kind):
+            return _dataclass
+    return _instance
+
+
+def _base(kind: Any) -> Any:
+    """The class of a generic alias: ``list`` of ``list[int]``."""
+    kind = bare(kind)
+    return get_origin(kind) or kind
+
+
+def _scalar(value: Any) -> Any:
+    """A numpy scalar as the Python number that it is."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
+        return value.item()
+    return value
+
+
+def _guess(text: Any) -> Any:
+    """Text for a parameter of unknown type: JSON where it is JSON, else the text itself."""
+    if not isinstance(text, str):
+        return text
+    if text.lower() in scalars.NOTHING:
+        return None
+    try:
+        return json.loads(text.lower() if text.lower() in {"true", "false"} else text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _json(value: Any, expected: str, example: str) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise Mismatch(expected, f"Write JSON, such as {example} ({error}).") from None
+
+
+def _list(value: Any, kind: Any, text: bool) -> list[Any]:
+    if text and isinstance(value, str):
+        value = _json(value, _a(kind), '[1, 2] or ["a", "b"]')
+    if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
+        raise Mismatch(_a(kind))
+    (item,) = get_args(kind) or (Any,)
+    return [_inside(f"[{index}]", entry, item) for index, entry in enumerate(value)]
+
+
+def _tuple(value: Any, kind: Any, text: bool) -> tuple[Any, ...]:
+    if text and isinstance(value, str):
+        value = _json(value, _a(kind), "[1, 2]")
+    if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
+        raise Mismatch(_a(kind))
+    parts = get_args(kind) or (Any, ...)
+    if len(parts) == 2 and parts[1] is Ellipsis:
+        parts = (parts[0],) * len(value)
+    if len(parts) != len(value):
+        raise Mismatch(_a(kind), f"It has {len(value)} items; {len(parts)} are wanted.")
+    return tuple(
+        _inside(f"[{index}]", entry, part)
+        for index, (entry, part) in enumerate(zip(value, parts, strict=True))
+    )
+
+
+def _dict(value: Any, kind: Any, text: bool) -> dict[Any, Any]:
+    parsed = text and isinstance(value, str)
+    if parsed:
+        value = _json(value, _a(kind), '{"a": 1}')
+    if not isinstance(value, Mapping):
+        raise Mismatch(_a(kind))
+    parts: tuple[Any, ...] = get_args(kind) or (Any, Any)
+    key_type, item_type = parts
+    result = {}
+    for key, entry in value.items():
+        # JSON has no keys but text, so they are read as the command line is.
+        named = _inside(f"[{key!r}]", key, key_type, text=parsed and key_type is not Any)
+        result[named] = _inside(f"[{key!r}]", entry, item_type)
+    return result
+
+
+def _union(value: Any, kind: Any, text: bool) -> Any:
+    """Try the exact type first, then the others; as text, ``str`` comes last."""
+    parts = list(get_args(kind))
+    if text:
+        parts.sort(key=lambda part: bare(part) is str)
+    else:
+        parts.sort(key=lambda part: _base(part) is not type(value))
+    hints = []
+    for part in parts:
+        result, hint = _attempt(value, part, text)
+        if hint is None:
+            return result
+        if hint and part is not type(None):
+            hints.append(hint)
+    raise Mismatch(_a(kind), hints[0] if len(hints) == 1 else "")
+
+
+def _attempt(value: Any, kind: Any, text: bool) -> tuple[Any, str | None]:
+    """The converted value and None, or nothing and the hint of the mismatch."""
+    try:
+        return _convert(value, kind, text), None
+    except Mismatch as wrong:
+        return None, wrong.hint
+
+
+def _literal(value: Any, kind: Any, text: bool) -> Any:
+    choices = get_args(kind)
+    for choice in choices:
+        if type(choice) is type(value) and choice == value:
+            return choice
+    for choice in choices if text else ():
+        read, hint = _attempt(value, type(choice), text=True)
+        if hint is None and read == choice:
+            return choice
+    shown = ", ".join(repr(choice) if not text else str(choice) for choice in choices)
+    near = did_you_mean(str(value), [str(choice) for choice in choices])
+    raise Mismatch("one of its values", f"{near} The values are {shown}.".strip())
+
+
+def _enum(value: Any, kind: type[Enum], text: bool) -> Enum:  # noqa: ARG001 - a reader
+    if isinstance(value, kind):
+        return value
+    if isinstance(value, str) and value in kind.__members__:
+        return kind.__members__[value]
+    for member in kind:
+        same = type(member.value) is type(value) and member.value == value
+        if same or (isinstance(value, str) and str(member.value) == value):
+            return member
+    near = did_you_mean(str(value), list(kind.__members__))
+    raise Mismatch(_a(kind), f"{near} The values are {', '.join(kind.__members__)}.".strip())
+
+
+def _dataclass(value: Any, kind: Any, text: bool) -> Any:
+    if isinstance(value, kind):
+        return value
+    fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
+    if text and isinstance(value, str):
+        first = next(iter(fields), "field")
+        value = _json(value, _a(kind), f'{{"{first}": …}}')
+    if not isinstance(value, Mapping):
+        raise Mismatch(_a(kind), f"It has the fields {', '.join(fields)}.")
+    for key in value:
+        if key not in fields:
+            near = did_you_mean(str(key), list(fields)) or f"The fields are {', '.join(fields)}."
+            raise Mismatch(_a(kind), f"{key!r} is not one of its fields. {near}")
+    needed = (name for name, field in fields.items() if not _has_default(field))
+    if (absent := next((name for name in needed if name not in value), None)) is not None:
+        raise Mismatch(_a(kind), f"The field {absent!r} is missing.")
+    owner = sys.modules.get(kind.__module__)
+    names = {**vars(owner), kind.__name__: kind} if owner else {kind.__name__: kind}
+    given = {
+        key: _inside(f".{key}", entry, resolve(fields[key].type, names))
+        for key, entry in value.items()
+    }
+    try:
+        return kind(**given)
+    except (TypeError, ValueError) as error:
+        raise Mismatch(_a(kind), f"It says: {error}") from None
+
+
+def _has_default(field: dataclasses.Field[Any]) -> bool:
+    nothing = dataclasses.MISSING
+    return field.default is not nothing or field.default_factory is not nothing
+
+
+def _instance(value: Any, kind: Any, text: bool) -> Any:
+    """A type that has no text form: the value is one already, or cannot be told."""
+    base = _base(kind)
+    if text and isinstance(base, type) and not is_abstract(base):
+        raise Mismatch(_a(kind), "Such a value cannot be written as text; give it in Python.")
+    value = _guess(value) if text else value
+    try:
+        good = isinstance(value, base)
+    except TypeError:  # a protocol, a type variable: nothing to hold the value to
+        return value
+    if not good:
+        raise Mismatch(_a(kind))
+    return value
+
+
+def _inside(place: str, value: Any, kind: Any, *, text: bool = False) -> Any:
+    """Convert a part of a value; a mismatch names the place."""
+    try:
+        return _convert(value, kind, text)
+    except Mismatch as wrong:
+        wrong.path = place + wrong.path
+        wrong.value = value if wrong.value is UNKNOWN else wrong.value
+        raise
+
+
+def _a(kind: Any) -> str:
+    name = spell(kind)
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def show(value: Any) -> str:
+    """A value for a message: short, and never an error of its own."""
+    try:
+        shown = repr(value)
+    except Exception:  # noqa: BLE001 - a user's __repr__ may do anything
+        shown = f"a {type(value).__name__}"
+    return shown if len(shown) <= 80 else shown[:79] + "…"
+
+
+_READERS: dict[Any, Reader] = {
+    Literal: _literal,
+    type(None): scalars.read_nothing,
+    bool: scalars.read_bool,
+    int: scalars.read_int,
+    float: scalars.read_float,
+    str: scalars.read_str,
+    list: _list,
+    tuple: _tuple,
+    dict: _dict,
+    datetime: scalars.read_datetime,
+    date: scalars.read_date,
+}
