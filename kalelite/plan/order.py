@@ -5,60 +5,10 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 
-from kalelite.plan.graph import (
-    Block,
-    Branch,
-    ExitScope,
-    Expr,
-    Loop,
-    OneOf,
-    OutputRef,
-    Plan,
-    Switch,
-    Task,
-)
+from kalelite.plan.graph import Block, Branch, Expr, Loop, OneOf, OutputRef, Plan, Switch
+from kalelite.plan.nesting import Nesting
 
-__all__ = ["Nesting", "cycle", "dependencies", "topological"]
-
-
-class Nesting:
-    """Which task or block stands in which block."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.blocks: dict[str, Block] = {block.id: block for block in plan.blocks}
-        self.tasks: dict[str, Task] = {task.id: task for task in plan.tasks}
-        self._parents: dict[str, str] = {block.id: block.parent for block in plan.blocks}
-        self._parents.update((task.id, task.parent) for task in plan.tasks)
-        self._chains: dict[str, tuple[str, ...]] = {"": ()}
-
-    def around(self, id: str) -> tuple[str, ...]:
-        """The blocks around a task or block, outermost first."""
-        return self._chain(self._parents.get(id, ""))
-
-    def _chain(self, block: str) -> tuple[str, ...]:
-        missing = []
-        while block not in self._chains:
-            missing.append(block)
-            block = self._parents.get(block, "")
-        for inner in reversed(missing):
-            self._chains[inner] = (*self._chains[block], inner)
-            block = inner
-        return self._chains[block]
-
-    def seen_from(self, waiting: str, source: str) -> str:
-        """What ``waiting`` waits for if it needs ``source``.
-
-        That is ``source`` itself if the blocks around it are around ``waiting``, too; otherwise
-        the outermost block that ``waiting`` is not in.
-        """
-        outer = self.around(source)
-        here = self.around(waiting)
-        if waiting in self.blocks:
-            here = (*here, waiting)
-        for depth, block in enumerate(outer):
-            if depth >= len(here) or here[depth] != block:
-                return block
-        return source
+__all__ = ["cycle", "dependencies", "expressions", "in_order", "topological", "value_dependencies"]
 
 
 def dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -69,23 +19,33 @@ def dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
     waited for as that block.
     """
     nesting = Nesting(plan)
-    switches: dict[str, list[str]] = {}
+    result = _values(nesting)
+    for task in plan.tasks:
+        result[task.id].update(_seen(nesting, task.id, task.after))
+    if plan.options.order == "calls":
+        for id, before in _calls(nesting):
+            result[id][before] = None
+    return {id: tuple(found) for id, found in result.items()}
+
+
+def value_dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The part of `dependencies` that a value stands for."""
+    return {id: tuple(found) for id, found in _values(Nesting(plan)).items()}
+
+
+def _values(nesting: Nesting) -> dict[str, dict[str, None]]:
     result: dict[str, dict[str, None]] = {}
-    for block in plan.blocks:
-        sources = list(_sources(_block_exprs(block)))
+    switches: dict[str, list[str]] = {}
+    for block in nesting.blocks.values():
+        sources = list(_sources(expressions(block)))
         result[block.id] = _seen(nesting, block.id, sources)
         if isinstance(block, Branch):
             switches.setdefault(block.parent, []).extend(sources)
     for switch, sources in switches.items():
         result.setdefault(switch, {}).update(_seen(nesting, switch, sources))
-    handlers = _handlers(plan)
-    for task in plan.tasks:
-        sources = [*_sources(task.arguments.values()), *task.after]
-        result[task.id] = _seen(nesting, task.id, sources)
-    if plan.options.order == "calls":
-        for id, before in _calls(plan, handlers):
-            result[id][before] = None
-    return {id: tuple(found) for id, found in result.items()}
+    for task in nesting.tasks.values():
+        result[task.id] = _seen(nesting, task.id, _sources(task.arguments.values()))
+    return result
 
 
 def _seen(nesting: Nesting, waiting: str, sources: Iterable[str]) -> dict[str, None]:
@@ -94,7 +54,8 @@ def _seen(nesting: Nesting, waiting: str, sources: Iterable[str]) -> dict[str, N
     return {id: None for id in found if id not in inside or id == waiting}
 
 
-def _block_exprs(block: Block) -> tuple[Expr, ...]:
+def expressions(block: Block) -> tuple[Expr, ...]:
+    """The expressions that a block itself reads."""
     if isinstance(block, Loop):
         return (block.items,)
     if isinstance(block, Branch) and block.condition is not None:
@@ -112,44 +73,34 @@ def _sources(exprs: Iterable[Expr]) -> Iterator[str]:
                 yield part.switch
 
 
-def _handlers(plan: Plan) -> dict[str, str]:
-    """The exit scope of each handler task."""
-    return {block.handler: block.id for block in plan.blocks if isinstance(block, ExitScope)}
-
-
-def _calls(plan: Plan, handlers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _calls(nesting: Nesting) -> Iterator[tuple[str, str]]:
     """Pairs of neighbours in call order, for ``order="calls"``.
 
     Neighbours stand in the same block; branches of a switch exclude each other and have no
     order, and an exit handler runs last anyway.
     """
-    blocks = {block.id: block for block in plan.blocks}
     last: dict[str, str] = {}
-    for id, parent in _sequence(plan):
-        if id in handlers or isinstance(blocks.get(parent), Switch):
+    for id in _sequence(nesting):
+        parent = nesting.parent(id)
+        if id in nesting.handlers or isinstance(nesting.blocks.get(parent), Switch):
             continue
         if parent in last:
             yield id, last[parent]
         last[parent] = id
 
 
-def _sequence(plan: Plan) -> Iterator[tuple[str, str]]:
-    """All tasks and blocks in the order of the body, each with the block it stands in.
+def _sequence(nesting: Nesting) -> list[str]:
+    """All tasks and blocks in the order of the body.
 
     Tasks and blocks are kept apart in a plan. A block comes where its first task does, a switch
     where its last branch does: a step called for the condition of an Elif comes before.
     """
-    nesting = Nesting(plan)
     first: dict[str, int] = {}
-    for number, task in enumerate(plan.tasks):
-        around = nesting.around(task.id)
-        for outer, id in zip(("", *around), (*around, task.id), strict=True):
-            if isinstance(nesting.blocks.get(outer), Switch) and id not in first:
-                first[outer] = number
-            first.setdefault(id, number)
-    for id in sorted(first, key=lambda node: (first[node], len(nesting.around(node)))):
-        around = nesting.around(id)
-        yield id, around[-1] if around else ""
+    for number, id in nesting.calls():
+        first[id] = number
+        if isinstance(nesting.blocks.get(nesting.parent(id)), Switch):
+            first[nesting.parent(id)] = number
+    return sorted(first, key=lambda node: (first[node], len(nesting.around(node))))
 
 
 def _graph(plan: Plan) -> dict[str, list[str]]:
@@ -159,7 +110,6 @@ def _graph(plan: Plan) -> dict[str, list[str]]:
     """
     nesting = Nesting(plan)
     waits: dict[str, list[str]] = {}
-    handlers = _handlers(plan)
 
     def end(id: str) -> str:
         return f"{id}/end" if id in nesting.blocks else id
@@ -173,34 +123,41 @@ def _graph(plan: Plan) -> dict[str, list[str]]:
             waits.setdefault(f"{around[-1]}/end", []).append(end(id))
     for id in nesting.blocks:
         waits.setdefault(f"{id}/end", []).append(id)
-    for task, scope in handlers.items():
+    for task, scope in nesting.handlers.items():
         if task in waits:
             waits[task].append(f"{scope}/end")
     return waits
 
 
-def _sort(plan: Plan) -> tuple[list[str], dict[str, set[str]]]:
-    """Nodes in an order that keeps every edge, as far as there is one, and what is left."""
-    waits = {id: set(found) for id, found in _graph(plan).items()}
+def in_order(
+    waits: Mapping[str, Iterable[str]], rank: Mapping[str, int]
+) -> tuple[list[str], dict[str, set[str]]]:
+    """Ids so that each comes after what it waits for, and what is left where there is no such order.
+
+    Of those that are ready the one of the lowest rank is taken, and before it what has no rank.
+    """
+    left = {id: set(found) for id, found in waits.items()}
     followers: dict[str, list[str]] = {}
-    for id, found in waits.items():
+    for id, found in left.items():
         for before in found:
             followers.setdefault(before, []).append(id)
-    # Of the tasks that are ready the one called first is taken, so call order is kept where it
-    # can be; blocks open and close as soon as they can.
-    rank = {task.id: number for number, task in enumerate(plan.tasks)}
-    ready = [(rank.get(id, -1), id) for id, found in waits.items() if not found]
+    ready = [(rank.get(id, -1), id) for id, found in left.items() if not found]
     heapq.heapify(ready)
     order: list[str] = []
     while ready:
         id = heapq.heappop(ready)[1]
         order.append(id)
-        del waits[id]
+        del left[id]
         for follower in followers.get(id, ()):
-            waits[follower].discard(id)
-            if not waits[follower]:
+            left[follower].discard(id)
+            if not left[follower]:
                 heapq.heappush(ready, (rank.get(follower, -1), follower))
-    return order, waits
+    return order, left
+
+
+def _sort(plan: Plan) -> tuple[list[str], dict[str, set[str]]]:
+    # Call order is kept where it can be; blocks open and close as soon as they can.
+    return in_order(_graph(plan), {task.id: number for number, task in enumerate(plan.tasks)})
 
 
 def topological(plan: Plan) -> tuple[str, ...]:

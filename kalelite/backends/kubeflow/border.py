@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from kalelite.backends.kubeflow.nesting import Nesting
 from kalelite.backends.kubeflow.ports import Wire, Wiring, identifier
 from kalelite.plan.graph import Block, Task
 from kalelite.plan.names import unique
+from kalelite.plan.scopes import Scopes
 
 __all__ = ["Border", "border_of"]
 
@@ -21,7 +21,7 @@ class Border:
     outputs: Mapping[str, Wire]
 
 
-def border_of(group: str, nesting: Nesting, wiring: Wiring) -> Border:
+def border_of(group: str, nesting: Scopes, wiring: Wiring) -> Border:
     """Find what tasks inside a group take from outside, and the other way round."""
     inside = {item.id for item in nesting.below(group)}
     inputs: dict[str, Wire] = {}

@@ -13,7 +13,6 @@ from kalelite.backends.kubeflow import size
 from kalelite.backends.kubeflow.check import check_settled
 from kalelite.backends.kubeflow.component import Steps
 from kalelite.backends.kubeflow.lower import lower
-from kalelite.backends.kubeflow.nesting import nesting_of
 from kalelite.backends.kubeflow.parameters import root_parameters
 from kalelite.backends.kubeflow.ports import Wiring
 from kalelite.backends.kubeflow.settings import Settings, settings_for
@@ -24,6 +23,7 @@ from kalelite.backends.kubeflow.volumes import Storage, storage_of
 from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.plan.graph import Plan
 from kalelite.plan.names import slug
+from kalelite.plan.scopes import Scopes
 
 __all__ = ["Compiled", "build", "compile_plan", "write"]
 
@@ -113,7 +113,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     from kalelite.capture.code import capture
 
     lowered = lower(plan)
-    nesting, wiring = nesting_of(lowered.plan), Wiring(lowered)
+    nesting, wiring = Scopes(lowered.plan), Wiring(lowered)
     code = capture(lowered.plan)
     # One file for all tasks: they are alike, and compress well together only.
     tasks = json.dumps(

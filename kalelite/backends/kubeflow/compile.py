@@ -14,11 +14,11 @@ from typing import Any, List, NamedTuple, cast  # noqa: UP035 - kfp reads List[s
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from kfp import dsl, kubernetes  # type: ignore[import-untyped]
+from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 
 from kalelite.backends.kubeflow.border import border_of
 from kalelite.backends.kubeflow.component import Component, Input, OutputFile, Steps
 from kalelite.backends.kubeflow.configure import configure
-from kalelite.backends.kubeflow.nesting import ROOT, Nesting
 from kalelite.backends.kubeflow.parameters import RootParameter
 from kalelite.backends.kubeflow.ports import Wire, Wiring
 from kalelite.backends.kubeflow.waits import add_waits
@@ -37,6 +37,8 @@ from kalelite.plan.graph import (
     Task,
 )
 from kalelite.plan.names import slug
+from kalelite.plan.nesting import ROOT
+from kalelite.plan.scopes import Scopes
 
 __all__ = ["Graph", "to_ir"]
 
@@ -65,7 +67,7 @@ class Graph:
     """All that kfp has to be told. ``first`` are tasks that come before the plan's own."""
 
     plan: Plan
-    nesting: Nesting
+    nesting: Scopes
     wiring: Wiring
     steps: Steps
     first: tuple[Component, ...]
@@ -246,6 +248,10 @@ class _Trace:
                 self.block(id)
             blocks[id] = block
             keyword = dsl.Elif
+        if len(blocks) > 1 and not isinstance(block, dsl.Else):
+            # kfp closes the block around the branches with an Else only: what comes next would
+            # stand in it.
+            pipeline_context.Pipeline.get_default_pipeline().pop_tasks_group()
         # kfp renames the first branch when the second one comes.
         self.names.update((id, block.name) for id, block in blocks.items())
         self.names[switch.id] = self.outermost(block)

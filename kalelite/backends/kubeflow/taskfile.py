@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from kalelite.backends.kubeflow.nesting import Nesting
 from kalelite.backends.kubeflow.ports import Port, Wiring
 from kalelite.capture.code import Code
 from kalelite.executor.template import task_template
 from kalelite.plan.graph import ContainerDef, Loop, Task
+from kalelite.plan.scopes import Scopes
 
 __all__ = ["task_files"]
 
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 _PLAIN = (int, float, str, bool, list, dict)
 
 
-def task_files(wiring: Wiring, nesting: Nesting, code: Code) -> Mapping[str, Json]:
+def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json]:
     """The file of every Python task, by its id. Constants are added to the code.
 
     Raises
@@ -48,13 +48,13 @@ def task_files(wiring: Wiring, nesting: Nesting, code: Code) -> Mapping[str, Jso
                 }
                 for (output, form), (name, kind) in wiring.outputs(task).items()
             ],
-            "looped": any(isinstance(nesting.items[id], Loop) for id in nesting.chain(task.id)),
+            "looped": any(isinstance(nesting.items[id], Loop) for id in nesting.around(task.id)),
             "tolerant": bool(task.options.ignore_failures) or task.id in nesting.handlers,
         }
     return files
 
 
-def _input(port: Port, wiring: Wiring, nesting: Nesting, code: Code) -> Json:
+def _input(port: Port, wiring: Wiring, nesting: Scopes, code: Code) -> Json:
     entry: Json = {
         "symbol": list(port.symbol),
         "name": port.name,
@@ -80,7 +80,7 @@ def _input(port: Port, wiring: Wiring, nesting: Nesting, code: Code) -> Json:
     return entry
 
 
-def _native_reads(wiring: Wiring, nesting: Nesting) -> set[tuple[str, str]]:
+def _native_reads(wiring: Wiring, nesting: Scopes) -> set[tuple[str, str]]:
     """The outputs, by task and parameter name, whose value KFP itself or a container reads."""
     reads = set()
     for item in nesting.items.values():

@@ -10,15 +10,16 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kalelite.backends.kubeflow.nesting import ROOT, Nesting
 from kalelite.plan.graph import Switch, Task
+from kalelite.plan.nesting import ROOT
+from kalelite.plan.scopes import Scopes
 
 __all__ = ["add_waits"]
 
 Names = Mapping[str, Mapping[str, str]]
 
 
-def add_waits(spec: dict[str, Any], nesting: Nesting, first: Sequence[str], names: Names) -> None:
+def add_waits(spec: dict[str, Any], nesting: Scopes, first: Sequence[str], names: Names) -> None:
     """Complete a compiled pipeline.
 
     Parameters
@@ -46,7 +47,7 @@ def add_waits(spec: dict[str, Any], nesting: Nesting, first: Sequence[str], name
 
 def _block(
     spec: dict[str, Any],
-    nesting: Nesting,
+    nesting: Scopes,
     id: str,
     tasks: dict[str, Any],
     scope: str,

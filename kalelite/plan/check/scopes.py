@@ -22,7 +22,7 @@ from kalelite.plan.graph import (
     Switch,
     Task,
 )
-from kalelite.plan.order import Nesting
+from kalelite.plan.nesting import Nesting
 
 __all__ = ["check_scopes"]
 

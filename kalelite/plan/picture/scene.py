@@ -20,7 +20,8 @@ from kalelite.plan.graph import (
     Switch,
     Task,
 )
-from kalelite.plan.order import Nesting, dependencies
+from kalelite.plan.nesting import Nesting
+from kalelite.plan.order import dependencies
 from kalelite.plan.picture.words import block_title
 
 __all__ = ["Edge", "Frame", "Node", "Scene", "scene", "with_siblings"]
