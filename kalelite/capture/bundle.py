@@ -19,10 +19,12 @@ import sys
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from kalelite.capture.code import Code
 from kalelite.capture.limits import readable_size
+from kalelite.capture.modules import reached
 
 __all__ = ["bundle", "contents", "runtime"]
 
@@ -160,23 +162,30 @@ def _kept_runtime(entries: tuple[str, ...]) -> Mapping[str, str]:
 
 def runtime(entries: tuple[str, ...] = ()) -> dict[str, str]:
     """The sources that a bundle holds, by path: what the entries import, and cloudpickle."""
-    found: dict[str, str] = {}
-    pending = [*_ROOTS, *entries, *_formats()]
-    seen: set[str] = set()
-    while pending:
-        name = pending.pop()
-        if not name or name in seen:
-            continue
-        seen.add(name)
-        file = _file_of(name)
-        if file is None:
-            continue
-        tree = ast.parse(file.read_text("utf-8"))
-        pending.append(name.rpartition(".")[0])
-        pending.extend(_imports(tree))
-        found[f"kalelite/{file.relative_to(_HOME).as_posix()}"] = _strip(tree)
-    found |= _package("cloudpickle")
-    return dict(sorted(found.items()))
+    found = reached([*_ROOTS, *entries, *_formats()], _source_of, lambda _, source: source.imports)
+    files = {source.path: _strip(source.tree) for source in found.values()}
+    return dict(sorted((files | _package("cloudpickle")).items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A module of kalelite: its path in the bundle, and its syntax tree."""
+
+    path: str
+    tree: ast.Module
+
+    @property
+    def imports(self) -> Iterator[str]:
+        return _imports(self.tree)
+
+
+def _source_of(name: str) -> _Source | None:
+    """The source of a module of kalelite that may travel."""
+    file = _file_of(name)
+    if file is None:
+        return None
+    path = f"kalelite/{file.relative_to(_HOME).as_posix()}"
+    return _Source(path, ast.parse(file.read_text("utf-8")))
 
 
 def _file_of(name: str) -> Path | None:

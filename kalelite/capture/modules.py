@@ -13,9 +13,10 @@ import importlib.util
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from kalelite.capture.names import Import, is_module_name, resolve_import
 
@@ -27,9 +28,11 @@ __all__ = [
     "is_local_file",
     "is_made_by_hand",
     "parsed",
+    "reached",
 ]
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,21 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
 
 def closure(names: Iterable[str]) -> dict[str, LocalModule]:
     """The local modules among the names, their parent packages, and all that they import."""
-    found: dict[str, LocalModule] = {}
+
+    def imports(name: str, module: LocalModule) -> Iterator[str]:
+        package = name if module.package else name.rpartition(".")[0]
+        return _imported(parsed(module), package)
+
+    return reached(names, find, imports)
+
+
+def reached(
+    names: Iterable[str],
+    find: Callable[[str], Found | None],
+    imports: Callable[[str, Found], Iterable[str]],
+) -> dict[str, Found]:
+    """The modules among the names that ``find`` knows, their parents, and all that they import."""
+    found: dict[str, Found] = {}
     pending = sorted(set(names), reverse=True)
     seen: set[str] = set()
     while pending:
@@ -176,10 +193,8 @@ def closure(names: Iterable[str]) -> dict[str, LocalModule]:
             continue
         seen.add(name)
         module = find(name)
-        if module is None:
-            continue
-        found[name] = module
-        pending.append(name.rpartition(".")[0])
-        package = name if module.package else name.rpartition(".")[0]
-        pending.extend(_imported(parsed(module), package))
+        if module is not None:
+            found[name] = module
+            pending.append(name.rpartition(".")[0])
+            pending.extend(imports(name, module))
     return dict(sorted(found.items()))
