@@ -8,22 +8,30 @@ import subprocess
 import sys
 from pathlib import Path
 
-from kalelite.plan.options.table import option_table
+import pytest
+
+from kalelite.plan.options.table import PIPELINE_ROWS, ROWS, option_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-START = "<!-- options: from the code; `KALELITE_REGENERATE=1 pytest tests/test_readme.py` writes them anew -->\n"
-END = "<!-- end of options -->"
+START = "<!-- {}: from the code; `KALELITE_REGENERATE=1 pytest tests/test_readme.py` writes them anew -->\n"
+END = "<!-- end of {} -->"
 
 
-def test_the_table_of_options_is_the_code_s():
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("options", ROWS), ("pipeline options", PIPELINE_ROWS)],
+    ids=["step", "pipeline"],
+)
+def test_the_tables_of_options_are_the_code_s(name, rows):
+    start, end = START.format(name), END.format(name)
     text = README.read_text("utf-8")
-    head, _, rest = text.partition(START)
-    table, _, tail = rest.partition(END)
+    head, _, rest = text.partition(start)
+    table, _, tail = rest.partition(end)
     if os.environ.get("KALELITE_REGENERATE"):
-        table = option_table().strip() + "\n"
-        README.write_text(head + START + table + END + tail, "utf-8")
+        table = option_table(rows)
+        README.write_text(head + start + table + end + tail, "utf-8")
 
-    assert table.strip() == option_table().strip()
+    assert table.strip() == option_table(rows).strip()
 
 
 def test_the_first_example_runs(tmp_path):

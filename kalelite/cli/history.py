@@ -82,6 +82,7 @@ def verb_show(
         "values": values,
         "metrics": list(metric_rows(records)),
         "artifacts": list(artifact_rows(records, folders)),
+        "experiment": [(name, "") for name in [run.data.get("experiment")] if name],
         "run": [(near_path(str(run.folder)), "")],
     }
     for title, rows in sections.items():

@@ -115,6 +115,7 @@ def create(
         "started": clock(),
         "process": {"pid": os.getpid(), "host": socket.gethostname(), "born": born(os.getpid())},
         "parameters": {name: _plain(value) for name, value in parameters.items()},
+        "experiment": plan.options.experiment,
         "tasks": [_task_summary(task) for task in plan.tasks],
         **fields,
     }

@@ -421,6 +421,25 @@ def test_submitting_says_what_to_do_instead(shell):
     assert "--compile" in done.stderr
 
 
+FILED = """
+from kalelite import pipeline, step
+
+@step
+def one():
+    return 1
+
+@pipeline(experiment="digits")
+def p():
+    one()
+"""
+
+
+def test_a_run_keeps_its_experiment(shell):
+    shell(shell.write("filed.py", FILED))
+
+    assert "experiment digits" in " ".join(shell("show").stdout.split())
+
+
 def test_runs_show_and_logs_tell_of_past_runs(shell):
     assert "no runs" in shell("runs").stdout
     shell(SCRIPTS / "hello.py", "-p", "name=one")

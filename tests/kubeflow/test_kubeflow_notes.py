@@ -28,3 +28,13 @@ def test_a_cache_that_kfp_does_not_have_is_named():
     assert list(surprises(p.plan())) == [
         "cache=True: steps on KFP run anew in every run (kept, kept-2, kept-3, kept-4, kept-5 and 2 more)"
     ]
+
+
+def test_an_experiment_that_a_file_cannot_hold_is_named():
+    @pipeline(experiment="digits")
+    def p():
+        plain()
+
+    assert list(surprises(p.plan())) == [
+        "experiment: choose 'digits' when you create a run of the file"
+    ]

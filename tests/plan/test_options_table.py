@@ -7,14 +7,31 @@ import dataclasses
 import pytest
 
 from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
-from kalelite.plan.options import StepOptions, step_options
+from kalelite.plan.options import (
+    PipelineOptions,
+    StepOptions,
+    pipeline_options,
+    step_options,
+)
 from kalelite.plan.options import values as option_values
-from kalelite.plan.options.table import ROWS, option_table, without_meaning_here
+from kalelite.plan.options.table import (
+    PIPELINE_ROWS,
+    ROWS,
+    option_table,
+    without_meaning_here,
+)
 
 
 def test_every_option_has_one_row():
     fields = [field.name for field in dataclasses.fields(StepOptions)]
     assert sorted(row.option for row in ROWS) == sorted(fields)
+
+
+def test_every_option_of_a_pipeline_has_one_row():
+    fields = [field.name for field in dataclasses.fields(PipelineOptions)]
+    rows = [row.option for row in PIPELINE_ROWS]
+    # The name and the description are the pipeline's own.
+    assert sorted(rows) == sorted([*fields, "name", "description"])
 
 
 def test_the_table_is_markdown_with_one_line_for_each_option():
@@ -39,6 +56,13 @@ def test_what_has_no_meaning_here_is_named_once():
     step = StepDef("s", len, None)
     plan = Plan("p", tuple(Task(f"s-{n}", step, {}, (), options=options) for n in range(3)))
     assert without_meaning_here(plan) == ("image", "labels")
+
+
+def test_what_a_pipeline_says_in_vain_is_named_too():
+    options, _ = pipeline_options(marshal_volume=True, marshal_path="/data", experiment="e")
+    assert without_meaning_here(Plan("p", options=options)) == ("marshal_volume", "marshal_path")
+    options, _ = pipeline_options(marshal_volume=False)
+    assert without_meaning_here(Plan("p", options=options)) == ()
 
 
 def test_some_options_have_a_meaning_for_containers_only():

@@ -91,6 +91,8 @@ def notes(options: StepOptions) -> Iterator[str]:
 
 def surprises(plan: Plan) -> Iterator[str]:
     """A line for each note on the plan's options, with the tasks that it is about."""
+    if plan.options.experiment:
+        yield f"experiment: choose {plan.options.experiment!r} when you create a run of the file"
     tasks: dict[str, list[str]] = {}
     for task in plan.tasks:
         for note in notes(task.options):

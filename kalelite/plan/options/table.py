@@ -1,4 +1,4 @@
-"""The option table: what each option of a step does here and on Kubeflow Pipelines.
+"""The option tables: what each option of a step or pipeline does here and on Kubeflow Pipelines.
 
 One data structure is the source of the documentation and of the line that a local run begins
 with: which of the options in use have no meaning on one machine.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kalelite.plan.graph import ContainerDef, Plan
 
-__all__ = ["ROWS", "Row", "option_table", "without_meaning_here"]
+__all__ = ["PIPELINE_ROWS", "ROWS", "Row", "option_table", "without_meaning_here"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,28 +175,67 @@ ROWS = (
 )
 """Every option of a step, in the order of the documentation."""
 
+PIPELINE_ROWS = (
+    Row("name", '"train"', "the pipeline's name", "the pipeline's name"),
+    Row("description", '"Trains."', "shown in pictures", "shown with the pipeline"),
+    Row(
+        "experiment",
+        '"digits"',
+        "kept in the run's record",
+        "chosen when a run is created: a compiled file cannot hold it; named by `--compile`",
+    ),
+    Row(
+        "order",
+        '"calls"',
+        "a step waits for the one called before it, too",
+        "the same",
+    ),
+    Row(
+        "marshal_volume",
+        'True or "claim"',
+        _NOWHERE,
+        "True: a volume of its own for the values of each run; a name: that claim, for all runs",
+        here=False,
+    ),
+    Row("marshal_volume_size", '"10Gi"', _NOWHERE, "size of the run's own volume", here=False),
+    Row("marshal_path", '"/data/marshal"', _NOWHERE, "where the steps find it", here=False),
+    Row(
+        "defaults",
+        '{"memory": "2Gi"}',
+        "options for every step that does not say otherwise",
+        "the same",
+    ),
+)
+"""Every option of a pipeline, likewise."""
 
-def option_table() -> str:
+
+def option_table(rows: Iterable[Row] = ROWS) -> str:
     """The table as Markdown."""
     heads = ("Option", "Written as", "Local run", "Kubeflow Pipelines", "Since KFP", "Refused")
     lines = [_line(heads), _line("---" for _ in heads)]
-    for row in ROWS:
+    for row in rows:
         cells = (f"`{row.option}`", f"`{row.example}`", row.local, row.kfp)
         lines.append(_line((*cells, row.since or "never", row.refused or "nowhere")))
     return "\n".join(lines) + "\n"
 
 
 def without_meaning_here(plan: Plan) -> tuple[str, ...]:
-    """The options that the plan's tasks use and that a local run cannot give a meaning."""
+    """The options that the plan and its tasks use and that a local run cannot give a meaning."""
     used: dict[bool, set[str]] = {True: set(), False: set()}
     for task in plan.tasks:
         used[isinstance(task.step, ContainerDef)].update(task.options.said())
-    return tuple(
+    steps = (
         row.option
         for row in ROWS
         if not row.here
         and (row.option in used[False] or (row.option in used[True] and not row.contained))
     )
+    said = (row.option for row in PIPELINE_ROWS if not row.here and _says(plan, row.option))
+    return (*steps, *said)
+
+
+def _says(plan: Plan, option: str) -> bool:
+    return bool(getattr(plan.options, option))
 
 
 def _line(cells: Iterable[str]) -> str:
