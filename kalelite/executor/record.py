@@ -1,7 +1,10 @@
 """A task's `Record` as JSON in a file: written atomically, read back whole or not at all."""
 
+# Every task comes through here, and pathlib costs it more than the writing does.
+# ruff: noqa: PTH103, PTH105, PTH108, PTH120, PTH123
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -26,6 +29,7 @@ _FIELDS = (
     "versions",
     "cached",
 )
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _REPORT = ("type", "message", "traceback", "hint")
 _FRAME = ("file", "line", "function", "text", "column", "end_column")
 
@@ -73,37 +77,38 @@ def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
     OSError
         if it cannot be written.
     """
-    text = json.dumps(dump(record), separators=(",", ":"))
-    write_atomically(Path(path), text.encode(), durable=durable)
+    write_atomically(path, _ENCODE(dump(record)).encode(), durable=durable)
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) -> None:
     """Replace a file's content at one stroke."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    folder, name = os.path.split(path)
+    part = f"{folder or os.curdir}/.{name}.{os.getpid()}.part"
     try:
         with _created(part) as file:
             file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        part.replace(path)
+        os.replace(part, path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
         raise
     if durable:
-        _sync_folder(path.parent)
+        _sync_folder(folder or os.curdir)
 
 
-def _created(path: Path) -> BufferedWriter:
+def _created(path: str) -> BufferedWriter:
     """A new file, in a folder that is made if need be."""
     try:
-        return path.open("wb")
+        return open(path, "wb")
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        return open(path, "wb")
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
