@@ -4,6 +4,9 @@ It never runs user code: a process that has run threads of OpenMP or torch forks
 hang. It has one thread, so that a fork is always safe. The driver talks to it over a socket; when
 that closes, the driver is gone and every child is killed.
 
+What it does for a task it does right after a fork, where each page of memory that is written to
+has to be copied first. So its loop keeps to descriptors and few calls.
+
 Run as ``python -c`` by `kalelite.backends.local.client`, with a JSON object as its argument.
 """
 
@@ -13,9 +16,8 @@ import contextlib
 import gc
 import json
 import os
-import selectors
+import select
 import signal
-import socket
 import sys
 import warnings
 from typing import Any
@@ -23,7 +25,7 @@ from typing import Any
 from kalelite.backends.local import child, posix, worker
 from kalelite.backends.local.environ import stale
 from kalelite.backends.local.preload import import_quietly
-from kalelite.backends.local.wire import Mailbox, Message, send
+from kalelite.backends.local.wire import Mailbox, Message, parse, send
 from kalelite.marshal import formats_status
 
 __all__ = ["main"]
@@ -32,35 +34,32 @@ __all__ = ["main"]
 class Server:
     """Forks children when told to, and tells how they ended."""
 
-    def __init__(self, channel: socket.socket, notify: int) -> None:
+    def __init__(self, channel: int, notify: int) -> None:
         self._channel = channel
         self._notify = notify
         self._mailbox = Mailbox(channel)
         self._tasks: dict[int, int] = {}
         self._env = dict(os.environ)
         self._imported = False
-        self._selector = selectors.DefaultSelector()
-        self._wakeup, writer = socket.socketpair()
-        self._wakeup.setblocking(False)
-        writer.setblocking(False)
-        self._writer = writer
+        self._wakeup, self._writer = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        os.set_blocking(self._writer, False)
         signal.signal(signal.SIGCHLD, _nothing)
-        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        self._selector.register(channel, selectors.EVENT_READ)
-        self._selector.register(self._wakeup, selectors.EVENT_READ)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
+        self._poll.register(self._wakeup, select.POLLIN)
 
     def serve(self) -> None:
         """Work until the driver hangs up."""
         while not self._mailbox.closed:
-            for key, _ in self._selector.select():
-                if key.fileobj is self._wakeup:
-                    with contextlib.suppress(BlockingIOError):
-                        while self._wakeup.recv(4096):
-                            pass
+            for end, _ in self._poll.poll():
+                if end == self._wakeup:
+                    os.read(end, 4096)
                     self._reap()
                 else:
-                    for message in self._mailbox.receive():
-                        self._handle(message)
+                    for body in self._mailbox.receive():
+                        self._handle(parse(body))
         self._kill_all()
 
     def _handle(self, message: Message) -> None:
@@ -84,6 +83,7 @@ class Server:
                 os._exit(0)
         # Import also what knows how to store the values of these modules.
         formats_status()
+        child.get_ready()
         gc.collect()
         gc.freeze()
         self._imported = True
@@ -114,6 +114,7 @@ class Server:
             return
         if pid == 0:
             self._leave()
+            child.detach()
             child.run(order, self._notify)
         self._tasks[pid] = order["task"]
         if order.get("timed"):
@@ -123,9 +124,8 @@ class Server:
         """In a new child: let go of all that is the server's."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self._selector.close()
         for end in (self._channel, self._wakeup, self._writer):
-            end.close()
+            os.close(end)
 
     def _reap(self) -> None:
         """Take in the children that have ended, and end what they left behind."""
@@ -189,13 +189,13 @@ def main() -> None:
     """Serve the driver whose socket was inherited."""
     given = json.loads(sys.argv[1])
     posix.adopt_orphans()
-    channel = socket.socket(fileno=given["channel"])
     # Threads of compiled libraries count for this warning; `preload` has judged them.
     warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+    child.get_ready()
     worker.rehearse()
     gc.collect()
     gc.freeze()
     # A collection would touch, and so copy, every page that the children share.
     gc.disable()
-    Server(channel, given["notify"]).serve()
+    Server(given["channel"], given["notify"]).serve()
     os._exit(0)

@@ -61,17 +61,14 @@ def work(order: Message) -> int:
     container = order.get("container")
     if order.get("memory") and not container:
         limits.limit_memory(order["memory"])
-    with _container(container):
+    if container:
+        from kalelite.backends.local.container import on  # other steps need not wait for it
+
+        with on(container):
+            record = execute(spec, _code(order), _store(order))
+    else:
         record = execute(spec, _code(order), _store(order))
     return 0 if record.status == "succeeded" else 1
-
-
-def _container(terms: Message | None) -> contextlib.AbstractContextManager[None]:
-    if terms is None:
-        return contextlib.nullcontext()
-    from kalelite.backends.local.container import on  # other steps need not wait for it
-
-    return on(terms)
 
 
 def rehearse() -> None:
@@ -103,6 +100,8 @@ class _Rehearsal:
 
 def run_exit_functions() -> None:
     """Run what was registered with atexit; whatever takes too long ends with this process."""
+    if not atexit._ncallbacks():  # noqa: SLF001 - as below
+        return
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_PATIENCE)
     try:
