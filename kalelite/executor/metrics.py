@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import os
 import re
-import threading
 import time
+from _thread import allocate_lock
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ class TaskLog:
         self._record = record
         self.metrics: list[dict[str, Any]] = []
         self.artifacts: dict[str, dict[str, Any]] = {}
-        self.lock = threading.Lock()
+        self.lock = allocate_lock()
 
     @property
     def folder(self) -> Path | None:

@@ -16,10 +16,10 @@ import traceback
 from typing import Any, NoReturn
 
 from kalelite.backends.local import posix, worker
-from kalelite.backends.local.wire import Message
+from kalelite.backends.local.wire import Mailbox, Message, parse
 from kalelite.executor.failure import Terminated
 
-__all__ = ["DONE", "become", "detach", "get_ready", "run"]
+__all__ = ["DONE", "get_ready", "run"]
 
 DONE = struct.Struct("!IQ")
 """What a child writes to the driver once its record is committed: its task, its peak in bytes."""
@@ -46,7 +46,7 @@ def get_ready() -> None:
     sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
 
 
-def detach() -> None:
+def _detach() -> None:
     """Cut a process that was just forked loose from its parent: own session, own seeds."""
     posix.die_with_parent()
     os.setsid()
@@ -55,7 +55,17 @@ def detach() -> None:
     gc.enable()
 
 
-def become(order: Message) -> None:
+def _awaited(orders: int) -> Message:
+    """The order that comes, at some time. Nobody needs this process if none does."""
+    mailbox = Mailbox(orders)
+    while not mailbox.closed:
+        for body in mailbox.receive():
+            os.close(orders)
+            return parse(body)
+    os._exit(0)
+
+
+def _become(order: Message) -> None:
     """Take what is the task's own: its output, its environment."""
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(log, 1)
@@ -69,10 +79,20 @@ def become(order: Message) -> None:
             time.tzset()
 
 
-def run(order: Message, notify: int) -> NoReturn:
-    """Carry out an order in a process that was forked for it, and end it."""
+def run(given: Message | int, notify: int) -> NoReturn:
+    """Carry out an order in a process that was just forked, and end it.
+
+    Parameters
+    ----------
+    given
+        The order, or the descriptor that it will come from.
+    notify
+        Where to tell that the task's record is committed.
+    """
     try:
-        become(order)
+        _detach()
+        order = _awaited(given) if isinstance(given, int) else given
+        _become(order)
         if order.get("exec"):
             _exec(order, notify)
         _run_and_leave(order, notify)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import select
 import signal
 import socket
@@ -118,6 +119,7 @@ class ForkServer:
             "path": list(self._path or sys.path),
             "channel": theirs.fileno(),
             "notify": notify,
+            "scratch": f"{tempfile.gettempdir()}/kalelite-{secrets.token_hex(8)}",
         }
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
         try:

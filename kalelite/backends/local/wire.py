@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Mailbox", "Message", "frame", "parse", "send", "write_all"]
+__all__ = ["Mailbox", "Message", "framed", "parse", "send"]
 
 Message = dict[str, Any]
 
@@ -18,9 +18,8 @@ _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _DECODE = json.JSONDecoder().decode
 
 
-def frame(message: Message) -> bytes:
-    """A message as it is sent."""
-    body = _ENCODE(message).encode("utf-8", "surrogatepass")
+def framed(body: bytes) -> bytes:
+    """A message's body as it is sent."""
     return _LENGTH.pack(len(body)) + body
 
 
@@ -38,11 +37,7 @@ def send(channel: int, message: Message) -> None:
     OSError
         Nobody is there any more.
     """
-    write_all(channel, frame(message))
-
-
-def write_all(channel: int, data: bytes) -> None:
-    """Write everything, however many pieces that takes."""
+    data = framed(_ENCODE(message).encode("utf-8", "surrogatepass"))
     done = os.write(channel, data)
     while done < len(data):
         done += os.write(channel, data[done:])

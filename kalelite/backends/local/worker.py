@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import signal
-import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -71,16 +70,24 @@ def work(order: Message) -> int:
     return 0 if record.status == "succeeded" else 1
 
 
-def rehearse() -> None:
-    """Run two tasks of our own, so that all that is imported on the way is there before a fork."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "store")
+def rehearse(folder: Path) -> None:
+    """Run two tasks of our own, so that all that is imported on the way is there before a fork.
+
+    ``folder`` is made, and is gone afterwards.
+    """
+    folder.mkdir(0o700)
+    try:
+        store = Store(folder / "store")
         reference = store.save(["a value"])
         arguments = {"obj": {"ref": reference}}
         output = (OutputSpec("output", None, "int"),)
         for task in ("good", "bad"):
-            record = str(Path(folder) / task / "record.json")
+            record = str(folder / task / "record.json")
             execute(TaskSpec(task, task, arguments, output, record=record), _Rehearsal(), store)
+    finally:
+        for path in sorted(folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        folder.rmdir()
 
 
 def _good(obj: Any) -> int:
