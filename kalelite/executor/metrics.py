@@ -27,15 +27,10 @@ class TaskLog:
     """The metrics and artifacts of one task; artifacts are files beside its ``record``."""
 
     def __init__(self, record: str) -> None:
-        self._record = record
+        self.record = record
         self.metrics: list[dict[str, Any]] = []
         self.artifacts: dict[str, dict[str, Any]] = {}
         self.lock = allocate_lock()
-
-    @property
-    def folder(self) -> Path | None:
-        """Where artifacts are kept; None where nothing is."""
-        return Path(self._record).parent / "artifacts" if self._record else None
 
 
 class recording:  # noqa: N801 - a context manager reads as a verb
@@ -116,9 +111,9 @@ def log_artifact(value: Any, name: str) -> None:
         raise UsageError(f"an artifact needs a name, not {name!r}")
     kind, suffix, write = _how(value, name)
     log = _current
-    folder = log.folder if log is not None else None
-    if log is None or folder is None:
+    if log is None or not log.record:
         return
+    folder = Path(log.record).parent / "artifacts"
     safe = _NAME.sub("-", name).strip("-.") or "artifact"
     # A name that already has the right ending keeps it once.
     file = safe if suffix and safe.endswith(suffix) else safe + suffix

@@ -1,10 +1,7 @@
 """A task's `Record` as JSON in a file: written atomically, read back whole or not at all."""
 
-# Every task comes through here, and pathlib costs it more than the writing does.
-# ruff: noqa: PTH103, PTH105, PTH108, PTH120, PTH123
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -82,33 +79,31 @@ def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
 
 def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) -> None:
     """Replace a file's content at one stroke."""
-    folder, name = os.path.split(path)
-    part = f"{folder or os.curdir}/.{name}.{os.getpid()}.part"
+    part = f"{path}.{os.getpid()}.part"
     try:
         with _created(part) as file:
             file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(part, path)
+        os.replace(part, path)  # noqa: PTH105 - pathlib would cost a task more than the writing
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
+        Path(part).unlink(missing_ok=True)
         raise
     if durable:
-        _sync_folder(folder or os.curdir)
+        _sync_folder(Path(path).parent)
 
 
 def _created(path: str) -> BufferedWriter:
     """A new file, in a folder that is made if need be."""
     try:
-        return open(path, "wb")
+        return open(path, "wb")  # noqa: PTH123 - as above
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        return open(path, "wb")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return _created(path)
 
 
-def _sync_folder(folder: str) -> None:
+def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
