@@ -19,7 +19,7 @@ import json
 import linecache
 import pickle
 import sys
-import threading
+from _thread import RLock
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BytesIO
@@ -182,7 +182,7 @@ class CodeReader:
                 hint=f"run them with Python {self.index['python']}, or capture them with {here}",
             )
         self._bulk: bytes | None = None
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._loaded: set[str] = set()
         self._pending: list[Name] = []
         self._depth = 0

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import os
 import re
-import threading
 import time
+from _thread import allocate_lock
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ _FILE = re.compile(r"[^\s<>]+\.[A-Za-z][A-Za-z0-9]{0,7}")
 
 
 class TaskLog:
-    """The metrics and artifacts of one task; artifacts are files in ``folder``."""
+    """The metrics and artifacts of one task; artifacts are files beside its ``record``."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+    def __init__(self, record: str) -> None:
+        self.record = record
         self.metrics: list[dict[str, Any]] = []
         self.artifacts: dict[str, dict[str, Any]] = {}
-        self.lock = threading.Lock()
+        self.lock = allocate_lock()
 
 
 class recording:  # noqa: N801 - a context manager reads as a verb
@@ -111,20 +111,21 @@ def log_artifact(value: Any, name: str) -> None:
         raise UsageError(f"an artifact needs a name, not {name!r}")
     kind, suffix, write = _how(value, name)
     log = _current
-    if log is None or log.folder is None:
+    if log is None or not log.record:
         return
+    folder = Path(log.record).parent / "artifacts"
     safe = _NAME.sub("-", name).strip("-.") or "artifact"
     # A name that already has the right ending keeps it once.
     file = safe if suffix and safe.endswith(suffix) else safe + suffix
     with log.lock:
-        log.folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         taken = {entry["file"]: key for key, entry in log.artifacts.items() if key != name}
         count = 1
         stem, ending = os.path.splitext(file)  # noqa: PTH122 - of a name, not a path
         while file in taken:
             count += 1
             file = f"{stem}-{count}{ending}"
-        target = log.folder / file
+        target = folder / file
         write(target)
         entry = {"name": name, "kind": kind, "file": file, "size": _size(target)}
         log.artifacts[name] = entry

@@ -12,6 +12,9 @@ __all__ = ["MismatchError", "as_json", "convert"]
 LARGEST = 65_536
 """Longest JSON of a native output; what is larger goes through the store only."""
 
+_PLAIN_BITS = 64
+"""Of an int up to this size there is no doubt, and so it need not be tried."""
+
 
 class MismatchError(TypeError):
     """A returned value is not what the step's annotation says."""
@@ -83,6 +86,9 @@ def convert(value: Any, native: str) -> Any:
 
 def as_json(value: Any) -> tuple[bool, str]:
     """Whether the value can be written as JSON and read back as it is, and if not, why."""
+    kind = type(value)
+    if kind in (bool, float) or (kind is int and value.bit_length() <= _PLAIN_BITS):
+        return True, ""
     try:
         text = json.dumps(value)
         same = _same(json.loads(text), value)

@@ -37,6 +37,9 @@ class _Short(reprlib.Repr):
         return " ".join(repr(value).split())
 
 
+_SHORT = _Short()
+
+
 def _has_no_repr(kind: type) -> bool:
     """True if the repr is object's own, which tells an address and nothing else."""
     home = next(cls for cls in kind.__mro__ if "__repr__" in vars(cls))
@@ -67,7 +70,7 @@ def preview(value: Any, size: int = 0) -> str:
         text = _described(value)
         plain = type(value).__module__ == "builtins"
         if not text and (plain or size <= _SMALL):
-            text = _Short().repr(value)
+            text = _SHORT.repr(value)
         text = text or f"<{type(value).__name__}>"
     except BaseException:  # noqa: BLE001 - the user's __repr__ may raise anything
         text = f"<{type(value).__name__}>"

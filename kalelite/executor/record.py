@@ -26,6 +26,7 @@ _FIELDS = (
     "versions",
     "cached",
 )
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _REPORT = ("type", "message", "traceback", "hint")
 _FRAME = ("file", "line", "function", "text", "column", "end_column")
 
@@ -73,34 +74,33 @@ def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
     OSError
         if it cannot be written.
     """
-    text = json.dumps(dump(record), separators=(",", ":"))
-    write_atomically(Path(path), text.encode(), durable=durable)
+    write_atomically(path, _ENCODE(dump(record)).encode(), durable=durable)
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:
+def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) -> None:
     """Replace a file's content at one stroke."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = f"{path}.{os.getpid()}.part"
     try:
         with _created(part) as file:
             file.write(data)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        part.replace(path)
+        os.replace(part, path)  # noqa: PTH105 - pathlib would cost a task more than the writing
     except BaseException:
-        part.unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
         raise
     if durable:
-        _sync_folder(path.parent)
+        _sync_folder(Path(path).parent)
 
 
-def _created(path: Path) -> BufferedWriter:
+def _created(path: str) -> BufferedWriter:
     """A new file, in a folder that is made if need be."""
     try:
-        return path.open("wb")
+        return open(path, "wb")  # noqa: PTH123 - as above
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return _created(path)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -12,9 +12,8 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
-from pathlib import Path
-from types import FunctionType
+from collections.abc import Iterable, Sized
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from kalelite.executor import failure, native
@@ -77,8 +76,7 @@ def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool
         if the record cannot be written.
     """
     started = time.time()
-    home = Path(spec.record).parent / "artifacts" if spec.record else None
-    log = TaskLog(home)
+    log = TaskLog(spec.record)
     outputs: dict[str, dict[str, Any]] = {}
     report: FailureReport | None = None
     try:
@@ -163,11 +161,18 @@ def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]
     if not _takes_names(function):
         bound = inspect.BoundArguments(inspect.signature(function), arguments)
         args, arguments = bound.args, bound.kwargs
-    with _this_process_only():
+    pid = os.getpid()
+    try:
         result = function(*args, **arguments)
-    for check, words in _UNFINISHED:
-        if check(result):
-            raise _Refused(_unfinished(words, function, result))
+    except BaseException:
+        if os.getpid() != pid:
+            _leave_fork(1)
+        raise
+    if os.getpid() != pid:
+        _leave_fork(0)
+    words = _UNFINISHED.get(type(result))
+    if words:
+        raise _Refused(_unfinished(words, function, result))
     return result, function
 
 
@@ -180,34 +185,22 @@ def _takes_names(function: Any) -> bool:
     return not code.co_posonlyargcount and not various
 
 
-@contextlib.contextmanager
-def _this_process_only() -> Iterator[None]:
-    """End a process that the step has forked and that comes back here: the task is its parent's."""
-    pid = os.getpid()
-    try:
-        yield
-    except BaseException:
-        if os.getpid() != pid:
-            import traceback
+def _leave_fork(code: int) -> NoReturn:
+    """End a process that the step has forked and that came back: the task is its parent's."""
+    if code:
+        import traceback
 
-            traceback.print_exc()
-            _leave(1)
-        raise
-    if os.getpid() != pid:
-        _leave(0)
-
-
-def _leave(code: int) -> NoReturn:
+        traceback.print_exc()
     with contextlib.suppress(BaseException):
         sys.stdout.flush()
     os._exit(code)
 
 
-_UNFINISHED = (
-    (inspect.isgenerator, "a generator, which has not computed anything yet"),
-    (inspect.isasyncgen, "an async generator, which has not computed anything yet"),
-    (inspect.iscoroutine, "a coroutine, which has not run yet"),
-)
+_UNFINISHED: dict[type, str] = {
+    GeneratorType: "a generator, which has not computed anything yet",
+    AsyncGeneratorType: "an async generator, which has not computed anything yet",
+    CoroutineType: "a coroutine, which has not run yet",
+}
 
 
 def _unfinished(words: str, function: Any, result: Any) -> FailureReport:

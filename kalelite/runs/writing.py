@@ -17,6 +17,8 @@ from kalelite.runs.places import born, home, new_folder
 
 __all__ = ["RunFolder", "create"]
 
+_ENCODE = json.JSONEncoder(default=repr).encode
+
 
 class RunFolder:
     """The record of a run in the making; one process writes it."""
@@ -50,7 +52,7 @@ class RunFolder:
 
     def event(self, task: str, state: str, **more: Any) -> None:
         """Note that a task's state changed: running, retrying, succeeded, skipped, cached, …"""
-        line = json.dumps({"at": self._clock(), "task": task, "state": state, **more}, default=repr)
+        line = _ENCODE({"at": self._clock(), "task": task, "state": state, **more})
         if self._events < 0:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._events = os.open(self.folder / "events.jsonl", flags, 0o666)

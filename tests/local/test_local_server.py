@@ -4,6 +4,8 @@ import os
 import select
 import signal
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -17,10 +19,12 @@ from kalelite.plan.step import step
 
 @step
 def probe(names: list, path: str):
+    import os
     import sys
 
+    found = [name for name in names if name in sys.modules or name in os.environ]
     with open(path, "w") as file:
-        file.write(" ".join(name for name in names if name in sys.modules))
+        file.write(" ".join(found))
 
 
 @pipeline
@@ -38,14 +42,24 @@ def site(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def loaded(tmp_path):
-    """Which of some modules a task finds imported, given those that the server is to preload."""
+def served():
+    """Makes servers that are closed after the test."""
     servers = []
 
-    def ask(modules):
-        server = ForkServer(modules)
-        servers.append(server)
-        server.configure(os.environ, 0o022)
+    def serve(modules=()):
+        servers.append(ForkServer(modules))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def find(tmp_path):
+    """Has a server run a task; which of some modules and variables it finds in its process."""
+
+    def ask(server, names, meanwhile=lambda: None):
         code = capture(probing.plan())
         code.write(tmp_path / "code")
         path = str(tmp_path / "found")
@@ -53,7 +67,7 @@ def loaded(tmp_path):
             "task": "probe",
             "step": next(iter(code.steps)),
             "arguments": {
-                "names": {"pack": "list", "of": [{"value": name} for name in modules]},
+                "names": {"pack": "list", "of": [{"value": name} for name in names]},
                 "path": {"value": path},
             },
             "outputs": [],
@@ -62,14 +76,25 @@ def loaded(tmp_path):
         order = {"task": 7, "spec": spec, "code": str(tmp_path / "code"), "memory": 0}
         order |= {"store": str(tmp_path / "store"), "verify": "off"}
         server.launch({**order, "log": str(tmp_path / "log")})
+        meanwhile()
         events = _until_ended(server)
         assert [event.task for event in events if isinstance(event, Done)] == [7]
         with open(path) as file:
-            return file.read().split(), server
+            return file.read().split()
 
-    yield ask
-    for server in servers:
-        server.close()
+    return ask
+
+
+@pytest.fixture
+def loaded(served, find):
+    """Which of some modules a task finds imported, given those that the server is to preload."""
+
+    def ask(modules):
+        server = served(modules)
+        server.configure(os.environ, 0o022)
+        return find(server, modules), server
+
+    return ask
 
 
 def _until_ended(server):
@@ -172,6 +197,57 @@ def test_orders_survive_a_server_that_was_killed_before_it_took_them(tmp_path):
         assert "was killed" in event.error
     finally:
         with_server.close()
+
+
+def _spare(server):
+    """The process that waits for an order."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    if not children.exists():
+        pytest.skip("only Linux tells the children of a process")
+    deadline = time.monotonic() + 60
+    while not (found := children.read_text().split()):
+        assert time.monotonic() < deadline, "there is no spare process"
+        time.sleep(0.01)
+    return int(found[0])
+
+
+def test_a_waiting_process_that_has_died_is_given_no_order(served, find):
+    server = served()
+    server.configure(os.environ, 0o022)
+    spare = _spare(server)
+    # So that the server cannot know of it when it comes to the order.
+    os.kill(server.pid, signal.SIGSTOP)
+    os.kill(spare, signal.SIGKILL)
+
+    assert find(server, ["os"], lambda: os.kill(server.pid, signal.SIGCONT)) == ["os"]
+
+
+def test_an_order_may_be_longer_than_a_pipe_holds(served, find):
+    server = served()
+    server.configure(os.environ, 0o022)
+    _spare(server)
+
+    assert find(server, ["os", *(f"absent_{number}" for number in range(20_000))]) == ["os"]
+
+
+def test_a_waiting_process_knows_the_surroundings_of_the_next_run(served, find):
+    server = served()
+    server.configure({**os.environ, "FIRST_RUN": "1"}, 0o022)
+    _spare(server)
+    server.configure({**os.environ, "SECOND_RUN": "1"}, 0o022)
+
+    assert find(server, ["FIRST_RUN", "SECOND_RUN"]) == ["SECOND_RUN"]
+
+
+def test_the_waiting_process_ends_with_its_server(served):
+    server = served()
+    server.configure(os.environ, 0o022)
+    spare = _spare(server)
+
+    server.close()
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(spare, 0)
 
 
 def test_imports_are_read_from_the_source():

@@ -11,30 +11,91 @@ import os
 import signal
 import struct
 import sys
-import tempfile
 import time
 import traceback
 from typing import Any, NoReturn
 
-from kalelite.backends.local import posix
-from kalelite.backends.local.wire import Message
+from kalelite.backends.local import posix, worker
+from kalelite.backends.local.wire import Mailbox, Message, parse
 from kalelite.executor.failure import Terminated
 
-__all__ = ["DONE", "become", "run", "run_and_leave"]
+__all__ = ["DONE", "get_ready", "run"]
 
 DONE = struct.Struct("!IQ")
 """What a child writes to the driver once its record is committed: its task, its peak in bytes."""
 
 _BOOT = "from kalelite.backends.local.child import main; main()"
 
+_crashes = -1
+"""Where the fault handler writes: a descriptor that no step knows, and so none closes."""
 
-def run(order: Message, notify: int) -> NoReturn:
-    """Carry out an order in a process that was just forked, and end it."""
+
+def get_ready() -> None:
+    """Give this process what each task's needs and inherits: handlers of signals, and streams.
+
+    Done once, by the process that is forked, because to do it costs more than a fork does. It is
+    done again when that has imported something, which may have put its own in their place.
+    """
+    global _crashes  # noqa: PLW0603 - descriptors are the process's own
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if _crashes < 0:
+        _crashes = os.open(os.devnull, os.O_WRONLY)
+    faulthandler.enable(_crashes, all_threads=False)
+    sys.stdout = sys.__stdout__ = _text(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
+
+
+def _detach() -> None:
+    """Cut a process that was just forked loose from its parent: own session, own seeds."""
+    posix.die_with_parent()
+    os.setsid()
+    posix.adopt_orphans()
+    _reseed()
+    gc.enable()
+
+
+def _awaited(orders: int) -> Message:
+    """The order that comes, at some time. Nobody needs this process if none does."""
+    mailbox = Mailbox(orders)
+    while not mailbox.closed:
+        for body in mailbox.receive():
+            os.close(orders)
+            return parse(body)
+    os._exit(0)
+
+
+def _become(order: Message) -> None:
+    """Take what is the task's own: its output, its environment."""
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.dup2(log, _crashes, False)
+    os.close(log)
+    env = order.get("env")
+    if env:
+        os.environ.update(env)
+        if "TZ" in env:
+            time.tzset()
+
+
+def run(given: Message | int, notify: int) -> NoReturn:
+    """Carry out an order in a process that was just forked, and end it.
+
+    Parameters
+    ----------
+    given
+        The order, or the descriptor that it will come from.
+    notify
+        Where to tell that the task's record is committed.
+    """
     try:
-        become(order)
+        _detach()
+        order = _awaited(given) if isinstance(given, int) else given
+        _become(order)
         if order.get("exec"):
             _exec(order, notify)
-        run_and_leave(order, notify)
+        _run_and_leave(order, notify)
     except BaseException:  # noqa: BLE001 - nothing may get back into the server's loop
         with contextlib.suppress(BaseException):
             traceback.print_exc()
@@ -42,30 +103,10 @@ def run(order: Message, notify: int) -> NoReturn:
         os._exit(1)
 
 
-def become(order: Message) -> None:
-    """Cut loose from the parent: own session, own output, own environment."""
-    posix.die_with_parent()
-    os.setsid()
-    posix.adopt_orphans()
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    null = os.open(os.devnull, os.O_RDONLY)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    log = os.open(order["log"], flags, 0o666)
-    for source, target in ((null, 0), (log, 1), (log, 2)):
-        os.dup2(source, target)
-    os.close(null)
-    if log > 2:
-        os.close(log)
-    env = order.get("env") or {}
-    if env:
-        os.environ.update(env)
-        if "TZ" in env:
-            time.tzset()
-
-
 def _exec(order: Message, notify: int) -> NoReturn:
     """Go on in a fresh interpreter, for what cannot be forked."""
+    import tempfile  # nobody else needs it, and each fork would carry it
+
     with tempfile.TemporaryFile() as file:
         file.write(json.dumps({"order": order, "path": sys.path, "argv": sys.argv}).encode())
         file.flush()
@@ -86,21 +127,13 @@ def main() -> None:
     sys.path[:] = [*([extra] if extra else []), *given["path"]]
     sys.argv[:] = given["argv"]
     os.set_inheritable(notify, False)
-    signal.signal(signal.SIGTERM, _end)
-    run_and_leave(given["order"], notify)
+    get_ready()
+    os.dup2(2, _crashes, False)
+    _run_and_leave(given["order"], notify)
 
 
-def run_and_leave(order: Message, notify: int) -> NoReturn:
+def _run_and_leave(order: Message, notify: int) -> NoReturn:
     """Run the task, say so when its record is committed, and end this process."""
-    from kalelite.backends.local import worker
-
-    spare = os.dup(2)
-    os.set_inheritable(spare, False)
-    faulthandler.enable(spare, all_threads=False)
-    sys.stdout = sys.__stdout__ = _text(1)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
-    _reseed()
-    gc.enable()
     code = 1
     try:
         code = worker.work(order)

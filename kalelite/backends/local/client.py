@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import select
 import signal
 import socket
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kalelite.backends.local.wire import Mailbox, Message, send
+from kalelite.backends.local.wire import Mailbox, Message, parse, send
 from kalelite.errors import KaleliteError, UsageError
 
 __all__ = ["Done", "Ended", "ForkServer", "Started", "start_method"]
@@ -118,6 +119,7 @@ class ForkServer:
             "path": list(self._path or sys.path),
             "channel": theirs.fileno(),
             "notify": notify,
+            "scratch": f"{tempfile.gettempdir()}/kalelite-{secrets.token_hex(8)}",
         }
         flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
         try:
@@ -133,7 +135,8 @@ class ForkServer:
             theirs.close()
             os.close(notify)
         os.set_blocking(done, False)
-        self._channel, self._mailbox, self._done = ours, Mailbox(ours), done
+        self._channel, self._done = ours.detach(), done
+        self._mailbox = Mailbox(self._channel)
         self.pid = self._process.pid
         self._importing = ""
         self._since = 0.0
@@ -171,14 +174,15 @@ class ForkServer:
 
     def filenos(self) -> tuple[int, int]:
         """What to wait on for `receive`. They change when the server is started again."""
-        return self._channel.fileno(), self._done
+        return self._channel, self._done
 
     def receive(self) -> Iterator[Started | Done | Ended]:
         """What has happened since the last call. Does not wait."""
         yield from self._dones()
         self._lose_patience()
         while _readable(self._channel) and not self._mailbox.closed:
-            for message in self._mailbox.receive():
+            for body in self._mailbox.receive():
+                message = parse(body)
                 if message["is"] == "ended":
                     yield from self._dones()
                     yield self._ended(message)
@@ -262,8 +266,13 @@ class ForkServer:
         with contextlib.suppress(OSError):
             send(self._channel, message)
 
+    def _let_go(self) -> None:
+        if self._channel >= 0:
+            os.close(self._channel)
+            self._channel = -1
+
     def _hang_up(self) -> None:
-        self._channel.close()
+        self._let_go()
         os.close(self._done)
         self._process.wait()
 
@@ -278,7 +287,7 @@ class ForkServer:
     def abandon(self) -> None:
         """Have everything killed at once: the server does that when nobody is there any more."""
         if self._owner == os.getpid() and not self._closed:
-            self._channel.close()
+            self._let_go()
             try:
                 self._process.wait(_MANNERS)
             except subprocess.TimeoutExpired:
@@ -286,6 +295,6 @@ class ForkServer:
             self.close()
 
 
-def _readable(channel: socket.socket) -> bool:
+def _readable(channel: int) -> bool:
     ready, _, _ = select.select([channel], [], [], 0)
     return bool(ready)

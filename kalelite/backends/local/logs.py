@@ -24,10 +24,8 @@ class Log:
         self._left_out = 0
 
     def begin(self, attempt: int) -> None:
-        """Make ready for an attempt."""
-        if attempt == 1:
-            self.path.write_bytes(b"")
-        else:
+        """Make ready for an attempt; the file of the first is made by its own process."""
+        if attempt > 1:
             with self.path.open("ab") as file:
                 file.write(f"--- attempt {attempt} ---\n".encode())
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from kalelite.backends.local.slots import Grant
 from kalelite.backends.local.values import Entry
 from kalelite.backends.local.wire import Message
 from kalelite.capture import Code
-from kalelite.executor.spec import Record, Slot, TaskSpec
+from kalelite.executor.spec import OutputSpec, Record, Slot, TaskSpec
 from kalelite.executor.template import (
     TaskTemplate,
     Values,
@@ -148,7 +148,7 @@ class Workshop:
         if self._containers is None:
             return None
         task = self._tasks[ready.instance.task]
-        return self._containers.terms(task, grant, self.folder(ready.instance))
+        return self._containers.terms(task, grant, self._run.tasks / ready.instance.name)
 
     def recall(self, ready: Ready) -> Record | None:
         """The result of an earlier run, if this one would be the same; asked once of each."""
@@ -251,9 +251,14 @@ def _list_slot(entries: list[Any], path: list[str | int]) -> Slot:
     return {"pack": "list", "of": items}
 
 
+_SPEC = tuple(field.name for field in fields(TaskSpec))
+_OUTPUT = tuple(field.name for field in fields(OutputSpec))
+
+
 def _plain(spec: TaskSpec) -> Message:
-    data = {field.name: getattr(spec, field.name) for field in fields(spec)}
-    data["outputs"] = [asdict(output) for output in spec.outputs]
+    data = {name: getattr(spec, name) for name in _SPEC}
+    # dataclasses.asdict copies all below, which takes as long as the rest of an order.
+    data["outputs"] = [{name: getattr(out, name) for name in _OUTPUT} for out in spec.outputs]
     return data
 
 

@@ -41,10 +41,16 @@ def children() -> set[int]:
     pid = os.getpid()
     try:
         # Asked once for each task that has ended: no layers between this and the kernel.
-        with open(f"/proc/{pid}/task/{pid}/children", "rb", buffering=0) as file:  # noqa: PTH123
-            return {int(word) for word in file.read().split()}
+        fd = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY)
     except OSError:
         return set()
+    try:
+        data = b""
+        while chunk := os.read(fd, 65_536):
+            data += chunk
+    finally:
+        os.close(fd)
+    return set(map(int, data.split()))
 
 
 def peak() -> int:

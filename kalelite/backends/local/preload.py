@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import threading
 
 from kalelite.backends.local.posix import threads
 
@@ -40,10 +39,16 @@ def import_quietly(name: str) -> str:
     try:
         importlib.import_module(name)
     except BaseException:  # noqa: BLE001 - a package may do anything at import
-        return f"importing {name} failed" if threading.active_count() > 1 else ""
-    if threading.active_count() > 1:
+        return f"importing {name} failed" if _runs_threads() else ""
+    if _runs_threads():
         return f"{name} starts a thread when it is imported"
     fresh = {module.partition(".")[0] for module in set(sys.modules) - known}
     if threads() > before and not fresh & _FORKS_WELL:
         return f"{name} starts a thread when it is imported"
     return ""
+
+
+def _runs_threads() -> bool:
+    """Whether Python's own threads run; not imported for that, as each fork would pay for it."""
+    threading = sys.modules.get("threading")
+    return threading is not None and threading.active_count() > 1

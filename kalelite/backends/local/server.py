@@ -4,6 +4,12 @@ It never runs user code: a process that has run threads of OpenMP or torch forks
 hang. It has one thread, so that a fork is always safe. The driver talks to it over a socket; when
 that closes, the driver is gone and every child is killed.
 
+A fork takes as long as a small step. So there is always one spare process that waits for an order
+to come; it has nothing of any task in it. What comes while it is being made gets a fork of its own.
+
+What the server does for a task it does right after a fork, where each page of memory that is written to
+has to be copied first. So its loop keeps to descriptors and few calls.
+
 Run as ``python -c`` by `kalelite.backends.local.client`, with a JSON object as its argument.
 """
 
@@ -13,17 +19,17 @@ import contextlib
 import gc
 import json
 import os
-import selectors
+import select
 import signal
-import socket
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 from kalelite.backends.local import child, posix, worker
 from kalelite.backends.local.environ import stale
 from kalelite.backends.local.preload import import_quietly
-from kalelite.backends.local.wire import Mailbox, Message, send
+from kalelite.backends.local.wire import Mailbox, Message, framed, parse, send
 from kalelite.marshal import formats_status
 
 __all__ = ["main"]
@@ -32,45 +38,50 @@ __all__ = ["main"]
 class Server:
     """Forks children when told to, and tells how they ended."""
 
-    def __init__(self, channel: socket.socket, notify: int) -> None:
+    def __init__(self, channel: int, notify: int) -> None:
         self._channel = channel
         self._notify = notify
         self._mailbox = Mailbox(channel)
         self._tasks: dict[int, int] = {}
+        self._spares: dict[int, int] = {}
+        self._configured = False
         self._env = dict(os.environ)
         self._imported = False
-        self._selector = selectors.DefaultSelector()
-        self._wakeup, writer = socket.socketpair()
-        self._wakeup.setblocking(False)
-        writer.setblocking(False)
-        self._writer = writer
+        self._wakeup, self._writer = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        os.set_blocking(self._writer, False)
         signal.signal(signal.SIGCHLD, _nothing)
-        signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        self._selector.register(channel, selectors.EVENT_READ)
-        self._selector.register(self._wakeup, selectors.EVENT_READ)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
+        self._poll.register(self._wakeup, select.POLLIN)
 
     def serve(self) -> None:
         """Work until the driver hangs up."""
-        while not self._mailbox.closed:
-            for key, _ in self._selector.select():
-                if key.fileobj is self._wakeup:
-                    with contextlib.suppress(BlockingIOError):
-                        while self._wakeup.recv(4096):
-                            pass
-                    self._reap()
-                else:
-                    for message in self._mailbox.receive():
-                        self._handle(message)
-        self._kill_all()
+        try:
+            while not self._mailbox.closed:
+                for end, _ in self._poll.poll():
+                    if end == self._wakeup:
+                        os.read(end, 4096)
+                        self._reap()
+                    else:
+                        for body in self._mailbox.receive():
+                            self._handle(parse(body), body)
+                if self._configured and not self._spares:
+                    self._add_spare()
+        finally:
+            self._kill_all()
 
-    def _handle(self, message: Message) -> None:
+    def _handle(self, message: Message, body: bytes) -> None:
         match message["do"]:
+            case "start":
+                self._start(message, body)
             case "import":
+                self._dismiss_spares()
                 self._import(message["modules"])
             case "configure":
+                self._dismiss_spares()
                 self._configure(message)
-            case "start":
-                self._start(message)
             case "kill":
                 self._kill(message["task"], message["signal"])
 
@@ -84,6 +95,7 @@ class Server:
                 os._exit(0)
         # Import also what knows how to store the values of these modules.
         formats_status()
+        child.get_ready()
         gc.collect()
         gc.freeze()
         self._imported = True
@@ -101,37 +113,85 @@ class Server:
         os.umask(setup["umask"])
         with contextlib.suppress(OSError):
             os.chdir(setup["cwd"])
+        self._configured = True
 
-    def _start(self, order: Message) -> None:
+    def _start(self, order: Message, body: bytes) -> None:
         if not order.get("exec"):
             # Here, so that each child has it already. What is wrong with it, the child tells.
             with contextlib.suppress(Exception):
                 worker.make_ready(order)
         try:
-            pid = os.fork()
+            pid = self._spare_for(body) or self._fork(order)
         except OSError as error:
             send(self._channel, {"is": "ended", "task": order["task"], "error": str(error)})
             return
-        if pid == 0:
-            self._leave()
-            child.run(order, self._notify)
         self._tasks[pid] = order["task"]
         if order.get("timed"):
             send(self._channel, {"is": "started", "task": order["task"]})
 
-    def _leave(self) -> None:
+    def _spare_for(self, body: bytes) -> int:
+        """Give an order to a process that waits for one; its pid, 0 if there is none."""
+        data = framed(body)
+        while self._spares:
+            pid, end = self._spares.popitem()
+            try:
+                whole = os.write(end, data) == len(data)
+            except OSError:
+                whole = False
+            os.close(end)
+            if whole:
+                return pid
+            # It has died, or the order is too long to be left with it.
+            os.kill(pid, signal.SIGKILL)
+        return 0
+
+    def _add_spare(self) -> None:
+        taken, given = os.pipe()
+        os.set_blocking(given, False)
+        try:
+            pid = self._fork(taken, given)
+        except OSError:
+            # The next order will tell.
+            os.close(given)
+        else:
+            self._spares[pid] = given
+        finally:
+            os.close(taken)
+
+    def _dismiss_spares(self) -> None:
+        """Let those that wait go: they would find things as they were."""
+        for end in self._spares.values():
+            os.close(end)
+        self._spares.clear()
+
+    def _fork(self, order: Message | int, *ends: int) -> int:
+        """Fork a process for an order, or for one that will come; the child keeps none of `ends`."""
+        here = os.getpid()
+        try:
+            pid = os.fork()
+            if pid:
+                return pid
+            self._leave(*ends)
+            child.run(order, self._notify)
+        except BaseException:
+            if os.getpid() != here:
+                os._exit(1)
+            raise
+
+    def _leave(self, *ends: int) -> None:
         """In a new child: let go of all that is the server's."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self._selector.close()
-        for end in (self._channel, self._wakeup, self._writer):
-            end.close()
+        for end in (self._channel, self._wakeup, self._writer, *self._spares.values(), *ends):
+            os.close(end)
 
     def _reap(self) -> None:
         """Take in the children that have ended, and end what they left behind."""
         lost = False
         while (ended := _next_ended()) is not None:
             task = self._tasks.get(ended)
+            if ended in self._spares:
+                os.close(self._spares.pop(ended))
             if task is not None:
                 # The zombie still holds its group's id, so this cannot hit anybody else's.
                 with contextlib.suppress(OSError):
@@ -149,7 +209,7 @@ class Server:
 
     def _kill_orphans(self) -> None:
         """End what tasks that are over have left in sessions of their own."""
-        for pid in posix.children() - self._tasks.keys():
+        for pid in posix.children() - self._tasks.keys() - self._spares.keys():
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -164,6 +224,7 @@ class Server:
                         os.kill(pid, number)
 
     def _kill_all(self) -> None:
+        self._dismiss_spares()
         for task in list(self._tasks.values()):
             self._kill(task, signal.SIGKILL)
         # Each one that ends may leave others to this process.
@@ -189,13 +250,13 @@ def main() -> None:
     """Serve the driver whose socket was inherited."""
     given = json.loads(sys.argv[1])
     posix.adopt_orphans()
-    channel = socket.socket(fileno=given["channel"])
     # Threads of compiled libraries count for this warning; `preload` has judged them.
     warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
-    worker.rehearse()
+    child.get_ready()
+    worker.rehearse(Path(given["scratch"]))
     gc.collect()
     gc.freeze()
     # A collection would touch, and so copy, every page that the children share.
     gc.disable()
-    Server(channel, given["notify"]).serve()
+    Server(given["channel"], given["notify"]).serve()
     os._exit(0)

@@ -1,22 +1,35 @@
-"""Messages over a stream socket: a length, then JSON."""
+"""Messages over a stream of bytes, given as its descriptor: a length, then JSON."""
 
 from __future__ import annotations
 
 import json
-import socket
+import os
 import struct
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Mailbox", "Message", "send"]
+__all__ = ["Mailbox", "Message", "framed", "parse", "send"]
 
 Message = dict[str, Any]
 
 _LENGTH = struct.Struct("!I")
 _CHUNK = 1 << 18
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_DECODE = json.JSONDecoder().decode
 
 
-def send(channel: socket.socket, message: Message) -> None:
+def framed(body: bytes) -> bytes:
+    """A message's body as it is sent."""
+    return _LENGTH.pack(len(body)) + body
+
+
+def parse(body: bytes) -> Message:
+    """The message that a body holds."""
+    message: Message = _DECODE(body.decode("utf-8", "surrogatepass"))
+    return message
+
+
+def send(channel: int, message: Message) -> None:
     """Send one message whole.
 
     Raises
@@ -24,22 +37,24 @@ def send(channel: socket.socket, message: Message) -> None:
     OSError
         Nobody is there any more.
     """
-    body = json.dumps(message, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    channel.sendall(_LENGTH.pack(len(body)) + body)
+    data = framed(_ENCODE(message).encode("utf-8", "surrogatepass"))
+    done = os.write(channel, data)
+    while done < len(data):
+        done += os.write(channel, data[done:])
 
 
 class Mailbox:
-    """Cuts what arrives on a socket into messages."""
+    """Cuts what arrives into the bodies of messages."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: int) -> None:
         self._channel = channel
         self._buffer = bytearray()
         self.closed = False
 
-    def receive(self) -> Iterator[Message]:
-        """Read once, and give the messages that are complete; sets ``closed`` at the end."""
+    def receive(self) -> Iterator[bytes]:
+        """Read once, and give the bodies that are complete; sets ``closed`` at the end."""
         try:
-            chunk = self._channel.recv(_CHUNK)
+            chunk = os.read(self._channel, _CHUNK)
         except ConnectionError:
             chunk = b""
         if not chunk:
@@ -53,4 +68,4 @@ class Mailbox:
                 return
             body = bytes(self._buffer[_LENGTH.size : end])
             del self._buffer[:end]
-            yield json.loads(body.decode("utf-8", "surrogatepass"))
+            yield body

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import signal
-import tempfile
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -61,29 +60,34 @@ def work(order: Message) -> int:
     container = order.get("container")
     if order.get("memory") and not container:
         limits.limit_memory(order["memory"])
-    with _container(container):
+    if container:
+        from kalelite.backends.local.container import on  # other steps need not wait for it
+
+        with on(container):
+            record = execute(spec, _code(order), _store(order))
+    else:
         record = execute(spec, _code(order), _store(order))
     return 0 if record.status == "succeeded" else 1
 
 
-def _container(terms: Message | None) -> contextlib.AbstractContextManager[None]:
-    if terms is None:
-        return contextlib.nullcontext()
-    from kalelite.backends.local.container import on  # other steps need not wait for it
+def rehearse(folder: Path) -> None:
+    """Run two tasks of our own, so that all that is imported on the way is there before a fork.
 
-    return on(terms)
-
-
-def rehearse() -> None:
-    """Run two tasks of our own, so that all that is imported on the way is there before a fork."""
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "store")
+    ``folder`` is made, and is gone afterwards.
+    """
+    folder.mkdir(0o700)
+    try:
+        store = Store(folder / "store")
         reference = store.save(["a value"])
         arguments = {"obj": {"ref": reference}}
         output = (OutputSpec("output", None, "int"),)
         for task in ("good", "bad"):
-            record = str(Path(folder) / task / "record.json")
+            record = str(folder / task / "record.json")
             execute(TaskSpec(task, task, arguments, output, record=record), _Rehearsal(), store)
+    finally:
+        for path in sorted(folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        folder.rmdir()
 
 
 def _good(obj: Any) -> int:
@@ -103,6 +107,8 @@ class _Rehearsal:
 
 def run_exit_functions() -> None:
     """Run what was registered with atexit; whatever takes too long ends with this process."""
+    if not atexit._ncallbacks():  # noqa: SLF001 - as below
+        return
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_PATIENCE)
     try:
