@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from kalelite.plan.graph import (
     Block,
@@ -18,7 +19,7 @@ from kalelite.plan.graph import (
     Task,
 )
 
-__all__ = ["Nesting", "cycle", "dependencies", "topological"]
+__all__ = ["Nesting", "cycle", "dependencies", "in_call_order", "topological"]
 
 
 class Nesting:
@@ -86,6 +87,30 @@ def dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
         for id, before in _calls(plan, handlers):
             result[id][before] = None
     return {id: tuple(found) for id, found in result.items()}
+
+
+def in_call_order(plan: Plan, groups: Collection[str]) -> Plan:
+    """The plan with the waits that nested pipelines with ``order="calls"`` ask for.
+
+    A block waits through its first task: a wait that crosses into a block is one of the block.
+    """
+    if not groups:
+        return plan
+    nesting = Nesting(plan)
+    first: dict[str, str] = {}
+    for task in plan.tasks:
+        for id in (*nesting.around(task.id), task.id):
+            first.setdefault(id, task.id)
+    waits: dict[str, list[str]] = {}
+    for id, before in _calls(plan, _handlers(plan)):
+        if set(groups).isdisjoint(nesting.around(id)):
+            continue
+        waits.setdefault(first[id], []).append(before)
+    tasks = [
+        replace(task, after=tuple(dict.fromkeys((*task.after, *waits.get(task.id, ())))))
+        for task in plan.tasks
+    ]
+    return replace(plan, tasks=tuple(tasks))
 
 
 def _seen(nesting: Nesting, waiting: str, sources: Iterable[str]) -> dict[str, None]:

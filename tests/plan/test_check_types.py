@@ -106,6 +106,61 @@ def test_constants_and_parameters_are_held_to_annotations():
     ]
 
 
+@pipeline
+def inner(n: int, rates: list[float] = [0.5], name: str = "a"):
+    rate(n)
+
+
+@step
+def text() -> str:
+    return "a"
+
+
+def test_arguments_of_a_nested_pipeline_are_held_to_annotations():
+    def body(word: str):
+        inner("three")
+        inner(word)
+        inner(text())
+        inner(1, [0.5, "fast"])
+        inner(1, name=None)
+        inner(1, [1], word)
+
+    problems = pipeline(body).draft()[1]
+    start = "pipeline `inner` cannot be called like this: "
+    assert [problem.message.removeprefix(start) for problem in problems] == [
+        "parameter n: 'three' is not an int",
+        "`n` is annotated as int, and `word`, a parameter of the pipeline, is str",
+        "`n` is annotated as int, and the output of step `text` is str",
+        "parameter rates[1]: 'fast' is not a float",
+        "parameter name: None is not a str",
+    ]
+    assert problems[0].where.text.strip() == 'inner("three")'
+
+
+def test_arguments_of_a_nested_pipeline_are_converted():
+    @pipeline
+    def half(n: float = 1, place: Path = "a/b"):
+        rate(n, [place])
+
+    def body():
+        half()
+        half(2, place="c")
+
+    plan = pipeline(body).plan()
+    assert [repr(task.arguments["value"].value) for task in plan.tasks] == ["1.0", "2.0"]
+    places = [task.arguments["items"].items[0].value for task in plan.tasks]
+    assert places == [Path("a/b"), Path("c")]
+
+
+def test_the_default_of_a_parameter_is_of_its_type():
+    def body(n: float = 2, place: Path = "a/b"):
+        rate(n, [place])
+
+    n, place = pipeline(body).plan().parameters
+    assert repr(n.default) == "2.0"
+    assert place.default == Path("a/b")
+
+
 def test_values_of_an_annotated_tuple_have_their_types():
     @step
     def pair() -> tuple[int, str]:

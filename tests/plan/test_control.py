@@ -303,6 +303,45 @@ def test_blocks_inside_a_nested_pipeline():
     assert dependencies(plan)["use-6"] == ("inner-2",) or dependencies(plan)["use-6"] == ("if-2",)
 
 
+def test_a_nested_pipeline_waits_as_a_whole():
+    @pipeline
+    def inner(n):
+        with ParallelFor([1]) as item:
+            use(item)
+        use(n)
+
+    def body():
+        first = use(1)
+        inner(1, after=first)
+        inner.after(first)(2)
+
+    found = dependencies(plan_of(body))
+    assert found["use-2"] == found["use-4"] == ("use",)
+    assert found["use-3"] == ()
+
+
+def test_the_order_of_a_nested_pipeline_is_kept():
+    @pipeline(order="calls")
+    def inner():
+        use(1)
+        with ParallelFor([1]) as item:
+            use(item)
+            use(item)
+        use(2)
+
+    def body():
+        use(0)
+        inner()
+        use(9)
+
+    found = dependencies(plan_of(body))
+    assert found["use-2"] == ()
+    assert found["use-3"] == ("use-2",)
+    assert found["use-4"] == ("use-3",)
+    assert found["use-5"] == ("for",)
+    assert found["use-6"] == ()
+
+
 @pytest.mark.parametrize(
     "make", [lambda: If(True), lambda: ParallelFor([1]), lambda: Collected(1), lambda: OneOf(1)]
 )

@@ -30,6 +30,7 @@ from kalelite.plan.graph import (
 )
 from kalelite.plan.names import slug
 from kalelite.plan.options import PipelineOptions, StepOptions, check, merge
+from kalelite.plan.order import in_call_order
 from kalelite.plan.trace.callsite import Use, use_of_call
 from kalelite.plan.trace.draft import TaskDraft
 
@@ -89,6 +90,7 @@ class Trace:
         self.pipelines: list[Any] = []
         self.last_switch: dict[str, tuple[Switch, int]] = {}
         self.unused: dict[int, tuple[str, Where]] = {}
+        self.ordered: set[str] = set()  # nested pipelines whose steps wait in call order
         self.defaults = StepOptions()
         self.is_copying = False  # a constant: an output inside it cannot be followed
         self._merged: dict[int, tuple[Any, StepOptions]] = {}
@@ -296,7 +298,7 @@ class Trace:
                 f"Open a block with it: `with {name}(...):`",
                 where=place,
             )
-        return Plan(
+        plan = Plan(
             name=self.name,
             tasks=tuple(draft.finish() for draft in self.tasks),
             blocks=tuple(self.blocks),
@@ -307,6 +309,7 @@ class Trace:
             where=where,
             result_where=result_where,
         )
+        return in_call_order(plan, self.ordered)
 
 
 def _key(kind: str, where: Where) -> tuple[Any, ...]:
