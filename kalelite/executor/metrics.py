@@ -6,6 +6,7 @@ step is called as the plain function that it is, they check what they are given 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -67,23 +68,26 @@ def log_metric(name: str, value: float, step: int | None = None) -> None:
     Raises
     ------
     UsageError
-        if the name is empty or the value is no number.
+        if the name is empty, the value is no number, or the step is no whole number.
     """
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"a metric needs a name, not {name!r}")
     try:
         number = float(value)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except OverflowError:
+        message = f"metric {name!r} is {_a(value)}, which is too large for a float"
+        raise UsageError(message, hint="log its logarithm, or its text as an artifact") from None
+    except (TypeError, ValueError, RuntimeError):
         raise UsageError(
-            f"metric {name!r} is a {type(value).__name__}, not a number",
+            f"metric {name!r} is {_a(value)}, not a number",
             hint="log a single number, or a file with log_artifact",
-        ) from error
+        ) from None
     exact: float = int(number) if number.is_integer() and isinstance(value, int) else number
     entry: dict[str, Any] = {"name": name, "value": exact, "time": time.time()}
     if not math.isfinite(number):
         entry["value"] = str(number)
     if step is not None:
-        entry["step"] = int(step)
+        entry["step"] = _whole(name, step)
     log = _current
     if log is not None:
         with log.lock:
@@ -153,9 +157,23 @@ def _how(value: Any, name: str) -> tuple[str, str, Callable[[Path], Any]]:
     if text:
         return "html", ".html", lambda target: target.write_text(text, "utf-8")
     raise UsageError(
-        f"artifact {name!r} is a {type(value).__name__}, which cannot be shown",
+        f"artifact {name!r} is {_a(value)}, which cannot be shown",
         hint="log a path, a figure, a table, HTML or Markdown text",
     )
+
+
+def _whole(name: str, step: Any) -> int:
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        number = int(step)
+        if number == step:
+            return number
+    message = f"metric {name!r}: step {step!r} is not a whole number"
+    raise UsageError(message, hint="give the number of the epoch or iteration")
+
+
+def _a(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
 
 
 def _is_path(text: str) -> bool:

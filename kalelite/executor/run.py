@@ -12,7 +12,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -49,6 +49,10 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, report: FailureReport) -> None:
         super().__init__(report.message)
         self.report = report
+
+
+class _NoPartError(Exception):
+    """A value has no such part as the pipeline selects; caused by what Python says to that."""
 
 
 def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool = False) -> Record:
@@ -119,24 +123,41 @@ class _Inputs:
     def __init__(self, code: CodeSource, store: StoreLike) -> None:
         self._code = code
         self._store = store
-        self._loaded: dict[tuple[str, tuple[Any, ...]], Any] = {}
+        self._loaded: dict[str, Any] = {}
+
+    def arguments(self, slots: Mapping[str, Slot]) -> dict[str, Any]:
+        """The values of the arguments; one without the part that it is to be is refused."""
+        name, values = "", {}
+        try:
+            for name, slot in slots.items():
+                values[name] = self.value(slot)
+        except _NoPartError as error:
+            kind, message = type(error.__cause__).__name__, f"argument {name!r} {error}"
+            hint = "look at what the step that it comes from returns"
+            raise _Refused(FailureReport(kind, message, hint=hint)) from None
+        return values
 
     def value(self, slot: Slot) -> Any:
-        path = tuple(slot.get("path", ()))
-        if "ref" in slot:
-            return self._reference(slot["ref"], path)
-        value = self._base(slot)
-        for key in path:
-            value = value[key]
+        value, path, key = self._base(slot), slot.get("path", ()), None
+        try:
+            for key in path:
+                value = value[key]
+        except (LookupError, TypeError) as error:
+            wanted = "".join(f"[{each!r}]" for each in path)
+            found = f"{preview(value)} ({type_name(value)})"
+            raise _NoPartError(
+                f"takes {wanted} of a value, but {found} has no [{key!r}]"
+            ) from error
         return value
 
-    def _reference(self, reference: str, path: tuple[Any, ...]) -> Any:
-        key = (reference, path)
-        if key not in self._loaded:
-            self._loaded[key] = self._store.load(reference, path)
-        return self._loaded[key]
+    def _reference(self, reference: str) -> Any:
+        if reference not in self._loaded:
+            self._loaded[reference] = self._store.load(reference)
+        return self._loaded[reference]
 
     def _base(self, slot: Slot) -> Any:  # noqa: PLR0911 - one line for each kind
+        if "ref" in slot:
+            return self._reference(slot["ref"])
         if "value" in slot:
             return slot["value"]
         if "const" in slot:
@@ -158,7 +179,7 @@ class _Inputs:
 def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]:
     function = code.function(spec.step)
     inputs = _Inputs(code, store)
-    arguments = {name: inputs.value(slot) for name, slot in spec.arguments.items()}
+    arguments = inputs.arguments(spec.arguments)
     args: tuple[Any, ...] = ()
     if not _takes_names(function):
         bound = inspect.BoundArguments(inspect.signature(function), arguments)

@@ -8,6 +8,7 @@ from typing import Any, Literal, Optional, Union
 
 import pytest
 
+from kalelite.plan.control import ParallelFor
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
 from kalelite.plan.types.hints import UNKNOWN, hints_of, resolve
@@ -159,6 +160,28 @@ def test_the_default_of_a_parameter_is_of_its_type():
     n, place = pipeline(body).plan().parameters
     assert repr(n.default) == "2.0"
     assert place.default == Path("a/b")
+
+
+def test_items_of_a_loop_are_held_to_annotations():
+    @step
+    def words() -> list[str]:
+        return ["a"]
+
+    def body():
+        with ParallelFor([1, 2.5]) as item:
+            rate(item)
+        with ParallelFor(["fast"]) as item:
+            rate(item)
+        with ParallelFor([{"rate": "fast"}]) as item:
+            rate(item.rate)
+        with ParallelFor(words()) as item:
+            rate(item)
+
+    assert [problem.message for problem in pipeline(body).draft()[1]] == [
+        "step `rate` takes `value: float`, and `item` of ParallelFor is str",
+        "step `rate` takes `value: float`, and `item['rate']` of ParallelFor is str",
+        "step `rate` takes `value: float`, and `item` of ParallelFor is str",
+    ]
 
 
 def test_values_of_an_annotated_tuple_have_their_types():

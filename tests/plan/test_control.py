@@ -694,6 +694,68 @@ def test_a_wrong_result_of_several_returns_is_shown_at_the_definition():
     assert problem.where.text.startswith("def two_returns")
 
 
+def if_without_brackets():
+    with If:
+        use(1)
+    with Else():
+        use(2)
+
+
+def else_without_brackets():
+    with If(one() > 3):
+        use(1)
+    with Else:
+        use(2)
+
+
+def if_without_condition():
+    with If():
+        use(1)
+
+
+def if_with_two_conditions():
+    with If(one() > 3, one() < 5):
+        use(1)
+
+
+def else_with_condition():
+    with If(one() > 3):
+        use(1)
+    with Else(one() > 2):
+        use(2)
+
+
+def loop_with_wrong_name():
+    with ParallelFor([1], paralelism=2) as item:
+        a = use(item)
+    use(Collected(a))
+
+
+def handler_left_out():
+    with ExitHandler():
+        use(1)
+
+
+MISSPELLED = [
+    (if_without_brackets, "with If:", "If is written without brackets", "`with If(value > 3):`"),
+    (else_without_brackets, "with Else:", "Else is written without brackets", "`with Else():`"),
+    (if_without_condition, "with If():", "missing a required argument: 'condition'", "value > 3"),
+    (if_with_two_conditions, "with If(one()", "too many positional arguments", "value > 3"),
+    (else_with_condition, "with Else(one()", "too many positional arguments", "`with Else():`"),
+    (loop_with_wrong_name, "with Para", "it has no parameter `paralelism`", "Did you mean 'parall"),
+    (handler_left_out, "with ExitH", "missing a required argument: 'handler'", "clean_up(...)"),
+]
+
+
+@pytest.mark.parametrize("case", MISSPELLED, ids=lambda case: case[0].__name__)
+def test_blocks_that_are_misspelled(case):
+    body, line, message, hint = case
+    (problem,) = problems_of(body)
+    assert problem.where.text.strip().startswith(line)
+    assert message in problem.message
+    assert hint in problem.hint
+
+
 # Conditions and loops that read what is no primitive.
 def condition_on_untyped():
     with If(untyped() > 3):
@@ -746,13 +808,76 @@ def loop_over_parameter(n: int):
         use(item)
 
 
+def condition_on_optional(n: int | None = None):
+    with If(n > 3):
+        use(1)
+
+
+def condition_by_identity():
+    with If(flag() is True):
+        use(1)
+
+
+def condition_on_text_item():
+    with ParallelFor(["a", "b"]) as item:
+        with If(item > 3):
+            use(1)
+
+
+def part_that_items_lack():
+    with ParallelFor([{"a": 1}, {"b": 2}]) as item:
+        use(item.a)
+
+
+def part_of_numbers():
+    with ParallelFor([{"a": [1, 2]}]) as item:
+        with ParallelFor(item.a) as number:
+            use(number["x"])
+
+
+def condition_on_a_part_that_items_lack():
+    with ParallelFor([[1, 2], [3]]) as item:
+        with If(item[1] > 1):
+            use(item)
+
+
+def loop_over_number_item():
+    with ParallelFor([1]) as item:
+        with ParallelFor(item) as inner:
+            use(inner)
+
+
+def collected_in_a_branch():
+    with If(one() > 3):
+        use(Collected(one()))
+
+
+def collected_choice():
+    with ParallelFor([1]) as item:
+        with If(item > 3):
+            a = use(1)
+        with Else():
+            b = use(2)
+        chosen = OneOf(a, b)
+    use(Collected(chosen))
+
+
 TYPES = [
+    (condition_on_optional, "annotated as Optional[int]", "`n: int`"),
+    (condition_by_identity, "it is False", "`with If(flag() == True):`"),
+    (condition_on_text_item, "`item` of ParallelFor is str and 3 is int", "same type"),
+    (part_that_items_lack, "no ['a']: item 1 is", "the same parts"),
+    (part_of_numbers, "no ['x']: item 0 is 1", "the same parts"),
+    (condition_on_a_part_that_items_lack, "no [1]: item 1 is [3]", "the same parts"),
+    (loop_over_number_item, "`item` of ParallelFor is int", "Use a list"),
+    (collected_in_a_branch, "step `one` is called in no loop", "inside `with ParallelFor"),
+    (collected_choice, "not the value of OneOf", "take the OneOf"),
     (condition_on_untyped, "not annotated as one", "`def untyped(...) -> float:`"),
     (condition_on_one_of_two, "not annotated as one", "-> tuple[..., float]:`"),
     (condition_on_list, "annotated as list", "-> float"),
     (condition_on_part, "`output[0]` of step `names`", "a value of its own"),
     (condition_on_unknown_parameter, "parameter `n` is not annotated", "`n: float`"),
-    (condition_on_none, "None", "int, float, str or bool"),
+    (condition_on_none, "None is none of these", "int, float, str or bool"),
     (condition_of_two_types, "is str and 3 is int", "same type"),
     (loop_over_untyped, "not annotated as one", "`def untyped(...) -> list:`"),
     (loop_over_text, "annotated as str", "-> list"),

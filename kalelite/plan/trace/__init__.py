@@ -89,6 +89,7 @@ class Trace:
         self.parents: list[str] = [""]
         self.pipelines: list[Any] = []
         self.last_switch: dict[str, tuple[Switch, int]] = {}
+        self.mended: list[Any] = []  # open blocks that were written wrongly
         self.unused: dict[int, tuple[str, Where]] = {}
         self.ordered: set[str] = set()  # nested pipelines whose steps wait in call order
         self.defaults = StepOptions()
