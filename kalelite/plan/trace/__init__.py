@@ -180,6 +180,10 @@ class Trace:
         if call is not None or self.defaults != StepOptions():
             options = merge(self.defaults, options, call or StepOptions())
             self._check_merged(options, (self.defaults, definition.options, call), where)
+        said = definition.options.accelerator or (call.accelerator if call is not None else None)
+        if said and options.gpu is None:
+            message = f"accelerator={said!r} says which kind, and no gpu= how many"
+            self.problem("accelerator", message, "Write gpu=1, too.", where=where)
         if call is None:
             self._merged[key] = (definition, options)
         return options

@@ -36,7 +36,9 @@ def condition_of(trace: Trace, condition: object, where: Where) -> Expr:
         )
         return Constant(Poison(trace))
     if not trace.has_problem_in(where):  # Python's own words were used in it, which has been said
-        source = where.text[where.column : where.end_column] if where.column is not None else ""
+        source = where.text.partition("):")[0] + ")"  # Python 3.10 knows no columns here
+        if where.column is not None:
+            source = where.text[where.column : where.end_column]
         inner = source.partition("(")[2].removesuffix(")") or "..."
         meant = rewrite.without_is(inner)
         trace.problem(
