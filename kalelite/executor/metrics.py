@@ -6,7 +6,6 @@ step is called as the plain function that it is, they check what they are given 
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import re
@@ -72,22 +71,13 @@ def log_metric(name: str, value: float, step: int | None = None) -> None:
     """
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"a metric needs a name, not {name!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        message = f"metric {name!r} is {_a(value)}, which is too large for a float"
-        raise UsageError(message, hint="log its logarithm, or its text as an artifact") from None
-    except (TypeError, ValueError, RuntimeError):
-        raise UsageError(
-            f"metric {name!r} is {_a(value)}, not a number",
-            hint="log a single number, or a file with log_artifact",
-        ) from None
+    number = _number(float, value, f"metric {name!r}")
     exact: float = int(number) if number.is_integer() and isinstance(value, int) else number
     entry: dict[str, Any] = {"name": name, "value": exact, "time": time.time()}
     if not math.isfinite(number):
         entry["value"] = str(number)
     if step is not None:
-        entry["step"] = _whole(name, step)
+        entry["step"] = _number(int, step, f"the step of metric {name!r}")
     log = _current
     if log is not None:
         with log.lock:
@@ -157,23 +147,19 @@ def _how(value: Any, name: str) -> tuple[str, str, Callable[[Path], Any]]:
     if text:
         return "html", ".html", lambda target: target.write_text(text, "utf-8")
     raise UsageError(
-        f"artifact {name!r} is {_a(value)}, which cannot be shown",
+        f"artifact {name!r} is of type {type(value).__name__}, which cannot be shown",
         hint="log a path, a figure, a table, HTML or Markdown text",
     )
 
 
-def _whole(name: str, step: Any) -> int:
-    with contextlib.suppress(TypeError, ValueError, OverflowError):
-        number = int(step)
-        if number == step:
-            return number
-    message = f"metric {name!r}: step {step!r} is not a whole number"
-    raise UsageError(message, hint="give the number of the epoch or iteration")
-
-
-def _a(value: Any) -> str:
-    name = type(value).__name__
-    return f"{'an' if name[:1] in 'aeiou' else 'a'} {name}"
+def _number(kind: type, value: Any, what: str) -> Any:
+    try:
+        return kind(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise UsageError(
+            f"{what} is of type {type(value).__name__}, not a number that {kind.__name__} can hold",
+            hint="log a single number, or a file with log_artifact",
+        ) from None
 
 
 def _is_path(text: str) -> bool:

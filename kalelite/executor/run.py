@@ -12,7 +12,7 @@ import itertools
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -49,10 +49,6 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, report: FailureReport) -> None:
         super().__init__(report.message)
         self.report = report
-
-
-class _NoPartError(Exception):
-    """A value has no such part as the pipeline selects; caused by what Python says to that."""
 
 
 def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool = False) -> Record:
@@ -125,18 +121,6 @@ class _Inputs:
         self._store = store
         self._loaded: dict[str, Any] = {}
 
-    def arguments(self, slots: Mapping[str, Slot]) -> dict[str, Any]:
-        """The values of the arguments; one without the part that it is to be is refused."""
-        name, values = "", {}
-        try:
-            for name, slot in slots.items():
-                values[name] = self.value(slot)
-        except _NoPartError as error:
-            kind, message = type(error.__cause__).__name__, f"argument {name!r} {error}"
-            hint = "look at what the step that it comes from returns"
-            raise _Refused(FailureReport(kind, message, hint=hint)) from None
-        return values
-
     def value(self, slot: Slot) -> Any:
         value, path, key = self._base(slot), slot.get("path", ()), None
         try:
@@ -144,10 +128,8 @@ class _Inputs:
                 value = value[key]
         except (LookupError, TypeError) as error:
             wanted = "".join(f"[{each!r}]" for each in path)
-            found = f"{preview(value)} ({type_name(value)})"
-            raise _NoPartError(
-                f"takes {wanted} of a value, but {found} has no [{key!r}]"
-            ) from error
+            message = f"it takes {wanted} of a value, but {preview(value)} has no [{key!r}]"
+            raise _Refused(FailureReport(type(error).__name__, message)) from None
         return value
 
     def _reference(self, reference: str) -> Any:
@@ -179,7 +161,7 @@ class _Inputs:
 def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]:
     function = code.function(spec.step)
     inputs = _Inputs(code, store)
-    arguments = inputs.arguments(spec.arguments)
+    arguments = {name: inputs.value(slot) for name, slot in spec.arguments.items()}
     args: tuple[Any, ...] = ()
     if not _takes_names(function):
         bound = inspect.BoundArguments(inspect.signature(function), arguments)

@@ -595,6 +595,11 @@ def handler_twice():
         use(1)
 
 
+def handler_with_a_status():
+    with ExitHandler(report(FinalStatus("SUCCEEDED", "", ""))):
+        use(1)
+
+
 def handler_not_called():
     with ExitHandler(clean_up):
         use(1)
@@ -653,6 +658,7 @@ REFUSED = [
     (handler_waits, "takes values of other steps", "FinalStatus"),
     (handler_result_taken, "takes the result of an exit handler", "in the handler itself"),
     (handler_twice, "handler of another block already", "Call it again"),
+    (handler_with_a_status, "only a run can tell one", "the handler receives it"),
     (handler_not_called, "takes the call of a step", "`with ExitHandler(clean_up(...)):`"),
     (handler_in_other_block, "called in another block", "Call it in place"),
     (status_without_handler, "it is no exit handler", "with ExitHandler(report(...))"),
