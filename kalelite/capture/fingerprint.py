@@ -21,7 +21,7 @@ from kalelite.capture.names import codes, global_names, imports, is_class, resol
 from kalelite.capture.operations import operations
 from kalelite.capture.rebuild import plain
 
-__all__ = ["fingerprint"]
+__all__ = ["fingerprint", "libraries"]
 
 _CLASS_NOISE = frozenset(
     {
@@ -56,12 +56,25 @@ def fingerprint(value: Any) -> str:
     Exception
         whatever reducing a captured object raises, if it can neither be hashed nor pickled.
     """
+    return _walked(value)[0]
+
+
+def libraries(value: Any) -> frozenset[str]:
+    """The installed packages that a function, or any other value, reaches, by their first name.
+
+    They count by name in the fingerprint: another version of one does not change it.
+    """
+    found = {name.partition(".")[0] for name in _walked(value)[1]}
+    return frozenset(found - sys.stdlib_module_names - {"kalelite", "__main__", "__mp_main__"})
+
+
+def _walked(value: Any) -> tuple[str, set[str]]:
     limit = sys.getrecursionlimit()
     # Values that pickle can take are nested less deeply than this.
     sys.setrecursionlimit(max(limit, 8000))
     try:
         walk = _Walk()
-        return walk.finish(walk.digest(plain(value)))
+        return walk.finish(walk.digest(plain(value))), walk.installed
     finally:
         sys.setrecursionlimit(limit)
 
@@ -75,6 +88,7 @@ class _Walk:
     """
 
     def __init__(self) -> None:
+        self.installed: set[str] = set()
         self._named: dict[Key, bytes] = {}
         self._owners: dict[Key, int] = {}
         self._pending: list[tuple[Key, Any]] = []
@@ -176,6 +190,7 @@ class _Walk:
         values = function.__globals__
         module = str(values.get("__name__"))
         if not _travels(module):
+            self.installed.add(module)
             return atoms.text("installed", module, function.__qualname__)
         parts = [
             self._code(function.__code__),
@@ -222,6 +237,7 @@ class _Walk:
 
     def _class(self, cls: type) -> bytes:
         if not _travels(cls.__module__):
+            self.installed.add(cls.__module__)
             return atoms.text("installed", cls.__module__, cls.__qualname__)
         members = {name: item for name, item in vars(cls).items() if name not in _CLASS_NOISE}
         parts = [atoms.text(name) + self.digest(members[name]) for name in sorted(members)]
@@ -232,6 +248,7 @@ class _Walk:
     def _module(self, name: str) -> bytes:
         if modules.is_local(name):
             return self._name(("module", name, ""), name)
+        self.installed.add(name)
         return atoms.text("module", name)
 
     def _skeleton(self, name: str) -> bytes:
@@ -279,6 +296,7 @@ class _Walk:
             # It does not travel either: capture refuses it, or the module makes it anew.
             return atoms.text("opaque", kind.__module__, kind.__qualname__)
         if isinstance(reduced, str):
+            self.installed.add(str(getattr(value, "__module__", kind.__module__)))
             return atoms.text("by name", kind.__module__, reduced)
         function, arguments, state, items, pairs = (*reduced, None, None, None, None)[:5]
         rest = [None if items is None else list(items), None if pairs is None else dict(pairs)]

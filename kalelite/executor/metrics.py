@@ -67,23 +67,17 @@ def log_metric(name: str, value: float, step: int | None = None) -> None:
     Raises
     ------
     UsageError
-        if the name is empty or the value is no number.
+        if the name is empty, the value is no number, or the step is no whole number.
     """
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"a metric needs a name, not {name!r}")
-    try:
-        number = float(value)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise UsageError(
-            f"metric {name!r} is a {type(value).__name__}, not a number",
-            hint="log a single number, or a file with log_artifact",
-        ) from error
+    number = _number(float, value, f"metric {name!r}")
     exact: float = int(number) if number.is_integer() and isinstance(value, int) else number
     entry: dict[str, Any] = {"name": name, "value": exact, "time": time.time()}
     if not math.isfinite(number):
         entry["value"] = str(number)
     if step is not None:
-        entry["step"] = int(step)
+        entry["step"] = _number(int, step, f"the step of metric {name!r}")
     log = _current
     if log is not None:
         with log.lock:
@@ -154,9 +148,19 @@ def _how(value: Any, name: str) -> tuple[str, str, Callable[[Path], Any]]:
     if text:
         return "html", ".html", lambda target: target.write_text(text, "utf-8")
     raise UsageError(
-        f"artifact {name!r} is a {type(value).__name__}, which cannot be shown",
+        f"artifact {name!r} is of type {type(value).__name__}, which cannot be shown",
         hint="log a path, a figure, a table, HTML or Markdown text",
     )
+
+
+def _number(kind: type, value: Any, what: str) -> Any:
+    try:
+        return kind(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise UsageError(
+            f"{what} is of type {type(value).__name__}, not a number that {kind.__name__} can hold",
+            hint="log a single number, or a file with log_artifact",
+        ) from None
 
 
 def _is_path(text: str) -> bool:

@@ -117,24 +117,27 @@ class _Inputs:
     def __init__(self, code: CodeSource, store: StoreLike) -> None:
         self._code = code
         self._store = store
-        self._loaded: dict[tuple[str, tuple[Any, ...]], Any] = {}
+        self._loaded: dict[str, Any] = {}
 
     def value(self, slot: Slot) -> Any:
-        path = tuple(slot.get("path", ()))
-        if "ref" in slot:
-            return self._reference(slot["ref"], path)
-        value = self._base(slot)
-        for key in path:
-            value = value[key]
+        value, path, key = self._base(slot), slot.get("path", ()), None
+        try:
+            for key in path:
+                value = value[key]
+        except (LookupError, TypeError) as error:
+            wanted = "".join(f"[{each!r}]" for each in path)
+            message = f"it takes {wanted} of a value, but {preview(value)} has no [{key!r}]"
+            raise _Refused(FailureReport(type(error).__name__, message)) from None
         return value
 
-    def _reference(self, reference: str, path: tuple[Any, ...]) -> Any:
-        key = (reference, path)
-        if key not in self._loaded:
-            self._loaded[key] = self._store.load(reference, path)
-        return self._loaded[key]
+    def _reference(self, reference: str) -> Any:
+        if reference not in self._loaded:
+            self._loaded[reference] = self._store.load(reference)
+        return self._loaded[reference]
 
     def _base(self, slot: Slot) -> Any:  # noqa: PLR0911 - one line for each kind
+        if "ref" in slot:
+            return self._reference(slot["ref"])
         if "value" in slot:
             return slot["value"]
         if "const" in slot:

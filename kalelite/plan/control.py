@@ -7,36 +7,84 @@ its list, `Collected` a list of what it is given, and `OneOf` one of its argumen
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan import places
-from kalelite.plan.graph import Block, Branch, ExitScope, Expr, Loop, Switch
+from kalelite.plan.graph import Block, Branch, Constant, ExitScope, Expr, Loop, Switch
 from kalelite.plan.trace import Trace, current
+from kalelite.plan.trace.binding import misfit
 from kalelite.plan.trace.operands import condition_of, handler_of, items_of_loop
 from kalelite.plan.trace.proxies import ItemProxy
+from kalelite.plan.trace.refs import Poison
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from kalelite.plan.trace.draft import TaskDraft
 
 __all__ = ["ControlBlock", "Elif", "Else", "ExitHandler", "If", "ParallelFor"]
 
 T = TypeVar("T")
 
 
-class ControlBlock:
+class _BlockType(type):
+    """Says what is wrong with a block without brackets, or with arguments that do not fit."""
+
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            signature = inspect.signature(cls.__init__)
+            try:
+                signature.bind(None, *args, **kwargs)
+            except TypeError as error:
+                wrong, meant = misfit(signature, kwargs, error)
+                message = f"{cls.__name__} cannot be opened like this: {wrong}"
+                return cls._mended(places.of_frame(sys._getframe(1)), message, meant)
+            return super().__call__(*args, **kwargs)
+
+        def __enter__(cls) -> Any:
+            message = f"{cls.__name__} is written without brackets"
+            block = cls._mended(places.of_frame(sys._getframe(1)), message, "")
+            block._trace.mended.append(block)
+            return block.__enter__()
+
+        def __exit__(cls, *error: Any) -> None:
+            current().mended.pop().__exit__(*error)
+
+
+class ControlBlock(metaclass=_BlockType):
     """What the block statements have in common; ``block`` is the plan's block while it is open."""
 
     block: Block | None = None
+    _example = ""
+    _condition: Expr | None = None
+    _items: Expr = Constant(())
+    _width: int | None = None
+    _parallelism: int | None = None
+    _handler: TaskDraft | None = None
 
     def __init__(self) -> None:
         name = type(self).__name__
-        self._where = places.of_frame(sys._getframe(2))
+        # The frames between are those of the block's own class and of `_BlockType`.
+        self._where = places.of_frame(sys._getframe(3))
         self._trace = trace_of(name, self._where)
         self._trace.unused[id(self)] = (name, self._where)
+
+    @classmethod
+    def _mended(cls, where: Where, message: str, meant: str) -> Self:
+        """A block that was written wrongly, as one that can be opened; what is wrong is noted."""
+        block = object.__new__(cls)
+        block._where, block._trace = where, trace_of(cls.__name__, where)
+        if cls is not Else:
+            block._condition = Constant(Poison(block._trace))
+        hint = f"{meant} Write `with {cls.__name__}({cls._example}):`.".lstrip()
+        block._trace.problem("block", message, hint, where=where)
+        return block
 
     def _open(self, block: Block) -> None:
         self._trace.unused.pop(id(self), None)
@@ -84,9 +132,11 @@ class If(ControlBlock):
             report(accuracy)
     """
 
+    _example = "value > 3"
+
     def __init__(self, condition: object) -> None:
         super().__init__()
-        self._condition: Expr | None = condition_of(self._trace, condition, self._where)
+        self._condition = condition_of(self._trace, condition, self._where)
 
     def __enter__(self) -> Self:
         trace = self._trace
@@ -145,9 +195,10 @@ class Else(Elif):
     It has to follow an `If` or `Elif`, with no other block between.
     """
 
+    _example = ""
+
     def __init__(self) -> None:
         ControlBlock.__init__(self)
-        self._condition = None
 
 
 class ParallelFor(ControlBlock, Generic[T]):
@@ -169,6 +220,8 @@ class ParallelFor(ControlBlock, Generic[T]):
             score = train(data, item["rate"])
         best(Collected(score))
     """
+
+    _example = "[1, 2, 3], parallelism=2"
 
     def __init__(self, items: Iterable[T], *, parallelism: int | None = None) -> None:
         super().__init__()
@@ -209,6 +262,8 @@ class ExitHandler(ControlBlock):
         with ExitHandler(clean_up(folder)):
             train(load(folder))
     """
+
+    _example = "clean_up(...)"
 
     def __init__(self, handler: object) -> None:
         super().__init__()

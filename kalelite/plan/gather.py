@@ -36,9 +36,10 @@ def Collected(value: T) -> list[T]:  # noqa: N802 - reads like the blocks it goe
         return cast("list[T]", source)
     if not isinstance(source, OutputProxy) or source._k_trace is not trace:
         what = source._k_words() if isinstance(source, Ref) else f"{source!r:.60}"
-        return cast(
-            "list[T]", _refuse(trace, where, f"Collected gathers results of steps, not {what}")
-        )
+        message, hint = f"Collected gathers results of steps, not {what}", _COLLECT
+        if isinstance(source, ValueProxy) and isinstance(source._k_value, graph.OneOf):
+            hint = "Let a step in the loop take the OneOf, and collect the result of that step."
+        return cast("list[T]", _refuse(trace, where, message, hint))
     blocks = {block.id: block for block in trace.blocks}
     here = set(trace.parents)
     loops = [
@@ -51,14 +52,20 @@ def Collected(value: T) -> list[T]:  # noqa: N802 - reads like the blocks it goe
         message = (
             f"Collected is used where there is nothing to collect: step `{step}` is called in "
         )
-        message += "the same loop" if _around(blocks, source._k_draft.parent) else "no loop"
+        outer = _around(blocks, source._k_draft.parent)
+        is_in_loop = any(isinstance(blocks[id], Loop) for id in outer)
+        message += "the same loop" if is_in_loop else "no loop"
         return cast("list[T]", _refuse(trace, where, message))
     expr = graph.Collected(source._k_expr(), tuple(loops))
     return cast("list[T]", ValueProxy(trace, expr, f"the collected values of {source._k_words()}"))
 
 
-def _refuse(trace: Trace, where: Where, message: str) -> Poison:
-    hint = "Give it a result of a step inside `with ParallelFor(...)`, and use it outside of that block."
+_COLLECT = (
+    "Give it a result of a step inside `with ParallelFor(...)`, and use it outside of that block."
+)
+
+
+def _refuse(trace: Trace, where: Where, message: str, hint: str = _COLLECT) -> Poison:
     trace.problem("collected", message, hint, where=where)
     return Poison(trace)
 

@@ -71,7 +71,8 @@ def dns_label(value: str, *, name: str) -> str:
     """A DNS label: lower-case letters, digits and inner hyphens, at most 63 characters."""
     _text(value, name)
     if len(value) > 63:
-        raise UsageError(f"{name}={value!r} has {len(value)} characters; 63 are allowed")
+        message = f"{name}={_short(value)} has {len(value)} characters; 63 are allowed"
+        raise UsageError(message, hint="Write a shorter name.")
     if _LABEL.fullmatch(value) is None:
         raise _bad_name(name, value)
     return value
@@ -81,7 +82,8 @@ def object_name(value: str, *, name: str) -> str:
     """The name of a Kubernetes object: dotted DNS labels, at most 253 characters."""
     _text(value, name)
     if len(value) > 253:
-        raise UsageError(f"{name}={_short(value)} has {len(value)} characters; 253 are allowed")
+        message = f"{name}={_short(value)} has {len(value)} characters; 253 are allowed"
+        raise UsageError(message, hint="Copy the name as `kubectl get` shows it.")
     if not all(_LABEL.fullmatch(part) for part in value.split(".")):
         raise _bad_name(name, value)
     return value
@@ -142,7 +144,8 @@ def mount_path(value: str, *, name: str = "volumes") -> str:
             f"{name}: the path {value!r} is relative", hint=f"Write '/{value.lstrip('./')}'."
         )
     if ":" in value or "\0" in value:
-        raise UsageError(f"{name}: the path {value!r} holds a character that no mount may have")
+        message = f"{name}: the path {value!r} holds a character that no mount may have"
+        raise UsageError(message, hint="Leave out ':' and NUL.")
     if ".." in parts or "." in parts or "" in parts[1:-1]:
         raise UsageError(
             f"{name}: the path {value!r} is not a plain path",
@@ -175,7 +178,8 @@ def access_mode(value: str, *, name: str = "access_mode") -> str:
 
 def _text(value: object, name: str) -> None:
     if not isinstance(value, str):
-        raise UsageError(f"{name}: {value!r} is not text but {type(value).__name__}")
+        message = f"{name}: {value!r} is not text but {type(value).__name__}"
+        raise UsageError(message, hint="Write it in quotes.")
     if not value and name not in {"labels", "node_selector"}:
         raise UsageError(f"{name} is empty", hint="Write a name, or leave the option out.")
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from kalelite.plan.graph import Block, Branch, Expr, Loop, OneOf, OutputRef, Plan, Switch
 from kalelite.plan.nesting import Nesting
 
-__all__ = ["cycle", "dependencies", "expressions", "in_order", "topological", "value_dependencies"]
+__all__ = [
+    "cycle",
+    "dependencies",
+    "expressions",
+    "in_call_order",
+    "in_order",
+    "topological",
+    "value_dependencies",
+]
 
 
 def dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -46,6 +55,27 @@ def _values(nesting: Nesting) -> dict[str, dict[str, None]]:
     for task in nesting.tasks.values():
         result[task.id] = _seen(nesting, task.id, _sources(task.arguments.values()))
     return result
+
+
+def in_call_order(plan: Plan, groups: Collection[str]) -> Plan:
+    """The plan with the waits that nested pipelines with ``order="calls"`` ask for.
+
+    A block waits through its first task: a wait that crosses into a block is one of the block.
+    """
+    if not groups:
+        return plan
+    nesting = Nesting(plan)
+    first = {id: plan.tasks[number].id for number, id in nesting.calls()}
+    waits: dict[str, list[str]] = {}
+    for id, before in _calls(nesting):
+        if set(groups).isdisjoint(nesting.around(id)):
+            continue
+        waits.setdefault(first[id], []).append(before)
+    tasks = [
+        replace(task, after=tuple(dict.fromkeys((*task.after, *waits.get(task.id, ())))))
+        for task in plan.tasks
+    ]
+    return replace(plan, tasks=tuple(tasks))
 
 
 def _seen(nesting: Nesting, waiting: str, sources: Iterable[str]) -> dict[str, None]:

@@ -42,16 +42,17 @@ def parameters_of(
             problems.append(Problem(f"a pipeline cannot take `{stars}{name}`", hint, where))
             continue
         parameter = _parameter(name, declared, hints.get(name), where)
-        parameters.append(parameter)
         if parameter.default is not REQUIRED:
-            if not _is_value(parameter.default):
+            if _is_value(parameter.default):
+                try:
+                    default = convert(parameter.default, parameter.type, name=name)
+                    parameter = dataclasses.replace(parameter, default=default)
+                except UsageError as error:
+                    message = f"the default of parameter `{name}` cannot be used: {error.message}"
+                    problems.append(Problem(message, error.hint, where))
+            else:
                 problems.append(_no_value(parameter))
-                continue
-            try:
-                convert(parameter.default, parameter.type, name=name)
-            except UsageError as error:
-                message = f"the default of parameter `{name}` cannot be used: {error.message}"
-                problems.append(Problem(message, error.hint, where))
+        parameters.append(parameter)
     return tuple(parameters), problems
 
 

@@ -80,6 +80,14 @@ class Pipeline(Generic[P, R]):
             return cast("R", nest(trace, self, args, kwargs, places.of_frame(sys._getframe(1))))  # noqa: SLF001 - the caller's place
         return cast("R", self.run(*args, **kwargs))
 
+    def after(self, *others: Any) -> Callable[P, R]:
+        """The same pipeline, all of it waiting for others, for one call in another pipeline.
+
+        ``train.after(prepared)(x)`` says the same as ``train(x, after=prepared)``, and type
+        checkers understand it.
+        """
+        return cast("Callable[P, R]", functools.partial(cast("Any", self), after=others))
+
     def draft(self) -> tuple[Plan, list[Problem]]:
         """The plan as far as it can be told, and all that is wrong with it.
 

@@ -18,7 +18,15 @@ from typing import Any
 from kalelite.errors import Where
 from kalelite.plan import columns
 
-__all__ = ["forget_sources", "of_frame", "of_function", "of_instruction", "of_return", "tree_of"]
+__all__ = [
+    "forget_sources",
+    "of_frame",
+    "of_function",
+    "of_instruction",
+    "of_keyword",
+    "of_return",
+    "tree_of",
+]
 
 Span = tuple[int, int, int | None, int | None]
 """First line, last line, first column, end column; columns in bytes."""
@@ -103,13 +111,42 @@ def of_return(function: Callable[..., Any]) -> Where | None:
     found = [node for node in _returns(tree, code) if node.value is not None] if tree else []
     if len(found) != 1 or found[0].value is None:
         return None
-    value = found[0].value
-    text = linecache.getline(code.co_filename, value.lineno, module).rstrip("\r\n")
-    start = _characters(text, value.col_offset)
+    return _of_node(Where(code.co_filename, found[0].lineno), found[0].value, module)
+
+
+def of_keyword(where: Where | None, name: str) -> Where | None:
+    """The place of ``name=…`` in the call at a place, or of ``"name": …`` in a dict in it.
+
+    It is the place itself where the source does not tell.
+    """
+    tree = tree_of(where.file) if where is not None and where.column is not None else None
+    if tree is None or where is None or where.column is None:
+        return where
+    start = len(where.text[: where.column].encode("utf-8", "surrogatepass"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (node.lineno, node.col_offset) == (where.line, start):
+            for found, value in _named(node):
+                if found == name:
+                    return _of_node(where, value)
+    return where
+
+
+def _named(call: ast.Call) -> Iterator[tuple[Any, ast.expr | ast.keyword]]:
+    for keyword in call.keywords:
+        yield keyword.arg, keyword
+        if isinstance(keyword.value, ast.Dict):
+            pairs = zip(keyword.value.keys, keyword.value.values, strict=True)
+            yield from ((key.value, value) for key, value in pairs if isinstance(key, ast.Constant))
+
+
+def _of_node(
+    where: Where, node: ast.expr | ast.keyword, module: dict[str, Any] | None = None
+) -> Where:
+    text = linecache.getline(where.file, node.lineno, module).rstrip("\r\n")
     end = len(text)
-    if value.end_lineno == value.lineno and value.end_col_offset is not None:
-        end = _characters(text, value.end_col_offset)
-    return Where(code.co_filename, value.lineno, start, end, text)
+    if node.end_lineno == node.lineno and node.end_col_offset is not None:
+        end = _characters(text, node.end_col_offset)
+    return Where(where.file, node.lineno, _characters(text, node.col_offset), end, text)
 
 
 def _returns(tree: ast.Module, code: CodeType) -> Iterator[ast.Return]:

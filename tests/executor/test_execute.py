@@ -121,6 +121,21 @@ def test_an_absent_input_fails_the_task(run):
     assert record.status == "failed"
 
 
+@pytest.mark.parametrize(
+    ("path", "kind", "words"),
+    [
+        (["zz"], "KeyError", "['zz'] of a value, but {'a': [1]} has no ['zz']"),
+        (["a", 7], "IndexError", "['a'][7] of a value, but [1] has no [7]"),
+        (["a", 0, "b"], "TypeError", "['a'][0]['b'] of a value, but 1 has no ['b']"),
+    ],
+)
+def test_a_part_that_is_not_there_is_named(run, path, kind, words):
+    reference = run.store.save({"a": [1]})
+    failed = run(lambda x: x, {"x": {"pack": "list", "of": [{"ref": reference, "path": path}]}})
+    assert failed.failure.type == kind
+    assert failed.failure.message == f"it takes {words}"
+
+
 # --- outputs
 
 
@@ -498,6 +513,23 @@ def test_tables_are_kept_as_html(run):
 
     for entry in run(step).artifacts:
         assert b"<table" in (run.folder / "artifacts" / entry["file"]).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("loss", "abc"), "metric 'loss' is of type str, not a number"),
+        (("loss", None), "metric 'loss' is of type NoneType, not a number"),
+        (("loss", 10**400), "metric 'loss' is of type int, not a number that float can hold"),
+        (("loss", 1, "last"), "the step of metric 'loss' is of type str, not a number"),
+        (("", 1), "a metric needs a name"),
+    ],
+)
+def test_what_is_no_metric_is_refused_in_one_sentence(run, arguments, words):
+    failed = run(lambda: log_metric(*arguments)).failure
+    assert failed.type == "UsageError"
+    assert failed.message.startswith(words)
+    assert failed.cause is None
 
 
 @pytest.mark.parametrize("wrong", ["no/such/file.png", Path("absent"), object(), 5])

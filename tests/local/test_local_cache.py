@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 
 import pytest
@@ -130,6 +131,76 @@ def test_a_class_of_a_parameter_counts(tmp_path):
 
     assert script.run().cached == ["use"]
     assert script.change("self.rate * 2", "self.rate * 3").run().value == 6
+
+
+LIBRARY_SCRIPT = """
+import tinylib
+from kalelite import pipeline, step
+
+def helper():
+    return tinylib.number()
+
+@step(cache=True)
+def reached():
+    return [helper()]
+
+@step(cache=True)
+def inside():
+    import tinylib
+    return [tinylib.number()]
+
+@step(cache=True)
+def thing():
+    return tinylib.Thing()
+
+@step(cache=True)
+def takes(thing):
+    return thing.number()
+
+@step(cache=True)
+def apart():
+    return "apart"
+
+@pipeline
+def main():
+    takes(thing())
+    return reached(), inside(), apart()
+"""
+LIBRARY = """
+NUMBER = 1
+def number():
+    return NUMBER
+class Thing:
+    def number(self):
+        return NUMBER
+"""
+
+
+@pytest.mark.parametrize("distribution", ["tinylib", "tiny-distribution"])
+def test_another_version_of_a_library_that_the_code_imports_is_a_miss(
+    tmp_path, monkeypatch, distribution
+):
+    site = tmp_path / "site-packages"
+    package, metadata = site / "tinylib", site / f"{distribution}-1.dist-info"
+    package.mkdir(parents=True)
+    metadata.mkdir()
+
+    def install(version):
+        (package / "__init__.py").write_text(LIBRARY.replace("NUMBER = 1", f"NUMBER = {version}"))
+        (metadata / "METADATA").write_text(f"Name: {distribution}\nVersion: {version}\n")
+        monkeypatch.delitem(sys.modules, "tinylib", raising=False)
+
+    monkeypatch.syspath_prepend(str(site))
+    script = Script(tmp_path / "script.py", tmp_path / "home", textwrap.dedent(LIBRARY_SCRIPT))
+    install(1)
+    script.run()
+    again = script.run()
+    install(22)
+    newer = script.run()
+
+    assert again.cached == ["thing", "takes", "reached", "inside", "apart"]
+    assert newer.cached == ["apart"]
+    assert newer.value == ([22], [22], "apart")
 
 
 def test_another_parameter_is_another_result(script):

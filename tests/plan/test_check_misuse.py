@@ -537,6 +537,24 @@ def comprehension():
     take([n for n in [1] if a > n])
 
 
+def if_not():
+    a = one()
+    with If(not a > 3):
+        take()
+
+
+def if_in():
+    a = one()
+    with If(a in (1, 2)):
+        take()
+
+
+def if_not_in():
+    a = one()
+    if a not in [1, 2]:
+        take()
+
+
 def short_circuit():
     a = one()
     take(a or 3)
@@ -553,6 +571,9 @@ CONDITIONS = [
     (while_not, "`while`", "not a < 3", "Put the loop into a step"),
     (assert_, "`assert`", "a > 3", "into a step"),
     (comprehension, "comprehension", None, "inside a step"),
+    (if_not, "`and`, `or`, `not`", "not a > 3", "`~(a > 3)`"),
+    (if_in, "`in`", "a in (1, 2)", "`(a == 1) | (a == 2)`"),
+    (if_not_in, "`if`", "a not in [1, 2]", "`with If((a != 1) & (a != 2)):`"),
     (short_circuit, "`and`, `or`, `not`", "a or 3", "use a step"),
 ]
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Optional, Union
 
 import pytest
 
+from kalelite.plan.control import ParallelFor
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
 from kalelite.plan.types.hints import UNKNOWN, hints_of, resolve
@@ -103,6 +104,83 @@ def test_constants_and_parameters_are_held_to_annotations():
         "rate(name)",
         'rate(1.0, [], 1, "two", key=3)',
         'rate(1.0, [], 1, "two", key=3)',
+    ]
+
+
+@pipeline
+def inner(n: int, rates: list[float] = [0.5], name: str = "a"):
+    rate(n)
+
+
+@step
+def text() -> str:
+    return "a"
+
+
+def test_arguments_of_a_nested_pipeline_are_held_to_annotations():
+    def body(word: str):
+        inner("three")
+        inner(word)
+        inner(text())
+        inner(1, [0.5, "fast"])
+        inner(1, name=None)
+        inner(1, [1], word)
+
+    problems = pipeline(body).draft()[1]
+    start = "pipeline `inner` cannot be called like this: "
+    assert [problem.message.removeprefix(start) for problem in problems] == [
+        "parameter n: 'three' is not an int",
+        "`n` is annotated as int, and `word`, a parameter of the pipeline, is str",
+        "`n` is annotated as int, and the output of step `text` is str",
+        "parameter rates[1]: 'fast' is not a float",
+        "parameter name: None is not a str",
+    ]
+    assert problems[0].where.text.strip() == 'inner("three")'
+
+
+def test_arguments_of_a_nested_pipeline_are_converted():
+    @pipeline
+    def half(n: float = 1, place: Path = "a/b"):
+        rate(n, [place])
+
+    def body():
+        half()
+        half(2, place="c")
+
+    plan = pipeline(body).plan()
+    assert [repr(task.arguments["value"].value) for task in plan.tasks] == ["1.0", "2.0"]
+    places = [task.arguments["items"].items[0].value for task in plan.tasks]
+    assert places == [Path("a/b"), Path("c")]
+
+
+def test_the_default_of_a_parameter_is_of_its_type():
+    def body(n: float = 2, place: Path = "a/b"):
+        rate(n, [place])
+
+    n, place = pipeline(body).plan().parameters
+    assert repr(n.default) == "2.0"
+    assert place.default == Path("a/b")
+
+
+def test_items_of_a_loop_are_held_to_annotations():
+    @step
+    def words() -> list[str]:
+        return ["a"]
+
+    def body():
+        with ParallelFor([1, 2.5]) as item:
+            rate(item)
+        with ParallelFor(["fast"]) as item:
+            rate(item)
+        with ParallelFor([{"rate": "fast"}]) as item:
+            rate(item.rate)
+        with ParallelFor(words()) as item:
+            rate(item)
+
+    assert [problem.message for problem in pipeline(body).draft()[1]] == [
+        "step `rate` takes `value: float`, and `item` of ParallelFor is str",
+        "step `rate` takes `value: float`, and `item['rate']` of ParallelFor is str",
+        "step `rate` takes `value: float`, and `item` of ParallelFor is str",
     ]
 
 

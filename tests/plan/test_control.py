@@ -303,6 +303,45 @@ def test_blocks_inside_a_nested_pipeline():
     assert dependencies(plan)["use-6"] == ("inner-2",) or dependencies(plan)["use-6"] == ("if-2",)
 
 
+def test_a_nested_pipeline_waits_as_a_whole():
+    @pipeline
+    def inner(n):
+        with ParallelFor([1]) as item:
+            use(item)
+        use(n)
+
+    def body():
+        first = use(1)
+        inner(1, after=first)
+        inner.after(first)(2)
+
+    found = dependencies(plan_of(body))
+    assert found["use-2"] == found["use-4"] == ("use",)
+    assert found["use-3"] == ()
+
+
+def test_the_order_of_a_nested_pipeline_is_kept():
+    @pipeline(order="calls")
+    def inner():
+        use(1)
+        with ParallelFor([1]) as item:
+            use(item)
+            use(item)
+        use(2)
+
+    def body():
+        use(0)
+        inner()
+        use(9)
+
+    found = dependencies(plan_of(body))
+    assert found["use-2"] == ()
+    assert found["use-3"] == ("use-2",)
+    assert found["use-4"] == ("use-3",)
+    assert found["use-5"] == ("for",)
+    assert found["use-6"] == ()
+
+
 @pytest.mark.parametrize(
     "make", [lambda: If(True), lambda: ParallelFor([1]), lambda: Collected(1), lambda: OneOf(1)]
 )
@@ -556,6 +595,11 @@ def handler_twice():
         use(1)
 
 
+def handler_with_a_status():
+    with ExitHandler(report(FinalStatus("SUCCEEDED", "", ""))):
+        use(1)
+
+
 def handler_not_called():
     with ExitHandler(clean_up):
         use(1)
@@ -614,6 +658,7 @@ REFUSED = [
     (handler_waits, "takes values of other steps", "FinalStatus"),
     (handler_result_taken, "takes the result of an exit handler", "in the handler itself"),
     (handler_twice, "handler of another block already", "Call it again"),
+    (handler_with_a_status, "only a run can tell one", "the handler receives it"),
     (handler_not_called, "takes the call of a step", "`with ExitHandler(clean_up(...)):`"),
     (handler_in_other_block, "called in another block", "Call it in place"),
     (status_without_handler, "it is no exit handler", "with ExitHandler(report(...))"),
@@ -653,6 +698,68 @@ def test_a_wrong_result_of_several_returns_is_shown_at_the_definition():
     (problem,) = problems_of(two_returns)
 
     assert problem.where.text.startswith("def two_returns")
+
+
+def if_without_brackets():
+    with If:
+        use(1)
+    with Else():
+        use(2)
+
+
+def else_without_brackets():
+    with If(one() > 3):
+        use(1)
+    with Else:
+        use(2)
+
+
+def if_without_condition():
+    with If():
+        use(1)
+
+
+def if_with_two_conditions():
+    with If(one() > 3, one() < 5):
+        use(1)
+
+
+def else_with_condition():
+    with If(one() > 3):
+        use(1)
+    with Else(one() > 2):
+        use(2)
+
+
+def loop_with_wrong_name():
+    with ParallelFor([1], paralelism=2) as item:
+        a = use(item)
+    use(Collected(a))
+
+
+def handler_left_out():
+    with ExitHandler():
+        use(1)
+
+
+MISSPELLED = [
+    (if_without_brackets, "with If:", "If is written without brackets", "`with If(value > 3):`"),
+    (else_without_brackets, "with Else:", "Else is written without brackets", "`with Else():`"),
+    (if_without_condition, "with If():", "missing a required argument: 'condition'", "value > 3"),
+    (if_with_two_conditions, "with If(one()", "too many positional arguments", "value > 3"),
+    (else_with_condition, "with Else(one()", "too many positional arguments", "`with Else():`"),
+    (loop_with_wrong_name, "with Para", "it has no parameter `paralelism`", "Did you mean 'parall"),
+    (handler_left_out, "with ExitH", "missing a required argument: 'handler'", "clean_up(...)"),
+]
+
+
+@pytest.mark.parametrize("case", MISSPELLED, ids=lambda case: case[0].__name__)
+def test_blocks_that_are_misspelled(case):
+    body, line, message, hint = case
+    (problem,) = problems_of(body)
+    assert problem.where.text.strip().startswith(line)
+    assert message in problem.message
+    assert hint in problem.hint
 
 
 # Conditions and loops that read what is no primitive.
@@ -707,13 +814,76 @@ def loop_over_parameter(n: int):
         use(item)
 
 
+def condition_on_optional(n: int | None = None):
+    with If(n > 3):
+        use(1)
+
+
+def condition_by_identity():
+    with If(flag() is True):
+        use(1)
+
+
+def condition_on_text_item():
+    with ParallelFor(["a", "b"]) as item:
+        with If(item > 3):
+            use(1)
+
+
+def part_that_items_lack():
+    with ParallelFor([{"a": 1}, {"b": 2}]) as item:
+        use(item.a)
+
+
+def part_of_numbers():
+    with ParallelFor([{"a": [1, 2]}]) as item:
+        with ParallelFor(item.a) as number:
+            use(number["x"])
+
+
+def condition_on_a_part_that_items_lack():
+    with ParallelFor([[1, 2], [3]]) as item:
+        with If(item[1] > 1):
+            use(item)
+
+
+def loop_over_number_item():
+    with ParallelFor([1]) as item:
+        with ParallelFor(item) as inner:
+            use(inner)
+
+
+def collected_in_a_branch():
+    with If(one() > 3):
+        use(Collected(one()))
+
+
+def collected_choice():
+    with ParallelFor([1]) as item:
+        with If(item > 3):
+            a = use(1)
+        with Else():
+            b = use(2)
+        chosen = OneOf(a, b)
+    use(Collected(chosen))
+
+
 TYPES = [
+    (condition_on_optional, "annotated as Optional[int]", "`n: int`"),
+    (condition_by_identity, "it is False", "`with If(flag() == True):`"),
+    (condition_on_text_item, "`item` of ParallelFor is str and 3 is int", "same type"),
+    (part_that_items_lack, "no ['a']: item 1 is", "the same parts"),
+    (part_of_numbers, "no ['x']: item 0 is 1", "the same parts"),
+    (condition_on_a_part_that_items_lack, "no [1]: item 1 is [3]", "the same parts"),
+    (loop_over_number_item, "`item` of ParallelFor is int", "Use a list"),
+    (collected_in_a_branch, "step `one` is called in no loop", "inside `with ParallelFor"),
+    (collected_choice, "not the value of OneOf", "take the OneOf"),
     (condition_on_untyped, "not annotated as one", "`def untyped(...) -> float:`"),
     (condition_on_one_of_two, "not annotated as one", "-> tuple[..., float]:`"),
     (condition_on_list, "annotated as list", "-> float"),
     (condition_on_part, "`output[0]` of step `names`", "a value of its own"),
     (condition_on_unknown_parameter, "parameter `n` is not annotated", "`n: float`"),
-    (condition_on_none, "None", "int, float, str or bool"),
+    (condition_on_none, "None is none of these", "int, float, str or bool"),
     (condition_of_two_types, "is str and 3 is int", "same type"),
     (loop_over_untyped, "not annotated as one", "`def untyped(...) -> list:`"),
     (loop_over_text, "annotated as str", "-> list"),

@@ -135,6 +135,8 @@ def test_affinity_is_kept_as_plain_data():
         ({"image": 3}, "image=3", "Write a text"),
         ({"env": {"1A=": "x"}}, "'1A='", "'_1A'"),
         ({"env": {"A": 1}}, "'A' is 1, not a text", "{'A': \"1\"}"),
+        ({"env": {"A": None}}, "'A' is None, not a text", "Leave 'A' out"),
+        ({"env": {"A": "\0"}}, "NUL character", "in a file"),
         ({"env": ["A"]}, "is not a dict", "env="),
         ({"env": {"HF_TOKEN": "abc"}}, "named like a secret", "secrets={'HF_TOKEN'"),
         ({"env": {"OPENAI_API_KEY": "abc"}}, "named like a secret", "secrets="),
@@ -156,15 +158,15 @@ def test_affinity_is_kept_as_plain_data():
         ({"volumes": {"/usr/lib": "c"}}, "part of the system", "'/data'"),
         ({"volumes": {"/a/../b": "c"}}, "not a plain path", "without"),
         ({"volumes": {"/a//b": "c"}}, "not a plain path", "without"),
-        ({"volumes": {"/a:b": "c"}}, "a character that no mount may have", ""),
+        ({"volumes": {"/a:b": "c"}}, "a character that no mount may have", "':'"),
         ({"volumes": {"/data": "A_b"}}, "not a name that Kubernetes allows", "'a-b'"),
         ({"volumes": {"/data": "a-"}}, "not a name that Kubernetes allows", "'a'"),
-        ({"volumes": {"/data": "a" * 254}}, "254 characters", ""),
+        ({"volumes": {"/data": "a" * 254}}, "254 characters", "kubectl get"),
         ({"volumes": {"/data": "a", "/data/x": "b"}}, "would lie inside", "side by side"),
         ({"volumes": {"/data": "a", "/data/": "b"}}, "given twice", "Leave"),
         ({"volumes": [Volume("c", "/d", sub_path="../x")]}, "leads out", "project/data"),
         ({"volumes": {"/data": 3}}, "not the name of a claim", "claim-name"),
-        ({"volumes": {3: "claim"}}, "3 is not text", ""),
+        ({"volumes": {3: "claim"}}, "3 is not text", "in quotes"),
         ({"volumes": {"/data": "a"}, "secrets": {"/data": "s"}}, "both mounted at '/data'", "own"),
         ({"env": {"A": "1"}, "secrets": {"A": ("s", "k")}}, "given in two ways", "Leave one"),
         ({"cpu": 4, "cpu_limit": 2}, "cpu='4' is more than cpu_limit='2'", "Raise cpu_limit"),
@@ -198,10 +200,26 @@ def test_affinity_is_kept_as_plain_data():
         ({"tolerations": [Toleration("a", seconds=5)]}, "seconds=5", "NoExecute"),
         ({"affinity": {"node": {}}}, "not a kind of affinity", "nodeAffinity"),
         ({"affinity": {"nodeAffinity": {"x": 1}}}, "'nodeAffinity' holds", "IgnoredDuring"),
+        (
+            {
+                "affinity": {
+                    "nodeAffinity": {
+                        "requiredDuringSchedulingIgnoredDuringExecution": {
+                            "nodeSelectorTerms": [{"matchExpressions": [{"operator": "Inn"}]}]
+                        }
+                    }
+                }
+            },
+            "operator='Inn' does not exist",
+            "NotIn",
+        ),
+        ({"retries": Retries(1, wait=-1)}, "retries: wait=-1 is negative", "0 for no wait"),
         ({"pull_policy": "sometimes"}, "not a pull policy", "'IfNotPresent'"),
         ({"pull_secrets": "one"}, "is not a list", "pull_secrets=['one']"),
         ({"packages": "pandas"}, "is not a list", "packages=['pandas']"),
         ({"packages": ["-r requirements.txt"]}, "is not a package", "'pandas>=2,<3'"),
+        ({"packages": ["pandas=2"]}, "is not a package", "'pandas>=2,<3'"),
+        ({"packages": ["pandas>"]}, "is not a package", "'pandas>=2,<3'"),
         ({"packages": ["pandas numpy"]}, "is not a package", "'pandas>=2,<3'"),
         ({"security_context": {"privileged": True}}, "'privileged'", "SecurityContext("),
         ({"security_context": {"run_as_user": "me"}}, "run_as_user='me'", "1000"),
@@ -471,6 +489,55 @@ def test_options_that_contradict_each_other_between_their_places_are_found_at_th
     assert [(each.message, each.where.text.strip()) for each in caught.value.problems] == [
         ("cpu='4' is more than cpu_limit='2'", "a.options(cpu=4)()"),
         ("memory='2Gi' is more than memory_limit='1Gi'", "b()"),
+    ]
+
+
+def test_an_option_is_shown_where_it_is_said():
+    @step(
+        memory="10GB",
+        cpu=4,
+        cpu_limit=2,
+    )
+    def a(): ...
+
+    @pipeline(defaults={"gpu": 1, "timeout": 0})
+    def p():
+        a()
+        a.options(gpus=1)()
+
+    shown = {
+        each.where.text[each.where.column : each.where.end_column]: each.message
+        for each in p.draft()[1]
+    }
+    assert shown == {
+        'memory="10GB"': "memory='10GB' is not a quantity: 'GB' is not a suffix",
+        "cpu=4": "cpu='4' is more than cpu_limit='2'",
+        "0": "timeout=0 leaves no time at all",
+        "gpus=1": "'gpus' is not an option of a step",
+    }
+
+
+def test_an_accelerator_needs_a_number():
+    @step(accelerator="amd.com/gpu")
+    def a(): ...
+
+    @step
+    def b(): ...
+
+    @pipeline(defaults={"accelerator": "amd.com/gpu"})
+    def p():
+        a()
+        a.options(gpu=1)()
+        b()
+        b.options(gpu=0)()
+        b.options(accelerator="nvidia.com/gpu")()
+
+    assert [(each.message, each.where.text.strip()) for each in p.draft()[1]] == [
+        ("accelerator='amd.com/gpu' says which kind, and no gpu= how many", "a()"),
+        (
+            "accelerator='nvidia.com/gpu' says which kind, and no gpu= how many",
+            'b.options(accelerator="nvidia.com/gpu")()',
+        ),
     ]
 
 

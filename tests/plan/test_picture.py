@@ -71,7 +71,7 @@ def best(models):
     return models[0]
 
 
-@step(image="ghcr.io/acme/deploy:1.2", cache=False)
+@step(image="ghcr.io/acme/deploy:1.2", cache=True)
 def deploy(model):
     pass
 
@@ -314,6 +314,77 @@ def test_the_page_lists_every_step_with_what_it_takes():
     assert "<td>x = split.x, y = split.y, kind = kind</td>" in page
     assert "<td>gpu: 1; retries: count=3; timeout: 1h</td>" in page
     assert "<h1>two-models</h1><p>Train two models and take the better one.</p>" in page
+
+
+def test_the_page_says_what_its_lines_mean():
+    page = to_html(blocks.plan())
+    assert re.findall(r'class="key">.*?</svg> ([^<]+)<', page) == [
+        "a value",
+        "a condition",
+        "order only",
+        "at the end",
+    ]
+    assert 'class="key"' not in to_html(small.plan())
+
+
+def test_a_step_shows_all_its_options_under_the_mouse():
+    @step(env={"MODE": "fast"}, node_selector={"disk": "ssd"}, display_name="Fit it")
+    def fit():
+        """Fits.
+
+        And more.
+        """
+
+    @pipeline
+    def study():
+        fit()
+
+    title = ET.fromstring(to_svg(study.plan())).find(f".//{SVG}g[@class='task']/{SVG}title").text
+    assert title.splitlines()[:-1] == [
+        "Fit it",
+        "fit",
+        "Fits.",
+        "env: MODE=fast",
+        "node_selector: disk=ssd",
+    ]
+
+
+def test_a_fault_of_a_definition_is_marked_at_its_calls():
+    @step(
+        memory="10GB",
+    )
+    def fit():
+        pass
+
+    @pipeline
+    def study():
+        fit()
+        load(1)
+        fit()
+
+    plan, problems = study.draft()
+    text = to_text(plan, problems=problems)
+    assert [line.split()[1:] for line in text.splitlines()[1:4]] == [
+        ["fit", "✗1"],
+        ["load"],
+        ["fit-2", "✗1"],
+    ]
+
+
+def test_what_waits_for_branches_names_the_first():
+    @pipeline(order="calls")
+    def inner(rs):
+        with If(rs > 1):
+            load(1)
+        with Else():
+            load(2)
+        notify("done")
+
+    @pipeline
+    def study(rs: int = 1):
+        inner(rs)
+
+    assert "notify     ← after if rs > 1" in to_text(study.plan())
 
 
 def test_pictures_of_nothing():

@@ -135,6 +135,15 @@ def test_crossings_that_can_be_avoided_are():
     assert boxes["z"].x < boxes["y"].x < boxes["x"].x
 
 
+def test_the_order_of_branches_is_kept():
+    sizes = {"a": (50.0, 20.0), "b": (50.0, 20.0), "x": (50.0, 20.0), "y": (50.0, 20.0)}
+    parents = {"a": "", "b": "", "x": "if", "y": "else"}
+    frames = {"switch": FrameSize(""), "if": FrameSize("switch"), "else": FrameSize("switch")}
+    crossed = [("a", "b"), ("a", "y"), ("b", "x")]
+    boxes = lay_out(sizes, parents, frames, crossed, kept={"switch"}).boxes
+    assert boxes["if"].x < boxes["else"].x
+
+
 def test_nothing_to_lay_out():
     layout = lay_out({}, {}, {}, [])
     assert (layout.width, layout.height, layout.boxes) == (0.0, 0.0, {})

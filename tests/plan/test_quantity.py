@@ -60,6 +60,7 @@ def test_parse(text, number):
         ("1e30", "more than a Kubernetes quantity can hold", "8Ei"),
         ("8Ei", "more than a Kubernetes quantity can hold", "8Ei"),
         ("０５Gi", "is not a quantity", "Write '05Gi'."),
+        ("1,5Gi", "',5Gi' is not a suffix", "Write '1.5Gi'."),
         ("1,000", "',000' is not a suffix", "Write '1000'."),
         ("10 bytes", "'bytes' is not a suffix", "Write '10'."),
         ("4 cores", "'cores' is not a suffix", "Write '4'."),

@@ -1,8 +1,9 @@
 """Results of earlier runs, by what they depend on; for steps with ``cache=True`` and no others.
 
 The key of a task is a digest of all that its result may depend on: the step's code with what it
-reaches, its arguments, the variables and packages that its options give it, what it has to return,
-and the version of Python. Files that a step opens by itself are not part of it.
+reaches, the versions of the libraries that this code imports, its arguments, the variables and
+packages that its options give it, what it has to return, and the version of Python. Not part of it
+are files that a step opens by itself, and libraries that it uses through others only.
 
 A cache holds no values. An entry is the record of a task, whose values are in the store as long as
 a run refers to them; one whose values have gone is no hit and is removed.
@@ -18,20 +19,32 @@ import shutil
 import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 from kalelite.capture import Code
-from kalelite.capture.fingerprint import fingerprint
+from kalelite.capture.fingerprint import fingerprint, libraries
 from kalelite.executor.record import commit, dump, parse, write_atomically
 from kalelite.executor.spec import Record, Slot, TaskSpec
 from kalelite.executor.template import value_slot
 from kalelite.marshal import Store
-from kalelite.plan.graph import Constant, Expr, ItemRef, Loop, OutputRef, ParameterRef, Plan, Task
+from kalelite.plan.graph import (
+    Constant,
+    ContainerDef,
+    Expr,
+    ItemRef,
+    Loop,
+    OutputRef,
+    ParameterRef,
+    Plan,
+    StepDef,
+    Task,
+)
 
 __all__ = ["Cache", "prune"]
 
-_LAYOUT = 1
+_LAYOUT = 2
 
 
 class Cache:
@@ -61,7 +74,10 @@ class Cache:
         self._folder = folder
         self._code = code
         self._store = store
-        self._new_lineage = functools.cache(lambda: _Lineage(plan, code, parameters))
+        self._versions = functools.cache(_versions)
+        self._new_lineage = functools.cache(
+            lambda: _Lineage(plan, code, parameters, self._versions)
+        )
         self._tell = tell
         self._told: set[str] = set()
 
@@ -85,6 +101,7 @@ class Cache:
             "layout": _LAYOUT,
             "python": sys.version_info[:2],
             "step": self._code.steps[spec.step].fingerprint,
+            "libraries": self._versions(task.step),
             "arguments": arguments,
             "outputs": [asdict(output) for output in spec.outputs],
             "arity": spec.arity,
@@ -182,14 +199,20 @@ class _Lineage:
     way that are more than JSON.
     """
 
-    def __init__(self, plan: Plan, code: Code, parameters: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        code: Code,
+        parameters: Mapping[str, Any],
+        versions: Callable[[StepDef | ContainerDef], str],
+    ) -> None:
         self._items = {block.id: block.items for block in plan.blocks if isinstance(block, Loop)}
         self._parameters = parameters
         self._found: dict[str, str] = {}
         # A value can only be used in a call that comes after the one it is from.
         for task in plan.tasks:
-            own = code.step(task).fingerprint
-            self._found[task.id] = _digest([own, self._of(task.arguments.values())])
+            own = [code.step(task).fingerprint, versions(task.step)]
+            self._found[task.id] = _digest([*own, self._of(task.arguments.values())])
         self._arguments = {task.id: tuple(task.arguments.values()) for task in plan.tasks}
 
     def of(self, task: Task) -> str:
@@ -212,6 +235,27 @@ class _Lineage:
                         yield _code_of(self._parameters[name])
                     case Constant(value=value):
                         yield _code_of(value)
+
+
+def _versions(step: StepDef | ContainerDef) -> str:
+    """The libraries that a step's code imports, each with its version."""
+    found = libraries(step.function) if isinstance(step, StepDef) else ()
+    return " ".join(f"{name}=={_version(name)}" for name in sorted(found))
+
+
+def _version(package: str) -> str:
+    """The version of an installed package; where that takes long to tell, when it was installed."""
+    import importlib.metadata  # slow to import, and most runs cache nothing
+
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    # Its distribution has another name. To find that, all that is installed would have to be read.
+    with contextlib.suppress(ImportError, ValueError, OSError, AttributeError):
+        spec = PathFinder.find_spec(package)
+        if spec is not None and spec.origin is not None:
+            found = Path(spec.origin).stat()
+            return f"{found.st_size}.{found.st_mtime_ns}"
+    return ""
 
 
 def _code_of(value: Any) -> str:

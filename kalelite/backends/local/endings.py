@@ -79,10 +79,11 @@ def explain(ending: Ending, frames: tuple[Frame, ...] = ()) -> FailureReport:
     if os.WIFSIGNALED(ending.status):
         return replace(_signalled(ending), frames=frames)
     code = os.waitstatus_to_exitcode(ending.status)
+    hint = "os._exit, or a library that calls exit, ends a process without a result."
     return FailureReport(
         "ProcessEnded",
         f"its process ended by itself with exit code {code} before the function returned",
-        hint="os._exit, or a library that calls exit, ends a process without a result.",
+        hint=f"{hint} {_limited(ending)}".strip(),
     )
 
 
@@ -115,11 +116,17 @@ def _signalled(ending: Ending) -> FailureReport:
     if name == "SIGKILL":
         return _killed(ending)
     words, hint = _SIGNALS.get(name, ("", ""))
-    if ending.limit and name in ("SIGABRT", "SIGSEGV"):
-        limit = f"Its memory option allows {_size(ending.limit)}; code that cannot have more may end so."
-        hint = f"{hint} {limit}".strip()
+    if name in ("SIGABRT", "SIGSEGV"):
+        hint = f"{hint} {_limited(ending)}".strip()
     message = f"its process was ended by {name}" + (f": {words}" if words else "")
     return FailureReport("ProcessKilled", message, hint=hint)
+
+
+def _limited(ending: Ending) -> str:
+    """A word on the memory option: compiled code that cannot have more ends in many ways."""
+    if not ending.limit:
+        return ""
+    return f"Its memory option allows {_size(ending.limit)}; code that cannot have more may end so."
 
 
 def _killed(ending: Ending) -> FailureReport:

@@ -35,7 +35,8 @@ def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list
     wanted = max((each.gpu or 0 for each in options), default=0)
     if wanted > len(gpus):
         have = f"{len(gpus)} GPU{'' if len(gpus) == 1 else 's'}"
-        notes.append(f"A step asks for {wanted} GPUs and this machine has {have}: it gets those.")
+        asked = f"{wanted} GPU{'' if wanted == 1 else 's'}"
+        notes.append(f"A step asks for {asked}, and this machine has {have}: it gets those.")
     missing = sorted(
         {
             volume.path

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from kalelite.errors import Problem
 from kalelite.plan.check.containers import check_containers
+from kalelite.plan.check.items import check_items
 from kalelite.plan.check.scopes import check_scopes
 from kalelite.plan.check.types import check_types
 from kalelite.plan.graph import Plan
@@ -20,6 +21,7 @@ def check(plan: Plan) -> list[Problem]:
         *_empty(plan),
         *_cycles(plan),
         *check_scopes(plan),
+        *check_items(plan),
         *check_types(plan),
         *check_containers(plan),
     ]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 from kalelite.errors import Problem, Where
+from kalelite.plan.check.items import Items
 from kalelite.plan.graph import (
     Branch,
     Collected,
@@ -22,7 +23,7 @@ from kalelite.plan.graph import (
     StepDef,
     Task,
 )
-from kalelite.plan.types import fits, native_name, takes_literals
+from kalelite.plan.types import fits, native_name, parts_of, takes_literals
 from kalelite.plan.types.hints import UNKNOWN, hints_of, spell
 
 __all__ = ["check_types"]
@@ -56,6 +57,7 @@ class _Reader:
     """Looks up what a plan says of the values in it."""
 
     def __init__(self, plan: Plan) -> None:
+        self._items = Items(plan)
         self._tasks = {task.id: task for task in plan.tasks}
         self._parameters = {parameter.name: parameter for parameter in plan.parameters}
         self._hints: dict[int, dict[str, Any]] = {}
@@ -75,6 +77,9 @@ class _Reader:
                 kind = UNKNOWN if path or kind is None else kind
                 words = f"parameter `{name}{_spelled(path)}`"
                 return _Source(words, kind, native_name(kind) if kind is not UNKNOWN else None)
+            case ItemRef(path=path):
+                kind = self._items.type(expr)
+                return _Source(f"`item{_spelled(path)}` of ParallelFor", kind, native_name(kind))
             case Constant(value=value) if type(value) in _PLAIN:
                 return _Source(f"{value!r:.40}", type(value), native_name(type(value)))
             case Collected():
@@ -102,16 +107,16 @@ class _Reader:
     def items(self, loop: Loop) -> Iterator[Problem]:
         """A loop runs over a list that is a parameter, a native output, or part of an item."""
         expr = loop.items
-        if isinstance(expr, (Constant, ItemRef)):
+        if isinstance(expr, Constant):
             return
         if isinstance(expr, Collected):
             hint = "Gather in a step annotated `-> list`, and run over its result."
             yield Problem("ParallelFor cannot run over a Collected directly", hint, loop.where)
             return
         source = self.source(expr)
-        if source.native == "list":
+        if source.native == "list" or (isinstance(expr, ItemRef) and source.type is UNKNOWN):
             return
-        message = f"ParallelFor needs a list, and {source.words} is {self._known(source)}"
+        message = f"ParallelFor needs a list, and {source.words} is {self._known(expr, source)}"
         yield Problem(message, self._advice(expr, "list"), loop.where)
 
     def condition(self, condition: Expr, where: Where | None) -> Iterator[Problem]:
@@ -123,16 +128,15 @@ class _Reader:
     def _comparison(self, expr: Compare, where: Where | None) -> Iterator[Problem]:
         natives = []
         for side in (expr.left, expr.right):
-            if isinstance(side, Constant) and type(side.value) not in _PLAIN:
-                if hasattr(side.value, "_k_expr"):  # what a mistake left behind
-                    return
-            elif isinstance(side, ItemRef):
-                continue
+            if isinstance(side, Constant) and hasattr(side.value, "_k_expr"):
+                return  # what a mistake left behind
             source = self.source(side)
+            if isinstance(side, ItemRef) and source.type is UNKNOWN:
+                continue
             if source.native not in _PRIMITIVES:
+                known = self._known(side, source)
                 message = (
-                    "a condition compares numbers, texts and bools, and "
-                    f"{source.words} is {self._known(source)}"
+                    f"a condition compares numbers, texts and bools, and {source.words} is {known}"
                 )
                 yield Problem(message, self._advice(side, "float"), where)
                 return
@@ -146,7 +150,11 @@ class _Reader:
                 where,
             )
 
-    def _known(self, source: _Source) -> str:
+    def _known(self, expr: Expr, source: _Source) -> str:
+        if isinstance(expr, Constant):
+            return "none of these"
+        if isinstance(expr, ItemRef):
+            return spell(source.type)
         if source.type is UNKNOWN:
             return "not annotated as one"
         return f"annotated as {spell(source.type)}"
@@ -176,8 +184,11 @@ class _Reader:
         if isinstance(expr, ParameterRef):
             if expr.path:
                 return "Make this part a pipeline parameter of its own."
-            return f"Annotate the parameter: `{expr.name}: {wanted}`."
-        return f"Use {example}."
+            usable = {"list"} if wanted == "list" else _PRIMITIVES
+            parts = map(native_name, parts_of(self._parameters[expr.name].type))
+            kind = next((native for native in parts if native in usable), wanted)
+            return f"Annotate the parameter: `{expr.name}: {kind}`."
+        return f"Use {'a list' if wanted == 'list' else example}."
 
     def arguments(self, task: Task, step: StepDef) -> Iterator[Problem]:
         """Arguments whose type cannot be the one that the parameter is annotated with."""

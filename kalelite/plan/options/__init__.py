@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from kalelite.errors import Problem, UsageError, Where
+from kalelite.plan import places
 from kalelite.plan.options import alias, parse, quantity
 from kalelite.plan.options.values import (
     ConfigMapEnv,
@@ -179,7 +180,7 @@ def check(options: StepOptions, where: Where | None = None) -> list[Problem]:
         if asked and most and quantity.parse(asked) > quantity.parse(most):
             message = f"{request}={asked!r} is more than {limit}={most!r}"
             hint = f"Raise {limit}, or leave it out: it is then the same as {request}."
-            problems.append(Problem(message, hint, where))
+            problems.append(Problem(message, hint, places.of_keyword(where, request)))
     for variable in _twice_in_environment(options):
         message = f"the environment variable {variable!r} is given in two ways"
         problems.append(Problem(message, "Leave one of env, secrets and config_maps out.", where))
@@ -219,12 +220,13 @@ def _parse(
     problems: list[Problem] = []
     for name, value in said.items():
         if name not in known:
-            problems.append(alias.unknown(name, known, owner, where))
+            problems.append(alias.unknown(name, known, owner, places.of_keyword(where, name)))
         elif value is not None:
             try:
                 values[name] = parsers[name](value, name)
             except UsageError as error:
-                problems.append(Problem(error.message, error.hint, where))
+                place = places.of_keyword(where, name)
+                problems.append(Problem(error.message, error.hint, place))
     return values, problems
 
 

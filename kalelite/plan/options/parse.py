@@ -23,9 +23,10 @@ _IMAGE = re.compile(
     re.ASCII,
 )
 _TAGS = {"latest", "stable", "edge", "main", "master", "dev", "nightly"}
+_VERSION = r"(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9*+!._-]+"
 _REQUIREMENT = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*"
-    r"(?:@\s*\S+|[<>=!~][^;]*)?\s*(?:;.*)?",
+    rf"(?:@\s*\S+|{_VERSION}(?:\s*,\s*{_VERSION})*\s*,?)?\s*(?:;.*)?",
     re.ASCII,
 )
 _POLICIES = {"always": "Always", "ifnotpresent": "IfNotPresent", "never": "Never"}
@@ -148,6 +149,8 @@ def _mapping(value: Any, name: str, example: str) -> dict[str, str]:
     for key, entry in value.items():
         if not isinstance(entry, str):
             hint = f'Write {{{key!r}: "{entry}"}}.'
+            if entry is None:
+                hint = f"Leave {key!r} out, or give it a text."
             raise UsageError(f"{name}: the value of {key!r} is {entry!r}, not a text", hint=hint)
     return dict(value)
 
@@ -157,7 +160,8 @@ def _env(value: Any, name: str) -> dict[str, str]:
     for variable, text in result.items():
         names.env_name(variable, name=name)
         if "\0" in text:
-            raise UsageError(f"{name}: the value of {variable!r} holds a NUL character")
+            message = f"{name}: the value of {variable!r} holds a NUL character"
+            raise UsageError(message, hint="No variable can hold it; hand it on in a file.")
         if reason := secrecy.secret_reason(variable, text):
             raise UsageError(
                 f"{name}: {variable!r} {reason}, and this text would stand in the pipeline in the clear",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -34,6 +34,7 @@ __all__ = [
 
 _MOST_RETRIES = 100
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
 _LARGEST_ID = 2**31 - 1
 T = TypeVar("T")
 
@@ -70,6 +71,8 @@ def retries(value: Any, name: str) -> Retries:
 def _wait(value: Any, name: str) -> float | None:
     if value is None or value in {0, "0"}:
         return None if value is None else 0.0
+    if isinstance(value, (int, float)) and value < 0:
+        raise UsageError(f"{name}={value!r} is negative", hint="Write seconds, or 0 for no wait.")
     return duration.seconds(value, name=name)
 
 
@@ -236,11 +239,29 @@ def affinity(value: Any, name: str) -> dict[str, Any]:
         if not isinstance(part, Mapping) or not part or not set(part) <= terms:
             hint = f"It holds {' and '.join(sorted(terms))}."
             raise UsageError(f"{name}: {key!r} holds {part!r}", hint=hint)
+        for operator in _operators(part):
+            if operator not in _OPERATORS:
+                raise UsageError(
+                    f"{name}: operator={operator!r} does not exist",
+                    hint=f"The operators are {', '.join(_OPERATORS)}.",
+                )
     try:
         copy: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
     except (TypeError, ValueError) as error:
         raise UsageError(f"{name} holds what JSON cannot say: {error}", hint=example) from None
     return copy
+
+
+def _operators(part: Any) -> Iterator[Any]:
+    """All operators in a part of an affinity."""
+    if isinstance(part, Mapping):
+        for key, value in part.items():
+            if key == "operator":
+                yield value
+            yield from _operators(value)
+    elif isinstance(part, (list, tuple)):
+        for entry in part:
+            yield from _operators(entry)
 
 
 def security_context(value: Any, name: str) -> SecurityContext:

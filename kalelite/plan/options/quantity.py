@@ -50,7 +50,7 @@ def parse(value: Any, *, name: str = "quantity") -> Decimal:
         raise UsageError(f"{name}={value!r} is negative", hint=f"Write {str(value).lstrip('-')!r}.")
     if number > _LARGEST:
         raise UsageError(
-            f"{name}={value!r} is more than a Kubernetes quantity can hold",
+            f"{name}={_cut(value)} is more than a Kubernetes quantity can hold",
             hint="The largest is 2**63 - 1, just under 8Ei.",
         )
     return number
@@ -153,7 +153,8 @@ def _number(value: Any, name: str) -> Decimal:
 def _suggest(value: str) -> str:
     """What the user most likely meant."""
     plain = "".join(str(int(char)) if char.isdecimal() else char for char in value)
-    match = _NUMBER.fullmatch("".join(plain.split()).replace(",", ""))
+    plain = re.sub(r"^([0-9]+),([0-9]{1,2})(?![0-9,])", r"\1.\2", "".join(plain.split()))
+    match = _NUMBER.fullmatch(plain.replace(",", ""))
     if match is None:
         return "Write a number and a suffix, such as '500m', '2' or '8Gi'."
     digits, suffix = match.groups()
@@ -170,6 +171,11 @@ def _suggest(value: str) -> str:
             f"Write '{digits}{thousands}' (powers of 1000) or '{digits}{letter}i' (powers of 1024)."
         )
     return "The suffixes are m, k, M, G, T, P, E and Ki, Mi, Gi, Ti, Pi, Ei."
+
+
+def _cut(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _bytes_in_words(number: Decimal) -> str:

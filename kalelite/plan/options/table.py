@@ -131,9 +131,9 @@ ROWS = (
     Row(
         "cache",
         "True",
-        "True: the result of an earlier run with the same code, inputs, `env` and `packages` is"
-        " taken, unless `--no-cache` or `--debug` is given; else it runs, as steps may do more than"
-        " return a value",
+        "True: the result of an earlier run with the same code, versions of the libraries that it"
+        " imports, inputs, `env` and `packages` is taken, unless `--no-cache` or `--debug` is given;"
+        " else it runs, as steps may do more than return a value",
         "runs anew in every run; True is named by `--compile` and `--dry-run`",
     ),
     Row(

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
-from kalelite.plan.picture.scene import Node, Scene
+from kalelite.plan.picture.scene import EdgeKind, Node, Scene, titles
 from kalelite.plan.picture.svg import STYLE, drawing, escape
 from kalelite.plan.picture.words import expression, option_list, parameter_text, task_title
 
@@ -23,9 +23,9 @@ body{display:flex;flex-direction:column;background:var(--paper);color:var(--ink)
 header{padding:14px 20px 8px}h1{font-size:18px;margin:0 0 2px}p{margin:2px 0;color:var(--soft)}
 #view{flex:1 1 62vh;min-height:320px;overflow:hidden;cursor:grab;touch-action:none;border-block:1px solid var(--rim)}
 #view:active{cursor:grabbing}#view svg{width:100%;height:100%;display:block}
-nav{display:flex;gap:8px;align-items:center;padding:8px 20px}
+nav{display:flex;flex-wrap:wrap;gap:8px;align-items:center;padding:8px 20px}
 button,input{font:inherit;color:inherit;background:var(--task);border:1px solid var(--rim);border-radius:6px;padding:4px 10px}
-input{flex:0 1 260px}
+input{flex:0 1 260px}.key{color:var(--soft);margin-left:14px;white-space:nowrap}
 .table{flex:1 1 30vh;overflow:auto;padding:0 20px 20px}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--rim)}
 th{color:var(--soft);font-weight:600;position:sticky;top:0;background:var(--paper)}
@@ -43,7 +43,7 @@ let box=home.slice(),moved=false;
 const show=()=>svg.setAttribute('viewBox',box.join(' '));
 const scale=()=>Math.max(box[2]/view.clientWidth,box[3]/view.clientHeight);
 function start(){const w=view.clientWidth,h=view.clientHeight,s=Math.max(1,Math.min(home[2]/w,1.6));
- box=home[3]/h<=s&&home[2]/w<=s?home.slice():[home[0]+home[2]/2-w*s/2,home[1],w*s,h*s];show()}
+ box=home[3]/h<=2&&home[2]/w<=2?home.slice():[home[0]+home[2]/2-w*s/2,home[1],w*s,h*s];show()}
 function zoom(f,x,y){const r=view.getBoundingClientRect(),s=scale();
  const px=box[0]+box[2]/2+(x-r.left-r.width/2)*s,py=box[1]+box[3]/2+(y-r.top-r.height/2)*s;
  if(f*s<.05||f*s>60)return;
@@ -108,7 +108,9 @@ def draw(scene: Scene) -> str:
             '<button id="out" aria-label="smaller">−</button>',  # noqa: RUF001 - a minus sign
             '<button id="fit">Whole picture</button>',
             '<input id="find" type="search" placeholder="Find a step" aria-label="Find a step">',
-            f"<span>{count} {'step' if count == 1 else 'steps'}</span></nav>\n",
+            f"<span>{count} {'step' if count == 1 else 'steps'}</span>",
+            *_key(scene),
+            "</nav>\n",
             '<div class="table"><table>\n<thead><tr>',
             *(f"<th>{head}</th>" for head in _HEADS),
             "</tr></thead>\n<tbody>\n",
@@ -116,6 +118,24 @@ def draw(scene: Scene) -> str:
             f"</tbody>\n</table></div>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n",
         ]
     )
+
+
+_EDGES: dict[EdgeKind, str] = {
+    "data": "a value",
+    "condition": "a condition",
+    "order": "order only",
+    "exit": "at the end",
+}
+
+
+def _key(scene: Scene) -> Iterator[str]:
+    """What the kinds of lines in the picture mean, if there are several."""
+    kinds = [kind for kind in _EDGES if any(edge.kind == kind for edge in scene.edges)]
+    for kind in kinds if len(kinds) > 1 else ():
+        line = (
+            f'<path class="edge {kind}" d="M0 5H22"/><path class="tip {kind}" d="M28 5l-7-4v8z"/>'
+        )
+        yield f'<span class="key"><svg width="28" height="10">{line}</svg> {_EDGES[kind]}</span>'
 
 
 _HEADS = ("Step", "Function", "Takes", "Gives", "Waits for", "Options", "Line")
@@ -139,10 +159,9 @@ def _problems(scene: Scene) -> Iterable[str]:
 
 def _rows(scene: Scene) -> Iterator[str]:
     waits: dict[str, list[str]] = {}
-    titles = {node.id: task_title(node.task) for node in scene.nodes}
-    titles.update((frame.id, frame.title or frame.id) for frame in scene.frames)
+    names = titles(scene)
     for edge in scene.edges:
-        waits.setdefault(edge.target, []).append(titles[edge.source])
+        waits.setdefault(edge.target, []).append(names[edge.source])
     for node in scene.nodes:
         css = ' class="bad"' if node.problems else ""
         cells = _cells(node, waits.get(node.id, []))

@@ -53,6 +53,7 @@ class _Grid:
 
     rows: list[list[str]]
     widths: dict[str, float]
+    kept: Mapping[str, int] = field(default_factory=dict)
     bends: set[str] = field(default_factory=set)
     up: dict[str, list[tuple[str, float, float]]] = field(default_factory=dict)
     down: dict[str, list[tuple[str, float, float]]] = field(default_factory=dict)
@@ -72,6 +73,7 @@ def arrange(
     *,
     first: Collection[str] = (),
     last: Collection[str] = (),
+    kept: Sequence[str] = (),
 ) -> Arrangement:
     """Arrange boxes.
 
@@ -83,9 +85,13 @@ def arrange(
         The edges. Those of a ring are drawn, too, against the direction of the rest.
     first, last
         Boxes that stand above and below all others.
+    kept
+        Boxes that stand in this order from left to right, where they stand in one layer.
     """
     rows, turned = _layers(sizes, links, first, last)
-    grid = _Grid([list(row) for row in rows], {id: size[0] for id, size in sizes.items()})
+    widths = {id: size[0] for id, size in sizes.items()}
+    ranks = {id: rank for rank, id in enumerate(kept)}
+    grid = _Grid([list(row) for row in rows], widths, ranks)
     chains = _bend(grid, links, turned)
     _sort(grid)
     places = _place(grid)
@@ -226,7 +232,7 @@ def _sort(grid: _Grid) -> None:
                 )
                 for index, id in enumerate(row)
             }
-            row[:] = _by_weight(row, weight, grid.bends)
+            row[:] = _in_order(_by_weight(row, weight, grid.bends), grid.kept)
         crossings = _crossings(grid)
         if crossings < fewest:
             best, fewest = [list(row) for row in grid.rows], crossings
@@ -247,6 +253,14 @@ def _by_weight(
         half = len(boxes) // 2
         result += [*boxes[:half], *(id for id in ids if id in bends), *boxes[half:]]
     return result
+
+
+def _in_order(row: list[str], kept: Mapping[str, int]) -> list[str]:
+    """The row with the boxes of a given order in that order, at the places that they take."""
+    if not kept:
+        return row
+    waiting = iter(sorted((id for id in row if id in kept), key=kept.__getitem__))
+    return [next(waiting) if id in kept else id for id in row]
 
 
 def _share(grid: _Grid, id: str, offset: float) -> float:

@@ -7,7 +7,7 @@ border, and enters another through one in the upper border, so that no edge runs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kalelite.plan.picture.layers import Arrangement, Link, Stroke, arrange
@@ -77,6 +77,7 @@ def lay_out(
     parents: Mapping[str, str],
     frames: Mapping[str, FrameSize],
     edges: Sequence[tuple[str, str]],
+    kept: Collection[str] = (),
 ) -> Layout:
     """Lay out a graph.
 
@@ -90,6 +91,8 @@ def lay_out(
         The frames, each after the one that it stands in.
     edges
         Pairs of nodes or frames; one that holds the other gets no route.
+    kept
+        Frames whose content stands from left to right in the order given, as branches do.
     """
     levels = {id: _Level() for id in ("", *frames)}
     for id, frame in frames.items():
@@ -102,7 +105,7 @@ def lay_out(
         for id, part in path:
             levels[id].parts.setdefault(part, len(levels[id].parts))
     for id in reversed(list(levels)):
-        _arrange(levels, id, frames)
+        _arrange(levels, id, frames, keep=id in kept)
     boxes = _boxes(levels, frames)
     routes = [tuple(_route(path, levels, boxes, frames)) for path in paths]
     outer = levels[""].done
@@ -150,7 +153,9 @@ def _path(
     return path
 
 
-def _arrange(levels: Mapping[str, _Level], id: str, frames: Mapping[str, FrameSize]) -> None:
+def _arrange(
+    levels: Mapping[str, _Level], id: str, frames: Mapping[str, FrameSize], *, keep: bool
+) -> None:
     """Lay out one frame whose inner frames are laid out."""
     level = levels[id]
     for child in level.sizes:
@@ -171,7 +176,8 @@ def _arrange(levels: Mapping[str, _Level], id: str, frames: Mapping[str, FrameSi
             into = _port(levels, part.end, f"{ENTRY}{part.wire}", frames)
         links.append(Link(part.start, part.end, out, into))
     ports = dict.fromkeys((*entries, *exits), (0.0, 0.0))
-    level.done = arrange({**ports, **level.sizes}, links, first=entries, last=exits)
+    kept = list(level.sizes) if keep else ()
+    level.done = arrange({**ports, **level.sizes}, links, first=entries, last=exits, kept=kept)
 
 
 def _margin(level: _Level, frame: FrameSize) -> float:

@@ -16,15 +16,14 @@ from kalelite.plan.graph import (
     Loop,
     OutputRef,
     Plan,
-    StatusRef,
     Switch,
     Task,
 )
 from kalelite.plan.nesting import Nesting
 from kalelite.plan.order import dependencies
-from kalelite.plan.picture.words import block_title
+from kalelite.plan.picture.words import block_title, task_title
 
-__all__ = ["Edge", "Frame", "Node", "Scene", "scene", "with_siblings"]
+__all__ = ["Edge", "Frame", "Node", "Scene", "scene", "titles", "with_siblings"]
 
 EdgeKind = Literal["data", "order", "condition", "exit"]
 
@@ -101,6 +100,16 @@ def scene(plan: Plan, problems: Iterable[Problem] = ()) -> Scene:
         if edge.source in known and edge.target in known and edge.source != edge.target
     )
     return Scene(plan, nodes, tuple(_frames(plan, hidden, marks)), edges, problems)
+
+
+def titles(scene: Scene) -> dict[str, str]:
+    """What each task and block is called; branches together are called as their first one is."""
+    found = {node.id: task_title(node.task) for node in scene.nodes}
+    for frame in reversed(scene.frames):
+        found[frame.id] = frame.title or found.get(frame.id, frame.id)
+        found[frame.parent] = found[frame.id]
+    found.update((frame.id, frame.title) for frame in scene.frames if frame.title)
+    return found
 
 
 def with_siblings(scene: Scene, least: int = 8) -> Scene:
@@ -195,7 +204,8 @@ def _kind(block: Block) -> Literal["branch", "switch", "loop", "exit", "group"]:
 def _marks(plan: Plan, problems: Sequence[Problem]) -> dict[str, tuple[int, ...]]:
     """For each task and block the numbers of the problems at its place.
 
-    A problem is that of the calls under its caret, or else of all that the line holds.
+    A problem is that of the calls under its caret, or else of all that the line holds, or of the
+    calls of the step that is defined there.
     """
     tasks = [(task.id, task.where) for task in plan.tasks if task.where]
     places = tasks + [(block.id, block.where) for block in plan.blocks if block.where]
@@ -206,9 +216,23 @@ def _marks(plan: Plan, problems: Sequence[Problem]) -> dict[str, tuple[int, ...]
             continue
         line = [(id, at) for id, at in places if (at.file, at.line) == (where.file, where.line)]
         exact = [(id, at) for id, at in line if _overlap(at, where)]
-        for id, _ in exact or line:
+        ids = [id for id, _ in exact or line] or _calls_of(plan, where)
+        for id in ids:
             marks[id] = (*marks.get(id, ()), number)
     return marks
+
+
+def _calls_of(plan: Plan, where: Where) -> list[str]:
+    """The tasks whose step is decorated or defined in the line."""
+    found = []
+    for task in plan.tasks:
+        defined = task.step.where
+        if defined is not None and defined.file == where.file:
+            code = getattr(getattr(task.step, "function", None), "__code__", None)
+            first = getattr(code, "co_firstlineno", defined.line)
+            if first <= where.line <= defined.line:
+                found.append(task.id)
+    return found
 
 
 def _overlap(one: Where, other: Where) -> bool:
@@ -269,9 +293,7 @@ def _block_edges(plan: Plan, hidden: dict[str, str]) -> Iterable[Edge]:
 
 
 def _sources(expr: Expr) -> Iterable[tuple[str, str]]:
-    """The tasks and scopes whose outcome an expression uses, and which of their outputs."""
+    """The tasks whose outcome an expression uses, and which of their outputs."""
     for part in expr.walk():
         if isinstance(part, OutputRef):
             yield part.task, part.output
-        elif isinstance(part, StatusRef):
-            yield part.scope, ""

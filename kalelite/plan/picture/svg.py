@@ -11,7 +11,7 @@ from kalelite.errors import Problem
 from kalelite.plan.picture.layers import Stroke
 from kalelite.plan.picture.layout import Box, FrameSize, Layout, lay_out
 from kalelite.plan.picture.scene import Edge, Frame, Node, Scene, with_siblings
-from kalelite.plan.picture.words import badges, parameter_text, task_title
+from kalelite.plan.picture.words import badges, option_list, parameter_text, task_title
 
 __all__ = ["STYLE", "draw", "drawing", "escape", "size_of"]
 
@@ -168,6 +168,7 @@ def _layout(scene: Scene, cards: dict[str, _Card]) -> Layout:
         {node.id: node.parent for node in scene.nodes},
         frames,
         [(edge.source, edge.target) for edge in scene.edges],
+        kept={frame.id for frame in scene.frames if frame.kind == "switch"},
     )
 
 
@@ -225,9 +226,13 @@ def _marks(numbers: Sequence[int], width: float) -> str:
 
 
 def _details(node: Node) -> str:
-    """What the mouse shows over a task."""
+    """What the mouse shows over a task: all that its card has no room for."""
     task = node.task
-    lines = [task.id, task.step.description.partition("\n")[0], str(task.where or "")]
+    title = task_title(task)
+    lines = [title, task.id if task.id != title else "", task.step.description.partition("\n")[0]]
+    options = option_list(task.options)
+    lines += [f"{name}: {value}" for name, value in options if name != "display_name"]
+    lines.append(str(task.where or ""))
     return "\n".join(line for line in lines if line)
 
 
@@ -299,7 +304,7 @@ def _header(scene: Scene) -> list[tuple[str, str, float, float]]:
     description = plan.description.strip().partition("\n")[0]
     if description:
         lines.append(("soft", clip(description, 900.0, 11.5), LINE, 11.5))
-    words = "   ".join(parameter_text(parameter) for parameter in plan.parameters)
+    words = ", ".join(parameter_text(parameter) for parameter in plan.parameters)
     if words:
         lines.append(("soft", clip(words, 900.0, 11.5), LINE, 11.5))
     result = [(css, text, height, size_of(text, size)) for css, text, height, size in lines]

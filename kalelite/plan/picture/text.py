@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from kalelite.errors import Problem
 from kalelite.plan.graph import ExitScope
-from kalelite.plan.picture.scene import Frame, Node, Scene
+from kalelite.plan.picture.scene import Frame, Node, Scene, titles
 from kalelite.plan.picture.words import badges, parameter_text, task_title
 
 __all__ = ["draw"]
@@ -107,19 +107,18 @@ def _walk(
 
 def _takes(scene: Scene) -> dict[str, str]:
     """For each task, the tasks that it waits for, in words."""
-    titles = {node.id: task_title(node.task) for node in scene.nodes}
-    titles.update((frame.id, frame.title or frame.id) for frame in scene.frames)
+    names_of = titles(scene)
     scopes = {b.handler: b.id for b in scene.plan.blocks if isinstance(b, ExitScope)}
     found: dict[str, list[str]] = {}
     for edge in scene.edges:
         if scopes.get(edge.target) == edge.source:
             words = "at the end of the block, whatever happened"
         elif edge.kind == "order":
-            words = f"after {titles[edge.source]}"
+            words = f"after {names_of[edge.source]}"
         else:
             names = edge.label.split(", ") if edge.label else []
-            words = ", ".join(f"{titles[edge.source]}.{name}" for name in names)
-            words = words or titles[edge.source]
+            words = ", ".join(f"{names_of[edge.source]}.{name}" for name in names)
+            words = words or names_of[edge.source]
         found.setdefault(edge.target, []).append(words)
     return {id: ", ".join(dict.fromkeys(words)) for id, words in found.items()}
 

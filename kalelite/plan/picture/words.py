@@ -154,7 +154,7 @@ _BADGES: dict[str, Callable[[Any], str]] = {
     "gpu": lambda value: f"gpu {value}" if value else "",
     "retries": lambda value: f"retry {value.count}" if value.count else "",
     "timeout": lambda value: f"max {duration.spell(value)}",
-    "cache": lambda value: "" if value else "no cache",
+    "cache": lambda value: "cache" if value else "",
     "ignore_failures": lambda value: "always" if value else "",
     "image": _image,
 }

@@ -30,6 +30,7 @@ from kalelite.plan.graph import (
 )
 from kalelite.plan.names import slug
 from kalelite.plan.options import PipelineOptions, StepOptions, check, merge
+from kalelite.plan.order import in_call_order
 from kalelite.plan.trace.callsite import Use, use_of_call
 from kalelite.plan.trace.draft import TaskDraft
 
@@ -88,7 +89,9 @@ class Trace:
         self.parents: list[str] = [""]
         self.pipelines: list[Any] = []
         self.last_switch: dict[str, tuple[Switch, int]] = {}
+        self.mended: list[Any] = []  # open blocks that were written wrongly
         self.unused: dict[int, tuple[str, Where]] = {}
+        self.ordered: set[str] = set()  # nested pipelines whose steps wait in call order
         self.defaults = StepOptions()
         self.is_copying = False  # a constant: an output inside it cannot be followed
         self._merged: dict[int, tuple[Any, StepOptions]] = {}
@@ -177,6 +180,10 @@ class Trace:
         if call is not None or self.defaults != StepOptions():
             options = merge(self.defaults, options, call or StepOptions())
             self._check_merged(options, (self.defaults, definition.options, call), where)
+        said = definition.options.accelerator or (call.accelerator if call is not None else None)
+        if said and options.gpu is None:
+            message = f"accelerator={said!r} says which kind, and no gpu= how many"
+            self.problem("accelerator", message, "Write gpu=1, too.", where=where)
         if call is None:
             self._merged[key] = (definition, options)
         return options
@@ -296,7 +303,7 @@ class Trace:
                 f"Open a block with it: `with {name}(...):`",
                 where=place,
             )
-        return Plan(
+        plan = Plan(
             name=self.name,
             tasks=tuple(draft.finish() for draft in self.tasks),
             blocks=tuple(self.blocks),
@@ -307,6 +314,7 @@ class Trace:
             where=where,
             result_where=result_where,
         )
+        return in_call_order(plan, self.ordered)
 
 
 def _key(kind: str, where: Where) -> tuple[Any, ...]:

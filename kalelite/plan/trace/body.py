@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
 """Running a pipeline's body once, with stand-ins, to see what it says."""
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from kalelite.errors import PipelineError, Problem, Where
+from kalelite.errors import PipelineError, Problem, UsageError, Where
 from kalelite.plan import places
 from kalelite.plan.definition import signature_of
 from kalelite.plan.graph import Constant, Expr, Group, Plan
@@ -16,9 +17,13 @@ from kalelite.plan.names import slug
 from kalelite.plan.options import StepOptions, merge
 from kalelite.plan.trace import Trace
 from kalelite.plan.trace.binding import misfit
+from kalelite.plan.trace.misuse import subject
 from kalelite.plan.trace.proxies import ParameterProxy, ValueProxy
 from kalelite.plan.trace.refs import MARK, Poison, Ref
 from kalelite.plan.trace.values import to_expr
+from kalelite.plan.trace.waits import wait_for
+from kalelite.plan.types import convert, fits
+from kalelite.plan.types.hints import spell
 
 if TYPE_CHECKING:
     from kalelite.plan.pipeline import Pipeline
@@ -69,6 +74,8 @@ def nest(
         return Poison(trace)
     trace.adopt(pipeline.problems)
     signature = signature_of(pipeline.__wrapped__)
+    kwargs = dict(kwargs)
+    waits = kwargs.pop("after", None) if "after" not in signature.parameters else None
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -80,27 +87,60 @@ def nest(
             where=where,
         )
         return Poison(trace)
-    bound.apply_defaults()
-    values = {name: _argument(trace, name, value) for name, value in bound.arguments.items()}
+    values = _arguments(trace, pipeline, bound, where)
+    before = wait_for(trace, [waits])
     group = Group(trace.new_id(slug(pipeline.name)), trace.parent, where, name=pipeline.name)
+    if pipeline.options.order == "calls":
+        trace.ordered.add(group.id)
     outer = trace.defaults
     if pipeline.options.defaults != StepOptions():
         trace.set_defaults(merge(outer, pipeline.options.defaults, StepOptions()))
     trace.open(group)
+    first = len(trace.tasks)
     returned = _run(trace, pipeline, values)
     trace.close(group)
     trace.set_defaults(outer)
+    for draft in trace.tasks[first : first + 1]:
+        draft.after.extend(before)  # a wait that crosses into a block is one of the whole block
     if returned is None:
         words = f"the result of pipeline `{pipeline.name}`"
         return ValueProxy(trace, Constant(None), words, (group.id,))
     return returned
 
 
-def _argument(trace: Trace, name: str, value: Any) -> Any:
-    """An argument of a nested pipeline: as unknown to its body as it is at the top."""
+def _arguments(
+    trace: Trace, pipeline: Pipeline[..., Any], bound: inspect.BoundArguments, where: Where
+) -> dict[str, Ref]:
+    """Arguments of a nested pipeline: as unknown to its body as they are at the top."""
+    given = set(bound.arguments)
+    bound.apply_defaults()
+    types = {parameter.name: parameter.type for parameter in pipeline.parameters}
+    values: dict[str, Ref] = {}
+    for name, value in bound.arguments.items():
+        wanted = types.get(name)
+        try:
+            values[name] = _argument(trace, name, value, wanted)
+        except UsageError as error:
+            if name in given:  # what is wrong with a default has been said
+                message = f"pipeline `{pipeline.name}` cannot be called like this: {error.message}"
+                trace.problem(f"argument-{name}", message, error.hint, where=where)
+            values[name] = Poison(trace)
+    return values
+
+
+def _argument(trace: Trace, name: str, value: Any, wanted: Any) -> Ref:
+    """The stand-in for an argument, of the type that the parameter is annotated with."""
     if isinstance(value, Ref):
+        found = value._k_type()
+        if not fits(found, wanted):
+            message = (
+                f"`{name}` is annotated as {spell(wanted)}, and {subject(value)} is {spell(found)}"
+            )
+            raise UsageError(message, hint="Make the two agree, or convert the value in a step.")
         return value
     expr = to_expr(trace, value, f"argument `{name}`")
+    if isinstance(expr, Constant) and not isinstance(expr.value, Poison):
+        expr = Constant(convert(expr.value, wanted, name=name))
     return ValueProxy(trace, expr, f"`{name}`, a parameter of the pipeline")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kalelite.errors import Where
 from kalelite.plan.graph import Compare, Constant, Expr
-from kalelite.plan.trace import Trace
+from kalelite.plan.trace import Trace, rewrite
 from kalelite.plan.trace.draft import TaskDraft
 from kalelite.plan.trace.misuse import subject
 from kalelite.plan.trace.proxies import OutputProxy, ValueProxy
@@ -35,14 +35,20 @@ def condition_of(trace: Trace, condition: object, where: Where) -> Expr:
             where=where,
         )
         return Constant(Poison(trace))
-    source = where.text[where.column : where.end_column] if where.column is not None else ""
-    inner = source.partition("(")[2].removesuffix(")") or "..."
-    trace.problem(
-        "if-constant",
-        f"this condition is decided already: it is {condition!r:.60}",
-        f"Write Python's own `if {inner}:`; If is for results of steps and pipeline parameters.",
-        where=where,
-    )
+    if not trace.has_problem_in(where):  # Python's own words were used in it, which has been said
+        source = where.text.partition("):")[0] + ")"  # Python 3.10 knows no columns here
+        if where.column is not None:
+            source = where.text[where.column : where.end_column]
+        inner = source.partition("(")[2].removesuffix(")") or "..."
+        meant = rewrite.without_is(inner)
+        trace.problem(
+            "if-constant",
+            f"this condition is decided already: it is {condition!r:.60}",
+            f"`is` looks at the stand-in, not at the value: write `with If({meant}):`."
+            if meant
+            else f"Write Python's own `if {inner}:`; If is for results of steps and pipeline parameters.",
+            where=where,
+        )
     return Constant(Poison(trace))
 
 

@@ -11,6 +11,7 @@ from kalelite.plan.graph import Constant, Expr, ItemRef, OutputRef, Pack, Parame
 from kalelite.plan.trace import Trace, misuse
 from kalelite.plan.trace.draft import TaskDraft
 from kalelite.plan.trace.refs import Poison, Ref
+from kalelite.plan.types.hints import UNKNOWN
 
 __all__ = ["ItemProxy", "OutputProxy", "ParameterProxy", "ValueProxy"]
 
@@ -53,14 +54,16 @@ class OutputProxy(Ref):
             return f"{what}{path} of step `{draft.step.name}`"
         return f"`{name}{path}`, {what} of step `{draft.step.name}`"
 
-    def _k_is_bool(self) -> bool:
-        draft, index = self._k_draft, self._k_index
+    def _k_type(self) -> Any:
+        returns, index = self._k_draft.returns, self._k_index
         if self._k_path:
-            return False
-        items = draft.returns.items
+            return UNKNOWN
         if index is None:
-            return draft.returns.hint is bool
-        return items is not None and items[index] is bool
+            return returns.hint
+        return UNKNOWN if returns.items is None else returns.items[index]
+
+    def _k_is_bool(self) -> bool:
+        return self._k_type() is bool
 
     def _k_select(self, key: Any) -> Ref:
         items = self._k_draft.returns.items if self._k_index is None and not self._k_path else None
@@ -121,6 +124,9 @@ class ParameterProxy(Ref):
 
     def _k_select(self, key: Any) -> Ref:
         return ParameterProxy(self._k_trace, self._k_name, None, (*self._k_path, key))
+
+    def _k_type(self) -> Any:
+        return UNKNOWN if self._k_hint is None else self._k_hint
 
     def _k_is_bool(self) -> bool:
         return self._k_hint is bool

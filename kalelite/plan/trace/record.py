@@ -68,6 +68,13 @@ def record(
         )
         return Poison(trace)
     for name, value in bound.items():
+        if isinstance(value, FinalStatus):
+            trace.problem(
+                "status",
+                f"step `{step.name}` is given a FinalStatus; only a run can tell one",
+                "Leave it out of the call: the handler receives it.",
+                where=where,
+            )
         draft.arguments[name] = _argument(trace, signature.parameters[name].kind, name, value)
     if waits:
         draft.after.extend(wait_for(trace, waits, draft))

@@ -24,6 +24,7 @@ from kalelite.plan.graph import (
 from kalelite.plan.trace import Trace, current, misuse
 from kalelite.plan.trace.callsite import instruction, names_after
 from kalelite.plan.trace.traps import Traps
+from kalelite.plan.types.hints import UNKNOWN
 
 __all__ = ["MARK", "Condition", "Poison", "Ref"]
 
@@ -75,6 +76,10 @@ class Ref(Traps):
         """Note a misuse; what goes on in its place makes no noise."""
         misuse.note(self, kind, **details)
         return Poison(self._k_trace)
+
+    def _k_type(self) -> Any:
+        """The annotation that the value has, `UNKNOWN` if nothing says it."""
+        return UNKNOWN
 
     def _k_is_silent(self) -> bool:
         """Whether what is wrong with this value has been said."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kalelite.plan.trace import Place
     from kalelite.plan.trace.refs import Ref
 
-__all__ = ["Advice", "condition"]
+__all__ = ["Advice", "condition", "without_is"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,9 @@ def condition(place: Place, ref: Ref) -> Advice:  # noqa: PLR0911 - one for each
         case ast.Assert(test=test):
             hint = "Put the assertion into a step that takes the value."
             return Advice("`assert`", hint, _at(where, test))
+        case ast.Compare(ops=[ast.In() | ast.NotIn()]):
+            hint = f"As a condition, write `{_joined(node)}` inside `with If(...):`."
+            return Advice("`in`", hint, _at(where, node))
         case ast.BoolOp() | ast.UnaryOp() | ast.Compare():
             hint = (
                 f"As a condition, write `{_joined(node)}` inside `with If(...):`; to compute with "
@@ -87,9 +90,35 @@ def _rank(node: ast.AST, where: Where) -> int | None:
         return 2 if _covers(node, where) else None
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
         return 3 if _covers(node, where) else None
-    if isinstance(node, ast.Compare) and len(node.ops) > 1:
+    if isinstance(node, ast.Compare) and (len(node.ops) > 1 or _looks_into(node)):
         return 3 if _covers(node, where) else None
     return None
+
+
+def _looks_into(node: ast.Compare) -> bool:
+    """Whether it is ``value in [1, 2]``, over values that stand there."""
+    displays = ast.List | ast.Tuple | ast.Set
+    return (
+        isinstance(node.ops[0], ast.In | ast.NotIn)
+        and isinstance(node.comparators[0], displays)
+        and bool(node.comparators[0].elts)
+    )
+
+
+def without_is(source: str) -> str:
+    """The condition with ``==`` for each ``is`` in it; empty if there is none."""
+    try:
+        tree = ast.parse(source, mode="eval")
+    except (SyntaxError, ValueError):
+        return ""
+    found = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            for number, op in enumerate(node.ops):
+                if isinstance(op, ast.Is | ast.IsNot):
+                    node.ops[number] = ast.Eq() if isinstance(op, ast.Is) else ast.NotEq()
+                    found = True
+    return ast.unparse(tree) if found else ""
 
 
 def _is(node: ast.stmt | ast.expr, where: Where) -> bool:
@@ -127,6 +156,14 @@ def _joined(node: ast.expr) -> str:
             return symbol.join(_bracketed(value) for value in values)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return f"~{_bracketed(operand)}"
+        case ast.Compare(
+            left=left,
+            ops=[ast.In() | ast.NotIn() as op],
+            comparators=[ast.List() | ast.Tuple() | ast.Set() as choices],
+        ) if choices.elts:
+            each, symbol = (ast.Eq(), " | ") if isinstance(op, ast.In) else (ast.NotEq(), " & ")
+            tests = [ast.Compare(left, [each], [item]) for item in choices.elts]
+            return symbol.join(f"({ast.unparse(test)})" for test in tests)
         case ast.Compare(left=left, ops=ops, comparators=right) if len(ops) > 1:
             sides = [left, *right]
             pairs = [

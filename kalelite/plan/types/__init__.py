@@ -15,7 +15,7 @@ from kalelite.errors import UsageError
 from kalelite.plan.types.convert import bare, convert, is_abstract, show
 from kalelite.plan.types.hints import UNKNOWN
 
-__all__ = ["MarshalData", "convert", "fits", "native_name", "takes_literals", "to_text"]
+__all__ = ["MarshalData", "convert", "fits", "native_name", "parts_of", "takes_literals", "to_text"]
 
 MarshalData = Any
 """Kale's hint for a value that goes through the marshal volume: any value that is not annotated
@@ -54,7 +54,7 @@ def fits(produced: Any, wanted: Any) -> bool:
     if any(hint in (UNKNOWN, None, Any, object) for hint in (produced, wanted)):
         return True
     if get_origin(produced) in _UNIONS or get_origin(wanted) in _UNIONS:
-        return any(fits(ours, theirs) for ours in _parts(produced) for theirs in _parts(wanted))
+        return any(fits(ours, theirs) for ours in parts_of(produced) for theirs in parts_of(wanted))
     if Literal in {get_origin(produced), get_origin(wanted)}:
         return _literals_fit(produced, wanted)
     left, right = get_origin(produced) or produced, get_origin(wanted) or wanted
@@ -68,10 +68,11 @@ def fits(produced: Any, wanted: Any) -> bool:
 
 def takes_literals(hint: Any) -> bool:
     """Whether the annotation, or a part of its union, is a Literal."""
-    return any(get_origin(part) is Literal for part in _parts(bare(hint)))
+    return any(get_origin(part) is Literal for part in parts_of(bare(hint)))
 
 
-def _parts(hint: Any) -> tuple[Any, ...]:
+def parts_of(hint: Any) -> tuple[Any, ...]:
+    """The types that a union allows; the type itself if it is none."""
     return get_args(hint) if get_origin(hint) in _UNIONS else (hint,)
 
 
