@@ -162,11 +162,15 @@ def _raised_in(place: str, terminal: Terminal) -> str:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether kalelite itself is to blame: its own code is the last before the libraries'."""
+    """Whether kalelite itself is to blame: its own code is the last before the libraries'.
+
+    Where it only passes on a call of the user's, which the frame says as for pytest, it is not.
+    """
     trace, last = error.__traceback__, ""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<frozen ") and not _is_library(file):
+        hidden = "__tracebackhide__" in trace.tb_frame.f_code.co_varnames
+        if not hidden and not file.startswith("<frozen ") and not _is_library(file):
             last = file
         trace = trace.tb_next
     return last.startswith(_PACKAGE)

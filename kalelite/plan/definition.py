@@ -9,7 +9,7 @@ from typing import Any
 from kalelite.errors import Problem, Where
 from kalelite.plan.places import of_function
 
-__all__ = ["function_problem", "signature_of"]
+__all__ = ["function_problem", "look_like", "signature_of"]
 
 
 def function_problem(target: Any, decorator: str, place: Where) -> Problem | None:
@@ -80,6 +80,14 @@ def _method(target: Any, name: str) -> tuple[str, str] | None:
             f"Move it out of the class, and pass the object as an argument: `def {name}(thing, ...)`.",
         )
     return None
+
+
+def look_like(this: Any, function: Any) -> None:
+    """Give `this` the name, the docstring and the attributes of a function, but for its own."""
+    functools.update_wrapper(this, function, updated=())
+    for name, value in getattr(function, "__dict__", {}).items():
+        if not hasattr(this, name):
+            setattr(this, name, value)
 
 
 def signature_of(function: Any) -> inspect.Signature:

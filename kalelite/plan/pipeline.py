@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterable
@@ -13,7 +12,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan import places
 from kalelite.plan.check import check, in_source_order
-from kalelite.plan.definition import function_problem
+from kalelite.plan.definition import function_problem, look_like
 from kalelite.plan.graph import Parameter, Plan
 from kalelite.plan.options import PipelineOptions, pipeline_options
 from kalelite.plan.parameters import arguments_of, parameters_of, with_defaults
@@ -69,7 +68,7 @@ class Pipeline(Generic[P, R]):
         self.options = options
         self.where = where
         self.description = description
-        functools.update_wrapper(self, function)
+        look_like(self, function)
         self.parameters, found = parameters_of(function)
         self.problems = (*problems, *found)
         register(self)

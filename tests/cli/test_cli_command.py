@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,40 +13,6 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parent / "scripts"
-
-
-class Shell:
-    """Runs the command in a folder of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        (folder / ".kalelite").mkdir()  # else a folder above it may be the home
-        self.environ = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("KALELITE_") and name not in {"FORCE_COLOR", "NO_COLOR"}
-        }
-
-    def __call__(self, *words, timeout=60, **environ):
-        return subprocess.run(
-            [sys.executable, "-m", "kalelite", *map(str, words)],
-            cwd=self.folder,
-            env=self.environ | environ,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    def write(self, name, text):
-        path = self.folder / name
-        path.write_text(text, "utf-8")
-        return path
-
-
-@pytest.fixture
-def shell(tmp_path):
-    return Shell(tmp_path)
 
 
 def test_a_script_runs_with_its_defaults(shell):

@@ -738,6 +738,7 @@ DEFINITIONS = {
     "method": lambda: step(_Owner().act),
     "method of": lambda: _Owner.step_like,
     "twice": lambda: step(step(add)),
+    "pipeline": lambda: step(pipeline(make)),
     "object": lambda: step(3),
     "unknown": lambda: step(memroy="1Gi")(add),
 }
@@ -773,7 +774,9 @@ def test_what_is_no_plain_function(name):
     assert problems[0].where.file == __file__
     assert problems[0].where.text
     assert problems[0].hint
-    words = {"unknown": "memroy", "object": "int object"}.get(name, name)
+    words = {"unknown": "memroy", "object": "int object", "pipeline": "Pipeline object"}.get(
+        name, name
+    )
     assert words in problems[0].message
 
 

@@ -32,7 +32,7 @@ from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.scene import Place
 from kalelite.backends.local.schedule import Schedule
 from kalelite.backends.local.settings import LocalSettings
-from kalelite.backends.local.signals import Interrupts
+from kalelite.backends.local.signals import Interrupts, ends_as_interrupts
 from kalelite.backends.local.slots import Slots
 from kalelite.capture import capture
 from kalelite.executor.spec import Record
@@ -154,7 +154,8 @@ class _Run:
         """Run the tasks: here for debugging, else every one in a process of its own."""
         plan, schedule, settings = self._plan, self._schedule, self._settings
         if settings.debug:
-            records = run_here(plan, schedule, workshop, self._code.live(), self._store, emit)
+            with ends_as_interrupts():
+                records = run_here(plan, schedule, workshop, self._code.live(), self._store, emit)
             return schedule.state, records
         installed = install_code(self._code, self._home / "code")
         folder.update(code=str(installed.relative_to(self._home)))
