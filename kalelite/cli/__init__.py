@@ -39,8 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
         code = ExitCode.OK
-    except Exception as error:  # noqa: BLE001 - the last place that can tell the user in words
-        code = _complain(error, err)
+    except BaseException as error:  # noqa: BLE001 - the last place that can tell the user in words
+        try:
+            code = _complain(error, err)
+        except Exception:  # noqa: BLE001 - the script has left too little of Python for screens
+            err.line(f"internal error: {type(error).__name__}: {error}")
+            code = ExitCode.STEP_FAILED
     _flush()
     return int(code)
 
@@ -62,7 +66,7 @@ def _dispatch(words: Sequence[str]) -> int:
     return perform(request, words)
 
 
-def _complain(error: Exception, err: object) -> int:
+def _complain(error: BaseException, err: object) -> int:
     from kalelite.cli.screens import error_screen, internal_screen
     from kalelite.cli.terminal import Terminal
 
@@ -84,13 +88,14 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if not _flushed(stream):
             # Python flushes once more at its end, and would print about it.
-            with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+            with suppress(Exception), open(os.devnull, "w") as nowhere:  # noqa: PTH123
                 os.dup2(nowhere.fileno(), stream.fileno())
 
 
-def _flushed(stream: TextIO) -> bool:
+def _flushed(stream: TextIO | None) -> bool:
     try:
-        stream.flush()
-    except (OSError, ValueError):
+        if stream is not None:
+            stream.flush()
+    except Exception:  # noqa: BLE001 - a script may have put anything there
         return False
     return True

@@ -28,6 +28,12 @@ __all__ = ["perform"]
 
 def perform(request: Request, words: Sequence[str]) -> int:
     """Do what was asked; the exit code."""
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether it raises
+    except FileNotFoundError:
+        from kalelite.backends.local.prepare import require_folder
+
+        require_folder()
     config = find_config(start_folder(request.script))
     settings = resolve_all(request.flags, os.environ, config)
     err = Terminal(sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -10,11 +11,12 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from kalelite.cli.choose import arguments_of, choose, known_names
-from kalelite.cli.leaving import judged_exits
+from kalelite.cli.leaving import Judge, judged_exits
 from kalelite.cli.parser import Request
 from kalelite.cli.screens import error_screen, exception_screen, is_ours
-from kalelite.cli.script import Script, ScriptExit, as_main, execute
+from kalelite.cli.script import Script, ScriptExit, ScriptFailed, as_main, execute
 from kalelite.cli.settings import Value
+from kalelite.cli.tampering import blamed, with_path
 from kalelite.cli.targets import FaceTarget, StopScript
 from kalelite.cli.terminal import Terminal
 from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
@@ -23,7 +25,7 @@ from kalelite.plan.pipeline import Pipeline
 from kalelite.plan.target import use_target
 from kalelite.plan.trace import pipelines_of
 
-__all__ = ["Backend", "Face", "ScriptFailed", "opened", "run_script"]
+__all__ = ["Backend", "Face", "opened", "run_script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +51,6 @@ class Face:
         module = os.path.basename(self.program) == "__main__.py"  # noqa: PTH119 - any text
         start = ["python", "-m", "kalelite"] if module else ["kalelite"]
         return shlex.join([*start, *self.words])
-
-
-class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
-    """The script raised something of its own; ``screen`` shows it."""
-
-    def __init__(self, screen: str) -> None:
-        super().__init__(screen)
-        self.screen = screen
 
 
 class Backend(Protocol):
@@ -95,37 +89,45 @@ class Opened:
 def run_script(face: Face, backend: Backend) -> int:
     """Run the pipelines that the script calls, or else its one pipeline; the exit code."""
     acts = _Acts(face, backend)
-    with closing(backend), judged_exits(acts.judge, face.script.path):
+    with closing(backend), _as_main(face, acts.judge) as module:
         try:
-            return _run_pipelines(face, backend, acts)
+            return _run_pipelines(face, backend, acts, module)
         except BaseException as error:
             if error is not backend.shown:
                 raise
             return backend.status
 
 
-def _run_pipelines(face: Face, backend: Backend, acts: _Acts) -> int:
+@contextmanager
+def _as_main(face: Face, judge: Judge) -> Iterator[ModuleType]:
+    """The script's module, in a process where a script may do what it wants."""
+    script = face.script
+    exits, main = judged_exits(judge, script.path), as_main(script, face.request.script_args)
+    with exits, main as module, blamed(script):
+        yield module
+
+
+def _run_pipelines(face: Face, backend: Backend, acts: _Acts, module: ModuleType) -> int:
     request, script = face.request, face.script
     only = request.options.get("pipeline")
     given = dict(request.parameters)
-    with as_main(script, request.script_args) as module:
-        known = pipelines_of()
-        target = FaceTarget(acts, given, only, stop_after=not backend.gives_value)
-        ended = _execute(script, module, target, face.err, backend)
-        if target.calls:
-            if isinstance(ended.code, str):
-                face.err.line(ended.code)
-            return ended.status or backend.status
-        _refuse_early_exit(script, ended)
-        pipelines = _of_script(script, module, known)
-        if not pipelines and _was_help(script, ended, request.script_args):
-            return ExitCode.OK
-        found = choose(pipelines, only, script.name)
-        known_names([found], given)
-        plan = found.plan()
-        with use_target(target):
-            acts(plan, arguments_of(plan.parameters, given), wanted=False)
-        return backend.status
+    known = pipelines_of()
+    target = FaceTarget(acts, given, only, stop_after=not backend.gives_value)
+    ended = _execute(script, module, target, face.err, backend)
+    if target.calls:
+        if isinstance(ended.code, str):
+            face.err.line(ended.code)
+        return ended.status or backend.status
+    _refuse_early_exit(script, ended)
+    pipelines = _of_script(script, module, known)
+    if not pipelines and _was_help(script, ended, request.script_args):
+        return ExitCode.OK
+    found = choose(pipelines, only, script.name)
+    known_names([found], given)
+    plan = found.plan()
+    with use_target(target):
+        acts(plan, arguments_of(plan.parameters, given), wanted=False)
+    return backend.status
 
 
 class _Acts:
@@ -135,9 +137,11 @@ class _Acts:
         self._face = face
         self._backend = backend
         self._begun = self._done = 0
+        self._path = list(sys.path)
 
     def __call__(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
         self._begun += 1
+        with_path(self._path)
         try:
             return self._backend.act(plan, arguments, wanted=wanted)
         finally:
@@ -168,7 +172,7 @@ def opened(face: Face) -> Iterator[Opened]:
         face.err.line(error_screen(error, face.err))
         return error.exit_code
 
-    with judged_exits(judge, script.path), as_main(script, request.script_args) as module:
+    with _as_main(face, judge) as module:
         known = pipelines_of()
         called: Pipeline[..., Any] | None = None
         problems: tuple[Problem, ...] = ()

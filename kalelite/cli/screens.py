@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
@@ -20,6 +21,7 @@ __all__ = [
     "failure_screen",
     "internal_screen",
     "is_ours",
+    "library_roots",
     "source_lines",
 ]
 
@@ -191,14 +193,19 @@ def _frame(summary: traceback.FrameSummary) -> Frame:
     return Frame(summary.filename, number, summary.name, text, start, end)
 
 
-def _is_library(file: str) -> bool:
+@functools.cache
+def library_roots() -> tuple[str, ...]:
+    """The folders of Python's own modules and of installed packages."""
     import sysconfig
 
     paths = sysconfig.get_paths()
-    roots = {paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def _is_library(file: str) -> bool:
     # A step may have run on another machine, whose folders these are not.
     elsewhere = f"{os.sep}site-packages{os.sep}", f"{os.sep}lib{os.sep}python3."
-    return any(part in file for part in elsewhere) or file.startswith(tuple(roots))
+    return any(part in file for part in elsewhere) or file.startswith(library_roots())
 
 
 def frame_lines(frames: Sequence[Frame], terminal: Terminal) -> list[str]:

@@ -25,7 +25,11 @@ __all__ = ["DONE", "become", "run", "run_and_leave"]
 DONE = struct.Struct("!IQ")
 """What a child writes to the driver once its record is committed: its task, its peak in bytes."""
 
-_BOOT = "from kalelite.backends.local.child import main; main()"
+_BOOT = (
+    # The current folder last: a module of the user's there is not Python's.
+    "import sys; sys.path.append(sys.path.pop(0)); "
+    "from kalelite.backends.local.child import main; main()"
+)
 
 
 def run(order: Message, notify: int) -> NoReturn:

@@ -87,6 +87,7 @@ class _Run:
     """One run of a plan. What cannot run here is refused when this is made."""
 
     def __init__(self, plan: Plan, arguments: Mapping[str, Any], settings: LocalSettings) -> None:
+        prepare.require_folder()
         self._plan = plan
         self._arguments = arguments
         self._settings = settings

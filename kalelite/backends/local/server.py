@@ -193,6 +193,7 @@ def main() -> None:
     # Threads of compiled libraries count for this warning; `preload` has judged them.
     warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
     worker.rehearse()
+    sys.path[:] = given["path"]
     gc.collect()
     gc.freeze()
     # A collection would touch, and so copy, every page that the children share.
