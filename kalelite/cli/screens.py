@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kalelite.cli.terminal import Terminal, clean
 from kalelite.cli.words import count, near_path, short_name
-from kalelite.errors import KaleliteError, PipelineError, Problem, Where
+from kalelite.errors import KaleliteError, Problem, Where
 from kalelite.executor.spec import FailureReport, Frame
 
 __all__ = [
@@ -32,10 +32,8 @@ _LONGEST_MESSAGE = 40
 
 def error_screen(error: KaleliteError, terminal: Terminal) -> str:
     """An error of kalelite's own: every problem, with its source line, caret and hint."""
-    if isinstance(error, PipelineError):
-        problems: Sequence[Problem] = error.problems
-    else:
-        problems = (Problem(error.message, error.hint, error.where),)
+    alone = (Problem(error.message, error.hint, error.where),)
+    problems: Sequence[Problem] = getattr(error, "problems", ()) or alone
     shown = [_problem(problem, terminal) for problem in problems]
     if len(shown) == 1:
         return terminal.paint("error: ", "red", "bold") + shown[0]

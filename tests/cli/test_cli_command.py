@@ -135,6 +135,44 @@ def test_check_tells_all_problems_of_all_pipelines_and_starts_nothing(shell):
     assert [*shell.folder.rglob("*")] == [shell.folder / ".kalelite"]
 
 
+@pytest.mark.parametrize("words", [["script.py"], ["check", "script.py"]])
+def test_all_that_cannot_travel_is_told_before_a_run_begins(shell, words):
+    shell.write(
+        "script.py",
+        "import threading\nfrom kalelite import pipeline, step\n"
+        "lock, rows = threading.Lock(), (n for n in range(3))\n"
+        "@step\ndef one():\n    return lock\n@step\ndef two():\n    return list(rows)\n"
+        "@pipeline\ndef p():\n    one()\n    two()\n",
+    )
+
+    done = shell(*words)
+
+    assert done.returncode == 4
+    assert done.stderr.startswith("error: 2 problems in script.py")
+    assert "'lock' that step 'one' uses" in done.stderr
+    assert "'rows' that step 'two' uses" in done.stderr
+    assert done.stdout == ""
+    assert not list((shell.folder / ".kalelite").glob("runs/*"))
+
+
+@pytest.mark.parametrize("words", [["script.py"], ["check", "script.py"]])
+def test_all_constants_that_cannot_travel_are_told_before_a_run_begins(shell, words):
+    shell.write(
+        "script.py",
+        "import threading\nfrom kalelite import pipeline, step\n"
+        "@step\ndef take(x, y=0):\n    return x\n@pipeline\ndef p():\n"
+        "    take(threading.Lock(), open(__file__))\n    take((n for n in range(3)))\n",
+    )
+
+    done = shell(*words)
+
+    assert done.returncode == 4
+    assert done.stderr.startswith("error: 3 problems in script.py")
+    for words in ("'x' of task 'take'", "'y' of task 'take'", "'x' of task 'take-2'"):
+        assert f"argument {words} cannot travel" in done.stderr
+    assert not list((shell.folder / ".kalelite").glob("runs/*"))
+
+
 def test_check_for_machines(shell):
     done = shell("check", SCRIPTS / "wrong.py", "--output", "json")
 

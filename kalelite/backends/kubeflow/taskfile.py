@@ -11,8 +11,8 @@ from typing import Any, Optional
 
 from kalelite.backends.kubeflow.nesting import Nesting
 from kalelite.backends.kubeflow.ports import Port, Wiring
+from kalelite.backends.templates import task_template
 from kalelite.capture.code import Code
-from kalelite.executor.template import task_template
 from kalelite.plan.graph import ContainerDef, Loop, Task
 
 __all__ = ["task_files"]

@@ -34,6 +34,7 @@ from kalelite.backends.local.schedule import Schedule
 from kalelite.backends.local.settings import LocalSettings
 from kalelite.backends.local.signals import Interrupts, ends_as_interrupts
 from kalelite.backends.local.slots import Slots
+from kalelite.backends.templates import task_templates
 from kalelite.capture import capture
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
@@ -101,6 +102,7 @@ class _Run:
             plan, arguments, lambda entry, path: store.load(entry["ref"], path)
         )
         self._code = capture(self._tasks)
+        self._templates = task_templates(self._tasks, self._code)
         self._slots = _slots(settings)
 
     def run(self, reporter: Reporter) -> RunResult:
@@ -140,6 +142,7 @@ class _Run:
         return Workshop(
             tasks,
             code,
+            self._templates,
             self._schedule,
             store,
             folder,
