@@ -16,6 +16,7 @@ from kalelite.errors import KaleliteError, Problem, Where
 from kalelite.executor.spec import FailureReport, Frame
 
 __all__ = [
+    "call_lines",
     "error_screen",
     "exception_screen",
     "failure_screen",
@@ -224,11 +225,19 @@ def frame_lines(frames: Sequence[Frame], terminal: Terminal) -> list[str]:
     return lines
 
 
+def call_lines(where: Where, terminal: Terminal) -> list[str]:
+    """Where a step is called, for a failure that is in no line of the user's code."""
+    place = terminal.paint(f"{near_path(where.file)}:{where.line}", "cyan")
+    return [f"  {place} calls it", *(f"  {line}" for line in source_lines(where, terminal))]
+
+
 def failure_screen(failure: FailureReport, terminal: Terminal) -> list[str]:
     """Why a step failed: causes first, then the user's frames, the exception and the hint."""
     lines: list[str] = []
     if failure.cause is not None:
-        lines += [*failure_screen(failure.cause, terminal), "", "  while handling that:", ""]
+        many = "BaseExceptionGroup" in failure.bases
+        words = "and others, which are raised together:" if many else "while handling that:"
+        lines += [*failure_screen(failure.cause, terminal), "", f"  {words}", ""]
     frames = [frame for frame in failure.frames if not _is_library(frame.file)]
     lines += frame_lines(frames or failure.frames, terminal)
     if frames and frames[-1] is not failure.frames[-1]:

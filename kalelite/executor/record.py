@@ -14,6 +14,9 @@ from kalelite.executor.spec import FailureReport, Frame, Record
 
 __all__ = ["commit", "dump", "parse", "read", "write_atomically"]
 
+# Made now: the step may change what it finds in `json`.
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
 _FIELDS = (
     "task",
     "status",
@@ -73,8 +76,7 @@ def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
     OSError
         if it cannot be written.
     """
-    text = json.dumps(dump(record), separators=(",", ":"))
-    write_atomically(Path(path), text.encode(), durable=durable)
+    write_atomically(Path(path), _ENCODE(dump(record)).encode(), durable=durable)
 
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = False) -> None:

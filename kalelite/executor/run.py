@@ -17,11 +17,13 @@ from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from kalelite.errors import MarshalError
 from kalelite.executor import failure, native
 from kalelite.executor.metrics import TaskLog, recording
 from kalelite.executor.preview import preview, type_name
 from kalelite.executor.record import commit
 from kalelite.executor.spec import FailureReport, OutputSpec, Record, Slot, TaskSpec
+from kalelite.marshal.store import select
 
 if TYPE_CHECKING:
     from kalelite.capture.load import CodeSource
@@ -121,14 +123,18 @@ class _Inputs:
         self._store = store
         self._loaded: dict[tuple[str, tuple[Any, ...]], Any] = {}
 
+    def argument(self, name: str, slot: Slot) -> Any:
+        try:
+            return self.value(slot)
+        except MarshalError as error:
+            error.message = f"argument {name!r}: {error.message}"
+            raise
+
     def value(self, slot: Slot) -> Any:
         path = tuple(slot.get("path", ()))
         if "ref" in slot:
             return self._reference(slot["ref"], path)
-        value = self._base(slot)
-        for key in path:
-            value = value[key]
-        return value
+        return select(self._base(slot), path)
 
     def _reference(self, reference: str, path: tuple[Any, ...]) -> Any:
         key = (reference, path)
@@ -158,7 +164,7 @@ class _Inputs:
 def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]:
     function = code.function(spec.step)
     inputs = _Inputs(code, store)
-    arguments = {name: inputs.value(slot) for name, slot in spec.arguments.items()}
+    arguments = {name: inputs.argument(name, slot) for name, slot in spec.arguments.items()}
     args: tuple[Any, ...] = ()
     if not _takes_names(function):
         bound = inspect.BoundArguments(inspect.signature(function), arguments)

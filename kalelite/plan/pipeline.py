@@ -137,7 +137,7 @@ class Pipeline(Generic[P, R]):
             dataclasses.replace(parameter, default=fixed.get(parameter.name, parameter.default))
             for parameter in plan.parameters
         )
-        arguments = arguments_of(self, parameters, args, kwargs)
+        arguments = arguments_of(self, parameters, args, kwargs, _called_at())
         return target.run(self, plan, {**arguments, **fixed})
 
     def compile(self, path: str | Path, **settings: Any) -> Any:
@@ -177,7 +177,7 @@ class Pipeline(Generic[P, R]):
         """
         backend = importlib.import_module("kalelite.backends.kubeflow")
         plan = self.plan()
-        arguments = arguments_of(self, plan.parameters, args, kwargs)
+        arguments = arguments_of(self, plan.parameters, args, kwargs, _called_at())
         return backend.submit_plan(self, plan, arguments, **(settings or {}))
 
     def __repr__(self) -> str:
@@ -258,6 +258,14 @@ def _wrong(function: Any, place: Where) -> Problem | None:
             place,
         )
     return function_problem(function, "pipeline", place)
+
+
+def _called_at() -> Where:
+    """The place outside this module that called into it."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the caller's place
+    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return places.of_frame(frame)
 
 
 def _empty() -> None:

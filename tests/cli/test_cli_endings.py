@@ -185,3 +185,69 @@ def test_a_body_that_leaves_is_a_wrong_pipeline(shell, leave, main):
 
     assert done.returncode == 4
     assert leave in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("broken('raise', 2)", "pipeline `broken` takes 1 value; 2 were given"),
+        ("broken(who='me')", "pipeline `broken` has no parameter 'who'"),
+        ("broken('raise', how='own')", "pipeline `broken` got two values for its parameter 'how'"),
+        ("broken(how=3)", "parameter how: 3 is not a str"),
+    ],
+)
+def test_a_wrong_call_in_the_main_block_is_shown_there(shell, call, said):
+    shell.write("script.py", f"{STEPS}\n{call}\n")
+
+    done = shell("script.py")
+
+    assert done.returncode == 2
+    head, source, caret, *_ = done.stderr.splitlines()
+    assert said in head
+    assert source.endswith(call)
+    assert "^" in caret
+
+
+def test_a_failure_in_no_line_of_the_user_s_is_shown_at_the_call(shell):
+    text = (
+        "from kalelite import pipeline, step\n@step\ndef make() -> dict:\n    return {'a': 1}\n"
+        "@step\ndef take(x):\n    return x\n@pipeline\ndef p():\n    take(make()['b'])\n"
+    )
+    shell.write("script.py", text)
+
+    done = shell("script.py")
+
+    assert done.returncode == 1
+    assert "script.py:10 calls it" in done.stdout
+    assert "take(make()['b'])" in done.stdout
+    assert "argument 'x': there is no ['b'] in the dict" in done.stdout
+    assert "Its keys are 'a'." in done.stdout
+
+
+def test_a_value_that_cannot_be_stored_is_shown_without_the_pickler_s_frames(shell):
+    text = (
+        "import threading\nfrom kalelite import pipeline, step\n"
+        "@step\ndef make():\n    return [threading.Lock()]\n"
+        "@step\ndef take(x):\n    return x\n@pipeline\ndef p():\n    take(make())\n"
+    )
+    shell.write("script.py", text)
+
+    done = shell("script.py")
+
+    assert done.returncode == 1
+    assert "output[0] cannot be handed to another step" in done.stdout
+    assert "cloudpickle.py" not in done.stdout
+    assert "while handling that" not in done.stdout
+
+
+def test_a_step_may_change_modules_of_python_in_its_own_process(shell):
+    text = (
+        "import builtins, json, os, sys\nfrom kalelite import pipeline, step\n"
+        "@step\ndef change():\n    json.dumps = builtins.open = None\n    sys.path.clear()\n"
+        "    os.environ.clear()\n    return 3\n@pipeline\ndef p():\n    return change()\n"
+    )
+    shell.write("script.py", text)
+
+    done = shell("script.py")
+
+    assert done.returncode == 0, done.stdout
