@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kalelite.cli.terminal import Terminal
 
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
     err = Terminal(sys.stderr)
     try:
         code = _dispatch(words)
@@ -81,6 +82,15 @@ def _complain(error: BaseException, err: object) -> int:
     debug = os.environ.get("KALELITE_DEBUG", "") not in {"", "0"}
     err.line(internal_screen(error, err, full=debug))
     return ExitCode.STEP_FAILED
+
+
+def _open_streams() -> None:
+    """Open what was closed when this process began, or the next file has its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = open(os.devnull, mode)  # noqa: SIM115, PTH123 - for ever
+            os.set_inheritable(nowhere.fileno(), True)
+            setattr(sys, name, nowhere)
 
 
 def _flush() -> None:

@@ -45,8 +45,12 @@ def perform(request: Request, words: Sequence[str]) -> int:
         return show_config(Terminal(sys.stdout), settings)
     with _streams(as_json=settings["output"].value == "json") as out:
         if request.verb == "run":
-            return _run(request, settings, out, err, words)
-        return _verb(request, settings, out)
+            code = _run(request, settings, out, err, words)
+        else:
+            code = _verb(request, settings, out)
+    if out.error is not None:
+        raise UsageError(f"the output cannot be written: {out.error.strerror}")
+    return code
 
 
 def _verb(request: Request, settings: dict[str, Value], out: Terminal) -> int:

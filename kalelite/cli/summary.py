@@ -86,7 +86,8 @@ def titled(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> l
 def _failures(board: Board, terminal: Terminal) -> Iterator[str]:
     failed = [row for row in board.in_order() if row.state is State.FAILED]
     for row in failed[:_FULL_FAILURES]:
-        yield "\n".join(_failure(row, board.called_at(row.task), terminal))
+        place = board.called_at(row.task) if board.state != "interrupted" else None
+        yield "\n".join(_failure(row, place, terminal))
     rest = failed[_FULL_FAILURES:]
     if rest:
         yield "\n".join(

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -251,3 +252,38 @@ def test_a_step_may_change_modules_of_python_in_its_own_process(shell):
     done = shell("script.py")
 
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed_from_the_start(shell, closed):
+    shell.write("script.py", STEPS + "\nos.write(1, b'raw')\nos.system('echo from a child')\n")
+    command = f"exec {sys.executable} -m kalelite script.py --pipeline good {closed}"
+
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=shell.folder, env=shell.environ, capture_output=True, check=False
+    )
+
+    assert done.returncode == 0
+    assert done.stderr == b""
+    (run,) = (shell.folder / ".kalelite" / "runs").glob("*/run.json")
+    assert json.loads(run.read_text())["state"] == "succeeded"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full: try it on Linux")
+@pytest.mark.parametrize("words", [["script.py", "--pipeline", "good"], ["check", "script.py"]])
+def test_output_that_cannot_be_written_is_no_success(shell, words):
+    shell.write("script.py", STEPS)
+
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "kalelite", *words],
+            cwd=shell.folder,
+            env=shell.environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 2
+    assert done.stderr == "error: the output cannot be written: No space left on device\n"
