@@ -52,10 +52,7 @@ def _kind(  # noqa: PLR0911 - one for each kind of object
     if inspect.isbuiltin(target):
         return f"`{name}` is built in", f"Wrap it: `def my_{name}(x): return {name}(x)`."
     if not inspect.isfunction(target):
-        return (
-            f"this is a {type(target).__name__} object",
-            f"Put @{decorator} above a `def`; options go in brackets: `@{decorator}(name=...)`.",
-        )
+        return _object(target, decorator, name)
     if target.__name__ == "<lambda>":
         return "this is a lambda", "Write it with `def` and a name."
     if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
@@ -69,6 +66,19 @@ def _kind(  # noqa: PLR0911 - one for each kind of object
             "Return a list instead of yielding, since nothing can be handed on half made.",
         )
     return _method(target, name)
+
+
+def _object(target: Any, decorator: str, name: str) -> tuple[str, str]:
+    kind = type(target).__name__
+    if hasattr(target, "__wrapped__"):
+        return (
+            f"`{name}` has become a {kind} object",
+            f"Put @{decorator} right above its `def`, and leave out the decorator in between.",
+        )
+    return (
+        f"this is a {kind} object",
+        f"Put @{decorator} above a `def`; options go in brackets: `@{decorator}(name=...)`.",
+    )
 
 
 def _method(target: Any, name: str) -> tuple[str, str] | None:

@@ -12,9 +12,10 @@ from kalelite.plan import places
 from kalelite.plan.definition import function_problem, look_like, signature_of
 from kalelite.plan.graph import StepDef
 from kalelite.plan.options import StepOptions, merge, step_options
-from kalelite.plan.trace import current
+from kalelite.plan.trace import current, threads
 from kalelite.plan.trace.binding import Binder
 from kalelite.plan.trace.record import record
+from kalelite.plan.trace.refs import Poison
 
 __all__ = ["Step", "step"]
 
@@ -68,6 +69,9 @@ class Step(Generic[P, R]):
         __tracebackhide__ = True  # arguments that do not fit are the caller's mistake
         trace = current()
         if trace is None:
+            lost = threads.lost(self.name)
+            if lost is not None:
+                return cast("R", Poison(lost))
             if "after" in kwargs and "after" not in self.definition.signature.parameters:
                 del kwargs["after"]  # an order of tasks; a plain call has its order
             return self.__wrapped__(*args, **kwargs)

@@ -35,17 +35,20 @@ def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
     trace.defaults = pipeline.options.defaults
     values = {p.name: ParameterProxy(trace, p.name, p.type) for p in pipeline.parameters}
     result: Expr | None = None
+    returns: Where | None = None
     with trace.active():
         returned = _run(trace, pipeline, values)
         if returned is not None:
-            result = to_expr(trace, returned, "the pipeline's result")
+            returns = places.of_return(inspect.unwrap(pipeline.__wrapped__))
+            with trace.at(returns or pipeline.where):
+                result = to_expr(trace, returned, "the pipeline's result")
     plan = trace.plan(
         result=result,
         parameters=pipeline.parameters,
         options=pipeline.options,
         description=pipeline.description,
         where=pipeline.where,
-        result_where=places.of_return(inspect.unwrap(pipeline.__wrapped__)) if result else None,
+        result_where=returns,
     )
     return plan, list(trace.problems.values())
 
