@@ -74,7 +74,7 @@ class Gatherer:
         while pending:
             name, code = pending.pop()
             if name not in self._entries and name not in self._failed:
-                entry = self._discover(name, code, what, where)
+                entry = self._discover(name, code, what, where, value)
                 if entry is not None:
                     pending.extend(reversed(self._edges(entry)))
         self._check_modules(what, where)
@@ -88,16 +88,20 @@ class Gatherer:
         return edges
 
     def _discover(
-        self, name: Name, code: CodeType | None, what: str, where: Where | None
+        self, name: Name, code: CodeType | None, what: str, where: Where | None, root: Any
     ) -> Pickled | None:
         value = plain(self.world.spaces[name[0]].values[name[1]])
         place = limits.use(code, name[1]) if code else where
+        if value is root:  # what has a name travels under it
+            title, of = what, None
+        else:
+            title, of = f"the global {name[1]!r} that {what} uses", name
         try:
             entry = pickled({name: value}, self.world, group=frozenset({name}), limit=self._limit)
         except TooLargeError:
-            self._too_large(f"the global {name[1]!r} that {what} uses", value, place, name)
+            self._too_large(title, value, place, of)
         except Exception as error:  # noqa: BLE001 - a user's reduction may raise anything
-            self._impossible(f"the global {name[1]!r} that {what} uses", value, error, place, name)
+            self._impossible(title, value, error, place, of)
         else:
             self._entries[name] = entry
             self._units = None

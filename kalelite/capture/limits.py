@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import dis
+import inspect
 import linecache
 import sys
 from collections.abc import Iterator
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from kalelite.capture.names import is_class
+from kalelite.capture.world import importable
 from kalelite.errors import Where
 
 __all__ = ["DEFAULT_LIMIT", "assignment", "describe", "readable_size", "reason", "use"]
@@ -55,7 +58,12 @@ def _words(value: Any) -> str:
 
 
 def _children(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
+    if isinstance(value, FunctionType):
+        yield from _parts_of_function(value)
+    elif is_class(value):
+        for name, item in list(vars(value).items()):
+            yield f".{name}", item
+    elif isinstance(value, dict):
         for key, item in list(value.items()):
             yield f"[{key!r:.40}]", item
     elif isinstance(value, list | tuple | set | frozenset):
@@ -64,6 +72,21 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
     else:
         for name, item in list(getattr(value, "__dict__", {}).items()):
             yield f".{name}", item
+
+
+def _parts_of_function(function: FunctionType) -> Iterator[tuple[str, Any]]:
+    """What travels with a function: its defaults, and the variables that it closes over."""
+    for name, parameter in inspect.signature(function, follow_wrapped=False).parameters.items():
+        if parameter.default is not parameter.empty:
+            yield f"'s default of {name}", parameter.default
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        with contextlib.suppress(ValueError):  # not yet assigned
+            yield f"'s variable {name}", cell.cell_contents
+
+
+def _goes_by_name(value: Any) -> bool:
+    """Whether it is imported where it is used, so that nothing in it has to travel."""
+    return (is_class(value) or isinstance(value, FunctionType)) and importable(value) is not None
 
 
 def culprit(value: Any, *, depth: int = 6, width: int = 1000) -> tuple[str, str]:
@@ -75,7 +98,7 @@ def culprit(value: Any, *, depth: int = 6, width: int = 1000) -> tuple[str, str]
         for path, item in level:
             if words := _words(item):
                 return path, words
-            if id(item) not in seen and not is_class(item):
+            if id(item) not in seen and not _goes_by_name(item):
                 seen.add(id(item))
                 below.extend((path + step, child) for step, child in _children(item))
         level = below[:width]
@@ -86,7 +109,8 @@ def reason(name: str, value: Any, error: BaseException) -> str:
     """Why a global cannot travel."""
     path, words = culprit(value)
     if words:
-        return f"it is {words}" if not path else f"{name}{path} is {words}"
+        said = f"{name}{path}".replace("it's ", "its ", 1)
+        return f"it is {words}" if not path else f"{said} is {words}"
     text = " ".join(str(error).split())[:300]
     return f"it is {describe(value)}, and pickling it fails: {text or type(error).__name__}"
 

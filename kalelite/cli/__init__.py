@@ -29,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kalelite.cli.terminal import Terminal
 
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_streams()
     err = Terminal(sys.stderr)
     try:
         code = _dispatch(words)
@@ -39,8 +40,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
         code = ExitCode.OK
-    except Exception as error:  # noqa: BLE001 - the last place that can tell the user in words
-        code = _complain(error, err)
+    except BaseException as error:  # noqa: BLE001 - the last place that can tell the user in words
+        try:
+            code = _complain(error, err)
+        except Exception:  # noqa: BLE001 - the script has left too little of Python for screens
+            err.line(f"internal error: {type(error).__name__}: {error}")
+            code = ExitCode.STEP_FAILED
     _flush()
     return int(code)
 
@@ -62,7 +67,7 @@ def _dispatch(words: Sequence[str]) -> int:
     return perform(request, words)
 
 
-def _complain(error: Exception, err: object) -> int:
+def _complain(error: BaseException, err: object) -> int:
     from kalelite.cli.screens import error_screen, internal_screen
     from kalelite.cli.terminal import Terminal
 
@@ -79,18 +84,28 @@ def _complain(error: Exception, err: object) -> int:
     return ExitCode.STEP_FAILED
 
 
+def _open_streams() -> None:
+    """Open what was closed when this process began, or the next file has its number."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = open(os.devnull, mode)  # noqa: SIM115, PTH123 - for ever
+            os.set_inheritable(nowhere.fileno(), True)
+            setattr(sys, name, nowhere)
+
+
 def _flush() -> None:
     """Write out what is left; a reader that has gone (``| head``) is no reason to complain."""
     for stream in (sys.stdout, sys.stderr):
         if not _flushed(stream):
             # Python flushes once more at its end, and would print about it.
-            with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+            with suppress(Exception), open(os.devnull, "w") as nowhere:  # noqa: PTH123
                 os.dup2(nowhere.fileno(), stream.fileno())
 
 
-def _flushed(stream: TextIO) -> bool:
+def _flushed(stream: TextIO | None) -> bool:
     try:
-        stream.flush()
-    except (OSError, ValueError):
+        if stream is not None:
+            stream.flush()
+    except Exception:  # noqa: BLE001 - a script may have put anything there
         return False
     return True

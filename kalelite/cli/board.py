@@ -17,6 +17,7 @@ from kalelite.backends.local.events import (
     TaskStarted,
 )
 from kalelite.cli.words import short_name
+from kalelite.errors import Where
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Loop
 
@@ -139,6 +140,11 @@ class Board:
             case _:
                 pass
         return None
+
+    def called_at(self, task: str) -> Where | None:
+        """Where the pipeline's body calls the step of a task."""
+        place = self._order.get(task.partition("[")[0])
+        return self.plan.tasks[place].where if place is not None else None
 
     def _row(self, task: str) -> Row:
         row = self.rows.get(task)

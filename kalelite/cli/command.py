@@ -28,6 +28,12 @@ __all__ = ["perform"]
 
 def perform(request: Request, words: Sequence[str]) -> int:
     """Do what was asked; the exit code."""
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether it raises
+    except FileNotFoundError:
+        from kalelite.backends.local.prepare import require_folder
+
+        require_folder()
     config = find_config(start_folder(request.script))
     settings = resolve_all(request.flags, os.environ, config)
     err = Terminal(sys.stderr)
@@ -39,8 +45,12 @@ def perform(request: Request, words: Sequence[str]) -> int:
         return show_config(Terminal(sys.stdout), settings)
     with _streams(as_json=settings["output"].value == "json") as out:
         if request.verb == "run":
-            return _run(request, settings, out, err, words)
-        return _verb(request, settings, out)
+            code = _run(request, settings, out, err, words)
+        else:
+            code = _verb(request, settings, out)
+    if out.error is not None:
+        raise UsageError(f"the output cannot be written: {out.error.strerror}")
+    return code
 
 
 def _verb(request: Request, settings: dict[str, Value], out: Terminal) -> int:

@@ -10,9 +10,10 @@ from kalelite.cli.board import Board
 from kalelite.cli.json_output import JsonReporter
 from kalelite.cli.plain import PlainReporter
 from kalelite.cli.run import Face
+from kalelite.cli.screens import is_ours
 from kalelite.cli.summary import result_rows, summary
 from kalelite.cli.terminal import Terminal
-from kalelite.errors import ExitCode, StepError
+from kalelite.errors import ExitCode, KaleliteError, StepError
 from kalelite.plan.graph import Plan
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class Local:
     gives_value = True
 
     def __init__(self, face: Face) -> None:
+        # Now, because the script may change what imports need.
+        from kalelite.backends.local.run import run_plan
+
+        self._run_plan = run_plan
         self.status: int = ExitCode.OK
         self.shown: BaseException | None = None
         debug = bool(face.request.options.get("debug"))
@@ -87,20 +92,29 @@ class Local:
 
     def act(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
         """Run a plan and show it; its value, if that is wanted."""
-        from kalelite.backends.local.run import run_plan
-
+        self.reporter.board = None
         try:
-            result = run_plan(plan, arguments, settings=self.settings, reporter=self.reporter)
+            result = self._run_plan(plan, arguments, settings=self.settings, reporter=self.reporter)
+            result.check()
+        except BaseException as error:
+            if self._is_told(error):
+                interrupted = isinstance(error, KeyboardInterrupt)
+                self.status = ExitCode.INTERRUPTED if interrupted else ExitCode.STEP_FAILED
+                self.shown = error
+            raise
         finally:
             self.reporter.close()
-        try:
-            result.check()
-        except (StepError, KeyboardInterrupt) as error:
-            interrupted = isinstance(error, KeyboardInterrupt)
-            self.status = ExitCode.INTERRUPTED if interrupted else ExitCode.STEP_FAILED
-            self.shown = error
-            raise
         return result.value if wanted else None
+
+    def _is_told(self, error: BaseException) -> bool:
+        """Whether the run's last words say it: a step failed, or the user has stopped the run."""
+        board = self.reporter.board
+        if board is None or board.state == "running":
+            return False
+        if isinstance(error, (StepError, KeyboardInterrupt)):
+            return True
+        # While debugging, a step's exception comes here as it was raised.
+        return self.settings.debug and not isinstance(error, KaleliteError) and not is_ours(error)
 
     def close(self) -> None:
         """Give the terminal back, whatever happened."""

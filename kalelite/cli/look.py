@@ -11,7 +11,7 @@ from kalelite.cli.run import Face, opened
 from kalelite.cli.screens import error_screen
 from kalelite.cli.settings import kfp_settings
 from kalelite.cli.words import count
-from kalelite.errors import ExitCode, PipelineError, Problem, UsageError
+from kalelite.errors import CaptureError, ExitCode, PipelineError, Problem, UsageError
 from kalelite.plan.graph import Plan
 
 __all__ = ["check_script", "draw_script"]
@@ -35,7 +35,7 @@ def check_script(face: Face) -> int:
         plans: list[Plan] = []
         for pipeline in script.pipelines:
             plan, found = pipeline.draft()
-            problems += found or _problems_on_kubeflow(face, plan)
+            problems += found or _problems_of_code(plan) + _problems_on_kubeflow(face, plan)
             plans.append(plan)
         if problems:
             problems = _distinct(problems)
@@ -47,6 +47,18 @@ def check_script(face: Face) -> int:
         for plan in plans:
             _tell_good(face, plan, given)
     return ExitCode.OK
+
+
+def _problems_of_code(plan: Plan) -> list[Problem]:
+    """What in the steps' code, and in the constants that they are given, cannot travel."""
+    from kalelite.backends.templates import task_templates
+    from kalelite.capture import capture
+
+    try:
+        task_templates(plan, capture(plan))
+    except CaptureError as error:
+        return list(error.problems)
+    return []
 
 
 def _problems_on_kubeflow(face: Face, plan: Plan) -> list[Problem]:

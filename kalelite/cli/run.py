@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -10,18 +11,21 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from kalelite.cli.choose import arguments_of, choose, known_names
+from kalelite.cli.leaving import Judge, judged_exits
 from kalelite.cli.parser import Request
-from kalelite.cli.script import Script, ScriptExit, as_main, execute
+from kalelite.cli.screens import error_screen, exception_screen, is_ours
+from kalelite.cli.script import Script, ScriptExit, ScriptFailed, as_main, execute
 from kalelite.cli.settings import Value
+from kalelite.cli.tampering import blamed, with_path
 from kalelite.cli.targets import FaceTarget, StopScript
 from kalelite.cli.terminal import Terminal
-from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError
+from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
 from kalelite.plan.graph import Group, Plan
 from kalelite.plan.pipeline import Pipeline
 from kalelite.plan.target import use_target
 from kalelite.plan.trace import pipelines_of
 
-__all__ = ["Backend", "Face", "ScriptFailed", "opened", "run_script"]
+__all__ = ["Backend", "Face", "opened", "run_script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +51,6 @@ class Face:
         module = os.path.basename(self.program) == "__main__.py"  # noqa: PTH119 - any text
         start = ["python", "-m", "kalelite"] if module else ["kalelite"]
         return shlex.join([*start, *self.words])
-
-
-class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
-    """The script raised something of its own; ``screen`` shows it."""
-
-    def __init__(self, screen: str) -> None:
-        super().__init__(screen)
-        self.screen = screen
 
 
 class Backend(Protocol):
@@ -92,50 +88,97 @@ class Opened:
 
 def run_script(face: Face, backend: Backend) -> int:
     """Run the pipelines that the script calls, or else its one pipeline; the exit code."""
+    acts = _Acts(face, backend)
+    with closing(backend), _as_main(face, acts.judge) as module:
+        try:
+            return _run_pipelines(face, backend, acts, module)
+        except BaseException as error:
+            if error is not backend.shown:
+                raise
+            return backend.status
+
+
+@contextmanager
+def _as_main(face: Face, judge: Judge) -> Iterator[ModuleType]:
+    """The script's module, in a process where a script may do what it wants."""
+    script = face.script
+    exits, main = judged_exits(judge, script.path), as_main(script, face.request.script_args)
+    with exits, main as module, blamed(script):
+        yield module
+
+
+def _run_pipelines(face: Face, backend: Backend, acts: _Acts, module: ModuleType) -> int:
     request, script = face.request, face.script
     only = request.options.get("pipeline")
     given = dict(request.parameters)
-    with closing(backend), as_main(script, request.script_args) as module:
-        known = pipelines_of()
-        target = FaceTarget(backend.act, given, only, stop_after=not backend.gives_value)
+    known = pipelines_of()
+    target = FaceTarget(acts, given, only, stop_after=not backend.gives_value)
+    ended = _execute(script, module, target, face.err, backend)
+    if target.calls:
+        if isinstance(ended.code, str):
+            face.err.line(ended.code)
+        return ended.status or backend.status
+    _refuse_early_exit(script, ended)
+    pipelines = _of_script(script, module, known)
+    if not pipelines and _was_help(script, ended, request.script_args):
+        return ExitCode.OK
+    found = choose(pipelines, only, script.name)
+    known_names([found], given)
+    plan = found.plan()
+    with use_target(target):
+        acts(plan, arguments_of(plan.parameters, given), wanted=False)
+    return backend.status
+
+
+class _Acts:
+    """What the backend does for a script, and so what an exit in the middle of it means."""
+
+    def __init__(self, face: Face, backend: Backend) -> None:
+        self._face = face
+        self._backend = backend
+        self._begun = self._done = 0
+        self._path = list(sys.path)
+
+    def __call__(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
+        self._begun += 1
+        with_path(self._path)
         try:
-            ended = _execute(script, module, target, face.err)
-        except (KaleliteError, KeyboardInterrupt) as error:
-            if error is not backend.shown:
-                raise
-            return backend.status
-        if target.calls:
-            if isinstance(ended.code, str):
-                face.err.line(ended.code)
-            return ended.status or backend.status
-        _refuse_early_exit(script, ended)
-        pipelines = _of_script(script, module, known)
-        if not pipelines and _was_help(script, ended, request.script_args):
-            return ExitCode.OK
-        found = choose(pipelines, only, script.name)
-        known_names([found], given)
-        plan = found.plan()
-        try:
-            with use_target(target):
-                backend.act(plan, arguments_of(plan.parameters, given), wanted=False)
-        except (KaleliteError, KeyboardInterrupt) as error:
-            if error is not backend.shown:
-                raise
-            return backend.status
-        return backend.status
+            return self._backend.act(plan, arguments, wanted=wanted)
+        finally:
+            self._done += 1
+
+    def judge(self, status: int, where: Where) -> int:
+        """The exit code for ``os._exit`` in the script, or in a step that is debugged."""
+        if self._begun and self._begun == self._done:
+            return status or self._backend.status
+        self._backend.close()
+        when = "while its pipeline ran" if self._begun else "before a pipeline ran"
+        error = _left_early(self._face.script, f"os._exit({status})", when, where)
+        if self._begun:
+            error.hint = (
+                "A step that ends this process ends the run: return, or raise an exception."
+            )
+        self._face.err.line(error_screen(error, self._face.err))
+        return ExitCode.STEP_FAILED if self._begun else error.exit_code
 
 
 @contextmanager
 def opened(face: Face) -> Iterator[Opened]:
     """Run a script up to its first call of a pipeline, to look at what it defines."""
     request, script = face.request, face.script
-    with as_main(script, request.script_args) as module:
+
+    def judge(status: int, where: Where) -> int:
+        error = _left_early(script, f"os._exit({status})", "before a pipeline ran", where)
+        face.err.line(error_screen(error, face.err))
+        return error.exit_code
+
+    with _as_main(face, judge) as module:
         known = pipelines_of()
         called: Pipeline[..., Any] | None = None
         problems: tuple[Problem, ...] = ()
         ended = ScriptExit()
         try:
-            ended = _execute(script, module, FaceTarget(None, {}), face.err, stop=True)
+            ended = _execute(script, module, FaceTarget(None, {}), face.err)
         except StopScript as stop:
             called = stop.pipeline
         except PipelineError as error:
@@ -149,22 +192,27 @@ def opened(face: Face) -> Iterator[Opened]:
 
 
 def _execute(
-    script: Script, module: ModuleType, target: FaceTarget, err: Terminal, *, stop: bool = False
+    script: Script,
+    module: ModuleType,
+    target: FaceTarget,
+    err: Terminal,
+    backend: Backend | None = None,
 ) -> ScriptExit:
-    """Run the script's code, and tell the user's mistakes from ours."""
+    """Run the script's code, and tell the user's mistakes from ours.
+
+    Without a backend the script's first call of a pipeline comes through, as a `StopScript`.
+    """
     try:
         with use_target(target):
             return execute(script, module)
     except StopScript:
-        if stop:
+        if backend is None:
             raise
         return ScriptExit()
     except (KaleliteError, KeyboardInterrupt):
         raise
     except BaseException as error:
-        from kalelite.cli.screens import exception_screen, is_ours
-
-        if is_ours(error):
+        if is_ours(error) or (backend is not None and error is backend.shown):
             raise
         after = " after its pipeline had run" if target.calls else ""
         title = f"{script.name} could not be run to its end{after}"
@@ -183,25 +231,25 @@ def _was_help(script: Script, ended: ScriptExit, arguments: Sequence[str]) -> bo
         return False
     if not {"-h", "--help"}.isdisjoint(arguments):
         return True
-    raise ScriptError(
-        f"{script.name} ended with sys.exit() before it defined a pipeline",
-        hint="Its pipeline must be defined, and may be called, before it exits.",
-        where=ended.where,
-    )
+    raise _left_early(script, "sys.exit()", "before it defined a pipeline", ended.where)
 
 
 def _refuse_early_exit(script: Script, ended: ScriptExit) -> None:
     if ended.ok:
         return
-    hint = "Its pipeline must be defined, and may be called, before it exits."
+    error = _left_early(script, f"sys.exit({ended.code!r})", "before a pipeline ran", ended.where)
     if ended.code == 2:
-        hint = (
+        error.hint = (
             f"If it wants arguments of its own, give them after --: kalelite {script.name} -- ..."
         )
-    raise ScriptError(
-        f"{script.name} ended with sys.exit({ended.code!r}) before a pipeline ran",
-        hint=hint,
-        where=ended.where,
+    raise error
+
+
+def _left_early(script: Script, how: str, when: str, where: Where | None) -> ScriptError:
+    return ScriptError(
+        f"{script.name} ended with {how} {when}",
+        hint="Its pipeline must be defined, and may be called, before it exits.",
+        where=where,
     )
 
 

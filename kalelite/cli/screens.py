@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
@@ -11,15 +12,17 @@ from pathlib import Path
 
 from kalelite.cli.terminal import Terminal, clean
 from kalelite.cli.words import count, near_path, short_name
-from kalelite.errors import KaleliteError, PipelineError, Problem, Where
+from kalelite.errors import KaleliteError, Problem, Where
 from kalelite.executor.spec import FailureReport, Frame
 
 __all__ = [
+    "call_lines",
     "error_screen",
     "exception_screen",
     "failure_screen",
     "internal_screen",
     "is_ours",
+    "library_roots",
     "source_lines",
 ]
 
@@ -30,10 +33,8 @@ _LONGEST_MESSAGE = 40
 
 def error_screen(error: KaleliteError, terminal: Terminal) -> str:
     """An error of kalelite's own: every problem, with its source line, caret and hint."""
-    if isinstance(error, PipelineError):
-        problems: Sequence[Problem] = error.problems
-    else:
-        problems = (Problem(error.message, error.hint, error.where),)
+    alone = (Problem(error.message, error.hint, error.where),)
+    problems: Sequence[Problem] = getattr(error, "problems", ()) or alone
     shown = [_problem(problem, terminal) for problem in problems]
     if len(shown) == 1:
         return terminal.paint("error: ", "red", "bold") + shown[0]
@@ -162,11 +163,15 @@ def _raised_in(place: str, terminal: Terminal) -> str:
 
 
 def is_ours(error: BaseException) -> bool:
-    """Whether kalelite itself is to blame: its own code is the last before the libraries'."""
+    """Whether kalelite itself is to blame: its own code is the last before the libraries'.
+
+    Where it only passes on a call of the user's, which the frame says as for pytest, it is not.
+    """
     trace, last = error.__traceback__, ""
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<frozen ") and not _is_library(file):
+        hidden = "__tracebackhide__" in trace.tb_frame.f_code.co_varnames
+        if not hidden and not file.startswith("<frozen ") and not _is_library(file):
             last = file
         trace = trace.tb_next
     return last.startswith(_PACKAGE)
@@ -187,14 +192,19 @@ def _frame(summary: traceback.FrameSummary) -> Frame:
     return Frame(summary.filename, number, summary.name, text, start, end)
 
 
-def _is_library(file: str) -> bool:
+@functools.cache
+def library_roots() -> tuple[str, ...]:
+    """The folders of Python's own modules and of installed packages."""
     import sysconfig
 
     paths = sysconfig.get_paths()
-    roots = {paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def _is_library(file: str) -> bool:
     # A step may have run on another machine, whose folders these are not.
     elsewhere = f"{os.sep}site-packages{os.sep}", f"{os.sep}lib{os.sep}python3."
-    return any(part in file for part in elsewhere) or file.startswith(tuple(roots))
+    return any(part in file for part in elsewhere) or file.startswith(library_roots())
 
 
 def frame_lines(frames: Sequence[Frame], terminal: Terminal) -> list[str]:
@@ -215,11 +225,19 @@ def frame_lines(frames: Sequence[Frame], terminal: Terminal) -> list[str]:
     return lines
 
 
+def call_lines(where: Where, terminal: Terminal) -> list[str]:
+    """Where a step is called, for a failure that is in no line of the user's code."""
+    place = terminal.paint(f"{near_path(where.file)}:{where.line}", "cyan")
+    return [f"  {place} calls it", *(f"  {line}" for line in source_lines(where, terminal))]
+
+
 def failure_screen(failure: FailureReport, terminal: Terminal) -> list[str]:
     """Why a step failed: causes first, then the user's frames, the exception and the hint."""
     lines: list[str] = []
     if failure.cause is not None:
-        lines += [*failure_screen(failure.cause, terminal), "", "  while handling that:", ""]
+        many = "BaseExceptionGroup" in failure.bases
+        words = "and others, which are raised together:" if many else "while handling that:"
+        lines += [*failure_screen(failure.cause, terminal), "", f"  {words}", ""]
     frames = [frame for frame in failure.frames if not _is_library(frame.file)]
     lines += frame_lines(frames or failure.frames, terminal)
     if frames and frames[-1] is not failure.frames[-1]:

@@ -17,7 +17,15 @@ from types import CodeType, ModuleType
 
 from kalelite.errors import ScriptError, Where
 
-__all__ = ["Script", "ScriptExit", "as_main", "execute", "import_path", "read_script"]
+__all__ = [
+    "Script",
+    "ScriptExit",
+    "ScriptFailed",
+    "as_main",
+    "execute",
+    "import_path",
+    "read_script",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,14 @@ class ScriptExit:
         if self.code is None:
             return 0
         return self.code & 0xFF if isinstance(self.code, int) else 1
+
+
+class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
+    """The script raised something of its own; ``screen`` shows it."""
+
+    def __init__(self, screen: str) -> None:
+        super().__init__(screen)
+        self.screen = screen
 
 
 def read_script(name: str) -> Script:

@@ -9,6 +9,7 @@ from typing import Any
 from kalelite.cli.board import Board, Row, State
 from kalelite.cli.terminal import Terminal, clean, clip
 from kalelite.cli.words import count, duration, near_path, size
+from kalelite.errors import Where
 from kalelite.executor.spec import Record
 from kalelite.plan.graph import Expr, OutputRef, Pack, Plan
 
@@ -85,7 +86,8 @@ def titled(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> l
 def _failures(board: Board, terminal: Terminal) -> Iterator[str]:
     failed = [row for row in board.in_order() if row.state is State.FAILED]
     for row in failed[:_FULL_FAILURES]:
-        yield "\n".join(_failure(row, terminal))
+        place = board.called_at(row.task) if board.state != "interrupted" else None
+        yield "\n".join(_failure(row, place, terminal))
     rest = failed[_FULL_FAILURES:]
     if rest:
         yield "\n".join(
@@ -99,14 +101,16 @@ def _failures(board: Board, terminal: Terminal) -> Iterator[str]:
         yield f"{terminal.paint('not run:', 'yellow')} {shown}"
 
 
-def _failure(row: Row, terminal: Terminal) -> list[str]:
+def _failure(row: Row, called_at: Where | None, terminal: Terminal) -> list[str]:
     seconds = row.seconds(row.finished)
     when = "" if seconds is None else f" after {duration(seconds)}"
     attempts = f", at attempt {row.attempt}" if row.attempt > 1 else ""
-    from kalelite.cli.screens import failure_screen
+    from kalelite.cli.screens import call_lines, failure_screen
 
     lines = [terminal.paint(f"✗ {row.task} failed{when}{attempts}", "red", "bold"), ""]
     if row.failure is not None:
+        if not row.failure.frames and called_at is not None:
+            lines += call_lines(called_at, terminal)
         lines += failure_screen(row.failure, terminal)
     printed, more = log_tail(row.log) if row.log is not None else ([], False)
     hint = f"kalelite logs last {row.task}"

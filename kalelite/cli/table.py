@@ -167,7 +167,7 @@ def _title(board: Board, now: float) -> Text:
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(board.plan.name, style="bold")
     text.append(f"  {done} of {count(len(board.rows), 'step')} done")
-    for state in (State.RUNNING, State.FAILED, State.RETRYING):
+    for state in (State.FAILED, State.RUNNING, State.RETRYING):
         if counts.get(state):
             text.append(f", {counts[state]} {state.word}", style=state.color)
     seconds = board.seconds if board.state != "running" else now - board.started

@@ -82,6 +82,7 @@ class Terminal:
         self.stream = stream
         self.environ = os.environ if environ is None else environ
         self.gone = False
+        self.error: OSError | None = None
         self.encoding = getattr(stream, "encoding", None) or "utf-8"
         try:
             self.is_tty = stream.isatty()
@@ -118,7 +119,7 @@ class Terminal:
         return text.encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     def write(self, text: str) -> None:
-        """Write `text`. A reader that has gone away (``| head``) is remembered, not an error."""
+        """Write `text`. What prevents it is remembered: ``error``, but for a reader that has left."""
         if self.gone:
             return
         try:
@@ -126,6 +127,8 @@ class Terminal:
             self.stream.flush()
         except (BrokenPipeError, ValueError):
             self.gone = True
+        except OSError as error:
+            self.gone, self.error = True, error
 
     def line(self, text: str = "") -> None:
         """Write `text` and a line break."""

@@ -42,6 +42,8 @@ def _report(error: BaseException, step: str, depth: int, seen: set[int]) -> Fail
     below = None
     if cause is not None and depth and id(cause) not in seen:
         below = _report(cause, step, depth - 1, seen)
+        if isinstance(error, KaleliteError) and not any(map(is_users, below.frames)):
+            below = None  # its own message says it, and nobody can look into it
     return FailureReport(
         type=_type_name(error),
         message=_message(error),

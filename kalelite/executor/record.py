@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ from kalelite.errors import CorruptObjectError
 from kalelite.executor.spec import FailureReport, Frame, Record
 
 __all__ = ["commit", "dump", "parse", "read", "write_atomically"]
+
+# Made now: the step may change what it finds in `json`.
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 _FIELDS = (
     "task",
@@ -97,7 +101,7 @@ def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) ->
 def _created(path: str) -> BufferedWriter:
     """A new file, in a folder that is made if need be."""
     try:
-        return open(path, "wb")  # noqa: PTH123 - as above
+        return io.open(path, "wb")  # noqa: UP020 - as above, and a step may have changed `open`
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         return _created(path)

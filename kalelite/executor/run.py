@@ -16,11 +16,13 @@ from collections.abc import Iterable, Sized
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
+from kalelite.errors import MarshalError
 from kalelite.executor import failure, native
 from kalelite.executor.metrics import TaskLog, recording
 from kalelite.executor.preview import preview, type_name
 from kalelite.executor.record import commit
 from kalelite.executor.spec import FailureReport, OutputSpec, Record, Slot, TaskSpec
+from kalelite.marshal.store import select
 
 if TYPE_CHECKING:
     from kalelite.capture.load import CodeSource
@@ -119,16 +121,15 @@ class _Inputs:
         self._store = store
         self._loaded: dict[str, Any] = {}
 
-    def value(self, slot: Slot) -> Any:
-        value, path, key = self._base(slot), slot.get("path", ()), None
+    def argument(self, name: str, slot: Slot) -> Any:
         try:
-            for key in path:
-                value = value[key]
-        except (LookupError, TypeError) as error:
-            wanted = "".join(f"[{each!r}]" for each in path)
-            message = f"it takes {wanted} of a value, but {preview(value)} has no [{key!r}]"
-            raise _Refused(FailureReport(type(error).__name__, message)) from None
-        return value
+            return self.value(slot)
+        except MarshalError as error:
+            error.message = f"argument {name!r}: {error.message}"
+            raise
+
+    def value(self, slot: Slot) -> Any:
+        return select(self._base(slot), slot.get("path", ()))
 
     def _reference(self, reference: str) -> Any:
         if reference not in self._loaded:
@@ -159,7 +160,7 @@ class _Inputs:
 def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]:
     function = code.function(spec.step)
     inputs = _Inputs(code, store)
-    arguments = {name: inputs.value(slot) for name, slot in spec.arguments.items()}
+    arguments = {name: inputs.argument(name, slot) for name, slot in spec.arguments.items()}
     args: tuple[Any, ...] = ()
     if not _takes_names(function):
         bound = inspect.BoundArguments(inspect.signature(function), arguments)

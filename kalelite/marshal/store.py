@@ -145,6 +145,8 @@ class Store:
             Its bytes are not those that were written.
         VersionMismatchError
             It was written by versions that cannot be read here.
+        MarshalError
+            It has no such part.
         """
         data = self._files.read("objects", reference)
         manifest, start = Manifest.from_bytes(data)
@@ -155,9 +157,7 @@ class Store:
         frames = [view[start + a : start + b] for a, b in offsets(manifest.frames)]
         with Session(self._folders):
             value = decode(manifest, frames, data_only=self.data_only)
-        for key in path:
-            value = value[key]
-        return value
+        return select(value, path)
 
     def _payload(self, manifest: Manifest) -> Any:
         name = ("payloads", manifest.payload, manifest.suffix)
@@ -231,3 +231,25 @@ class Store:
         if manifest.payload:
             files.append(("payloads", manifest.payload, manifest.suffix))
         return all(self._files.touch(*file) for file in files)
+
+
+def select(value: Any, path: Sequence[str | int]) -> Any:
+    """The part of a value that one key after the other leads to.
+
+    Raises
+    ------
+    MarshalError
+        It has no such part.
+    """
+    try:
+        for key in path:
+            value = value[key]
+    except (LookupError, TypeError) as error:
+        hint = ""
+        if isinstance(value, dict):
+            hint = f"Its keys are {', '.join(map(repr, list(value)[:10]))}."
+        elif isinstance(value, (list, tuple)):
+            hint = f"It has {len(value)} items."
+        kind = type(value).__name__
+        raise MarshalError(f"there is no [{key!r}] in the {kind}", hint=hint) from error
+    return value

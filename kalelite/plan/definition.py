@@ -9,7 +9,7 @@ from typing import Any
 from kalelite.errors import Problem, Where
 from kalelite.plan.places import of_function
 
-__all__ = ["function_problem", "signature_of"]
+__all__ = ["function_problem", "look_like", "signature_of"]
 
 
 def function_problem(target: Any, decorator: str, place: Where) -> Problem | None:
@@ -52,10 +52,7 @@ def _kind(  # noqa: PLR0911 - one for each kind of object
     if inspect.isbuiltin(target):
         return f"`{name}` is built in", f"Wrap it: `def my_{name}(x): return {name}(x)`."
     if not inspect.isfunction(target):
-        return (
-            f"this is a {type(target).__name__} object",
-            f"Put @{decorator} above a `def`; options go in brackets: `@{decorator}(name=...)`.",
-        )
+        return _object(target, decorator, name)
     if target.__name__ == "<lambda>":
         return "this is a lambda", "Write it with `def` and a name."
     if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
@@ -71,6 +68,19 @@ def _kind(  # noqa: PLR0911 - one for each kind of object
     return _method(target, name)
 
 
+def _object(target: Any, decorator: str, name: str) -> tuple[str, str]:
+    kind = type(target).__name__
+    if hasattr(target, "__wrapped__"):
+        return (
+            f"`{name}` has become a {kind} object",
+            f"Put @{decorator} right above its `def`, and leave out the decorator in between.",
+        )
+    return (
+        f"this is a {kind} object",
+        f"Put @{decorator} above a `def`; options go in brackets: `@{decorator}(name=...)`.",
+    )
+
+
 def _method(target: Any, name: str) -> tuple[str, str] | None:
     owner, _, _ = target.__qualname__.rpartition(".")
     first = next(iter(inspect.signature(target).parameters), "")
@@ -80,6 +90,14 @@ def _method(target: Any, name: str) -> tuple[str, str] | None:
             f"Move it out of the class, and pass the object as an argument: `def {name}(thing, ...)`.",
         )
     return None
+
+
+def look_like(this: Any, function: Any) -> None:
+    """Give `this` the name, the docstring and the attributes of a function, but for its own."""
+    functools.update_wrapper(this, function, updated=())
+    for name, value in getattr(function, "__dict__", {}).items():
+        if not hasattr(this, name):
+            setattr(this, name, value)
 
 
 def signature_of(function: Any) -> inspect.Signature:

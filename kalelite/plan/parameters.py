@@ -90,15 +90,18 @@ def arguments_of(
     parameters: tuple[Parameter, ...],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    where: Where | None = None,
 ) -> dict[str, Any]:
     """A converted value for every parameter: what the call gives, else the default.
+
+    ``where`` is the place of the call.
 
     Raises
     ------
     UsageError
         A value is missing, unknown, or is not one that its parameter takes.
     """
-    given = _bind(pipeline.name, parameters, args, kwargs)
+    given = _bind(pipeline.name, parameters, args, kwargs, where)
     missing = [p.name for p in parameters if p.default is REQUIRED and p.name not in given]
     if missing:
         values = ", ".join(f"{name}=..." for name in missing)
@@ -110,14 +113,16 @@ def arguments_of(
             where=pipeline.where,
         )
     return {
-        p.name: convert(given.get(p.name, p.default), p.type, name=p.name, where=p.where)
+        p.name: convert(given[p.name], p.type, name=p.name, where=where or p.where)
+        if p.name in given
+        else convert(p.default, p.type, name=p.name, where=p.where)
         for p in parameters
     }
 
 
 def with_defaults(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan:
     """The plan with the given values as the defaults of its parameters."""
-    given = _bind(plan.name, plan.parameters, args, kwargs)
+    given = _bind(plan.name, plan.parameters, args, kwargs, None)
     if not given:
         return plan
     parameters = tuple(
@@ -134,18 +139,22 @@ def _bind(
     parameters: tuple[Parameter, ...],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
+    where: Where | None,
 ) -> dict[str, Any]:
     names = [parameter.name for parameter in parameters]
     known = f"Its parameters are: {', '.join(names)}." if names else "It takes no parameters."
+
+    def misfit(words: str) -> UsageError:
+        return UsageError(f"pipeline `{name}` {words}", hint=known, where=where)
+
     if len(args) > len(names):
-        raise UsageError(
-            f"pipeline `{name}` takes {len(names)} values; {len(args)} were given", hint=known
-        )
+        values = "1 value" if len(names) == 1 else f"{len(names)} values"
+        raise misfit(f"takes {values}; {len(args)} were given")
     given = dict(zip(names, args, strict=False))
     for key, value in kwargs.items():
         if key not in names:
-            raise UsageError(f"pipeline `{name}` has no parameter {key!r}", hint=known)
+            raise misfit(f"has no parameter {key!r}")
         if key in given:
-            raise UsageError(f"pipeline `{name}` got two values for its parameter {key!r}")
+            raise misfit(f"got two values for its parameter {key!r}")
         given[key] = value
     return {key: copy.deepcopy(value) for key, value in given.items()}

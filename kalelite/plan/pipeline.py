@@ -13,7 +13,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan import places
 from kalelite.plan.check import check, in_source_order
-from kalelite.plan.definition import function_problem
+from kalelite.plan.definition import function_problem, look_like
 from kalelite.plan.graph import Parameter, Plan
 from kalelite.plan.options import PipelineOptions, pipeline_options
 from kalelite.plan.parameters import arguments_of, parameters_of, with_defaults
@@ -69,7 +69,7 @@ class Pipeline(Generic[P, R]):
         self.options = options
         self.where = where
         self.description = description
-        functools.update_wrapper(self, function)
+        look_like(self, function)
         self.parameters, found = parameters_of(function)
         self.problems = (*problems, *found)
         register(self)
@@ -146,7 +146,7 @@ class Pipeline(Generic[P, R]):
             dataclasses.replace(parameter, default=fixed.get(parameter.name, parameter.default))
             for parameter in plan.parameters
         )
-        arguments = arguments_of(self, parameters, args, kwargs)
+        arguments = arguments_of(self, parameters, args, kwargs, _called_at())
         return target.run(self, plan, {**arguments, **fixed})
 
     def compile(self, path: str | Path, **settings: Any) -> Any:
@@ -186,7 +186,7 @@ class Pipeline(Generic[P, R]):
         """
         backend = importlib.import_module("kalelite.backends.kubeflow")
         plan = self.plan()
-        arguments = arguments_of(self, plan.parameters, args, kwargs)
+        arguments = arguments_of(self, plan.parameters, args, kwargs, _called_at())
         return backend.submit_plan(self, plan, arguments, **(settings or {}))
 
     def __repr__(self) -> str:
@@ -267,6 +267,14 @@ def _wrong(function: Any, place: Where) -> Problem | None:
             place,
         )
     return function_problem(function, "pipeline", place)
+
+
+def _called_at() -> Where:
+    """The place outside this module that called into it."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the caller's place
+    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return places.of_frame(frame)
 
 
 def _empty() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -10,12 +9,13 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from kalelite.errors import Problem, Where
 from kalelite.plan import places
-from kalelite.plan.definition import function_problem, signature_of
+from kalelite.plan.definition import function_problem, look_like, signature_of
 from kalelite.plan.graph import StepDef
 from kalelite.plan.options import StepOptions, merge, step_options
-from kalelite.plan.trace import current
+from kalelite.plan.trace import current, threads
 from kalelite.plan.trace.binding import Binder
 from kalelite.plan.trace.record import record
+from kalelite.plan.trace.refs import Poison
 
 __all__ = ["Step", "step"]
 
@@ -57,7 +57,7 @@ class Step(Generic[P, R]):
         self.call_options = call_options
         self.waits = waits
         self.binder = Binder(definition.signature)
-        functools.update_wrapper(self, definition.function)
+        look_like(self, definition.function)
 
     @property
     def name(self) -> str:
@@ -66,8 +66,12 @@ class Step(Generic[P, R]):
         return name or self.definition.name
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True  # arguments that do not fit are the caller's mistake
         trace = current()
         if trace is None:
+            lost = threads.lost(self.name)
+            if lost is not None:
+                return cast("R", Poison(lost))
             if "after" in kwargs and "after" not in self.definition.signature.parameters:
                 del kwargs["after"]  # an order of tasks; a plain call has its order
             return self.__wrapped__(*args, **kwargs)
@@ -165,6 +169,7 @@ def _stand_in(target: Any) -> Callable[..., Any]:
     """A function in the place of what is none; the problem that goes with it is always reported."""
 
     def stand_in(*args: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - it takes what any call gives
+        __tracebackhide__ = True
         raise TypeError(f"@step was put on {target!r}, which is no function")
 
     return stand_in

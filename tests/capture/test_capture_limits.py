@@ -85,6 +85,32 @@ def test_the_place_inside_a_global_is_told():
     assert "P.parts[1]['lock'] is a lock" in refusal(names, "one").problems[0].message
 
 
+INSIDE = {
+    "step 'one' cannot travel to a step: its default of x is a lock": "def one(x=lock): pass",
+    "step 'one' cannot travel to a step: its variable kept is a lock": """
+        def make(kept):
+            def one(): return kept
+            return one
+        one = make(lock)
+        """,
+    "the global 'helper' that step 'one' uses cannot travel to a step: helper's default of x is a lock": """
+        def helper(x=lock): pass
+        def one(): return helper()
+        """,
+    "the global 'Pool' that step 'one' uses cannot travel to a step: Pool.lock is a lock": """
+        class Pool:
+            lock = lock
+        def one(): return Pool()
+        """,
+}
+
+
+@pytest.mark.parametrize("message", INSIDE)
+def test_the_place_inside_a_function_or_class_is_told(message):
+    names = script(f"import threading\nlock = threading.Lock()\n{textwrap.dedent(INSIDE[message])}")
+    assert message in refusal(names, "one").problems[0].message
+
+
 def test_all_problems_are_told_at_once():
     names = script(
         """

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from face_shell import Shell
 
 GOLDENS = Path(__file__).parent / "goldens"
 
@@ -32,3 +33,9 @@ def golden():
         assert text == path.read_text("utf-8")
 
     return compare
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """The command, in a folder of its own."""
+    return Shell(tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -14,40 +13,6 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).parent / "scripts"
-
-
-class Shell:
-    """Runs the command in a folder of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        (folder / ".kalelite").mkdir()  # else a folder above it may be the home
-        self.environ = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("KALELITE_") and name not in {"FORCE_COLOR", "NO_COLOR"}
-        }
-
-    def __call__(self, *words, timeout=60, **environ):
-        return subprocess.run(
-            [sys.executable, "-m", "kalelite", *map(str, words)],
-            cwd=self.folder,
-            env=self.environ | environ,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-
-    def write(self, name, text):
-        path = self.folder / name
-        path.write_text(text, "utf-8")
-        return path
-
-
-@pytest.fixture
-def shell(tmp_path):
-    return Shell(tmp_path)
 
 
 def test_a_script_runs_with_its_defaults(shell):
@@ -168,6 +133,44 @@ def test_check_tells_all_problems_of_all_pipelines_and_starts_nothing(shell):
     for line in (19, 21, 23, 29):
         assert f"wrong.py:{line}: " in done.stderr
     assert [*shell.folder.rglob("*")] == [shell.folder / ".kalelite"]
+
+
+@pytest.mark.parametrize("words", [["script.py"], ["check", "script.py"]])
+def test_all_that_cannot_travel_is_told_before_a_run_begins(shell, words):
+    shell.write(
+        "script.py",
+        "import threading\nfrom kalelite import pipeline, step\n"
+        "lock, rows = threading.Lock(), (n for n in range(3))\n"
+        "@step\ndef one():\n    return lock\n@step\ndef two():\n    return list(rows)\n"
+        "@pipeline\ndef p():\n    one()\n    two()\n",
+    )
+
+    done = shell(*words)
+
+    assert done.returncode == 4
+    assert done.stderr.startswith("error: 2 problems in script.py")
+    assert "'lock' that step 'one' uses" in done.stderr
+    assert "'rows' that step 'two' uses" in done.stderr
+    assert done.stdout == ""
+    assert not list((shell.folder / ".kalelite").glob("runs/*"))
+
+
+@pytest.mark.parametrize("words", [["script.py"], ["check", "script.py"]])
+def test_all_constants_that_cannot_travel_are_told_before_a_run_begins(shell, words):
+    shell.write(
+        "script.py",
+        "import threading\nfrom kalelite import pipeline, step\n"
+        "@step\ndef take(x, y=0):\n    return x\n@pipeline\ndef p():\n"
+        "    take(threading.Lock(), open(__file__))\n    take((n for n in range(3)))\n",
+    )
+
+    done = shell(*words)
+
+    assert done.returncode == 4
+    assert done.stderr.startswith("error: 3 problems in script.py")
+    for words in ("'x' of task 'take'", "'y' of task 'take'", "'x' of task 'take-2'"):
+        assert f"argument {words} cannot travel" in done.stderr
+    assert not list((shell.folder / ".kalelite").glob("runs/*"))
 
 
 def test_check_for_machines(shell):

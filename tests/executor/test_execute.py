@@ -122,18 +122,17 @@ def test_an_absent_input_fails_the_task(run):
 
 
 @pytest.mark.parametrize(
-    ("path", "kind", "words"),
+    ("path", "words"),
     [
-        (["zz"], "KeyError", "['zz'] of a value, but {'a': [1]} has no ['zz']"),
-        (["a", 7], "IndexError", "['a'][7] of a value, but [1] has no [7]"),
-        (["a", 0, "b"], "TypeError", "['a'][0]['b'] of a value, but 1 has no ['b']"),
+        (["zz"], "there is no ['zz'] in the dict"),
+        (["a", 7], "there is no [7] in the list"),
+        (["a", 0, "b"], "there is no ['b'] in the int"),
     ],
 )
-def test_a_part_that_is_not_there_is_named(run, path, kind, words):
+def test_a_part_that_is_not_there_is_named(run, path, words):
     reference = run.store.save({"a": [1]})
     failed = run(lambda x: x, {"x": {"pack": "list", "of": [{"ref": reference, "path": path}]}})
-    assert failed.failure.type == kind
-    assert failed.failure.message == f"it takes {words}"
+    assert failed.failure.message == f"argument 'x': {words}"
 
 
 # --- outputs

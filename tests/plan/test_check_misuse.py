@@ -9,7 +9,10 @@ import functools
 import json
 import math
 import pickle
+import queue
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
@@ -759,6 +762,8 @@ DEFINITIONS = {
     "method": lambda: step(_Owner().act),
     "method of": lambda: _Owner.step_like,
     "twice": lambda: step(step(add)),
+    "pipeline": lambda: step(pipeline(make)),
+    "cached": lambda: step(functools.cache(add)),
     "object": lambda: step(3),
     "unknown": lambda: step(memroy="1Gi")(add),
 }
@@ -794,8 +799,61 @@ def test_what_is_no_plain_function(name):
     assert problems[0].where.file == __file__
     assert problems[0].where.text
     assert problems[0].hint
-    words = {"unknown": "memroy", "object": "int object"}.get(name, name)
+    words = {
+        "unknown": "memroy",
+        "object": "int object",
+        "pipeline": "Pipeline object",
+        "cached": "`add` has become a _lru_cache_wrapper object",
+    }.get(name, name)
     assert words in problems[0].message
+
+
+@pytest.mark.parametrize("what", ["a comparison", "inside a Box"])
+def test_a_result_that_cannot_be_followed_is_shown_at_the_return(what):
+    class Box:
+        def __init__(self, value):
+            self.value = value
+
+    @pipeline
+    def compared():
+        return one() == 3
+
+    @pipeline
+    def boxed():
+        return Box(make())
+
+    (problem,) = {"a comparison": compared, "inside a Box": boxed}[what].draft()[1]
+
+    assert what in problem.message
+    assert problem.where.file == __file__
+    assert problem.where.text.strip().startswith("return ")
+
+
+def test_a_step_called_in_a_thread_is_told_once():
+    def body():
+        with ThreadPoolExecutor() as pool:
+            values = list(pool.map(make, range(3)))
+        take(values)
+
+    (problem,) = problems_of(body)
+
+    assert problem.message == "step `make` is called in a thread, where the plan cannot follow it"
+    assert problem.where.file == __file__
+    assert "side by side" in problem.hint
+
+
+def test_a_thread_that_was_there_before_may_call_steps_meanwhile():
+    asked, answers = queue.Queue(), queue.Queue()
+    other = threading.Thread(target=lambda: answers.put(make(asked.get())))
+    other.start()
+
+    def body():
+        make()
+        asked.put(5)
+        assert answers.get() == 5
+
+    assert problems_of(body) == []
+    other.join()
 
 
 def test_decorators_given_a_bare_text():

@@ -383,13 +383,23 @@ def test_nothing_is_left_behind_by_a_body_that_raises():
     assert make(3) == 3
 
 
-def test_a_body_that_exits_leaves_nothing_behind():
+def test_a_body_that_exits_is_wrong_and_leaves_nothing_behind():
     @pipeline
     def leaves():
         raise SystemExit(3)
 
-    with pytest.raises(SystemExit):
+    with pytest.raises(PipelineError, match="SystemExit: 3"):
         leaves.plan()
+    assert make(3) == 3
+
+
+def test_a_body_that_is_interrupted_leaves_nothing_behind():
+    @pipeline
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.plan()
     assert make(3) == 3
 
 
@@ -423,3 +433,19 @@ def test_two_steps_that_calls_give_one_name_are_told_by_that_name():
     (problem,) = p.draft()[1]
 
     assert problem.message.startswith("two different steps are called `same`: the other is at ")
+
+
+def test_attributes_of_a_function_stay_but_hide_nothing_of_the_step():
+    def train(x):
+        return x
+
+    train.version = 3
+    train.options = train.problems = train.name = "the function's own"
+    made = step(train)
+
+    @pipeline
+    def study():
+        made.options(memory="1Gi")(1)
+
+    assert made.version == 3
+    assert study.plan().tasks[0].id == "train"

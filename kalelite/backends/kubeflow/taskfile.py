@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from kalelite.backends.kubeflow.ports import Port, Wiring
+from kalelite.backends.templates import task_template
 from kalelite.capture.code import Code
-from kalelite.executor.template import task_template
 from kalelite.plan.graph import ContainerDef, Loop, Task
 from kalelite.plan.scopes import Scopes
 

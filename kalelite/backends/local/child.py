@@ -24,7 +24,11 @@ __all__ = ["DONE", "get_ready", "run"]
 DONE = struct.Struct("!IQ")
 """What a child writes to the driver once its record is committed: its task, its peak in bytes."""
 
-_BOOT = "from kalelite.backends.local.child import main; main()"
+_BOOT = (
+    # The current folder last: a module of the user's there is not Python's.
+    "import sys; sys.path.append(sys.path.pop(0)); "
+    "from kalelite.backends.local.child import main; main()"
+)
 
 _crashes = -1
 """Where the fault handler writes: a descriptor that no step knows, and so none closes."""
@@ -105,17 +109,16 @@ def run(given: Message | int, notify: int) -> NoReturn:
 
 def _exec(order: Message, notify: int) -> NoReturn:
     """Go on in a fresh interpreter, for what cannot be forked."""
-    import tempfile  # nobody else needs it, and each fork would carry it
-
-    with tempfile.TemporaryFile() as file:
-        file.write(json.dumps({"order": order, "path": sys.path, "argv": sys.argv}).encode())
-        file.flush()
-        file.seek(0)
-        os.set_inheritable(file.fileno(), True)
-        os.set_inheritable(notify, True)
-        flags = order["flags"]
-        argv = [sys.executable, *flags, "-c", _BOOT, str(file.fileno()), str(notify)]
-        os.execv(sys.executable, argv)  # noqa: S606 - no shell is wanted
+    # A file without a name: nothing is imported where the user's modules may come first.
+    name = f"{order['log']}.{os.getpid()}"
+    file = io.open(name, "w+b")  # noqa: SIM115, UP020 - the interpreter closes it
+    os.unlink(name)  # noqa: PTH108 - as above
+    file.write(json.dumps({"order": order, "path": sys.path, "argv": sys.argv}).encode())
+    file.seek(0)
+    os.set_inheritable(file.fileno(), True)
+    os.set_inheritable(notify, True)
+    argv = [sys.executable, *order["flags"], "-c", _BOOT, str(file.fileno()), str(notify)]
+    os.execv(sys.executable, argv)  # noqa: S606 - no shell is wanted
 
 
 def main() -> None:

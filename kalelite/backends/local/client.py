@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kalelite.backends.local.wire import Mailbox, Message, parse, send
@@ -23,10 +23,12 @@ from kalelite.errors import KaleliteError, UsageError
 __all__ = ["Done", "Ended", "ForkServer", "Started", "start_method"]
 
 _BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1])['path']; "
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1])['boot']; "
     "from kalelite.backends.local.server import main; main()"
 )
 _DONE = struct.Struct("!IQ")
+_PATH = list(sys.path)
+"""Where Python's own modules are found first, before a script's folder is searched, too."""
 _RESTARTS = 8
 _MANNERS = 5.0
 """Seconds that the server has to kill its children before it is killed itself."""
@@ -115,8 +117,10 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         done, notify = os.pipe()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives
+        path = _texts(self._path or sys.path)
         given = {
-            "path": list(self._path or sys.path),
+            "boot": [*_texts(_PATH), *path],
+            "path": path,
             "channel": theirs.fileno(),
             "notify": notify,
             "scratch": f"{tempfile.gettempdir()}/kalelite-{secrets.token_hex(8)}",
@@ -156,8 +160,8 @@ class ForkServer:
         self._setup = {
             "do": "configure",
             "env": dict(env),
-            "path": sys.path,
-            "argv": sys.argv,
+            "path": _texts(sys.path),
+            "argv": _texts(sys.argv),
             "cwd": os.getcwd(),  # noqa: PTH109 - a str
             "umask": umask,
         }
@@ -293,6 +297,11 @@ class ForkServer:
             except subprocess.TimeoutExpired:
                 os.kill(self.pid, signal.SIGKILL)
             self.close()
+
+
+def _texts(words: Iterable[object] | None) -> list[str]:
+    """The texts of ``sys.path`` or ``sys.argv``: a script may put anything there."""
+    return [word for word in words or () if isinstance(word, str)]
 
 
 def _readable(channel: int) -> bool:

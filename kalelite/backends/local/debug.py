@@ -78,10 +78,10 @@ def run_here(
 
     Raises
     ------
-    BaseException
+    Exception, KeyboardInterrupt
         What a step raised, as it was raised.
     StepError
-        A step's result cannot be used.
+        A step's result cannot be used, or it raised what is no Exception.
     """
     tasks = {task.id: task for task in plan.tasks}
     positions = {task.id: position for position, task in enumerate(plan.tasks)}
@@ -112,10 +112,11 @@ def _run(ready: Ready, workshop: Workshop, code: CodeSource, store: Store, emit:
     with contextlib.nullcontext() if container is None else on(container):
         record = execute(workshop.spec(ready, 1), watched, store)
     emit(TaskFinished(time.time(), record, folder / "log.txt"))
-    if watched.error is not None:
+    if isinstance(watched.error, (Exception, KeyboardInterrupt)):
         raise watched.error
     if record.failure is not None:
-        raise step_error(instance.name, record.failure)
+        # Also for `sys.exit` in a step: it ends the step, not the script.
+        raise step_error(instance.name, record.failure) from watched.error
     return record
 
 

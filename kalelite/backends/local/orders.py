@@ -21,14 +21,13 @@ from kalelite.backends.local.schedule import Schedule
 from kalelite.backends.local.slots import Grant
 from kalelite.backends.local.values import Entry
 from kalelite.backends.local.wire import Message
+from kalelite.backends.templates import to_slot
 from kalelite.capture import Code
 from kalelite.executor.spec import OutputSpec, Record, Slot, TaskSpec
 from kalelite.executor.template import (
     TaskTemplate,
     Values,
     fill,
-    task_template,
-    to_slot,
     value_slot,
 )
 from kalelite.marshal import Store
@@ -64,6 +63,7 @@ class Workshop:
         self,
         plan: Plan,
         code: Code,
+        templates: Mapping[str, TaskTemplate],
         schedule: Schedule,
         store: Store,
         run: RunFolder,
@@ -73,7 +73,7 @@ class Workshop:
         read_cache: bool = True,
     ) -> None:
         self._tasks = {task.id: task for task in plan.tasks}
-        self._templates = {task.id: task_template(plan, task, code) for task in plan.tasks}
+        self._templates = templates
         self._items = {
             block.id: TaskTemplate(
                 "", "", {"items": to_slot(block.items, code, name="items")}, (), 0

@@ -20,7 +20,24 @@ from kalelite.plan.graph import ContainerDef, Plan, Task
 from kalelite.plan.options.table import without_meaning_here
 from kalelite.plan.options.values import Volume
 
-__all__ = ["notes_on", "packages_of", "volumes_linked"]
+__all__ = ["notes_on", "packages_of", "require_folder", "volumes_linked"]
+
+
+def require_folder() -> None:
+    """Refuse to go on where there is no current folder: steps start in it.
+
+    Raises
+    ------
+    UsageError
+        It was removed.
+    """
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether it raises
+    except FileNotFoundError:
+        raise UsageError(
+            "the current folder does not exist any more",
+            hint="Steps start in it: go to one that is there, or create it again.",
+        ) from None
 
 
 def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list[str]:

@@ -32,8 +32,9 @@ from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.scene import Place
 from kalelite.backends.local.schedule import Schedule
 from kalelite.backends.local.settings import LocalSettings
-from kalelite.backends.local.signals import Interrupts
+from kalelite.backends.local.signals import Interrupts, ends_as_interrupts
 from kalelite.backends.local.slots import Slots
+from kalelite.backends.templates import task_templates
 from kalelite.capture import capture
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
@@ -87,6 +88,7 @@ class _Run:
     """One run of a plan. What cannot run here is refused when this is made."""
 
     def __init__(self, plan: Plan, arguments: Mapping[str, Any], settings: LocalSettings) -> None:
+        prepare.require_folder()
         self._plan = plan
         self._arguments = arguments
         self._settings = settings
@@ -100,6 +102,7 @@ class _Run:
             plan, arguments, lambda entry, path: store.load(entry["ref"], path)
         )
         self._code = capture(self._tasks)
+        self._templates = task_templates(self._tasks, self._code)
         self._slots = _slots(settings)
 
     def run(self, reporter: Reporter) -> RunResult:
@@ -139,6 +142,7 @@ class _Run:
         return Workshop(
             tasks,
             code,
+            self._templates,
             self._schedule,
             store,
             folder,
@@ -154,7 +158,8 @@ class _Run:
         """Run the tasks: here for debugging, else every one in a process of its own."""
         plan, schedule, settings = self._plan, self._schedule, self._settings
         if settings.debug:
-            records = run_here(plan, schedule, workshop, self._code.live(), self._store, emit)
+            with ends_as_interrupts():
+                records = run_here(plan, schedule, workshop, self._code.live(), self._store, emit)
             return schedule.state, records
         installed = install_code(self._code, self._home / "code")
         folder.update(code=str(installed.relative_to(self._home)))

@@ -254,6 +254,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
     child.get_ready()
     worker.rehearse(Path(given["scratch"]))
+    sys.path[:] = given["path"]
     gc.collect()
     gc.freeze()
     # A collection would touch, and so copy, every page that the children share.

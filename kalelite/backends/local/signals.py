@@ -6,10 +6,10 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["Interrupts"]
+__all__ = ["Interrupts", "ends_as_interrupts"]
 
 
 class Interrupts:
@@ -35,18 +35,12 @@ class Interrupts:
 
         A signal that is ignored, as SIGHUP is under nohup, stays ignored.
         """
-        replaced = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                old = signal.getsignal(number)
-                if old is not signal.SIG_IGN and old is not None:
-                    replaced[number] = old
-                    signal.signal(number, self._take)
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
         try:
-            yield
+            with _handled(heard, self._take):
+                yield
         finally:
-            for number, old in replaced.items():
-                signal.signal(number, old)
             os.close(self._reader)
             os.close(self._writer)
 
@@ -55,3 +49,32 @@ class Interrupts:
         self.count += 1
         with contextlib.suppress(BlockingIOError):
             os.write(self._writer, b"!")
+
+
+def ends_as_interrupts() -> contextlib.AbstractContextManager[None]:
+    """Meanwhile SIGTERM and SIGHUP do as Ctrl-C does, so that ``finally`` does its work.
+
+    Where somebody has said already what they do, that holds.
+    """
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    ends = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    return _handled(ends, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def _handled(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, Any], Any]
+) -> Iterator[None]:
+    """Meanwhile these signals go to a handler, where this is the main thread."""
+    replaced = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in numbers:
+            old = signal.getsignal(number)
+            if old is not None:  # else it is of somebody who is not Python
+                replaced[number] = old
+                signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, old in replaced.items():
+            signal.signal(number, old)

@@ -33,11 +33,19 @@ from kalelite.plan.options import PipelineOptions, StepOptions, check, merge
 from kalelite.plan.order import in_call_order
 from kalelite.plan.trace.callsite import Use, use_of_call
 from kalelite.plan.trace.draft import TaskDraft
+from kalelite.plan.trace.threads import watched
 
 if TYPE_CHECKING:
     from kalelite.plan.pipeline import Pipeline
 
-__all__ = ["Place", "Trace", "current", "pipelines_of", "register", "registry"]
+__all__ = [
+    "Place",
+    "Trace",
+    "current",
+    "pipelines_of",
+    "register",
+    "registry",
+]
 
 _active: ContextVar[Trace | None] = ContextVar("kalelite_trace", default=None)
 
@@ -102,13 +110,15 @@ class Trace:
         self._ids: set[str] = set()
         self._uses: dict[tuple[int, int], tuple[CodeType, Use]] = {}
         self._branches: dict[tuple[int, int], int] = {}
+        self._at: Where | None = None
 
     @contextmanager
     def active(self) -> Iterator[Trace]:
         """Make this the current trace."""
         token = _active.set(self)
         try:
-            yield self
+            with watched(self):
+                yield self
         finally:
             _active.reset(token)
 
@@ -125,6 +135,15 @@ class Trace:
         finally:
             if not known:
                 self._bodies.pop(key, None)
+
+    @contextmanager
+    def at(self, where: Where | None) -> Iterator[None]:
+        """The place of what is found wrong when no body runs."""
+        self._at = where
+        try:
+            yield
+        finally:
+            self._at = None
 
     def body_codes(self) -> list[CodeType]:
         """The code of the bodies that are being traced."""
@@ -258,6 +277,8 @@ class Trace:
         body: FrameType | None = frame
         while body is not None and id(body.f_code) not in self._bodies:
             body = body.f_back
+        if body is None and self._at is not None:
+            return Place(self._at, frame)
         if body is None or body is frame or _is_inline(frame, body):
             return Place(places.of_frame(frame), frame)
         return Place(places.of_frame(body), frame, helper=frame)

@@ -40,17 +40,20 @@ def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
     trace.defaults = pipeline.options.defaults
     values = {p.name: ParameterProxy(trace, p.name, p.type) for p in pipeline.parameters}
     result: Expr | None = None
+    returns: Where | None = None
     with trace.active():
         returned = _run(trace, pipeline, values)
         if returned is not None:
-            result = to_expr(trace, returned, "the pipeline's result")
+            returns = places.of_return(inspect.unwrap(pipeline.__wrapped__))
+            with trace.at(returns or pipeline.where):
+                result = to_expr(trace, returned, "the pipeline's result")
     plan = trace.plan(
         result=result,
         parameters=pipeline.parameters,
         options=pipeline.options,
         description=pipeline.description,
         where=pipeline.where,
-        result_where=places.of_return(inspect.unwrap(pipeline.__wrapped__)) if result else None,
+        result_where=returns,
     )
     return plan, list(trace.problems.values())
 
@@ -157,7 +160,9 @@ def _run(trace: Trace, pipeline: Pipeline[..., Any], values: dict[str, Any]) -> 
             return function(*args, **kwargs)
     except PipelineError as error:
         trace.adopt(error.problems)
-    except Exception as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # `sys.exit` in a body ends no script that has not run anything
         if _is_our_own(error):
             raise
         _report(trace, error, code)
@@ -180,7 +185,7 @@ def _split(
     return args, kwargs
 
 
-def _report(trace: Trace, error: Exception, code: CodeType | None) -> None:
+def _report(trace: Trace, error: BaseException, code: CodeType | None) -> None:
     """The problem for an exception that left the body, at the body's line."""
     frames = list(_frames(error.__traceback__))
     inside = [frame for frame in frames if frame[0].tb_frame.f_code is code] or frames
@@ -211,7 +216,7 @@ def _frames(link: TracebackType | None) -> Iterator[tuple[TracebackType, Where]]
         link = link.tb_next
 
 
-def _is_our_own(error: Exception) -> bool:
+def _is_our_own(error: BaseException) -> bool:
     """Whether the exception is a fault of this package, and not of the body."""
     link = error.__traceback__
     while link is not None and link.tb_next is not None:
