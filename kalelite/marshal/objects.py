@@ -35,7 +35,7 @@ TEMPORARY = "tmp"
 """Folder of a store for what is not complete yet; on the same filesystem, so it can be renamed."""
 
 _CHUNK = 1 << 20
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _count = itertools.count()
 
 
@@ -97,8 +97,18 @@ class Files:
         except (MarshalError, OSError):
             return False
 
-    def write_large(self, kind: str, pieces: Iterable[memoryview], size: int, suffix: str) -> str:
-        """Store bytes as they come, digesting each chunk while it is in the cache."""
+    def write_large(
+        self,
+        kind: str,
+        pieces: Iterable[memoryview],
+        size: int,
+        suffix: str,
+        check: Callable[[mmap.mmap | bytearray], None] | None = None,
+    ) -> str:
+        """Store bytes as they come, digesting each chunk while it is in the cache.
+
+        `check` may refuse a private image of what was written before that gets its name.
+        """
         digest = hasher(self.algorithm)
         with _Temporary(self, size) as new:
             if not self.durable and hasattr(os, "posix_fallocate"):
@@ -111,6 +121,8 @@ class Files:
                     chunk = piece[start : start + _CHUNK]
                     digest.update(chunk)
                     write_all(new.fd, chunk)
+            if check is not None:
+                check(_image(new.fd, size))
             reference = f"{self.algorithm}-{digest.hexdigest()}"
             self._publish(new, self.path(kind, reference, suffix))
         return reference
@@ -255,10 +267,7 @@ class Files:
             if actual != size:
                 why = f"it has {actual:,} bytes, {size:,} were written"
                 raise corrupt(reference, self.path(kind, reference, suffix), why)
-            try:
-                return map_private(fd, size)
-            except OSError:
-                return _read(fd, size)
+            return _image(fd, size)
         finally:
             os.close(fd)
 
@@ -297,6 +306,14 @@ def _chunks(fd: int, size: int) -> Iterator[memoryview]:
         for start in range(0, size, 4 * _CHUNK):
             with view[start : start + 4 * _CHUNK] as chunk:
                 yield chunk
+
+
+def _image(fd: int, size: int) -> mmap.mmap | bytearray:
+    """A private, writable image of a file: mapped, or read where the filesystem cannot map."""
+    try:
+        return map_private(fd, size)
+    except OSError:
+        return _read(fd, size)
 
 
 def _read(fd: int, size: int) -> bytearray:

@@ -14,7 +14,7 @@ from kalelite.marshal.clean import Cleaned, clean, sweep
 from kalelite.marshal.decode import decode
 from kalelite.marshal.digest import default_algorithm, hasher
 from kalelite.marshal.disk import flatten
-from kalelite.marshal.encode import Encoded, encode
+from kalelite.marshal.encode import CHECKED, Encoded, encode
 from kalelite.marshal.folders import Folders
 from kalelite.marshal.manifest import Manifest, offsets
 from kalelite.marshal.objects import Files
@@ -23,7 +23,7 @@ from kalelite.marshal.verify import Verifier
 
 __all__ = ["Store"]
 
-INLINE = 65_536
+INLINE = CHECKED
 """Values up to so many bytes share one file with their manifest."""
 
 MAPPED = 1 << 20
@@ -34,13 +34,17 @@ class Store:
     """A folder of values.
 
     What is promised: a value comes back with its type, its content, and the identities within it,
-    or saving it fails where it stands. Formats of data (arrays, tables, frames, plain data) keep
-    that by construction and claim only what they keep. A pickle runs the value's own code, so one
-    of up to 64 KiB is read back when it is saved: it has to load, to have its type, to be equal
-    where its class says what is equal, and where a class has a ``__reduce__`` or ``__setstate__``
-    of its own, the numbers and texts among its public attributes have to be there again. What a
-    class leaves out in its own ``__getstate__`` is its own affair. Larger pickles are not read
-    back: it would double the time of saving a model.
+    or saving it fails where it stands. What Python, numpy, pandas, pyarrow, polars, scikit-learn
+    and the formats of this package store (numbers, text, containers, arrays, tables, frames,
+    estimators, plain instances) comes back by construction, and is compared in this package's
+    tests. Everything else whose bytes come from a class's own code (``__reduce__``,
+    ``__getstate__``, ``__setstate__``, ``__new__`` and their like, `register`, a format of another
+    distribution) is decoded from the bytes that were written, whatever its size, before they get
+    their name: each such object has to load, to have its type, to reduce to what it reduced to
+    before, to show the same public attributes unless its class has a ``__getstate__`` that says
+    what it leaves out, and to be equal where its class says what is equal (in values up to
+    64 MiB). Arrays that come back as the very buffer that was written are not read for that.
+    Small pickles, up to 64 KiB, are all decoded.
 
     Parameters
     ----------
@@ -123,15 +127,22 @@ class Store:
     def _save_payload(self, encoded: Encoded) -> str:
         """Write the frames, unless they are those of a value that was loaded and is handed on."""
         manifest = encoded.manifest
+
+        def check(image: Any) -> None:
+            if encoded.check is not None:
+                encoded.check(_frames(manifest, image))
+
         if known := self._loaded.get((manifest.size, manifest.suffix)):
             digest = hasher(self._files.algorithm)
             for piece in flatten(encoded.frames):
                 digest.update(piece)
             payload = f"{self._files.algorithm}-{digest.hexdigest()}"
-            if payload in known and self._files.touch("payloads", payload, manifest.suffix):
+            name = ("payloads", payload, manifest.suffix)
+            if payload in known and self._files.touch(*name):
+                check(self._files.map(*name, manifest.size))
                 return payload
         return self._files.write_large(
-            "payloads", flatten(encoded.frames), manifest.size, manifest.suffix
+            "payloads", flatten(encoded.frames), manifest.size, manifest.suffix, check
         )
 
     def load(self, reference: str, path: Sequence[str | int] = ()) -> Any:
@@ -151,10 +162,8 @@ class Store:
         source: Any = data
         if manifest.payload:
             source, start = self._payload(manifest), 0
-        view = memoryview(source)
-        frames = [view[start + a : start + b] for a, b in offsets(manifest.frames)]
         with Session(self._folders):
-            value = decode(manifest, frames, data_only=self.data_only)
+            value = decode(manifest, _frames(manifest, source, start), data_only=self.data_only)
         for key in path:
             value = value[key]
         return value
@@ -231,3 +240,8 @@ class Store:
         if manifest.payload:
             files.append(("payloads", manifest.payload, manifest.suffix))
         return all(self._files.touch(*file) for file in files)
+
+
+def _frames(manifest: Manifest, source: Any, start: int = 0) -> list[memoryview]:
+    view = memoryview(source)
+    return [view[start + a : start + b] for a, b in offsets(manifest.frames)]
