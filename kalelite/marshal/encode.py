@@ -40,6 +40,8 @@ class Encoded:
         Without a payload.
     frames
         Their pieces.
+    led
+        Whether the first frame says what to make of the others, or is a pickle, which runs.
     check
         To be called with the frames as they were written, before they get their name: raises
         UnmarshallableError if they do not give the value again. None if that is known.
@@ -47,6 +49,7 @@ class Encoded:
 
     manifest: Manifest
     frames: Sequence[Frame]
+    led: bool
     check: Callable[[Sequence[memoryview]], None] | None = None
 
 
@@ -174,7 +177,7 @@ def _dump(item: Format, value: Any, session: Session) -> tuple[Encoded, _Check |
         links=session.links,
         versions=versions_of(libraries),
     )
-    encoded = Encoded(manifest, frames)
+    encoded = Encoded(manifest, frames, led=len(frames) > 1 or not item.data_only)
     small = manifest.size <= CHECKED
     told = type(item).equal is not Format.equal or not item.data_only
     if not (witness.own or _is_foreign(item) or (small and told)):

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kalelite.errors import MarshalError, MissingObjectError
-from kalelite.marshal.digest import hasher, split_reference
+from kalelite.marshal.digest import hasher, reference_to, split_reference
 from kalelite.marshal.disk import (
     corrupt,
     map_private,
@@ -74,9 +74,7 @@ class Files:
 
     def write_small(self, kind: str, data: bytes | bytearray) -> str:
         """Store bytes that are at hand; the reference."""
-        digest = hasher(self.algorithm)
-        digest.update(data)
-        reference = f"{self.algorithm}-{digest.hexdigest()}"
+        reference = reference_to([data], self.algorithm)
         if self._holds(kind, reference, data):
             return reference
         with _Temporary(self, len(data)) as new:
@@ -250,10 +248,7 @@ class Files:
             data = _read(fd, size)
         finally:
             os.close(fd)
-        algorithm, expected = split_reference(reference)
-        digest = hasher(algorithm)
-        digest.update(data)
-        if digest.hexdigest() != expected:
+        if reference_to([data], split_reference(reference)[0]) != reference:
             raise corrupt(reference, self.path(kind, reference, suffix))
         return data
 
@@ -279,18 +274,22 @@ class Files:
         CorruptObjectError
             It differs.
         """
-        algorithm, expected = split_reference(reference)
-        digest = hasher(algorithm)
         fd, size = self.open(kind, reference, suffix)
         try:
-            for chunk in _chunks(fd, size):
-                digest.update(chunk)
+            found = reference_to(_chunks(fd, size), split_reference(reference)[0])
         except OSError as error:
             raise corrupt(reference, self.path(kind, reference, suffix), str(error)) from error
         finally:
             os.close(fd)
-        if digest.hexdigest() != expected:
+        if found != reference:
             raise corrupt(reference, self.path(kind, reference, suffix))
+
+    def state(self, kind: str, reference: str, suffix: str = "") -> tuple[int, int] | None:
+        """Which file that is now, and when it was written to; None if it is gone."""
+        with contextlib.suppress(OSError):
+            state = os.lstat(self.path(kind, reference, suffix))
+            return state.st_ino, state.st_mtime_ns
+        return None
 
 
 def _chunks(fd: int, size: int) -> Iterator[memoryview]:

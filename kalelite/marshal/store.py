@@ -12,8 +12,8 @@ from typing import Any, Literal
 from kalelite.errors import MarshalError, UsageError
 from kalelite.marshal.clean import Cleaned, clean, sweep
 from kalelite.marshal.decode import decode
-from kalelite.marshal.digest import default_algorithm, hasher
-from kalelite.marshal.disk import flatten
+from kalelite.marshal.digest import default_algorithm, hasher, reference_to, split_reference
+from kalelite.marshal.disk import corrupt, flatten
 from kalelite.marshal.encode import CHECKED, Encoded, encode
 from kalelite.marshal.folders import Folders
 from kalelite.marshal.manifest import Manifest, offsets
@@ -97,6 +97,7 @@ class Store:
         self._files = Files(str(self.folder), algorithm, durable, 30.0 if durable else 0.0, sleep)
         self._verifier = Verifier()
         self._loaded: dict[tuple[int, str], set[str]] = {}
+        self._mapped: dict[tuple[str, str, str], tuple[int, int] | None] = {}
         self._folders = Folders(self._files, self._check, link=adopt == "link")
         self._last: tuple[str, Manifest] | None = None
 
@@ -116,7 +117,7 @@ class Store:
             encoded = encode(value, session, name=name, data_only=self.data_only)
         manifest = encoded.manifest
         if manifest.size > INLINE:
-            manifest = manifest.with_payload(self._save_payload(encoded))
+            manifest = manifest.with_payload(self._save_payload(encoded), self._lead(encoded))
             data = manifest.to_bytes()
         else:
             data = b"".join([manifest.to_bytes(), *flatten(encoded.frames)])
@@ -133,17 +134,22 @@ class Store:
                 encoded.check(_frames(manifest, image))
 
         if known := self._loaded.get((manifest.size, manifest.suffix)):
-            digest = hasher(self._files.algorithm)
-            for piece in flatten(encoded.frames):
-                digest.update(piece)
-            payload = f"{self._files.algorithm}-{digest.hexdigest()}"
+            payload = reference_to(flatten(encoded.frames), self._files.algorithm)
             name = ("payloads", payload, manifest.suffix)
+            before = self._files.state(*name)
             if payload in known and self._files.touch(*name):
+                if self._mapped.get(name) == before:
+                    self._mapped[name] = self._files.state(*name)
                 check(self._files.map(*name, manifest.size))
                 return payload
         return self._files.write_large(
             "payloads", flatten(encoded.frames), manifest.size, manifest.suffix, check
         )
+
+    def _lead(self, encoded: Encoded) -> str:
+        if not encoded.led:
+            return ""
+        return reference_to(flatten(encoded.frames[:1]), self._files.algorithm)
 
     def load(self, reference: str, path: Sequence[str | int] = ()) -> Any:
         """The value that a reference names, or the part of it that `path` selects.
@@ -162,15 +168,27 @@ class Store:
         source: Any = data
         if manifest.payload:
             source, start = self._payload(manifest), 0
-        with Session(self._folders):
-            value = decode(manifest, _frames(manifest, source, start), data_only=self.data_only)
+        frames = _frames(manifest, source, start)
+        try:
+            with Session(self._folders):
+                value = decode(manifest, frames, data_only=self.data_only)
+        except MarshalError:
+            if manifest.payload:  # perhaps it is only damaged
+                self._files.verify("payloads", manifest.payload, manifest.suffix)
+            raise
         for key in path:
             value = value[key]
         return value
 
     def _payload(self, manifest: Manifest) -> Any:
         name = ("payloads", manifest.payload, manifest.suffix)
+        if self.verify != "off":
+            self._mapped[name] = self._files.state(*name)
         source = self._files.map(*name, manifest.size)
+        if lead := manifest.lead:
+            with memoryview(source) as view, view[: manifest.frames[0]] as frame:
+                if reference_to([frame], split_reference(lead)[0]) != lead:
+                    raise corrupt(manifest.payload, self._files.path(*name))
         self._check(manifest.size, partial(self._files.verify, *name))
         if self.verify != "off":
             key = (manifest.size, manifest.suffix)
@@ -192,6 +210,12 @@ class Store:
             A loaded value was damaged: nothing computed from it may be kept.
         """
         self._verifier.settle()
+        for name, state in self._mapped.items():
+            now = self._files.state(*name)
+            # A file that is gone or another one now is still mapped as it was.
+            if state is not None and now is not None and now != state and now[0] == state[0]:
+                self._files.verify(*name)
+                self._mapped[name] = now
         self._folders.settle()
 
     def close(self) -> None:
