@@ -67,7 +67,8 @@ class Store:
     adopt
         How a returned file comes into the store. "copy" shares its blocks where the filesystem
         can (reflink) and copies it elsewhere. "link" makes hard links, which cost nothing, and
-        through which whoever writes to the original writes to the store.
+        makes the originals read-only: whoever writes to one all the same writes to the store, and
+        the next reader is told that it is damaged.
     sleep
         Waits between looking again for a name that does not show up.
     """

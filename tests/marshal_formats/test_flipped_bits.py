@@ -90,11 +90,9 @@ def flip(file, bit):
         stream.write(bytes([byte ^ 1 << bit % 8]))
 
 
-@pytest.mark.parametrize("flips", [40, pytest.param(1_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", [*VALUES, *DATA])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.timeout(600)
-def test_no_flipped_bit_goes_unseen(tmp_path, name, flips):
+def test_no_flipped_bit_goes_unseen(tmp_path, name):
     store = Store(tmp_path / "store", formats="data-only" if name in DATA else "all")
     reference = store.save((VALUES | DATA)[name]())
     store.load(reference)  # for what libraries set up once
@@ -104,7 +102,7 @@ def test_no_flipped_bit_goes_unseen(tmp_path, name, flips):
     for file in files:
         file.chmod(0o644)
     dice = random.Random(zlib.crc32(name.encode()))
-    for number in range(flips):
+    for number in range(1_000):
         file = dice.choice(files)
         # Half of them where the value begins: manifests, and the frames that say what is what.
         size = min(file.stat().st_size, 2_000 if number % 2 else 1 << 40)
