@@ -1,10 +1,9 @@
 """Copies a file or folder of the user into the store, digesting it on the way.
 
 A file is cloned where the filesystem shares blocks between files (reflink: btrfs, xfs), else
-copied with its holes. It is hard-linked only where that is safe or asked for: when its mode lets
-nobody write it, or with ``adopt="link"``. A hard link shares its content with the original for
-ever, and the next run of a script that opens the same ``out.csv`` for writing would write
-through it into the store.
+copied with its holes. It is hard-linked only with ``adopt="link"``, and then made read-only: a
+hard link shares its content with the original for ever, and the next run of a script that opens
+the same ``out.csv`` for writing would write through it into the store.
 
 Links that stay inside the folder are kept, links that lead out of it are replaced by what they
 point to, dangling ones are kept. FIFOs, sockets and devices are refused.
@@ -46,15 +45,12 @@ class Adoption:
         Bits that files and folders of the store may have.
     sync
         Whether to sync each file to the disk.
-    private
-        Never hard-link.
     """
 
     algorithm: str
     link: bool = False
     mode: int = 0o777
     sync: bool = False
-    private: bool = False
     entries: list[Entry] = field(default_factory=list)
     _clones: bool = True
     _walk: list[str] = field(default_factory=list)
@@ -124,8 +120,11 @@ class Adoption:
                 raise _refused(source, f"is {_kind(before.st_mode)}")
             digest = hasher(self.algorithm)
             executable = bool(before.st_mode & 0o100)
-            if not self._hard_link(fd, source, target, before, digest):
-                self._copy(fd, target, before, digest, 0o555 if executable else 0o444)
+            mode = (0o555 if executable else 0o444) & self.mode
+            if self._hard_link(fd, source, target, mode):
+                _digest_file(fd, digest)
+            else:
+                self._copy(fd, target, before, digest, mode)
             after = os.fstat(fd)
         finally:
             os.close(fd)
@@ -133,16 +132,18 @@ class Adoption:
             raise _refused(source, "changed while it was stored")
         self.entries.append(Entry(path, "file", before.st_size, digest.hexdigest(), executable))
 
-    def _hard_link(
-        self, fd: int, source: str, target: str, state: os.stat_result, digest: Digest
-    ) -> bool:
-        if self.private or (not self.link and state.st_mode & 0o222):
+    def _hard_link(self, fd: int, source: str, target: str, mode: int) -> bool:
+        if not self.link:
             return False
         try:
             os.link(os.path.realpath(source), target)
         except OSError:
             return False  # another filesystem, or one without hard links
-        _digest_file(fd, digest)
+        try:
+            os.fchmod(fd, mode)
+        except OSError:  # somebody else's, who may go on writing
+            os.unlink(target)
+            return False
         return True
 
     def _copy(self, fd: int, target: str, state: os.stat_result, digest: Digest, mode: int) -> None:
@@ -153,7 +154,7 @@ class Adoption:
             else:
                 _copy_data(fd, out, state, digest)
             os.utime(out, ns=(state.st_atime_ns, state.st_mtime_ns))
-            os.fchmod(out, mode & self.mode)
+            os.fchmod(out, mode)
             if self.sync:
                 os.fsync(out)
         finally:

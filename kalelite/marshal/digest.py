@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from kalelite.errors import MarshalError, UsageError
@@ -26,6 +26,7 @@ __all__ = [
     "Digest",
     "default_algorithm",
     "hasher",
+    "reference_to",
     "split_reference",
 ]
 
@@ -84,6 +85,14 @@ def default_algorithm() -> str:
     except ImportError:
         return "sha256"
     return "xxh3"
+
+
+def reference_to(pieces: Iterable[Any], algorithm: str) -> str:
+    """The reference to the bytes of some buffers, one after the other."""
+    digest = hasher(algorithm)
+    for piece in pieces:
+        digest.update(piece)
+    return f"{algorithm}-{digest.hexdigest()}"
 
 
 @functools.lru_cache(4096)

@@ -4,30 +4,53 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from traceback import clear_frames
 from typing import Any
 
 from kalelite.errors import KaleliteError, UnmarshallableError
-from kalelite.marshal.compare import lost
 from kalelite.marshal.disk import pieces_of, view_of
-from kalelite.marshal.locate import locate
+from kalelite.marshal.locate import locate, path_to
 from kalelite.marshal.manifest import Manifest
+from kalelite.marshal.readback import LossError, Reading, Witness, address, differs, first_loss
 from kalelite.marshal.registry import Format, Frame, UnfitError, formats_of
 from kalelite.marshal.session import Session
 
 __all__ = ["Encoded", "encode", "type_name", "versions_of"]
 
 CHECKED = 65_536
-"""Pickles up to so many bytes are read back, and compared where that can be done, when saved."""
+"""Pickles up to so many bytes are read back before they are written, whatever is in them; larger
+values are written first, and read back from there if that is needed."""
+
+COMPARED = 64 << 20
+"""``==`` is asked of values up to so many bytes: with arrays in them, it takes as much memory."""
+
+_NO_WITNESS = Witness((), b"")
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A value as its format gives it: `pieces` of each frame, and a manifest without a payload."""
+    """A value as its format gives it.
+
+    Attributes
+    ----------
+    manifest
+        Without a payload.
+    frames
+        Their pieces.
+    led
+        Whether the first frame says what to make of the others, or is a pickle, which runs.
+    check
+        To be called with the frames as they were written, before they get their name: raises
+        UnmarshallableError if they do not give the value again. None if that is known.
+    """
 
     manifest: Manifest
     frames: Sequence[Frame]
+    led: bool
+    check: Callable[[Sequence[memoryview]], None] | None = None
 
 
 def encode(
@@ -40,27 +63,54 @@ def encode(
     UnmarshallableError
         There is none.
     """
+
+    def refused(error: Exception) -> UnmarshallableError:
+        return _refused(value, error, session, name, data_only)
+
     try:
-        return _encode(value, session, data_only)
+        encoded, check = _encode(value, session, data_only)
     except KaleliteError:
         raise
     except Exception as error:
-        reason = _reason(error)
+        raise refused(error) from error
+    if check is None:
+        return encoded
 
-        def dumps(part: Any) -> bool:
+    def late(frames: Sequence[memoryview]) -> None:
+        with session:
             try:
-                _encode(part, session, data_only)
-            except Exception:  # noqa: BLE001 - whatever the part's own code raises
-                return False
-            return True
+                check(frames)
+            except KaleliteError:
+                raise
+            except Exception as error:
+                raise refused(error) from error
 
+    return replace(encoded, check=late)
+
+
+def _refused(
+    value: Any, error: Exception, session: Session, name: str, data_only: bool
+) -> UnmarshallableError:
+    """The error for a value that cannot be saved: where in it, and why."""
+
+    def dumps(part: Any) -> bool:
+        try:
+            _encode(part, session, data_only)
+        except Exception:  # noqa: BLE001 - whatever the part's own code raises
+            return False
+        return True
+
+    if isinstance(error, LossError):
+        part, path = error.part, path_to(value, error.part) + error.path
+        reason = str(error)
+    else:
         path, part = locate(value, dumps, attributes=not data_only)
-        where = f"{name}{path}" if path else name
-        raise UnmarshallableError(
-            f"{where} cannot be handed to another step: {type_name(type(part))}: {reason}",
-            path=path,
-            hint=_hint(data_only),
-        ) from error
+        reason = _reason(error)
+    return UnmarshallableError(
+        f"{name}{path} cannot be handed to another step: {type_name(type(part))}: {reason}",
+        path=path,
+        hint=_hint(data_only),
+    )
 
 
 def _hint(data_only: bool) -> str:
@@ -80,20 +130,24 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
 
-def _encode(value: Any, session: Session, data_only: bool) -> Encoded:
+_Check = Callable[[Sequence[memoryview]], None]
+
+
+def _encode(value: Any, session: Session, data_only: bool) -> tuple[Encoded, _Check | None]:
     errors: list[Exception] = []
     for item in _candidates(value) if data_only else formats_of(value):
         if not item.claims(value):
             continue
         try:
-            header, frames = item.dump(value)
-            return _encoded(item, value, session, header, frames)
+            return _dump(item, value, session)
         except UnmarshallableError:
             raise
         except UnfitError as error:
             if data_only:
                 errors.append(error)
         except Exception as error:
+            # Views of buffers that wait for the garbage collector crash it (Python 3.11).
+            clear_frames(error.__traceback__)
             if item.data_only:
                 raise
             errors.append(error)
@@ -109,11 +163,11 @@ def _candidates(value: Any) -> list[Format]:
     return [*found, PATIENT]
 
 
-def _encoded(
-    item: Format, value: Any, session: Session, header: dict[str, Any], frames: Sequence[Frame]
-) -> Encoded:
+def _dump(item: Format, value: Any, session: Session) -> tuple[Encoded, _Check | None]:
+    header, frames = item.dump(value)
     cls = type(value)
     libraries = {cls.__module__.partition(".")[0], *item.libraries, *header.pop("libraries", ())}
+    witness = header.pop("witness", _NO_WITNESS)
     manifest = Manifest(
         encoding=item.encoding,
         type=type_name(cls),
@@ -123,10 +177,16 @@ def _encoded(
         links=session.links,
         versions=versions_of(libraries),
     )
-    # A path comes back as another path, so what holds one is never equal.
-    if manifest.size <= CHECKED and not manifest.links:
-        _check(item, value, header, frames)
-    return Encoded(manifest, frames)
+    encoded = Encoded(manifest, frames, led=len(frames) > 1 or not item.data_only)
+    small = manifest.size <= CHECKED
+    told = type(item).equal is not Format.equal or not item.data_only
+    if not (witness.own or _is_foreign(item) or (small and told)):
+        return encoded, None
+    check = partial(_check, item, value, witness, session, encoded)
+    if not small:
+        return encoded, check
+    check(_copies(frames))
+    return encoded, None
 
 
 def _size(frame: Frame) -> int:
@@ -135,46 +195,86 @@ def _size(frame: Frame) -> int:
     return sum([view_of(piece).nbytes for piece in pieces_of(frame)])
 
 
-def _check(item: Format, value: Any, header: dict[str, Any], frames: Sequence[Frame]) -> None:
-    """Read a small value back: a failure, or a difference, is found at the step that made it.
+def _check(
+    item: Format,
+    value: Any,
+    witness: Witness,
+    session: Session,
+    encoded: Encoded,
+    frames: Sequence[memoryview],
+) -> None:
+    """Read a value back: a failure, or a difference, is found at the step that made it."""
+    manifest = encoded.manifest
+    # A path comes back as another path, so what holds one is never equal.
+    ask = manifest.size <= COMPARED and not manifest.links
 
-    That is done for pickles, whose loading runs code of the value's own, and for formats that
-    know how to compare.
-    """
-    compares = type(item).equal is not Format.equal
-    if item.data_only and not compares:
-        return
+    def read() -> Reading:
+        if not witness.own:
+            return Reading(item.load(manifest.header, frames))
+        pickled: Any = item  # as all that have a witness
+        after, parts = pickled.load_again(frames, witness.tail)
+        return Reading(after, parts, _origin(encoded.frames, frames))
 
-    def again() -> Any:
-        data = [bytearray().join(map(view_of, pieces_of(frame))) for frame in frames]
-        return item.load(header, [memoryview(frame) for frame in data])
+    with warnings.catch_warnings(), session.replaying():
+        warnings.simplefilter("ignore")  # the user did not ask for this
+        try:
+            reading = read()
+        except Exception as error:
+            if loss := _culprit(item, witness):
+                raise loss from error
+            raise
+        after = reading.value
+        if type(after) is not type(value):
+            raise TypeError(f"it comes back as {type_name(type(after))}")
+        if type(item).equal is not Format.equal:
+            lost = item.equal(value, after) is False
+        elif witness.own or _is_foreign(item):
+            if loss := first_loss(value, witness, reading, read, ask=ask):
+                raise loss
+            lost = False
+        else:  # a value that differs from each of its copies, as [nan] does, says nothing
+            lost = ask and differs(value, after) and not differs(after, read().value)
+        if lost:
+            raise ValueError("it does not come back equal")
 
-    after = again()
-    if type(after) is not type(value):
-        raise TypeError(f"it comes back as {type_name(type(after))}")
-    if compares:
-        differs = item.equal(value, after) is False
-    else:
-        # A value that differs from each of its copies, as [nan] does, says nothing.
-        differs = _differs(value, after) and not _differs(after, again())
-    if differs:
-        raise ValueError("it does not come back equal")
-    if not item.data_only and (what := lost(value, after)):
-        raise ValueError(what)
+
+def _is_foreign(item: Format) -> bool:
+    return not type(item).__module__.startswith("kalelite.")
 
 
-def _differs(before: Any, after: Any) -> bool:
-    """Whether ``==`` says so, plainly. An array, an error or anything else says nothing."""
-    if getattr(type(before), "__eq__", None) is getattr(object, "__eq__", None):
-        return False  # it is equal to itself only, and says so of any copy
-    try:
-        if type(before).__module__ == "builtins":
-            return (before == after) is False
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the user did not ask for this comparison
-            return (before == after) is False
-    except Exception:  # noqa: BLE001 - a comparison is the user's code
-        return False
+def _copies(frames: Sequence[Frame]) -> list[memoryview]:
+    """The frames as a reader gets them."""
+    return [memoryview(bytearray().join(map(view_of, pieces_of(frame)))) for frame in frames]
+
+
+def _culprit(item: Format, witness: Witness) -> LossError | None:
+    """The innermost object that cannot be read back by itself."""
+    for part, *_ in reversed(witness.own):
+        header, frames = item.dump(part)
+        header.pop("witness", None)
+        try:
+            item.load(header, _copies(frames))
+        except Exception as failure:  # noqa: BLE001 - the part's own code
+            return LossError(part, "", _reason(failure))
+    return None
+
+
+def _origin(written: Sequence[Frame], read: Sequence[memoryview]) -> dict[int, int]:
+    """Addresses of the buffers that were read, and of those in the value that they hold."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None:
+        return {}
+
+    def addresses(frames: Iterable[Any]) -> list[int]:
+        return [address(numpy.frombuffer(view, numpy.uint8)) for view in frames]
+
+    return dict(
+        zip(
+            addresses(read[1:]),
+            addresses(view_of(*pieces_of(frame)) for frame in written[1:]),
+            strict=True,
+        )
+    )
 
 
 def type_name(cls: type) -> str:

@@ -26,7 +26,7 @@ from kalelite.marshal.adopt import Adoption, remove_tree
 from kalelite.marshal.digest import hasher, split_reference
 from kalelite.marshal.disk import corrupt, no_room, open_regular, sync_folder, write_all
 from kalelite.marshal.listing import Entry, listing_bytes, parse_listing
-from kalelite.marshal.objects import Files
+from kalelite.marshal.objects import TEMPORARY, Files
 
 __all__ = ["COPIED", "Folders"]
 
@@ -78,8 +78,9 @@ class Folders:
         if (reference := self._own(source)) is not None:
             return reference
         _refuse_too_much(source, self.files.root)
-        temporary = self.files.new_folder()
+        temporary = ""
         try:
+            temporary = self.files.new_folder()
             return self._adopt(source, temporary)
         except OSError as error:
             if _within(str(error.filename or self.files.root), self.files.root):
@@ -88,9 +89,10 @@ class Folders:
                 f"{path} cannot be read: {error}", hint="check its mode and owner"
             ) from error
         finally:
-            with contextlib.suppress(OSError):
-                remove_tree(temporary)
-            self.files.release(temporary)
+            if temporary:
+                with contextlib.suppress(OSError):
+                    remove_tree(temporary)
+                self.files.release(temporary)
 
     def _adopt(self, source: str, temporary: str) -> str:
         name = os.path.basename(source)
@@ -156,8 +158,9 @@ class Folders:
         name, entries = self._entries(reference)
         content = f"{self._home(reference)}/content"
         size = sum(entry.size for entry in entries)
-        if not self.bound and size <= COPIED:
-            content = self._copy(reference, name)
+        copied = self._copy(reference, name) if not self.bound and size <= COPIED else None
+        if copied is not None:
+            content = copied
         else:
             states = self._states(reference, entries)
             self.check(size, lambda: self.verify(reference))
@@ -168,15 +171,18 @@ class Folders:
     def _entries(self, reference: str) -> tuple[str, list[Entry]]:
         return parse_listing(self.files.read("files", reference, "/listing"))
 
-    def _copy(self, reference: str, name: str) -> str:
-        """A private copy; copying digests, so it is verified as well."""
-        if not self._scratch:
-            self._scratch = self.files.new_folder()
-            self._remove = partial(_discard, self._scratch, os.getpid())
-            atexit.register(self._remove)
-        folder = f"{self._scratch}/{os.urandom(8).hex()}"
-        os.mkdir(folder)
-        copy = Adoption(split_reference(reference)[0], mode=0o777, private=True)
+    def _copy(self, reference: str, name: str) -> str | None:
+        """A private copy; copying digests, so it is verified as well. None if there is no room."""
+        try:
+            if not self._scratch:
+                self._scratch = self.files.new_folder()
+                self._remove = partial(_discard, self._scratch, os.getpid())
+                atexit.register(self._remove)
+            folder = f"{self._scratch}/{os.urandom(8).hex()}"
+            os.mkdir(folder)
+        except OSError:  # full, or read-only
+            return None
+        copy = Adoption(split_reference(reference)[0], mode=0o777)
         source = f"{self._home(reference)}/content/{name}"
         try:
             copy.adopt(source, f"{folder}/{name}", name)
@@ -184,6 +190,9 @@ class Folders:
             raise corrupt(reference, source, str(error.message)) from error
         except FileNotFoundError as error:
             raise corrupt(reference, source, "it is incomplete") from error
+        except OSError:
+            remove_tree(folder)
+            return None
         if listing_bytes(name, copy.entries) != bytes(
             self.files.read("files", reference, "/listing")
         ):
@@ -286,7 +295,8 @@ def _within(path: str, folder: str) -> bool:
 
 
 def _refuse_too_much(source: str, root: str) -> None:
-    if _within(root, os.path.realpath(source)) or _within(root, source):
+    real, home = os.path.realpath(source), os.path.realpath(root)
+    if any(_within(f"{home}/{TEMPORARY}", path) or _within(root, path) for path in (real, source)):
         why = "holds the marshal store itself"
     elif os.path.isdir(source) and os.path.ismount(source):
         why = "is a whole volume"

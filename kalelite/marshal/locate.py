@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["locate"]
+__all__ = ["locate", "path_to", "short"]
 
+_SCALARS = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _MOST_TRIES = 10_000
+_MOST_SEEN = 1_000_000
 _DEEPEST = 50
 
 
@@ -32,19 +35,36 @@ def locate(value: Any, fits: Callable[[Any], bool], *, attributes: bool = True) 
     return path, value
 
 
+def path_to(value: Any, part: Any) -> str:
+    """The shortest path from a value to an object in it; empty if there is none, or it is far."""
+    seen, queue = {id(value): value}, deque([("", value)])
+    while queue:
+        path, item = queue.popleft()
+        if item is part:
+            return path
+        for step, child in _children(item, True):
+            if type(child) in _SCALARS or id(child) in seen:
+                continue
+            if len(seen) > _MOST_SEEN:
+                return ""
+            seen[id(child)] = child
+            queue.append((path + step, child))
+    return ""
+
+
 def _children(value: Any, attributes: bool) -> Iterator[tuple[str, Any]]:
     try:
         if isinstance(value, dict):
             for key, item in value.items():
-                yield f"[{_short(key)}]", item
+                yield f"[{short(key)}]", item
             for key in value:
-                yield f" key {_short(key)}", key
+                yield f" key {short(key)}", key
         elif isinstance(value, list | tuple):
             for index, item in enumerate(value):
                 yield f"[{index}]", item
         elif isinstance(value, set | frozenset):
             for item in value:
-                yield f" item {_short(item)}", item
+                yield f" item {short(item)}", item
         for name, item in _attributes(value) if attributes else ():
             yield f".{name}", item
     except Exception:  # noqa: BLE001 - the value's own code may raise anything
@@ -66,7 +86,8 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
         yield f"<closure>.{name}", cell.cell_contents
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """The repr, if it is short and there is one."""
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001 - a repr is the user's code

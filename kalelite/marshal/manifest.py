@@ -62,6 +62,9 @@ class Manifest:
         ``<algorithm>-<digest>`` of the payload file, empty if the frames follow the manifest.
     suffix
         Of the payload file's name.
+    lead
+        Digest of the first frame of a payload, where that says what to make of the others: it is
+        checked before it is used, while the rest is checked in the background.
     links
         Stored files and folders that the value refers to.
     versions
@@ -74,6 +77,7 @@ class Manifest:
     frames: tuple[int, ...] = ()
     payload: str = ""
     suffix: str = ""
+    lead: str = ""
     links: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -85,9 +89,9 @@ class Manifest:
             size += padding(size) + frame
         return size
 
-    def with_payload(self, reference: str) -> Manifest:
+    def with_payload(self, reference: str, lead: str) -> Manifest:
         """The same, with the frames in a file of their own."""
-        return replace(self, payload=reference)
+        return replace(self, payload=reference, lead=lead)
 
     def to_bytes(self) -> bytes:
         """One line of JSON, padded with blanks so that frames after it are aligned."""
@@ -97,6 +101,8 @@ class Manifest:
         fields["frames"] = self.frames
         if self.payload:
             fields |= {"payload": self.payload, "suffix": self.suffix}
+        if self.lead:
+            fields["lead"] = self.lead
         if self.links:
             fields["links"] = self.links
         fields["versions"] = self.versions
@@ -138,5 +144,5 @@ class Manifest:
                 raise ValueError("sizes of frames")
         if self.suffix and not _SUFFIX.fullmatch(self.suffix):
             raise ValueError("suffix")
-        for reference in (*self.links, *([self.payload] if self.payload else [])):
+        for reference in (*self.links, *filter(None, (self.payload, self.lead))):
             split_reference(reference)

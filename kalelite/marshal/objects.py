@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kalelite.errors import MarshalError, MissingObjectError
-from kalelite.marshal.digest import hasher, split_reference
+from kalelite.marshal.digest import hasher, reference_to, split_reference
 from kalelite.marshal.disk import (
     corrupt,
     map_private,
@@ -35,7 +35,7 @@ TEMPORARY = "tmp"
 """Folder of a store for what is not complete yet; on the same filesystem, so it can be renamed."""
 
 _CHUNK = 1 << 20
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _count = itertools.count()
 
 
@@ -74,9 +74,7 @@ class Files:
 
     def write_small(self, kind: str, data: bytes | bytearray) -> str:
         """Store bytes that are at hand; the reference."""
-        digest = hasher(self.algorithm)
-        digest.update(data)
-        reference = f"{self.algorithm}-{digest.hexdigest()}"
+        reference = reference_to([data], self.algorithm)
         if self._holds(kind, reference, data):
             return reference
         with _Temporary(self, len(data)) as new:
@@ -97,8 +95,18 @@ class Files:
         except (MarshalError, OSError):
             return False
 
-    def write_large(self, kind: str, pieces: Iterable[memoryview], size: int, suffix: str) -> str:
-        """Store bytes as they come, digesting each chunk while it is in the cache."""
+    def write_large(
+        self,
+        kind: str,
+        pieces: Iterable[memoryview],
+        size: int,
+        suffix: str,
+        check: Callable[[mmap.mmap | bytearray], None] | None = None,
+    ) -> str:
+        """Store bytes as they come, digesting each chunk while it is in the cache.
+
+        `check` may refuse a private image of what was written before that gets its name.
+        """
         digest = hasher(self.algorithm)
         with _Temporary(self, size) as new:
             if not self.durable and hasattr(os, "posix_fallocate"):
@@ -111,6 +119,8 @@ class Files:
                     chunk = piece[start : start + _CHUNK]
                     digest.update(chunk)
                     write_all(new.fd, chunk)
+            if check is not None:
+                check(_image(new.fd, size))
             reference = f"{self.algorithm}-{digest.hexdigest()}"
             self._publish(new, self.path(kind, reference, suffix))
         return reference
@@ -238,10 +248,7 @@ class Files:
             data = _read(fd, size)
         finally:
             os.close(fd)
-        algorithm, expected = split_reference(reference)
-        digest = hasher(algorithm)
-        digest.update(data)
-        if digest.hexdigest() != expected:
+        if reference_to([data], split_reference(reference)[0]) != reference:
             raise corrupt(reference, self.path(kind, reference, suffix))
         return data
 
@@ -255,10 +262,7 @@ class Files:
             if actual != size:
                 why = f"it has {actual:,} bytes, {size:,} were written"
                 raise corrupt(reference, self.path(kind, reference, suffix), why)
-            try:
-                return map_private(fd, size)
-            except OSError:
-                return _read(fd, size)
+            return _image(fd, size)
         finally:
             os.close(fd)
 
@@ -270,18 +274,22 @@ class Files:
         CorruptObjectError
             It differs.
         """
-        algorithm, expected = split_reference(reference)
-        digest = hasher(algorithm)
         fd, size = self.open(kind, reference, suffix)
         try:
-            for chunk in _chunks(fd, size):
-                digest.update(chunk)
+            found = reference_to(_chunks(fd, size), split_reference(reference)[0])
         except OSError as error:
             raise corrupt(reference, self.path(kind, reference, suffix), str(error)) from error
         finally:
             os.close(fd)
-        if digest.hexdigest() != expected:
+        if found != reference:
             raise corrupt(reference, self.path(kind, reference, suffix))
+
+    def state(self, kind: str, reference: str, suffix: str = "") -> tuple[int, int] | None:
+        """Which file that is now, and when it was written to; None if it is gone."""
+        with contextlib.suppress(OSError):
+            state = os.lstat(self.path(kind, reference, suffix))
+            return state.st_ino, state.st_mtime_ns
+        return None
 
 
 def _chunks(fd: int, size: int) -> Iterator[memoryview]:
@@ -297,6 +305,14 @@ def _chunks(fd: int, size: int) -> Iterator[memoryview]:
         for start in range(0, size, 4 * _CHUNK):
             with view[start : start + 4 * _CHUNK] as chunk:
                 yield chunk
+
+
+def _image(fd: int, size: int) -> mmap.mmap | bytearray:
+    """A private, writable image of a file: mapped, or read where the filesystem cannot map."""
+    try:
+        return map_private(fd, size)
+    except OSError:
+        return _read(fd, size)
 
 
 def _read(fd: int, size: int) -> bytearray:

@@ -47,6 +47,10 @@ class Session:
         """References of the adopted files and folders."""
         return tuple(sorted(set(self._adopted.values()))) if self._adopted else ()
 
+    def replaying(self) -> Session:
+        """A load for a look at what was saved: files are handed out where they came from."""
+        return Session(_Origins(self._adopted))
+
     def adopt(self, path: str) -> str:
         """Store a file or folder, once in a session; its reference."""
         if path not in self._adopted:
@@ -56,6 +60,20 @@ class Session:
     def hand_out(self, reference: str) -> Path:
         """A path to a stored file or folder."""
         return self._keeper.hand_out(reference)
+
+
+class _Origins:
+    """Hands out the originals of adopted files."""
+
+    def __init__(self, adopted: dict[str, str]) -> None:
+        self._adopted = adopted
+        self._paths = {reference: path for path, reference in adopted.items()}
+
+    def adopt(self, path: str) -> str:
+        return self._adopted[path]
+
+    def hand_out(self, reference: str) -> Path:
+        return Path(self._paths[reference])
 
 
 _current: ContextVar[Session | None] = ContextVar("kalelite_marshal_session", default=None)

@@ -12,9 +12,9 @@ from typing import Any, Literal
 from kalelite.errors import MarshalError, UsageError
 from kalelite.marshal.clean import Cleaned, clean, sweep
 from kalelite.marshal.decode import decode
-from kalelite.marshal.digest import default_algorithm, hasher
-from kalelite.marshal.disk import flatten
-from kalelite.marshal.encode import Encoded, encode
+from kalelite.marshal.digest import default_algorithm, hasher, reference_to, split_reference
+from kalelite.marshal.disk import corrupt, flatten
+from kalelite.marshal.encode import CHECKED, Encoded, encode
 from kalelite.marshal.folders import Folders
 from kalelite.marshal.manifest import Manifest, offsets
 from kalelite.marshal.objects import Files
@@ -23,7 +23,7 @@ from kalelite.marshal.verify import Verifier
 
 __all__ = ["Store"]
 
-INLINE = 65_536
+INLINE = CHECKED
 """Values up to so many bytes share one file with their manifest."""
 
 MAPPED = 1 << 20
@@ -34,13 +34,17 @@ class Store:
     """A folder of values.
 
     What is promised: a value comes back with its type, its content, and the identities within it,
-    or saving it fails where it stands. Formats of data (arrays, tables, frames, plain data) keep
-    that by construction and claim only what they keep. A pickle runs the value's own code, so one
-    of up to 64 KiB is read back when it is saved: it has to load, to have its type, to be equal
-    where its class says what is equal, and where a class has a ``__reduce__`` or ``__setstate__``
-    of its own, the numbers and texts among its public attributes have to be there again. What a
-    class leaves out in its own ``__getstate__`` is its own affair. Larger pickles are not read
-    back: it would double the time of saving a model.
+    or saving it fails where it stands. What Python, numpy, pandas, pyarrow, polars, scikit-learn
+    and the formats of this package store (numbers, text, containers, arrays, tables, frames,
+    estimators, plain instances) comes back by construction, and is compared in this package's
+    tests. Everything else whose bytes come from a class's own code (``__reduce__``,
+    ``__getstate__``, ``__setstate__``, ``__new__`` and their like, `register`, a format of another
+    distribution) is decoded from the bytes that were written, whatever its size, before they get
+    their name: each such object has to load, to have its type, to reduce to what it reduced to
+    before, to show the same public attributes unless its class has a ``__getstate__`` that says
+    what it leaves out, and to be equal where its class says what is equal (in values up to
+    64 MiB). Arrays that come back as the very buffer that was written are not read for that.
+    Small pickles, up to 64 KiB, are all decoded.
 
     Parameters
     ----------
@@ -63,7 +67,8 @@ class Store:
     adopt
         How a returned file comes into the store. "copy" shares its blocks where the filesystem
         can (reflink) and copies it elsewhere. "link" makes hard links, which cost nothing, and
-        through which whoever writes to the original writes to the store.
+        makes the originals read-only: whoever writes to one all the same writes to the store, and
+        the next reader is told that it is damaged.
     sleep
         Waits between looking again for a name that does not show up.
     """
@@ -93,6 +98,7 @@ class Store:
         self._files = Files(str(self.folder), algorithm, durable, 30.0 if durable else 0.0, sleep)
         self._verifier = Verifier()
         self._loaded: dict[tuple[int, str], set[str]] = {}
+        self._mapped: dict[tuple[str, str, str], tuple[int, int] | None] = {}
         self._folders = Folders(self._files, self._check, link=adopt == "link")
         self._last: tuple[str, Manifest] | None = None
 
@@ -112,7 +118,7 @@ class Store:
             encoded = encode(value, session, name=name, data_only=self.data_only)
         manifest = encoded.manifest
         if manifest.size > INLINE:
-            manifest = manifest.with_payload(self._save_payload(encoded))
+            manifest = manifest.with_payload(self._save_payload(encoded), self._lead(encoded))
             data = manifest.to_bytes()
         else:
             data = b"".join([manifest.to_bytes(), *flatten(encoded.frames)])
@@ -123,16 +129,28 @@ class Store:
     def _save_payload(self, encoded: Encoded) -> str:
         """Write the frames, unless they are those of a value that was loaded and is handed on."""
         manifest = encoded.manifest
+
+        def check(image: Any) -> None:
+            if encoded.check is not None:
+                encoded.check(_frames(manifest, image))
+
         if known := self._loaded.get((manifest.size, manifest.suffix)):
-            digest = hasher(self._files.algorithm)
-            for piece in flatten(encoded.frames):
-                digest.update(piece)
-            payload = f"{self._files.algorithm}-{digest.hexdigest()}"
-            if payload in known and self._files.touch("payloads", payload, manifest.suffix):
+            payload = reference_to(flatten(encoded.frames), self._files.algorithm)
+            name = ("payloads", payload, manifest.suffix)
+            before = self._files.state(*name)
+            if payload in known and self._files.touch(*name):
+                if self._mapped.get(name) == before:
+                    self._mapped[name] = self._files.state(*name)
+                check(self._files.map(*name, manifest.size))
                 return payload
         return self._files.write_large(
-            "payloads", flatten(encoded.frames), manifest.size, manifest.suffix
+            "payloads", flatten(encoded.frames), manifest.size, manifest.suffix, check
         )
+
+    def _lead(self, encoded: Encoded) -> str:
+        if not encoded.led:
+            return ""
+        return reference_to(flatten(encoded.frames[:1]), self._files.algorithm)
 
     def load(self, reference: str, path: Sequence[str | int] = ()) -> Any:
         """The value that a reference names, or the part of it that `path` selects.
@@ -153,15 +171,25 @@ class Store:
         source: Any = data
         if manifest.payload:
             source, start = self._payload(manifest), 0
-        view = memoryview(source)
-        frames = [view[start + a : start + b] for a, b in offsets(manifest.frames)]
-        with Session(self._folders):
-            value = decode(manifest, frames, data_only=self.data_only)
+        frames = _frames(manifest, source, start)
+        try:
+            with Session(self._folders):
+                value = decode(manifest, frames, data_only=self.data_only)
+        except MarshalError:
+            if manifest.payload:  # perhaps it is only damaged
+                self._files.verify("payloads", manifest.payload, manifest.suffix)
+            raise
         return select(value, path)
 
     def _payload(self, manifest: Manifest) -> Any:
         name = ("payloads", manifest.payload, manifest.suffix)
+        if self.verify != "off":
+            self._mapped[name] = self._files.state(*name)
         source = self._files.map(*name, manifest.size)
+        if lead := manifest.lead:
+            with memoryview(source) as view, view[: manifest.frames[0]] as frame:
+                if reference_to([frame], split_reference(lead)[0]) != lead:
+                    raise corrupt(manifest.payload, self._files.path(*name))
         self._check(manifest.size, partial(self._files.verify, *name))
         if self.verify != "off":
             key = (manifest.size, manifest.suffix)
@@ -183,6 +211,12 @@ class Store:
             A loaded value was damaged: nothing computed from it may be kept.
         """
         self._verifier.settle()
+        for name, state in self._mapped.items():
+            now = self._files.state(*name)
+            # A file that is gone or another one now is still mapped as it was.
+            if state is not None and now is not None and now != state and now[0] == state[0]:
+                self._files.verify(*name)
+                self._mapped[name] = now
         self._folders.settle()
 
     def close(self) -> None:
@@ -253,3 +287,8 @@ def select(value: Any, path: Sequence[str | int]) -> Any:
         kind = type(value).__name__
         raise MarshalError(f"there is no [{key!r}] in the {kind}", hint=hint) from error
     return value
+
+
+def _frames(manifest: Manifest, source: Any, start: int = 0) -> list[memoryview]:
+    view = memoryview(source)
+    return [view[start + a : start + b] for a, b in offsets(manifest.frames)]

@@ -1,6 +1,9 @@
 """Freeing what no run refers to, beside steps that are running."""
 
+import contextlib
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -152,3 +155,41 @@ def test_a_store_that_may_not_be_written_is_told(store, monkeypatch):
     monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(StoreFullError, match="may not be written"):
         store.clean([])
+
+
+CLEANER = """
+import sys
+from kalelite.marshal import Store
+store = Store(sys.argv[1])
+print("ready", flush=True)
+while True:
+    store.clean([], older_than=3_600)
+"""
+
+
+def test_a_value_that_is_saved_again_while_it_is_cleaned_away_is_there(store, tmp_path):
+    file = tmp_path / "f"
+    file.write_text("x")
+    values = [[1, 2], np.arange(100_000.0), {"a": np.arange(20_000.0), "b": (1,)}, file]
+    cleaner = subprocess.Popen(
+        [sys.executable, "-c", CLEANER, str(store.folder)], stdout=subprocess.PIPE
+    )
+    try:
+        cleaner.stdout.readline()
+        for number in range(400):
+            value = values[number % 4]
+            writer = Store(store.folder)
+            reference = writer.save(value)
+            loaded = Store(store.folder).load(reference)
+            assert loaded.read_text() == "x" if value is file else str(loaded) == str(value)
+            manifest = writer.describe(reference)
+            names = [("objects", reference), ("payloads", manifest.payload + manifest.suffix)]
+            names += [("files", link) for link in manifest.links]
+            for kind, name in names:  # old again: the cleaner may take it
+                digits = name.partition("-")[2][:2]
+                with contextlib.suppress(FileNotFoundError):
+                    os.utime(store.folder / kind / digits / name, (0, 0))
+    finally:
+        cleaner.kill()
+        cleaner.wait()
+        cleaner.stdout.close()

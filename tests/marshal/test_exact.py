@@ -204,7 +204,10 @@ ODD_ARRAYS = {
     "NaT": np.array(["NaT", "2020-01-01"], dtype="M8[D]"),
     "empty": np.zeros((0, 5, 0), dtype=">f4", order="F"),
     "zero itemsize": np.array([b"", b""], dtype="S0"),
+    "empty, for a pickle": np.zeros(0, np.dtype([("\u0100", "?")])),
+    "empty and read-only": np.zeros(0, np.dtype([("\u0100", "?")])),
 }
+ODD_ARRAYS["empty and read-only"].flags.writeable = False
 ODD_ARRAYS["read-only objects"].flags.writeable = False
 
 

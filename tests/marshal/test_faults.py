@@ -57,6 +57,8 @@ VALUES = {
     "pickle-mapped": {"a": np.arange(LARGE * 1.0)},
     "scalar": np.float32(1.5),
     "masked": np.ma.masked_array([1, 2, 3], mask=[0, 1, 0]),
+    "numpy-background": np.arange(140_000.0),
+    "pickle-background": {"a": np.arange(140_000.0), "b": [(1, "x")]},
 }
 
 
@@ -84,8 +86,40 @@ def test_no_flipped_bit_goes_unseen(store, name):
         flip(file, bit)
         with pytest.raises(CorruptObjectError):
             load_all(before if number % 2 else store, reference)
+        with contextlib.suppress(CorruptObjectError):  # what still goes on in the background
+            store.settle()
         flip(file, bit)
     load_all(store, reference)
+
+
+@pytest.mark.parametrize("verify", ["before", "background"])
+def test_what_is_written_to_between_its_verification_and_the_commit_is_found(tmp_path, verify):
+    store = Store(tmp_path / "store", verify=verify)
+    value = np.arange(200_000.0)
+    reference = store.save(value)
+    mapped = store.load(reference)
+    store.settle()
+    file = stored(store, "payloads")
+    os.utime(file)  # as who stores the same value does
+    store.settle()
+    file.chmod(0o644)
+    flip(file, 8_000_000)
+    assert (mapped != value).sum() == 1  # for the step sees it
+    with pytest.raises(CorruptObjectError):
+        store.settle()
+    retry = Store(store.folder)
+    assert retry.save(value) == reference
+    assert (load_all(retry, reference) == value).all()
+
+
+def test_verification_can_be_left_out(tmp_path):
+    store = Store(tmp_path / "store", verify="off")
+    value = np.arange(200_000.0)
+    reference = store.save(value)
+    file = stored(store, "payloads")
+    file.chmod(0o644)
+    flip(file, 8_000_000)
+    assert (load_all(store, reference) != value).sum() == 1
 
 
 @pytest.mark.parametrize("name", ["plain", "numpy-mapped"])

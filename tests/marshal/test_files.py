@@ -1,11 +1,12 @@
 """Paths bring their files along: adopted whole, handed out so that the store is out of reach."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from kalelite.errors import CorruptObjectError, UnmarshallableError
+from kalelite.errors import CorruptObjectError, StoreFullError, UnmarshallableError
 from kalelite.marshal import Store
 
 
@@ -230,3 +231,87 @@ def test_private_copies_go_away(store, tmp_path):
     store.load(store.save(file))
     store.close()
     assert not list((store.folder / "tmp").iterdir())
+
+
+@pytest.mark.parametrize("adopt", ["copy", "link"])
+@pytest.mark.parametrize("mode", [0o444, 0o644])
+def test_a_step_that_goes_on_writing_to_its_own_file_does_not_write_to_the_store(
+    tmp_path, adopt, mode
+):
+    store = Store(tmp_path / "store", adopt=adopt)
+    file = tmp_path / "out.csv"
+    file.write_text("good")
+    file.chmod(mode)
+    reference = store.save(file)
+    if adopt == "link":
+        assert not file.stat().st_mode & 0o222  # nobody opens it for writing by mistake
+        file.unlink()
+    else:
+        file.chmod(0o644)
+    file.write_text("other")
+    assert store.load(reference).read_text() == "good"
+
+
+def test_a_file_of_somebody_else_is_copied_not_linked(tmp_path, monkeypatch):
+    store = Store(tmp_path / "store", adopt="link")
+    file = tmp_path / "out.csv"
+    file.write_text("good")
+    real, refused = os.fchmod, []
+
+    def refuse(fd, mode):
+        if not refused:
+            refused.append(fd)
+            raise PermissionError
+        real(fd, mode)
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    reference = store.save(file)
+    assert refused
+    file.write_text("other")
+    assert store.load(reference).read_text() == "good"
+
+
+def test_a_store_behind_a_link(tmp_path):
+    (tmp_path / "volume").mkdir()
+    (tmp_path / "link").symlink_to("volume")
+    store = Store(tmp_path / "link")
+    file = tmp_path / "f"
+    file.write_text("x")
+    assert store.load(store.save(file)).read_text() == "x"
+    for path in ("link", "volume", "volume/tmp", "link/tmp", ""):
+        with pytest.raises(UnmarshallableError, match="holds the marshal store itself"):
+            store.save(tmp_path / path)
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("call", ["mkdir", "write"])
+def test_a_file_is_read_where_there_is_no_room_for_a_copy(store, tmp_path, monkeypatch, call, code):
+    file = tmp_path / "f"
+    file.write_text("x")
+    reference = store.save(file)
+
+    def refuse(*args, **kwargs):
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        given = store.load(reference)
+    assert given.read_text() == "x"
+    store.settle()
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC])
+@pytest.mark.parametrize("call", ["mkdir", "write"])
+def test_a_file_that_has_no_room_in_the_store_is_told(store, tmp_path, monkeypatch, call, code):
+    file = tmp_path / "f"
+    file.write_text("x")
+
+    def refuse(*args, **kwargs):
+        raise OSError(code, os.strerror(code), str(store.folder))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        with pytest.raises(StoreFullError):
+            store.save(file)
+    assert not list(store.folder.glob("tmp/*"))
+    assert store.load(store.save(file)).read_text() == "x"

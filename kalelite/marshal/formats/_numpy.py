@@ -216,7 +216,11 @@ def _reduce_array(value: np.ndarray[Any, Any]) -> Any:
         if whole and value.dtype.kind in "biufcSU":
             return NotImplemented  # numpy hands it over itself, but dates it does not
         array, axes = _layout(value)
-        return rebuild_array, (PickleBuffer(_bytes_of(array)), value.dtype, array.shape, axes)
+        # Not a view of its memory: one that is garbage together with this crashes Python 3.11.
+        memory: Any = bytearray() if value.flags.writeable else b""
+        if array.nbytes:
+            memory = array.reshape(-1).view(np.uint8)
+        return rebuild_array, (PickleBuffer(memory), value.dtype, array.shape, axes)
     if (
         cls.__reduce__ is not np.ndarray.__reduce__
         or cls.__reduce_ex__ is not np.ndarray.__reduce_ex__

@@ -6,6 +6,10 @@ the value, and the pickler's memo keeps identity within one value.
 
 A class or function of a script (``__main__``) is not to be found by name in another process,
 so a pickle that mentions such a module is made by cloudpickle, by value.
+
+Objects that come back by code of their own are noted while they are pickled. A second pickle with
+the same memo, the *tail*, is a list of them: read after the first, it says what became of each.
+It is looked at when the value is saved, and not stored.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kalelite.marshal.own import rebuilds_itself, root_of
+from kalelite.marshal.readback import Witness
 from kalelite.marshal.registry import (
     Buffer,
     Format,
@@ -61,35 +67,69 @@ def _refuse(value: Any) -> Any:
 
 
 class _Table(dict[type, Callable[[Any], Any]]):
-    """How to reduce an instance of a class; filled while pickling, so it tells what was met."""
+    """How to reduce an instance of a class; filled while pickling, so it tells what was met.
+
+    `own` has the objects whose reduction is code of their own, that code, and what it gave.
+    """
 
     def __init__(self, fallback: Mapping[type, Callable[[Any], Any]]) -> None:
         super().__init__()
         self.fallback = fallback
+        self.own: list[tuple[Any, Callable[[Any], Any], tuple[Any, ...]]] = []
 
     def __missing__(self, cls: type) -> Callable[[Any], Any]:
         if issubclass(cls, type):
             raise KeyError(cls)  # classes go by name
         found: Callable[[Any], Any] | None = reducer_of(cls)
         if found is not None:
-            reducer = found
-
-            def found(value: Any) -> Any:
-                reduced = reducer(value)
-                return _reduce_5(value) if reduced is NotImplemented else reduced
-
+            found = self._reducer(cls, found)
         elif issubclass(cls, _BOUND):
             found = _refuse
         else:
-            found = self.fallback.get(cls, _reduce_5)
+            found = self._usual(cls)
         self[cls] = found
         return found
+
+    def _reducer(self, cls: type, reducer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """One that was registered; those of this package keep what is of their library."""
+        package, _, module = reducer.__module__.rpartition(".")
+        ours = package == __package__
+        usual = self._usual(cls, module.lstrip("_") if ours else "")
+        noted = reducer if ours else self._noting(reducer)
+
+        def reduce(value: Any) -> Any:
+            reduced = noted(value)
+            return usual(value) if reduced is NotImplemented else reduced
+
+        return reduce
+
+    def _usual(self, cls: type, trusted: str = "") -> Callable[[Any], Any]:
+        """What `copyreg` or the class itself says."""
+        known = self.fallback.get(cls)
+        own = rebuilds_itself(cls, trusted) if known is None else not _is_pythons(known)
+        reducer = known or _reduce_5
+        return self._noting(reducer) if own else reducer
+
+    def _noting(self, reducer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        own = self.own  # not the table, which would then wait for the garbage collector
+
+        def reduce(value: Any) -> Any:
+            reduced = reducer(value)
+            if type(reduced) is tuple:
+                own.append((value, reducer, reduced))
+            return reduced
+
+        return reduce
 
     def get(self, cls: type, default: Any = None) -> Any:  # what the pickler in Python asks
         try:
             return self[cls]
         except KeyError:
             return default
+
+
+def _is_pythons(reducer: Callable[[Any], Any]) -> bool:
+    return root_of(reducer) in {"copyreg", "cloudpickle", "dill", *sys.stdlib_module_names}
 
 
 class _Pieces:
@@ -147,25 +187,60 @@ class Pickle(Format):
                 buffers.append(buffer)
             return small
 
-        table = self._run(value, stream, out_of_band)
-        roots = {
-            cls.__module__.partition(".")[0] for cls in table if isinstance(cls.__module__, str)
-        }
-        return {"libraries": sorted(roots)}, [stream.pieces, *buffers]
+        pickler, table = self._pickler(stream, out_of_band)
+        pickler.dump(value)
+        frame = stream.pieces
+        self._allow(frame)
+        header: dict[str, Any] = {"libraries": sorted(_roots(table))}
+        if table.own:
+            tail = stream.pieces = []
+            pickler.dump([part for part, *_ in table.own])
+            header["witness"] = Witness(table.own, b"".join(tail))
+        return header, [frame, *buffers]
 
-    def _run(self, value: Any, stream: Any, out_of_band: Callable[[Any], bool]) -> _Table:
+    def _pickler(self, stream: Any, out_of_band: Callable[[Any], bool]) -> tuple[Any, _Table]:
         pickler = pickle.Pickler(stream, 5, buffer_callback=out_of_band)
         pickler.dispatch_table = table = _Table(copyreg.dispatch_table)
-        pickler.dump(value)
+        return pickler, table
+
+    def _allow(self, pieces: Sequence[bytes]) -> None:
+        """Refuse what only pickles by value can bring to another process."""
         for name in by_value_modules():
             encoded = name.encode()
-            if any(encoded in piece for piece in stream.pieces):
+            if any(encoded in piece for piece in pieces):
                 raise pickle.PicklingError(f"it refers to the module {name}, which goes by value")
-        return table
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
         del header
         return pickle.loads(frames[0], buffers=frames[1:])
+
+    def load_again(self, frames: Sequence[memoryview], tail: bytes) -> tuple[Any, list[Any]]:
+        """The value, in the process that dumped it, and what became of the objects of the tail."""
+        stream = io.BytesIO(b"".join([frames[0], tail]))
+        unpickler = self._unpickler(stream, frames[1:])
+        return unpickler.load(), unpickler.load()
+
+    def _unpickler(self, stream: Any, buffers: Sequence[memoryview]) -> Any:
+        return _Unpickler(stream, buffers=buffers)
+
+
+def _roots(table: _Table) -> set[str]:
+    """Packages of the classes that were met."""
+    return {cls.__module__.partition(".")[0] for cls in table if isinstance(cls.__module__, str)}
+
+
+class _Unpickler(pickle.Unpickler):
+    """Leaves the classes alone that were pickled by value: in this process they are what they are."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name == "_class_setstate" and module.startswith("cloudpickle."):
+            return _unchanged
+        return super().find_class(module, name)
+
+
+def _unchanged(cls: type, state: object) -> type:
+    del state
+    return cls
 
 
 @functools.cache
@@ -190,11 +265,12 @@ class CloudPickle(Pickle):
     libraries = ("cloudpickle",)
     python_bound = True
 
-    def _run(self, value: Any, stream: Any, out_of_band: Callable[[Any], bool]) -> _Table:
+    def _pickler(self, stream: Any, out_of_band: Callable[[Any], bool]) -> tuple[Any, _Table]:
         pickler = _cloud_pickler()(stream, out_of_band)
-        pickler.dump(value)
-        table: _Table = pickler.table
-        return table
+        return pickler, pickler.table
+
+    def _allow(self, pieces: Sequence[bytes]) -> None:
+        """It goes by value."""
 
 
 class Dill(Pickle):
@@ -204,7 +280,7 @@ class Dill(Pickle):
     libraries = ("dill",)
     python_bound = True
 
-    def _run(self, value: Any, stream: Any, out_of_band: Callable[[Any], bool]) -> _Table:
+    def _pickler(self, stream: Any, out_of_band: Callable[[Any], bool]) -> tuple[Any, _Table]:
         import dill  # type: ignore[import-untyped]
 
         class Pickler(dill.Pickler):  # type: ignore[misc] # dill has no types
@@ -215,14 +291,19 @@ class Dill(Pickle):
 
         pickler = Pickler(stream, 5, buffer_callback=out_of_band)
         pickler.dispatch_table = table = _Table(copyreg.dispatch_table)
-        pickler.dump(value)
-        return table
+        return pickler, table
+
+    def _allow(self, pieces: Sequence[bytes]) -> None:
+        """It goes by value."""
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
+        del header
+        return self._unpickler(io.BytesIO(frames[0]), frames[1:]).load()
+
+    def _unpickler(self, stream: Any, buffers: Sequence[memoryview]) -> Any:
         import dill
 
-        del header
-        return dill.Unpickler(io.BytesIO(frames[0]), buffers=frames[1:]).load()
+        return dill.Unpickler(stream, buffers=buffers)
 
 
 def rebuild_view(data: Any, kind: str, shape: tuple[int, ...]) -> memoryview:
