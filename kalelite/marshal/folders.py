@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from kalelite.errors import CorruptObjectError, UnmarshallableError
+from kalelite.errors import CorruptObjectError, MissingObjectError, UnmarshallableError
 from kalelite.marshal.adopt import Adoption, remove_tree
 from kalelite.marshal.digest import hasher, split_reference
 from kalelite.marshal.disk import corrupt, no_room, open_regular, sync_folder, write_all
@@ -120,21 +121,31 @@ class Folders:
     def _publish(self, temporary: str, reference: str) -> None:
         home = self._home(reference)
         self.files.make_folder(os.path.dirname(home))
+        while not self._stands(temporary, home, reference):
+            pass  # `clean` took away what stood there, or puts it back
+        if self.files.durable:
+            sync_folder(os.path.dirname(home))
+
+    def _stands(self, temporary: str, home: str, reference: str) -> bool:
+        """Give a complete folder its name, unless a good one has it already; False: try again."""
         try:
             os.rename(temporary, home)
-        except OSError:
-            if not os.path.isdir(home):
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
+        else:
+            return True
+        with contextlib.suppress(FileNotFoundError, MissingObjectError):
+            os.utime(home)  # it is wanted again: `clean` must not take it for an old one
             try:
                 self.verify(reference)
-                os.utime(home)  # it is wanted again: `clean` must not take it for an old one
             except CorruptObjectError:
                 damaged = self.files.new_name()
                 os.rename(home, damaged)
-                os.rename(temporary, home)
                 remove_tree(damaged)
-        if self.files.durable:
-            sync_folder(os.path.dirname(home))
+            else:
+                return True
+        return False
 
     def _own(self, source: str) -> str | None:
         """The reference of what this store handed out itself."""
@@ -155,6 +166,13 @@ class Folders:
         MissingObjectError, CorruptObjectError
             It is not there, or not what was stored.
         """
+        try:
+            return self._hand_out(reference)
+        except (MissingObjectError, CorruptObjectError):
+            self.files.sleep(0.01)  # `clean` may be putting it back
+            return self._hand_out(reference)
+
+    def _hand_out(self, reference: str) -> Path:
         name, entries = self._entries(reference)
         content = f"{self._home(reference)}/content"
         size = sum(entry.size for entry in entries)
