@@ -10,6 +10,7 @@ import json
 import marshal
 import os
 import sys
+import zlib
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Optional
@@ -63,7 +64,11 @@ class Bundle:
 
     def install(self) -> None:
         """Let the modules of the bundle be imported, before any that the image has."""
-        self._sources = json.loads(self.read("runtime.json").decode())
+        index, _, text = zlib.decompress(self.read("runtime.z")).decode().partition("\n")
+        end = 0
+        for name, length in json.loads(index):
+            self._sources[name] = text[end : end + length]
+            end += length
         self._recall()
         sys.meta_path.insert(0, self)
 
@@ -74,7 +79,7 @@ class Bundle:
 
     def _seal(self, data: bytes) -> bytes:
         """The digest of compiled modules, and of what they were made of and with."""
-        made_of = [self.about["files"]["runtime.json"], self.path, sys.version]
+        made_of = [self.about["files"]["runtime.z"], self.path, sys.version]
         return hashlib.sha256(json.dumps(made_of).encode() + data).digest()
 
     def _recall(self) -> None:

@@ -17,16 +17,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from kalelite.executor.spec import OutputSpec, Slot, TaskSpec
 
-if TYPE_CHECKING:
-    from kalelite.capture.code import Code
-    from kalelite.errors import Where
-    from kalelite.plan.graph import Expr, Plan, Task
-
-__all__ = ["TaskTemplate", "Values", "fill", "task_template", "to_slot", "value_slot"]
+__all__ = ["TaskTemplate", "Values", "extended", "fill", "is_primitive", "value_slot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,64 +63,8 @@ class Values(Protocol):
     def status(self, scope: str) -> Mapping[str, Any]: ...
 
 
-# --- from the plan ---------------------------------------------------------------------------
-
-
-def task_template(plan: Plan, task: Task, code: Code) -> TaskTemplate:  # noqa: ARG001 - the interface
-    """The template of a task. Constants that are no JSON primitives are added to the code.
-
-    Raises
-    ------
-    CaptureError
-        if a constant cannot travel.
-    """
-    arguments = {
-        name: to_slot(expr, code, name=f"argument {name!r} of task {task.id!r}", where=task.where)
-        for name, expr in task.arguments.items()
-    }
-    outputs = tuple(OutputSpec(item.name, item.index, item.native) for item in task.outputs)
-    return TaskTemplate(task.id, code.key_of(task), arguments, outputs, task.arity)
-
-
-def to_slot(  # noqa: PLR0911 - one line for each kind
-    expr: Expr, code: Code, *, name: str, where: Where | None = None
-) -> Slot:
-    """The template slot of an expression; ``name`` is what an error calls it."""
-    from kalelite.plan import graph
-
-    def below(items: Sequence[Expr]) -> list[Slot]:
-        return [to_slot(item, code, name=name, where=where) for item in items]
-
-    match expr:
-        case graph.Constant(value):
-            return _constant(value, code, name, where)
-        case graph.OutputRef(task, output, path):
-            return _with_path({"output": task, "name": output}, path)
-        case graph.ParameterRef(parameter, path):
-            return _with_path({"parameter": parameter}, path)
-        case graph.ItemRef(loop, path):
-            return _with_path({"item": loop}, path)
-        case graph.Collected(source, loops):
-            return {"collected": below([source])[0], "loops": list(loops)}
-        case graph.OneOf(switch, choices):
-            return {"one_of": switch, "of": below(choices)}
-        case graph.StatusRef(scope):
-            return {"final": scope}
-        case graph.Pack(kind, items, keys):
-            return _pack(kind, below(items), keys, code, name)
-    raise TypeError(f"{name}: {type(expr).__name__} cannot be an argument")
-
-
-def _pack(kind: type, items: list[Slot], keys: Sequence[Any], code: Code, name: str) -> Slot:
-    if kind is dict:
-        slots = [_constant(key, code, f"a key of {name}", None) for key in keys]
-        return {"pack": "dict", "keys": slots, "of": items}
-    if kind in {list, tuple}:
-        return {"pack": kind.__name__, "of": items}
-    return {"pack": "named", "type": {"const": code.constant(kind, name=name)}, "of": items}
-
-
-def _is_primitive(value: Any) -> bool:
+def is_primitive(value: Any) -> bool:
+    """Whether the value stands in a template as it is."""
     if type(value) is float:
         return math.isfinite(value)
     if type(value) is int:
@@ -134,15 +73,9 @@ def _is_primitive(value: Any) -> bool:
     return value is None or type(value) in {bool, str}
 
 
-def _constant(value: Any, code: Code, name: str, where: Where | None) -> Slot:
-    if _is_primitive(value):
-        return {"value": value}
-    return {"const": code.constant(value, name=name, where=where)}
-
-
 def value_slot(value: Any) -> Slot | None:
     """The slot of a JSON-like value, such as a pipeline parameter's; None if it is not like that."""
-    if _is_primitive(value):
+    if is_primitive(value):
         return {"value": value}
     if type(value) is list:
         items = [value_slot(item) for item in value]
@@ -156,11 +89,9 @@ def value_slot(value: Any) -> Slot | None:
     return None
 
 
-def _with_path(slot: Slot, path: Sequence[str | int]) -> Slot:
+def extended(slot: Slot, path: Sequence[str | int]) -> Slot:
+    """The slot of a part of what a slot stands for."""
     return {**slot, "path": [*slot.get("path", ()), *path]} if path else slot
-
-
-# --- to the spec -----------------------------------------------------------------------------
 
 
 def fill(
@@ -194,11 +125,11 @@ def fill(
 def _fill(slot: Slot, values: Values) -> Slot:  # noqa: PLR0911 - one line for each kind
     path = slot.get("path", ())
     if "output" in slot:
-        return _with_path(values.output(slot["output"], slot["name"]), path)
+        return extended(values.output(slot["output"], slot["name"]), path)
     if "parameter" in slot:
-        return _with_path(values.parameter(slot["parameter"]), path)
+        return extended(values.parameter(slot["parameter"]), path)
     if "item" in slot:
-        return _with_path(values.item(slot["item"]), path)
+        return extended(values.item(slot["item"]), path)
     if "collected" in slot:
         return values.collected(slot["collected"], slot["loops"])
     if "one_of" in slot:

@@ -8,7 +8,8 @@ import pytest
 
 from kalelite.capture import capture
 from kalelite.errors import CaptureError, Where
-from kalelite.executor.template import TaskTemplate, fill, task_template, value_slot
+from kalelite.executor.slots import task_template
+from kalelite.executor.template import TaskTemplate, fill, value_slot
 from kalelite.plan import graph as g
 
 Pair = namedtuple("Pair", "left right")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
 from kalelite.backends.kubeflow.size import LIMIT, estimate, human, tasks_in
@@ -59,3 +62,29 @@ def test_more_steps_make_the_bundle_hardly_larger(tmp_path):
         return len(compile_plan(chain.plan(), tmp_path / "out.yaml").bundle)
 
     assert bundle_of(42) - bundle_of(2) < 40 * 100
+
+
+@pytest.mark.parametrize(
+    ("parameter", "most"),
+    [("n: int = 1", 56_000), ("n: list[tuple[int, str]] = [(1, 'a')]", 60_000)],
+    ids=["plain", "with the converter of parameters"],
+)
+def test_the_code_of_kalelite_itself_stays_small(write_script, parameter, most):
+    pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
+    from kubeflow_scripts import pipeline_in
+
+    from kalelite.backends.kubeflow import settings_for
+    from kalelite.backends.kubeflow.build import build
+
+    text = (
+        "from kalelite import If, pipeline, step\n"
+        "@step\ndef work(x) -> int: return 1\n"
+        f"@pipeline\ndef main({parameter}):\n"
+        "    a = work(n)\n    with If((a > 1) & (a < 3)):\n        work(1)\n"
+    )
+    plan = pipeline_in(write_script(text))[1].plan()
+    bundle = build(plan, settings_for(plan, {})).bundle
+    with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
+        own = {i.filename: i.compress_size + 2 * len(i.filename) + 76 for i in archive.infolist()}
+    users = {name for name in own if name.startswith(("code/", "tasks.json"))}
+    assert sum(size for name, size in own.items() if name not in users) <= most

@@ -12,7 +12,7 @@ from typing import Any, Optional
 from kalelite.backends.kubeflow.nesting import Nesting
 from kalelite.backends.kubeflow.ports import Port, Wiring
 from kalelite.capture.code import Code
-from kalelite.executor.template import task_template
+from kalelite.executor.slots import task_template
 from kalelite.plan.graph import ContainerDef, Loop, Task
 
 __all__ = ["task_files"]

@@ -22,15 +22,9 @@ from kalelite.backends.local.slots import Grant
 from kalelite.backends.local.values import Entry
 from kalelite.backends.local.wire import Message
 from kalelite.capture import Code
+from kalelite.executor.slots import task_template, to_slot
 from kalelite.executor.spec import Record, Slot, TaskSpec
-from kalelite.executor.template import (
-    TaskTemplate,
-    Values,
-    fill,
-    task_template,
-    to_slot,
-    value_slot,
-)
+from kalelite.executor.template import TaskTemplate, Values, fill, value_slot
 from kalelite.marshal import Store
 from kalelite.plan.graph import Collected, Expr, Loop, OneOf, OutputRef, Plan
 from kalelite.runs import RunFolder
