@@ -126,3 +126,32 @@ def test_submitting_says_what_to_do_instead():
     with pytest.raises(UsageError, match="--compile"):
         submit_plan(None, None, {})
     assert NOT_SUBMITTING.count(".") <= 3
+
+
+CAT = (
+    "from kalelite import InputPath, InputValue, OutputPath, container_step, load_component\n"
+    "from pathlib import Path\n"
+    "cat = container_step('cat', image='busybox', command=['cat', InputPath('p')],"
+    " inputs={'p': Path})\n"
+)
+
+
+def test_an_exit_handler_that_takes_a_file(write_script):
+    text = CAT + (
+        "@step\ndef work(): ...\n@pipeline\ndef main():\n"
+        "    with ExitHandler(cat(Path('/data/x'))):\n        work()\n"
+    )
+    (problem,) = problems_of(write_script, text)
+    assert "'cat' is a container that takes a file" in problem.message
+    assert "InputValue" in problem.hint
+
+
+def test_braces_in_what_a_container_has_as_a_value_and_as_a_file(write_script):
+    text = CAT + (
+        "echo = container_step('echo', image='busybox', command=['echo', InputValue('v')],"
+        " args=[InputPath('f')], inputs={'v': str, 'f': str})\n"
+        "@pipeline\ndef main():\n    echo('{{x}}', '{{y}}')\n"
+    )
+    (problem,) = problems_of(write_script, text)
+    assert "'v' of container step 'echo' holds '{{'" in problem.message
+    assert "InputPath('v')" in problem.hint

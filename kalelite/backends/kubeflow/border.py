@@ -41,7 +41,7 @@ def wires_of(item: Task | Block, wiring: Wiring) -> Iterator[Wire]:
     """Everything that a task or block reads."""
     if isinstance(item, Task):
         for port in wiring.inputs(item):
-            if port.wire.kind != "status":
+            if port.wire.kind not in ("status", "own"):
                 yield port.wire
     else:
         yield from wiring.block_wires(item)

@@ -22,15 +22,15 @@ from kalelite.backends.kubeflow.taskfile import task_files
 from kalelite.backends.kubeflow.texts import prose, summary
 from kalelite.backends.kubeflow.volumes import Storage, storage_of
 from kalelite.errors import PipelineError, Problem, UsageError
-from kalelite.plan.graph import Plan
+from kalelite.executor import files
+from kalelite.plan.graph import Plan, StepDef
 from kalelite.plan.names import slug
 
 __all__ = ["Compiled", "build", "compile_plan", "write"]
 
 
-_HELPERS = "kalelite.executor.helpers"
 _CONVERTER = "kalelite.plan.types"
-"""What pods need for tasks that `lower` added, and for parameters that are no primitives."""
+"""What pods need for parameters that are no primitives, and for values as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,15 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     tasks = json.dumps(
         task_files(wiring, nesting, code), sort_keys=True, separators=(",", ":")
     ).encode()
-    modules = [_HELPERS] if lowered.extra else []
-    if b'"convert"' in tasks:
-        modules.append(_CONVERTER)
-    bundle = bundles.bundle(code, {"tasks.json": tasks}, modules=tuple(modules))
+    functions = {
+        task.step.function
+        for task in lowered.plan.tasks
+        if task.id in lowered.extra and isinstance(task.step, StepDef)
+    }
+    modules = {function.__module__ for function in functions}
+    if b'"convert"' in tasks or functions.intersection((files.give, files.text)):
+        modules.add(_CONVERTER)
+    bundle = bundles.bundle(code, {"tasks.json": tasks}, modules=tuple(sorted(modules)))
     digest = hashlib.sha256(bundle).hexdigest()
     storage = storage_of(settings)
     parts: tuple[Part, ...] = ()

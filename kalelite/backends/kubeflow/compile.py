@@ -18,6 +18,7 @@ from kfp import dsl, kubernetes  # type: ignore[import-untyped]
 from kalelite.backends.kubeflow.border import border_of
 from kalelite.backends.kubeflow.component import Component, Input, OutputFile, Steps
 from kalelite.backends.kubeflow.configure import configure
+from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.nesting import ROOT, Nesting
 from kalelite.backends.kubeflow.parameters import RootParameter
 from kalelite.backends.kubeflow.ports import Wire, Wiring
@@ -52,6 +53,7 @@ _TYPES: dict[str, Any] = {
     "dict": dict,
     "texts": List[str],  # noqa: UP006 - as above
     "status": dsl.PipelineTaskFinalStatus,
+    FILE: dsl.Input[dsl.Artifact],
 }
 _ITEM_TYPES = {
     "int": "Integer",
@@ -151,7 +153,7 @@ def _component(component: Component) -> Callable[..., Any]:
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            annotation=dsl.OutputPath(_TYPES[kind]),
+            annotation=dsl.Output[dsl.Artifact] if kind == FILE else dsl.OutputPath(_TYPES[kind]),
             default=default,
         )
         for name, kind in component.outputs.items()
