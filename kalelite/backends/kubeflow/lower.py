@@ -104,8 +104,15 @@ class Lowering:
         result = None if self.plan.result is None else self.rewrite(self.plan.result, "")
         filled = self.filled(tasks)
         blocks = [self.block(block) for block in self.plan.blocks if block.id in filled]
-        tasks = [self.waiting(task, filled) for task in tasks]
-        plan = replace(self.plan, tasks=(*tasks, *self.extra), blocks=tuple(blocks), result=result)
+        tasks = [self.waiting(task, filled) for task in self.in_order(tasks)]
+        options = replace(self.plan.options, order="data")
+        plan = replace(
+            self.plan,
+            tasks=(*tasks, *self.extra),
+            blocks=tuple(blocks),
+            result=result,
+            options=options,
+        )
         extra = frozenset(task.id for task in self.extra)
         givers = frozenset(self.containers.givers)
         return Lowered(plan, self.numbered, extra, self.containers.calls, givers)
@@ -124,6 +131,21 @@ class Lowering:
             return replace(task, arguments=call.arguments, after=(*task.after, *call.after))
         arguments = {name: self.rewrite(expr, task.parent) for name, expr in task.arguments.items()}
         return replace(task, arguments=arguments)
+
+    def in_order(self, tasks: list[Task]) -> list[Task]:
+        """The tasks, with waits for ``order="calls"``, of which the tasks added here are no part."""
+        if self.plan.options.order != "calls":
+            return tasks
+        handlers = {block.handler for block in self.plan.blocks if isinstance(block, ExitScope)}
+        waiting: list[Task] = []
+        previous: tuple[str, ...] = ()
+        for task in tasks:
+            if task.id in handlers:
+                waiting.append(task)
+                continue
+            waiting.append(replace(task, after=(*task.after, *previous)))
+            previous = (task.id,)
+        return waiting
 
     def waiting(self, task: Task, filled: set[str]) -> Task:
         """The task without waits for what is not compiled."""
