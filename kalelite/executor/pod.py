@@ -73,7 +73,6 @@ class _Given:
     """The flags of ``run``; read by hand, for argparse costs as much as the rest of the start."""
 
     task: str
-    code: str
     home: str
     executor_input: str
     packages: tuple[str, ...] = ()
@@ -101,7 +100,7 @@ def _arguments(argv: list[str]) -> _Given:
             files[port] = path
         else:
             flags[word.lstrip("-").replace("-", "_")] = next(words, "")
-    if argv[:1] != ["run"] or set(flags) != {"task", "code", "home", "executor_input"}:
+    if argv[:1] != ["run"] or set(flags) != {"task", "home", "executor_input"}:
         raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
     return _Given(**flags, packages=tuple(packages), files=files)
 

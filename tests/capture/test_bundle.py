@@ -71,7 +71,7 @@ def bare_python(tmp_path_factory):
 
 def run(python, bundle, task, home):
     given = json.dumps({"inputs": {"parameterValues": {}}, "outputs": {"parameters": {}}})
-    command = [str(python), "-I", str(bundle), "run", "--task", task, "--code", "x"]
+    command = [str(python), "-I", str(bundle), "run", "--task", task]
     command += ["--home", str(home), "--executor-input", given]
     return subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=60)
 

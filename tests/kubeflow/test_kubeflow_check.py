@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from kubeflow_scripts import pipeline_in
 
@@ -103,12 +105,14 @@ def test_all_problems_come_together(write_script):
     assert len(problems_of(write_script, text)) == 3
 
 
-@pytest.mark.parametrize("count", [300, 500])
+@pytest.mark.parametrize("count", [255, 300, 500])
 def test_too_many_steps_are_refused_with_limit_and_estimate(write_script, tmp_path, count):
     text = f"@step\ndef work(x): ...\n@pipeline\ndef main():\n    for n in range({count}):\n        work(n)\n"
     plan = pipeline_in(write_script(HEAD + text))[1].plan()
-    with pytest.raises(PipelineError, match=rf"{count} steps make a Workflow of .* MB"):
+    with pytest.raises(PipelineError, match=rf"{count} steps make a Workflow of .* MB") as raised:
         compile_plan(plan, tmp_path / "out.yaml")
+    fitting = int(re.search(r"Argo takes 1.0 MB, (\d+) of them", str(raised.value))[1])
+    assert 200 < fitting < 255
     assert not (tmp_path / "out.yaml").exists()
 
 

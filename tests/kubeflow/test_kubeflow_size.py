@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from kalelite.backends.kubeflow.size import LIMIT, estimate, human, tasks_in
+from kalelite.backends.kubeflow.size import LIMIT, estimate, human, least, tasks_in
 
 # Bytes of IR, tasks and bytes of Workflow of pairs in KFP's own tests (release 2.17).
 PAIRS = [(30987, 28, 69503), (30940, 27, 80674), (18849, 13, 47538), (13158, 10, 35733)]
@@ -20,6 +20,20 @@ def test_estimate_of_what_is_submitted(ir, tasks, workflow):
 
 def test_code_counts_once_for_each_copy():
     assert estimate(1000, 1, 80_000).total - estimate(1000, 1).total == 4 * 80_000
+
+
+def test_the_estimate_before_compiling_is_below_the_one_behind_it(write_script):
+    pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
+    from kubeflow_scripts import pipeline_in
+
+    from kalelite.backends.kubeflow import settings_for
+    from kalelite.backends.kubeflow.build import build
+
+    text = "from kalelite import pipeline, step\n@step\ndef s(): ...\n@pipeline\ndef main():\n"
+    plan = pipeline_in(write_script(text + "    s()\n" * 60))[1].plan()
+    found = build(plan, settings_for(plan, {})).estimate
+    assert 0.9 * found.total < least(60, 70_000).total < found.total
+    assert 200 < found.fitting(60) < 255
 
 
 def test_limit():

@@ -133,7 +133,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     parts: tuple[Part, ...] = ()
     if storage.staged:
         parts = parts_of(bundle, digest, home=storage.home, root=storage.new_root)
-    steps = Steps(wiring, storage, settings, bundle_path(storage.home, digest), digest)
+    steps = Steps(wiring, storage, settings, bundle_path(storage.home, digest))
     first = [steps.creation(creation) for creation in storage.creations]
     first += [steps.stage(part) for part in parts]
     to_ir, graph_class = _kfp()
@@ -192,7 +192,7 @@ def too_large(plan: Plan, estimate: size.Estimate) -> Problem:
     code = f", {size.human(estimate.code)} of it for the code" if estimate.code > 200_000 else ""
     return Problem(
         f"{len(plan.tasks)} steps make a Workflow of about {size.human(estimate.total)}{code}; "
-        f"Argo takes {size.human(size.LIMIT)}",
+        f"Argo takes {size.human(size.LIMIT)}, {estimate.fitting(len(plan.tasks))} of them",
         "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
         plan.where,
     )

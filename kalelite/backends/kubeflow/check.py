@@ -23,8 +23,8 @@ from kalelite.plan.graph import Constant, ContainerDef, ExitScope, Expr, OutputR
 
 __all__ = ["check_plan", "check_settled", "kfp_version"]
 
-_SMALLEST_TASK = 3_000
-"""Bytes that a task adds to a Workflow at the least."""
+_SMALLEST_CODE = 70_000
+"""Base64 characters of a bundle at the least."""
 
 
 def check_plan(plan: Plan, settings: Mapping[str, Any] | Settings | None = None) -> list[Problem]:
@@ -50,7 +50,7 @@ def check_plan(plan: Plan, settings: Mapping[str, Any] | Settings | None = None)
 def check_settled(plan: Plan, settings: Settings) -> list[Problem]:
     """What KFP has against a plan that is right in itself."""
     version = settings.kfp_version or kfp_version()
-    problems: list[Problem] = [*_whole(plan), *parameter_problems(plan, settings)]
+    problems: list[Problem] = [*_whole(plan, settings), *parameter_problems(plan, settings)]
     for task in plan.tasks:
         problems += refusals(task.options, task.where, version)
         problems += _templates(task)
@@ -68,15 +68,16 @@ def kfp_version() -> str:
         return NEWEST
 
 
-def _whole(plan: Plan) -> Iterator[Problem]:
+def _whole(plan: Plan, settings: Settings) -> Iterator[Problem]:
     if not plan.tasks:
         yield Problem("a pipeline without steps cannot be compiled", "", plan.where)
     # Tracing hundreds of tasks with kfp takes seconds: do not, if it can only be too large.
-    least = _SMALLEST_TASK * len(plan.tasks)
-    if least > size.LIMIT:
+    steps = len(plan.tasks)
+    least = size.least(steps, _SMALLEST_CODE if storage_of(settings).staged else 0)
+    if not least.fits:
         yield Problem(
-            f"{len(plan.tasks)} steps make a Workflow of {size.human(least)} or more; Argo takes "
-            f"{size.human(size.LIMIT)}",
+            f"{steps} steps make a Workflow of {size.human(least.total)} or more; Argo takes "
+            f"{size.human(size.LIMIT)}, {least.fitting(steps)} of them at most",
             "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
             plan.where,
         )

@@ -70,22 +70,20 @@ class Component:
 class Steps:
     """Makes the components of one compilation."""
 
-    def __init__(
-        self, wiring: Wiring, storage: Storage, settings: Settings, bundle: str, digest: str
-    ) -> None:
+    def __init__(self, wiring: Wiring, storage: Storage, settings: Settings, bundle: str) -> None:
         self.wiring = wiring
         self.storage = storage
         self.settings = settings
         self.bundle = bundle
-        self.digest = digest
 
     def task(self, task: Task, *, handler: bool = False) -> Component:
         """The component of a task; the handler of an exit scope mounts no claim of another task."""
         if isinstance(task.step, ContainerDef):
             return self._container(task, task.step)
         ports = self.wiring.inputs(task, taken=(RUN,))
-        # KFP tells containers apart by their content alone, so the task and the code are in it.
-        args = ("run", "--task", task.id, "--code", self.digest, "--home", self.storage.home)
+        # KFP tells containers apart by their content alone, so the task is in it; the code is, too,
+        # for the bundle is named by its digest.
+        args = ("run", "--task", task.id, "--home", self.storage.home)
         words = [f"--package={package}" for package in task.options.packages]
         words += [
             f"--file={port.name}={_path('outputs' if port.wire.kind == 'own' else 'inputs', port.name)}"

@@ -15,6 +15,10 @@ from kalelite.plan.graph import ContainerDef, Plan, Task
 
 __all__ = ["dry_run"]
 
+_NO_RETRY = (
+    "KFP may refuse to retry a failed run of so many tasks, for the state of all of them is more "
+    "than etcd takes in one request: give the steps retries=, or run the pipeline again"
+)
 _ONE_NODE = (
     "steps run in parallel, and a ReadWriteOnce volume is for one node at a time: use "
     "access_mode=ReadWriteMany, a node_selector for all steps, or order='calls'"
@@ -104,6 +108,8 @@ def _notes(plan: Plan, settings: Settings, compiled: Compiled) -> Iterator[tuple
     for task in plan.tasks:
         for note in notes(task.options):
             yield task.id, note
+    if compiled.estimate.tasks > size.RETRYABLE:
+        yield "Workflow", _NO_RETRY
     makes_marshal = any(one.what == "marshal volume" for one in compiled.storage.creations)
     if makes_marshal and settings.access_mode.startswith("ReadWriteOnce") and _is_wide(compiled):
         yield "volumes", _ONE_NODE
