@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from kalelite.backends.kubeflow.build import Compiled, compile_plan
     from kalelite.backends.kubeflow.check import check_plan
     from kalelite.backends.kubeflow.dryrun import dry_run
-    from kalelite.backends.kubeflow.options import surprises
+    from kalelite.backends.kubeflow.remarks import surprises
     from kalelite.backends.kubeflow.settings import Clone, Settings, settings_for
 
 __all__ = [
@@ -41,7 +41,7 @@ _HOMES = {
     "compile_plan": "build",
     "dry_run": "dryrun",
     "settings_for": "settings",
-    "surprises": "options",
+    "surprises": "remarks",
 }
 
 

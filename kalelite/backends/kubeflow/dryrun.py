@@ -8,6 +8,7 @@ from typing import Any
 from kalelite.backends.kubeflow import size
 from kalelite.backends.kubeflow.build import Compiled, build
 from kalelite.backends.kubeflow.options import notes
+from kalelite.backends.kubeflow.remarks import lacking
 from kalelite.backends.kubeflow.settings import Settings, settings_for
 from kalelite.backends.kubeflow.stage import bundle_path
 from kalelite.backends.kubeflow.volumes import Creation, Mount
@@ -108,6 +109,8 @@ def _notes(plan: Plan, settings: Settings, compiled: Compiled) -> Iterator[tuple
     for task in plan.tasks:
         for note in notes(task.options):
             yield task.id, note
+    for line in lacking(plan, settings):
+        yield "packages", line
     if compiled.estimate.tasks > size.RETRYABLE:
         yield "Workflow", _NO_RETRY
     makes_marshal = any(one.what == "marshal volume" for one in compiled.storage.creations)
