@@ -371,7 +371,7 @@ class Harness:
             "HOSTNAME": work.name,
             "KALELITE_API_SERVER": self.cluster.url,
             "KALELITE_SERVICE_ACCOUNT": account,
-            **{entry["name"]: entry["value"] for entry in container.get("env", ())},
+            **{entry["name"]: entry.get("value", "") for entry in container.get("env", ())},
         }
         seconds = float(config.get("activeDeadlineSeconds", 120))
         try:

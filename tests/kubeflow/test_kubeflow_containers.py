@@ -117,3 +117,24 @@ def main(n: str = "a"):
 """
     _, containers, _ = parts_of(compiled(write_script(HEAD + text)))
     assert containers["echo"] != containers["echo-2"]
+
+
+def test_names_that_kfp_keeps_for_itself(compiled, write_script):
+    text = """
+echo = container_step(
+    "echo", image="busybox", command=["echo", InputValue("self"), InputPath("Output")],
+    inputs={"self": str, "Output": str},
+)
+@step
+def own(self, x): ...
+@pipeline
+def main(self: str = "s", base_image: str = "b"):
+    own(self=self, x=base_image)
+    echo(self=self, Output=base_image)
+"""
+    _, containers, _ = parts_of(compiled(write_script(HEAD + text)))
+    assert containers["echo"]["command"] == [
+        "echo",
+        "{{$.inputs.parameters['v_self']}}",
+        "{{$.inputs.artifacts['Output_file'].path}}",
+    ]

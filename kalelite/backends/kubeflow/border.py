@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kalelite.backends.kubeflow.nesting import Nesting
-from kalelite.backends.kubeflow.ports import Wire, Wiring, identifier
+from kalelite.backends.kubeflow.ports import Wire, Wiring
+from kalelite.backends.kubeflow.texts import identifier
 from kalelite.plan.graph import Block, Task
 from kalelite.plan.names import unique
 

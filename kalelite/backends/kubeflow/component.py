@@ -184,8 +184,8 @@ class Steps:
                 if kind == FILE:
                     return _path("outputs", name)
                 return f"{{{{$.outputs.parameters['{name}'].output_file}}}}"
-            name = call.files[word.name] if isinstance(word, InputPath) else word.name
-            if name not in inputs:
+            name = (call.files if isinstance(word, InputPath) else call.values).get(word.name, "")
+            if not name:
                 return ""
             if inputs[name] == FILE:
                 return _path("inputs", name)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kalelite.backends.kubeflow.texts import identifier
 from kalelite.executor import files, helpers
 from kalelite.plan.container.words import InputPath, InputValue, OutputPath, fill
 from kalelite.plan.graph import (
@@ -77,8 +78,8 @@ class Call:
     ----------
     arguments
         Of the rewritten task: parameters and artifacts of KFP.
-    files
-        The argument that brings the file, or the path, of an input.
+    values, files
+        The argument that brings the value of an input, and that which brings its file or path.
     present
         The inputs that are given, or that have a default.
     after
@@ -86,6 +87,7 @@ class Call:
     """
 
     arguments: Mapping[str, Expr]
+    values: Mapping[str, str]
     files: Mapping[str, str]
     present: Collection[str]
     after: tuple[str, ...]
@@ -105,21 +107,22 @@ class Containers:
         present = given(task, step)
         values, paths = uses(step, present)
         arguments: dict[str, Expr] = {}
+        texts: dict[str, str] = {}
         keys: dict[str, str] = {}
         after: list[str] = []
         for name, wanted in step.inputs.items():
             expr = present.get(name, Constant(None))
             is_path = wanted.type is Path or self.is_path(expr)
             if name in paths:
-                keys[name] = unique(f"{name}_{FILE}", {**step.inputs, **arguments}, separator="_")
+                keys[name] = unique(identifier(f"{name}_{FILE}"), arguments, separator="_")
                 arguments[keys[name]] = self.file(expr, task, name)
-            if name in present and name in values and is_path:
-                arguments[name] = self.text(expr, name, task.parent)
-            elif name in present and (name in values or not (name in paths or is_path)):
-                arguments[name] = self.value(expr, wanted, task.parent)
+            if name in present and (name in values or not (name in paths or is_path)):
+                texts[name] = unique(identifier(name), arguments, separator="_")
+                text = self.text(expr, name, task.parent) if is_path else None
+                arguments[texts[name]] = text or self.value(expr, wanted, task.parent)
             elif name not in paths:
                 after += [ref.task for ref in expr.walk() if isinstance(ref, OutputRef)]
-        self.calls[task.id] = Call(arguments, keys, frozenset(present), tuple(after))
+        self.calls[task.id] = Call(arguments, texts, keys, frozenset(present), tuple(after))
         return self.calls[task.id]
 
     def file(self, expr: Expr, task: Task, name: str) -> Expr:

@@ -7,8 +7,6 @@ results that conditions, loops and the KFP UI look at.
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.lower import Lowered
 from kalelite.backends.kubeflow.native import element_type, item_type, parameter_type
+from kalelite.backends.kubeflow.texts import identifier
 from kalelite.plan.graph import (
     Block,
     Branch,
@@ -33,10 +32,10 @@ from kalelite.plan.graph import (
     StatusRef,
     Task,
 )
-from kalelite.plan.names import slug, unique
+from kalelite.plan.names import unique
 from kalelite.plan.types import native_name
 
-__all__ = ["Port", "Wire", "Wiring", "identifier"]
+__all__ = ["Port", "Wire", "Wiring"]
 
 TEXTS = "texts"
 """The KFP type of a list of texts: references, or the items of a loop as JSON."""
@@ -256,15 +255,3 @@ def leaves(expr: Expr) -> Iterator[Expr]:
         return
     for child in expr.children():
         yield from leaves(child)
-
-
-def identifier(text: str) -> str:
-    """A name of a KFP parameter: a Python identifier in ASCII."""
-    name = text if text.isascii() else slug(text)
-    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "value"
-    if name[0].isdigit() or keyword.iskeyword(name) or name in _RESERVED:
-        name = f"v_{name}"
-    return name
-
-
-_RESERVED = frozenset({"Output", "base_image"})
