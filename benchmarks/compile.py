@@ -59,7 +59,7 @@ def by_hand(count):
     def steps(x: int = 1):
         value, kind = x, int
         for number in range(count):
-            args = ["run", "--task", f"work-{number}", "--code", "0" * 64, "--home", "/m/.kalelite"]
+            args = ["run", "--task", f"work-{number}", "--home", "/m/.kalelite"]
             args += ["--executor-input", dsl.PIPELINE_TASK_EXECUTOR_INPUT_PLACEHOLDER]
             made = component(f"work_{number}", {"run": str, "x": kind}, args)
             task = made(run=dsl.PIPELINE_JOB_ID_PLACEHOLDER, x=value)
@@ -142,7 +142,7 @@ def start_time(folder):
     empty = folder / "empty"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)
     python = str(empty / "bin" / "python3")
-    command = [python, "-I", str(bundle), "run", "--task", "first", "--code", compiled.digest]
+    command = [python, "-I", str(bundle), "run", "--task", "first"]
     command += ["--home", str(folder / "volume"), "--executor-input", json.dumps(received)]
     times, bare = [], []
     for _ in range(15):

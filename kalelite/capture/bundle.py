@@ -14,6 +14,7 @@ import importlib.metadata
 import importlib.util
 import io
 import json
+import lzma
 import os
 import sys
 import time
@@ -25,6 +26,7 @@ from pathlib import Path
 from kalelite.capture.code import Code
 from kalelite.capture.limits import readable_size
 from kalelite.capture.modules import reached
+from kalelite.capture.strip import strip
 
 __all__ = ["bundle", "contents", "runtime"]
 
@@ -59,6 +61,7 @@ _ROOTS = (
     "kalelite.marshal",
     "kalelite.plan.status",
 )
+_RUNTIME = "runtime.xz"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _KEEP = 30 * 24 * 3600
 
@@ -91,9 +94,7 @@ def bundle(
     """
     packed = {f"code/{name}": data for name, data in code.files().items()}
     packed.update(files or {})
-    sources = _kept_runtime((entry.partition(":")[0], *modules))
-    # One file for all sources: they are small and alike, and compress well together only.
-    packed["runtime.json"] = json.dumps(sources, sort_keys=True, separators=(",", ":")).encode()
+    packed[_RUNTIME] = _kept_runtime((entry.partition(":")[0], *modules))
     packed["LICENSE-cloudpickle"] = _license("cloudpickle")
     about = {
         "format": 1,
@@ -107,10 +108,10 @@ def bundle(
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(packed):
             entry_info = zipfile.ZipInfo(name, _EPOCH)
-            entry_info.compress_type = zipfile.ZIP_DEFLATED
             entry_info.create_system = 3
             entry_info.external_attr = 0o100644 << 16
-            archive.writestr(entry_info, packed[name], compresslevel=9)
+            how = zipfile.ZIP_STORED if name == _RUNTIME else zipfile.ZIP_DEFLATED
+            archive.writestr(entry_info, packed[name], how, compresslevel=9)
     return out.getvalue()
 
 
@@ -121,7 +122,7 @@ def contents(code: Code, data: bytes, *, count: int = 10) -> list[str]:
     own = sum(
         size
         for name, size in parts.items()
-        if name in {"runtime.json", "__main__.py", "LICENSE-cloudpickle"}
+        if name in {_RUNTIME, "__main__.py", "LICENSE-cloudpickle"}
     )
     rows = [(title, size) for title, size in code.sizes() if size]
     lines = [f"{title}: {readable_size(size)} before compression" for title, size in rows[:count]]
@@ -132,8 +133,8 @@ def contents(code: Code, data: bytes, *, count: int = 10) -> list[str]:
 
 
 @functools.lru_cache(maxsize=8)
-def _kept_runtime(entries: tuple[str, ...]) -> Mapping[str, str]:
-    """`runtime`, kept from one process to the next: stripping takes longer than all the rest.
+def _kept_runtime(entries: tuple[str, ...]) -> bytes:
+    """`runtime`, packed, and kept from one process to the next: it takes longer than all the rest.
 
     It is kept under the digest of every source that could be in it. A folder that cannot be read
     or written costs time only.
@@ -143,27 +144,42 @@ def _kept_runtime(entries: tuple[str, ...]) -> Mapping[str, str]:
         digest.update(f"{file.relative_to(_HOME)}\0".encode() + file.read_bytes())
     digest.update(importlib.metadata.version("cloudpickle").encode())
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    kept = Path(home, "kalelite", f"runtime-{digest.hexdigest()[:32]}.json")
-    with contextlib.suppress(OSError, ValueError, RuntimeError):
-        found: dict[str, str] = json.loads(kept.expanduser().read_text("utf-8"))
+    kept = Path(home, "kalelite", f"runtime-{digest.hexdigest()[:32]}.xz")
+    with contextlib.suppress(OSError, RuntimeError, lzma.LZMAError):
+        found = kept.expanduser().read_bytes()
+        lzma.decompress(found)
         return found
-    sources = runtime(entries)
+    packed = _packed(runtime(entries))
     with contextlib.suppress(OSError, RuntimeError):
         kept = kept.expanduser()
         kept.parent.mkdir(parents=True, exist_ok=True)
-        for old in kept.parent.glob("runtime-*.json"):
+        for old in kept.parent.glob("runtime-*"):
             if time.time() - old.stat().st_mtime > _KEEP:
                 old.unlink(missing_ok=True)
         part = kept.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps(sources), "utf-8")
+        part.write_bytes(packed)
         part.replace(kept)
-    return sources
+    return packed
+
+
+def _packed(sources: Mapping[str, str]) -> bytes:
+    """All sources as one piece: they are small and alike, and compress well together only.
+
+    The first line holds the names and the lengths in characters. What zlib makes of them is an
+    eighth larger.
+    """
+    index = json.dumps([[name, len(text)] for name, text in sources.items()], separators=(",", ":"))
+    text = f"{index}\n{''.join(sources.values())}"
+    return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
 
 
 def runtime(entries: tuple[str, ...] = ()) -> dict[str, str]:
     """The sources that a bundle holds, by path: what the entries import, and cloudpickle."""
     found = reached([*_ROOTS, *entries, *_formats()], _source_of, lambda _, source: source.imports)
-    files = {source.path: _strip(source.tree) for source in found.values()}
+    files = {
+        source.path: strip(source.tree, package=source.path.endswith("/__init__.py"))
+        for source in found.values()
+    }
     return dict(sorted((files | _package("cloudpickle")).items()))
 
 
@@ -223,16 +239,17 @@ def _package(name: str) -> dict[str, str]:
     assert spec is not None
     assert spec.origin is not None
     folder = Path(spec.origin).parent
-    return {
-        f"{name}/{file.name}": _stripped(file.read_text("utf-8"))
-        for file in sorted(folder.glob("*.py"))
-    }
+    return {f"{name}/{file.name}": _stripped(file) for file in sorted(folder.glob("*.py"))}
+
+
+def _stripped(file: Path) -> str:
+    return strip(ast.parse(file.read_text("utf-8")), package=file.name == "__init__.py")
 
 
 @functools.cache
 def _boot() -> bytes:
     """The ``__main__`` of a bundle."""
-    return _stripped((_HOME / "executor" / "boot.py").read_text("utf-8")).encode()
+    return _stripped(_HOME / "executor" / "boot.py").encode()
 
 
 @functools.cache
@@ -242,28 +259,3 @@ def _license(package: str) -> bytes:
         if file.name.upper().startswith("LICENSE"):
             return Path(str(file.locate())).read_bytes()
     return importlib.metadata.metadata(package)["License"].encode()
-
-
-def _stripped(source: str) -> str:
-    return _strip(ast.parse(source))
-
-
-class _Stripper(ast.NodeTransformer):
-    """Takes away what does nothing when code runs: docstrings, and annotations of functions."""
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-            for argument in ast.walk(node.args):
-                if isinstance(argument, ast.arg):
-                    argument.annotation = None
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:] or [ast.Pass()]
-        self.generic_visit(node)
-        return node
-
-
-def _strip(tree: ast.AST) -> str:
-    return ast.unparse(_Stripper().visit(tree))

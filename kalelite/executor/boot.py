@@ -63,7 +63,18 @@ class Bundle:
 
     def install(self) -> None:
         """Let the modules of the bundle be imported, before any that the image has."""
-        self._sources = json.loads(self.read("runtime.json").decode())
+        try:
+            import lzma  # a Python may be built without it
+        except ImportError:
+            sys.exit(
+                "kalelite: the Python of this image has no module lzma, which unpacks the steps\n"
+                "  use another image: those of python.org and of conda have it"
+            )
+        index, _, text = lzma.decompress(self.read("runtime.xz")).decode().partition("\n")
+        end = 0
+        for name, length in json.loads(index):
+            self._sources[name] = text[end : end + length]
+            end += length
         self._recall()
         sys.meta_path.insert(0, self)
 
@@ -74,7 +85,7 @@ class Bundle:
 
     def _seal(self, data: bytes) -> bytes:
         """The digest of compiled modules, and of what they were made of and with."""
-        made_of = [self.about["files"]["runtime.json"], self.path, sys.version]
+        made_of = [self.about["files"]["runtime.xz"], self.path, sys.version]
         return hashlib.sha256(json.dumps(made_of).encode() + data).digest()
 
     def _recall(self) -> None:

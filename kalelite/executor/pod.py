@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,8 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
                 print(f"  {record.failure.hint}", file=sys.stderr)
             return 1
         store = _store(given)
-        write_outputs(task["outputs"], record, received["outputs"]["parameters"], store.load)
+        files = received.get("outputs", {}).get("parameters", {})
+        write_outputs(task["outputs"], record, files, store.load)
     except KaleliteError as error:
         print(error, file=sys.stderr)
         return 1
@@ -72,10 +73,10 @@ class _Given:
     """The flags of ``run``; read by hand, for argparse costs as much as the rest of the start."""
 
     task: str
-    code: str
     home: str
     executor_input: str
     packages: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 def _arguments(argv: list[str]) -> _Given:
@@ -88,16 +89,20 @@ def _arguments(argv: list[str]) -> _Given:
     """
     flags: dict[str, str] = {}
     packages: list[str] = []
+    files: dict[str, str] = {}
     words = iter(argv[1:])
     for word in words:
         name, equals, value = word.partition("=")
         if name == "--package" and equals:
             packages.append(value)
+        elif name == "--file" and equals:
+            port, _, path = value.partition("=")
+            files[port] = path
         else:
             flags[word.lstrip("-").replace("-", "_")] = next(words, "")
-    if argv[:1] != ["run"] or set(flags) != {"task", "code", "home", "executor_input"}:
+    if argv[:1] != ["run"] or set(flags) != {"task", "home", "executor_input"}:
         raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
-    return _Given(**flags, packages=tuple(packages))
+    return _Given(**flags, packages=tuple(packages), files=files)
 
 
 def _run(given: _Given, task: Json, received: Json, read: Callable[[str], bytes]) -> Record:
@@ -105,7 +110,7 @@ def _run(given: _Given, task: Json, received: Json, read: Callable[[str], bytes]
 
     code = CodeReader(lambda name: read(f"code/{name}"))
     store = _store(given)
-    values = received.get("inputs", {}).get("parameterValues", {})
+    values = {**received.get("inputs", {}).get("parameterValues", {}), **given.files}
     run = Path(given.home) / "runs" / str(values.get("run") or "run")
     path = run / "tasks" / _instance(task, values) / "record.json"
     spec = _spec(task, values, path, code, store)

@@ -118,6 +118,8 @@ class Inputs:
         reading = port["reading"]
         if reading == "ref":
             return {"ref": value}
+        if reading == "file":
+            return {"value": value}
         if reading == "number":
             return {"const": port["items"], "path": [int(value)]}
         if reading == "json":

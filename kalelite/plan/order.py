@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from kalelite.plan.graph import Block, Branch, Expr, Loop, OneOf, OutputRef, Plan, Switch
-from kalelite.plan.nesting import Nesting
+from kalelite.plan.nesting import ROOT, Nesting
 
 __all__ = [
     "cycle",
@@ -58,9 +58,9 @@ def _values(nesting: Nesting) -> dict[str, dict[str, None]]:
 
 
 def in_call_order(plan: Plan, groups: Collection[str]) -> Plan:
-    """The plan with the waits that nested pipelines with ``order="calls"`` ask for.
+    """The plan with the waits that ``order="calls"`` of the given nested pipelines asks for.
 
-    A block waits through its first task: a wait that crosses into a block is one of the block.
+    Among them, `ROOT` is the pipeline itself. A block waits through its first task: a wait that crosses into a block is one of the block.
     """
     if not groups:
         return plan
@@ -68,7 +68,7 @@ def in_call_order(plan: Plan, groups: Collection[str]) -> Plan:
     first = {id: plan.tasks[number].id for number, id in nesting.calls()}
     waits: dict[str, list[str]] = {}
     for id, before in _calls(nesting):
-        if set(groups).isdisjoint(nesting.around(id)):
+        if set(groups).isdisjoint((ROOT, *nesting.around(id))):
             continue
         waits.setdefault(first[id], []).append(before)
     tasks = [

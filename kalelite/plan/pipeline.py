@@ -74,7 +74,7 @@ class Pipeline(Generic[P, R]):
         self.problems = (*problems, *found)
         register(self)
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         trace = current()
         if trace is not None:
             return cast("R", nest(trace, self, args, kwargs, places.of_frame(sys._getframe(1))))  # noqa: SLF001 - the caller's place

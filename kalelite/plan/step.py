@@ -65,7 +65,7 @@ class Step(Generic[P, R]):
         name = self.call_options.name if self.call_options is not None else None
         return name or self.definition.name
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True  # arguments that do not fit are the caller's mistake
         trace = current()
         if trace is None:

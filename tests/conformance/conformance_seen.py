@@ -29,7 +29,8 @@ def seen_in(plan, compiled, outcome, home: Path, run: str, arguments) -> Seen:
     from kalelite.executor import record as records
     from kalelite.marshal import Store
 
-    wiring = Wiring(lower(plan))
+    lowered = lower(plan)
+    wiring = Wiring(lowered)
     own = {task.id for task in plan.tasks}
     names = {id.replace("_", "-").lower(): id for id in own}
     seen = Seen(outcome.state, log=outcome.log())
@@ -50,5 +51,5 @@ def seen_in(plan, compiled, outcome, home: Path, run: str, arguments) -> Seen:
             name, _ = wiring.outputs(wiring.tasks[ref.task])[ref.output, "ref"]
             return outcome.outputs[ref.task.replace("_", "-").lower()][name]
 
-        seen.value = value_of(plan.result, reference, store, arguments)
+        seen.value = value_of(lowered.plan.result, reference, store, arguments)
     return seen

@@ -51,9 +51,10 @@ def program(request):
 
 
 @pytest.fixture
-def container_program():
+def container_program(request):
+    """The module of the program that runs compiled only, for want of an engine here."""
     before = sys.modules["__main__"]
-    module = load(PROGRAMS.parent / "compiled_only" / "container.py")
+    module = load(PROGRAMS.parent / "compiled_only" / f"{request.param}.py")
     sys.modules["__main__"] = module
     yield module
     sys.modules["__main__"] = before
@@ -114,6 +115,8 @@ def run_compiled(tmp_path, kubernetes, bare_python):
 
 
 def pytest_generate_tests(metafunc):
-    if "program" in metafunc.fixturenames:
-        names = sorted(path.stem for path in PROGRAMS.glob("*.py"))
-        metafunc.parametrize("program", names, indirect=True)
+    folders = {"program": PROGRAMS, "container_program": PROGRAMS.parent / "compiled_only"}
+    for fixture, folder in folders.items():
+        if fixture in metafunc.fixturenames:
+            names = sorted(path.stem for path in folder.glob("*.py"))
+            metafunc.parametrize(fixture, names, indirect=True)

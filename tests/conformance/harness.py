@@ -5,7 +5,8 @@ backend/src/v2): it resolves inputs, carries every number as a 64-bit float, rep
 evaluates conditions, expands loops, collects their outputs into one flat list, retries, skips and
 omits, runs exit handlers, and refuses arguments that no process could get.
 
-Claims are folders. A create-volume step talks to a small API server; a task sees the claims that
+Artifacts go to a folder, the object store, when a task has succeeded, and from there to the disk
+of each task that takes them. Claims are folders. A create-volume step talks to a small API server; a task sees the claims that
 it mounts, and no others, at its mount paths.
 """
 
@@ -69,6 +70,8 @@ class Cluster:
         (self.account / "token").write_text("secret-token\n")
         (self.account / "namespace").write_text("user\n")
         self.objects: dict[str, Any] = {}
+        self.objects_folder = folder / "objects"
+        self.objects_folder.mkdir()
         cluster = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -205,6 +208,8 @@ class Harness:
             return SKIPPED, {}
         if "executorLabel" in component:
             return self.container(name, task, component, values)
+        if any(isinstance(value, Artifact) for value in values.values()):
+            raise HarnessError(f"{name} is a graph, and takes an artifact: nothing here does")
         if "parameterIterator" in task:
             return self.loop(task, component, values)
         state, inner = self.graph(component["dag"], values, {})
@@ -244,6 +249,11 @@ class Harness:
                     raise HarnessError(f"task {name}: no value for input {key}")
                 continue
             values[key] = typed(key, value, specs[key]["parameterType"])
+        known = component.get("inputDefinitions", {}).get("artifacts", {})
+        for key, source in task.get("inputs", {}).get("artifacts", {}).items():
+            output = source["taskOutputArtifact"]
+            values[key] = outputs[output["producerTask"]][output["outputArtifactKey"]]
+            known.get(key) or _unknown(name, key)
         iterator = task.get("parameterIterator", {})
         for key, spec in specs.items():
             missing = key not in values and not spec.get("isOptional")
@@ -298,7 +308,7 @@ class Harness:
         self.result.states[name] = FAILED
         return FAILED, {}
 
-    def pod(self, name, label, component, values) -> tuple[int, str, dict[str, Any]]:
+    def pod(self, name, label, component, inputs) -> tuple[int, str, dict[str, Any]]:
         container = self.executors[label]["container"]
         config = self.pods.get(label, {})
         work = Path(
@@ -307,6 +317,13 @@ class Harness:
         specs = component.get("outputDefinitions", {}).get("parameters", {})
         files = {key: str(work / "outputs" / key) for key in specs}
         (work / "outputs").mkdir()
+        values = {k: v for k, v in inputs.items() if not isinstance(v, Artifact)}
+        taken = {k: v.get(work) for k, v in inputs.items() if isinstance(v, Artifact)}
+        written = {key: work / "minio" / "out" / key for key in artifacts_of(component)}
+        for path in written.values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+        paths = {f"inputs.artifacts['{key}']": path for key, path in taken.items()}
+        paths |= {f"outputs.artifacts['{key}']": path for key, path in written.items()}
         received = {
             "inputs": {"parameterValues": values},
             "outputs": {
@@ -315,7 +332,7 @@ class Harness:
             },
         }
         words = [*container.get("command", ()), *container.get("args", ())]
-        command = [self.replaced(word, received, values, files) for word in words]
+        command = [self.replaced(word, received, values, files, paths) for word in words]
         text = json.dumps(container)
         for word in (*command, text, go_json(received)):
             if len(word.encode()) > ARGUMENT_LIMIT:
@@ -329,10 +346,15 @@ class Harness:
             if not Path(file).exists():
                 return 1, f"{output}\nfailed to read output parameter {key}", {}
             outputs[key] = parsed(Path(file).read_text("utf-8"), specs[key]["parameterType"])
+        for key, path in written.items():
+            kept = self.cluster.objects_folder / f"{next(self.counter)}-{key}"
+            outputs[key] = Artifact(kept).put(path)
         shutil.rmtree(work)
         return 0, output, outputs
 
-    def replaced(self, word: str, received, values, files) -> str:
+    def replaced(self, word: str, received, values, files, paths) -> str:
+        for key, path in paths.items():
+            word = word.replace("{{$." + key + ".path}}", str(path))
         word = word.replace("{{$}}", go_json(received))
         for key, value in values.items():
             text = value if isinstance(value, str) else go_json(value)
@@ -349,7 +371,7 @@ class Harness:
             "HOSTNAME": work.name,
             "KALELITE_API_SERVER": self.cluster.url,
             "KALELITE_SERVICE_ACCOUNT": account,
-            **{entry["name"]: entry["value"] for entry in container.get("env", ())},
+            **{entry["name"]: entry.get("value", "") for entry in container.get("env", ())},
         }
         seconds = float(config.get("activeDeadlineSeconds", 120))
         try:
@@ -389,6 +411,42 @@ class Harness:
                 path.unlink()
 
 
+@dataclass(frozen=True)
+class Artifact:
+    """A file or folder in the object store: contents without modes and without empty folders."""
+
+    kept: Path
+
+    def put(self, path: Path) -> Artifact:
+        """Upload; what is not there is passed over, as KFP's launcher does."""
+        _copy(path, self.kept)
+        return self
+
+    def get(self, work: Path) -> Path:
+        """Download to a pod's disk."""
+        path = work / "minio" / "in" / self.kept.name.partition("-")[0] / "artifact"
+        path.parent.mkdir(parents=True)
+        _copy(self.kept, path)
+        return path
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    elif source.is_dir():
+        for inner in source.iterdir():
+            _copy(inner, target / inner.name)
+
+
+def artifacts_of(component: dict) -> dict:
+    return component.get("outputDefinitions", {}).get("artifacts", {})
+
+
+def _unknown(name: str, key: str) -> None:
+    raise HarnessError(f"task {name} has no input artifact {key}")
+
+
 class _Collected(list):
     """Outputs of a loop."""
 
@@ -396,9 +454,12 @@ class _Collected(list):
 def needs(task: dict) -> set[str]:
     """The siblings that a task waits for."""
     names = set(task.get("dependentTasks", ()))
-    for source in task.get("inputs", {}).get("parameters", {}).values():
-        if "taskOutputParameter" in source:
-            producer = source["taskOutputParameter"]["producerTask"]
+    inputs = task.get("inputs", {})
+    sources = [*inputs.get("parameters", {}).values(), *inputs.get("artifacts", {}).values()]
+    for source in sources:
+        output = source.get("taskOutputParameter") or source.get("taskOutputArtifact")
+        if output:
+            producer = output["producerTask"]
             if producer not in names:
                 raise HarnessError(f"{producer} is read, and not in dependentTasks")
     return names

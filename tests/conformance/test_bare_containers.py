@@ -37,7 +37,7 @@ class InContainers(Harness):
             "HOSTNAME": work.name,
             "KALELITE_API_SERVER": self.cluster.url,
             "KALELITE_SERVICE_ACCOUNT": str(self.cluster.account),
-            **{entry["name"]: entry["value"] for entry in container.get("env", ())},
+            **{entry["name"]: entry.get("value", "") for entry in container.get("env", ())},
         }
         words = [f"--env={name}={value}" for name, value in variables.items()]
         words += [f"--volume={self.shared}:{self.shared}", f"--workdir={work}"]

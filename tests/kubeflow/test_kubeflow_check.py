@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from kubeflow_scripts import pipeline_in
 
@@ -103,12 +105,14 @@ def test_all_problems_come_together(write_script):
     assert len(problems_of(write_script, text)) == 3
 
 
-@pytest.mark.parametrize("count", [300, 500])
+@pytest.mark.parametrize("count", [255, 300, 500])
 def test_too_many_steps_are_refused_with_limit_and_estimate(write_script, tmp_path, count):
     text = f"@step\ndef work(x): ...\n@pipeline\ndef main():\n    for n in range({count}):\n        work(n)\n"
     plan = pipeline_in(write_script(HEAD + text))[1].plan()
-    with pytest.raises(PipelineError, match=rf"{count} steps make a Workflow of .* MB"):
+    with pytest.raises(PipelineError, match=rf"{count} steps make a Workflow of .* MB") as raised:
         compile_plan(plan, tmp_path / "out.yaml")
+    fitting = int(re.search(r"Argo takes 1.0 MB, (\d+) of them", str(raised.value))[1])
+    assert 200 < fitting < 255
     assert not (tmp_path / "out.yaml").exists()
 
 
@@ -126,3 +130,32 @@ def test_submitting_says_what_to_do_instead():
     with pytest.raises(UsageError, match="--compile"):
         submit_plan(None, None, {})
     assert NOT_SUBMITTING.count(".") <= 3
+
+
+CAT = (
+    "from kalelite import InputPath, InputValue, OutputPath, container_step, load_component\n"
+    "from pathlib import Path\n"
+    "cat = container_step('cat', image='busybox', command=['cat', InputPath('p')],"
+    " inputs={'p': Path})\n"
+)
+
+
+def test_an_exit_handler_that_takes_a_file(write_script):
+    text = CAT + (
+        "@step\ndef work(): ...\n@pipeline\ndef main():\n"
+        "    with ExitHandler(cat(Path('/data/x'))):\n        work()\n"
+    )
+    (problem,) = problems_of(write_script, text)
+    assert "'cat' is a container that takes a file" in problem.message
+    assert "InputValue" in problem.hint
+
+
+def test_braces_in_what_a_container_has_as_a_value_and_as_a_file(write_script):
+    text = CAT + (
+        "echo = container_step('echo', image='busybox', command=['echo', InputValue('v')],"
+        " args=[InputPath('f')], inputs={'v': str, 'f': str})\n"
+        "@pipeline\ndef main():\n    echo('{{x}}', '{{y}}')\n"
+    )
+    (problem,) = problems_of(write_script, text)
+    assert "'v' of container step 'echo' holds '{{'" in problem.message
+    assert "InputPath('v')" in problem.hint

@@ -45,8 +45,7 @@ def test_code_that_changed_changes_the_digest(compiled, write_script):
     digests = set()
     for text in (HELLO, HELLO.replace("len(name)", "len(name) + 1")):
         executors = spec_of(compiled(write_script(text)))["deploymentSpec"]["executors"]
-        args = executors["exec-hello"]["container"]["args"]
-        digests.add(args[args.index("--code") + 1])
+        digests.add(executors["exec-hello"]["container"]["command"][1])
     assert len(digests) == 2
 
 

@@ -9,10 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from kalelite.backends.kubeflow.build import Compiled, build, compile_plan
+    from kalelite.backends.kubeflow.build import Compiled, compile_plan
     from kalelite.backends.kubeflow.check import check_plan
     from kalelite.backends.kubeflow.dryrun import dry_run
-    from kalelite.backends.kubeflow.options import surprises
+    from kalelite.backends.kubeflow.remarks import surprises
     from kalelite.backends.kubeflow.settings import Clone, Settings, settings_for
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "Clone",
     "Compiled",
     "Settings",
-    "build",
     "check_plan",
     "compile_plan",
     "dry_run",
@@ -38,12 +37,11 @@ _HOMES = {
     "Clone": "settings",
     "Compiled": "build",
     "Settings": "settings",
-    "build": "build",
     "check_plan": "check",
     "compile_plan": "build",
     "dry_run": "dryrun",
     "settings_for": "settings",
-    "surprises": "options",
+    "surprises": "remarks",
 }
 
 
@@ -65,7 +63,6 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Importing the module `build` binds it as an attribute, so the function is bound after.
     value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value

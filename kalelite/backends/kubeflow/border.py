@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from kalelite.backends.kubeflow.ports import Wire, Wiring, identifier
+from kalelite.backends.kubeflow.ports import Wire, Wiring
+from kalelite.backends.kubeflow.texts import identifier
 from kalelite.plan.graph import Block, Task
 from kalelite.plan.names import unique
 from kalelite.plan.scopes import Scopes
@@ -41,7 +42,7 @@ def wires_of(item: Task | Block, wiring: Wiring) -> Iterator[Wire]:
     """Everything that a task or block reads."""
     if isinstance(item, Task):
         for port in wiring.inputs(item):
-            if port.wire.kind != "status":
+            if port.wire.kind not in ("status", "own"):
                 yield port.wire
     else:
         yield from wiring.block_wires(item)

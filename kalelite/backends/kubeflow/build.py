@@ -21,16 +21,16 @@ from kalelite.backends.kubeflow.taskfile import task_files
 from kalelite.backends.kubeflow.texts import prose, summary
 from kalelite.backends.kubeflow.volumes import Storage, storage_of
 from kalelite.errors import PipelineError, Problem, UsageError
-from kalelite.plan.graph import Plan
+from kalelite.executor import files
+from kalelite.plan.graph import Plan, StepDef
 from kalelite.plan.names import slug
 from kalelite.plan.scopes import Scopes
 
 __all__ = ["Compiled", "build", "compile_plan", "write"]
 
 
-_HELPERS = "kalelite.executor.helpers"
 _CONVERTER = "kalelite.plan.types"
-"""What pods need for tasks that `lower` added, and for parameters that are no primitives."""
+"""What pods need for parameters that are no primitives, and for values as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +119,21 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     tasks = json.dumps(
         task_files(wiring, nesting, code), sort_keys=True, separators=(",", ":")
     ).encode()
-    modules = [_HELPERS] if lowered.extra else []
-    if b'"convert"' in tasks:
-        modules.append(_CONVERTER)
-    bundle = bundles.bundle(code, {"tasks.json": tasks}, modules=tuple(modules))
+    functions = {
+        task.step.function
+        for task in lowered.plan.tasks
+        if task.id in lowered.extra and isinstance(task.step, StepDef)
+    }
+    modules = {function.__module__ for function in functions}
+    if b'"convert"' in tasks or functions.intersection((files.give, files.text)):
+        modules.add(_CONVERTER)
+    bundle = bundles.bundle(code, {"tasks.json": tasks}, modules=tuple(sorted(modules)))
     digest = hashlib.sha256(bundle).hexdigest()
     storage = storage_of(settings)
     parts: tuple[Part, ...] = ()
     if storage.staged:
         parts = parts_of(bundle, digest, home=storage.home, root=storage.new_root)
-    steps = Steps(wiring, storage, settings, bundle_path(storage.home, digest), digest)
+    steps = Steps(wiring, storage, settings, bundle_path(storage.home, digest))
     first = [steps.creation(creation) for creation in storage.creations]
     first += [steps.stage(part) for part in parts]
     to_ir, graph_class = _kfp()
@@ -187,7 +192,7 @@ def too_large(plan: Plan, estimate: size.Estimate) -> Problem:
     code = f", {size.human(estimate.code)} of it for the code" if estimate.code > 200_000 else ""
     return Problem(
         f"{len(plan.tasks)} steps make a Workflow of about {size.human(estimate.total)}{code}; "
-        f"Argo takes {size.human(size.LIMIT)}",
+        f"Argo takes {size.human(size.LIMIT)}, {estimate.fitting(len(plan.tasks))} of them",
         "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
         plan.where,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.backends.kubeflow import size
-from kalelite.backends.kubeflow.component import constants_of
+from kalelite.backends.kubeflow.containers import given, uses
 from kalelite.backends.kubeflow.options import NEWEST, refusals
 from kalelite.backends.kubeflow.parameters import parameter_problems
 from kalelite.backends.kubeflow.settings import Settings, settings_for
@@ -18,13 +18,13 @@ from kalelite.backends.kubeflow.texts import has_template
 from kalelite.backends.kubeflow.volumes import JOB_NAME, storage_of
 from kalelite.errors import Problem
 from kalelite.plan.check import check
-from kalelite.plan.container.words import InputPath, walk
-from kalelite.plan.graph import ContainerDef, ExitScope, Expr, OutputRef, Plan, Task
+from kalelite.plan.container.words import walk
+from kalelite.plan.graph import Constant, ContainerDef, ExitScope, Expr, OutputRef, Plan, Task
 
 __all__ = ["check_plan", "check_settled", "kfp_version"]
 
-_SMALLEST_TASK = 3_000
-"""Bytes that a task adds to a Workflow at the least."""
+_SMALLEST_CODE = 70_000
+"""Base64 characters of a bundle at the least."""
 
 
 def check_plan(plan: Plan, settings: Mapping[str, Any] | Settings | None = None) -> list[Problem]:
@@ -50,7 +50,7 @@ def check_plan(plan: Plan, settings: Mapping[str, Any] | Settings | None = None)
 def check_settled(plan: Plan, settings: Settings) -> list[Problem]:
     """What KFP has against a plan that is right in itself."""
     version = settings.kfp_version or kfp_version()
-    problems: list[Problem] = [*_whole(plan), *parameter_problems(plan, settings)]
+    problems: list[Problem] = [*_whole(plan, settings), *parameter_problems(plan, settings)]
     for task in plan.tasks:
         problems += refusals(task.options, task.where, version)
         problems += _templates(task)
@@ -68,15 +68,16 @@ def kfp_version() -> str:
         return NEWEST
 
 
-def _whole(plan: Plan) -> Iterator[Problem]:
+def _whole(plan: Plan, settings: Settings) -> Iterator[Problem]:
     if not plan.tasks:
         yield Problem("a pipeline without steps cannot be compiled", "", plan.where)
     # Tracing hundreds of tasks with kfp takes seconds: do not, if it can only be too large.
-    least = _SMALLEST_TASK * len(plan.tasks)
-    if least > size.LIMIT:
+    steps = len(plan.tasks)
+    least = size.least(steps, _SMALLEST_CODE if storage_of(settings).staged else 0)
+    if not least.fits:
         yield Problem(
-            f"{len(plan.tasks)} steps make a Workflow of {size.human(least)} or more; Argo takes "
-            f"{size.human(size.LIMIT)}",
+            f"{steps} steps make a Workflow of {size.human(least.total)} or more; Argo takes "
+            f"{size.human(size.LIMIT)}, {least.fitting(steps)} of them at most",
             "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
             plan.where,
         )
@@ -105,27 +106,16 @@ def _texts(task: Task) -> Iterator[tuple[str, str]]:
 
 
 def _container(task: Task, step: ContainerDef) -> Iterator[Problem]:
-    """Files, which KFP gives to containers as artifacts only, and texts of constants."""
-    files = [entry.name for entry in (*step.inputs.values(), *step.outputs.values())]
-    files = [name for name in files if _kind(step, name) is Path]
-    files += [
-        word.name for word in walk((*step.command, *step.args)) if isinstance(word, InputPath)
-    ]
-    for name in dict.fromkeys(files):
-        hint = "Pass the value itself (InputValue), or read and write the file in a Python step."
-        message = f"container step {step.name!r} has {name!r} as a file: KFP passes values only"
-        yield Problem(message, hint, task.where)
-    for name, value in constants_of(task, step).items():
-        if any(map(has_template, _strings(value))):
-            hint = "Let a step return the text, annotated as -> str."
+    """Constants that end up in the Workflow; what a container has as a file travels otherwise."""
+    present = given(task, step)
+    for name in sorted(uses(step, present)[0].intersection(present)):
+        expr = present[name]
+        if isinstance(expr, Constant) and any(map(has_template, _strings(expr.value))):
+            hint = f"Let a step return the text, annotated as -> str, or take InputPath({name!r})."
             message = (
                 f"{name!r} of container step {step.name!r} holds '{{{{', which Argo would expand"
             )
             yield Problem(message, hint, task.where)
-
-
-def _kind(step: ContainerDef, name: str) -> Any:
-    return (step.inputs.get(name) or step.outputs[name]).type
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -172,10 +162,22 @@ def _handlers(plan: Plan) -> Iterator[Problem]:
     for task in plan.tasks:
         if task.id not in handlers:
             continue
+        if isinstance(task.step, ContainerDef) and _takes_files(task, task.step):
+            hint = "Take the value itself (InputValue), or let a Python step handle the exit."
+            message = (
+                f"the exit handler {task.step.name!r} is a container that takes a file, which a "
+                "task before it would have to write: KFP lets an exit handler wait for none"
+            )
+            yield Problem(message, hint, task.where)
         if task.after or any(_outputs(expr) for expr in task.arguments.values()):
             hint = "It may take pipeline parameters, constants and the final status."
             message = "an exit handler that waits for another step: KFP cannot start it"
             yield Problem(message, hint, task.where)
+
+
+def _takes_files(task: Task, step: ContainerDef) -> bool:
+    present = given(task, step)
+    return bool(uses(step, present)[1]) or any(step.inputs[name].type is Path for name in present)
 
 
 def _outputs(expr: Expr) -> list[OutputRef]:

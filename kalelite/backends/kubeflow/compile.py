@@ -19,6 +19,7 @@ from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 from kalelite.backends.kubeflow.border import border_of
 from kalelite.backends.kubeflow.component import Component, Input, OutputFile, Steps
 from kalelite.backends.kubeflow.configure import configure
+from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.parameters import RootParameter
 from kalelite.backends.kubeflow.ports import Wire, Wiring
 from kalelite.backends.kubeflow.waits import add_waits
@@ -54,6 +55,7 @@ _TYPES: dict[str, Any] = {
     "dict": dict,
     "texts": List[str],  # noqa: UP006 - as above
     "status": dsl.PipelineTaskFinalStatus,
+    FILE: dsl.Input[dsl.Artifact],
 }
 _ITEM_TYPES = {
     "int": "Integer",
@@ -153,7 +155,7 @@ def _component(component: Component) -> Callable[..., Any]:
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            annotation=dsl.OutputPath(_TYPES[kind]),
+            annotation=dsl.Output[dsl.Artifact] if kind == FILE else dsl.OutputPath(_TYPES[kind]),
             default=default,
         )
         for name, kind in component.outputs.items()

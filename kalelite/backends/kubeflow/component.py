@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.options import TaskConfig, claim_mount, task_config
 from kalelite.backends.kubeflow.ports import Wiring
 from kalelite.backends.kubeflow.settings import Settings
@@ -13,16 +14,18 @@ from kalelite.backends.kubeflow.stage import Part
 from kalelite.backends.kubeflow.texts import summary
 from kalelite.backends.kubeflow.volumes import JOB_NAME, Creation, Storage
 from kalelite.plan.container.words import InputPath, InputValue, OutputPath, fill
-from kalelite.plan.graph import REQUIRED, Constant, ContainerDef, Task
+from kalelite.plan.graph import Constant, ContainerDef, Task
 from kalelite.plan.types import native_name
 from kalelite.volumes import provision
 from kalelite.volumes.inline import inline
 
-__all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Steps", "constants_of"]
+__all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Steps"]
 
 EXECUTOR_INPUT = "{{$}}"
 JOB_ID = "{{$.pipeline_job_uuid}}"
 RUN = "run"
+TASK = "KALELITE_TASK"
+"""A variable of every container of the user's own; it makes each of them another one for KFP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +70,37 @@ class Component:
 class Steps:
     """Makes the components of one compilation."""
 
-    def __init__(
-        self, wiring: Wiring, storage: Storage, settings: Settings, bundle: str, digest: str
-    ) -> None:
+    def __init__(self, wiring: Wiring, storage: Storage, settings: Settings, bundle: str) -> None:
         self.wiring = wiring
         self.storage = storage
         self.settings = settings
         self.bundle = bundle
-        self.digest = digest
 
     def task(self, task: Task, *, handler: bool = False) -> Component:
         """The component of a task; the handler of an exit scope mounts no claim of another task."""
         if isinstance(task.step, ContainerDef):
             return self._container(task, task.step)
         ports = self.wiring.inputs(task, taken=(RUN,))
-        # KFP tells containers apart by their content alone, so the task and the code are in it.
-        args = ("run", "--task", task.id, "--code", self.digest, "--home", self.storage.home)
-        packages = [f"--package={package}" for package in task.options.packages]
-        inputs = {RUN: "str", **{port.name: port.wire.type for port in ports}}
+        # KFP tells containers apart by their content alone, so the task is in it; the code is, too,
+        # for the bundle is named by its digest.
+        args = ("run", "--task", task.id, "--home", self.storage.home)
+        words = [f"--package={package}" for package in task.options.packages]
+        words += [
+            f"--file={port.name}={_path('outputs' if port.wire.kind == 'own' else 'inputs', port.name)}"
+            for port in ports
+            if port.reading == "file"
+        ]
+        inputs = {RUN: "str"}
         arguments: dict[str, Any] = {RUN: JOB_ID}
-        arguments.update((port.name, port.wire) for port in ports)
+        for port in ports:
+            if port.wire.kind != "own":
+                inputs[port.name] = port.wire.type
+                arguments[port.name] = port.wire
         return Component(
             id=task.id,
             image=task.options.image or self.settings.default_image,
             command=("python3", self.bundle),
-            args=(*args, *packages, "--executor-input", EXECUTOR_INPUT),
+            args=(*args, *words, "--executor-input", EXECUTOR_INPUT),
             inputs=inputs,
             outputs=dict(self.wiring.outputs(task).values()),
             arguments=arguments,
@@ -155,42 +164,46 @@ class Steps:
 
     def _container(self, task: Task, step: ContainerDef) -> Component:
         """The user's own container: its words, with KFP's placeholders in them."""
+        call = self.wiring.lowered.calls[task.id]
         ports = self.wiring.inputs(task)
         arguments: dict[str, Any] = {port.name: port.wire for port in ports}
         inputs = {port.name: port.wire.type for port in ports}
-        for name, value in constants_of(task, step).items():
-            arguments[name] = value
-            inputs[name] = native_name(type(value)) or "str"
+        for name, expr in task.arguments.items():
+            if isinstance(expr, Constant):
+                arguments[name] = expr.value
+                inputs[name] = native_name(type(expr.value)) or "str"
+        config = self._config(task)
+        # Calls may differ in the types of their inputs only, which KFP does not tell apart.
+        config.env[TASK] = task.id
+        found = self.wiring.outputs(task)
+        outputs = {output: port for (output, _), port in found.items()}
 
         def put(word: InputValue | InputPath | OutputPath) -> str:
             if isinstance(word, OutputPath):
-                return f"{{{{$.outputs.parameters['{outputs[word.name]}'].output_file}}}}"
-            return f"{{{{$.inputs.parameters['{word.name}']}}}}"
+                name, kind = outputs[word.name]
+                if kind == FILE:
+                    return _path("outputs", name)
+                return f"{{{{$.outputs.parameters['{name}'].output_file}}}}"
+            name = (call.files if isinstance(word, InputPath) else call.values).get(word.name, "")
+            if not name:
+                return ""
+            if inputs[name] == FILE:
+                return _path("inputs", name)
+            return f"{{{{$.inputs.parameters['{name}']}}}}"
 
-        found = self.wiring.outputs(task)
-        outputs = {output: name for (output, _), (name, _) in found.items()}
         return Component(
             id=task.id,
             image=step.image,
-            command=tuple(fill(step.command, put, arguments)),
-            args=tuple(fill(step.args, put, arguments)),
+            command=tuple(fill(step.command, put, call.present)),
+            args=tuple(fill(step.args, put, call.present)),
             inputs=inputs,
             outputs=dict(found.values()),
             arguments=arguments,
-            config=self._config(task),
+            config=config,
             description=summary(step.description),
         )
 
 
-def constants_of(task: Task, step: ContainerDef) -> dict[str, Any]:
-    """The inputs of a container that are known already: constants of the call, and defaults."""
-    values = {
-        name: parameter.default
-        for name, parameter in step.inputs.items()
-        if parameter.default is not REQUIRED
-    }
-    for name, expr in task.arguments.items():
-        values.pop(name, None)
-        if isinstance(expr, Constant):
-            values[name] = expr.value
-    return {name: value for name, value in values.items() if value is not None}
+def _path(side: str, name: str) -> str:
+    """KFP's placeholder for where an artifact is on the pod's disk."""
+    return f"{{{{$.{side}.artifacts['{name}'].path}}}}"

@@ -8,6 +8,7 @@ from typing import Any
 from kalelite.backends.kubeflow import size
 from kalelite.backends.kubeflow.build import Compiled, build
 from kalelite.backends.kubeflow.options import notes
+from kalelite.backends.kubeflow.remarks import lacking
 from kalelite.backends.kubeflow.settings import Settings, settings_for
 from kalelite.backends.kubeflow.stage import bundle_path
 from kalelite.backends.kubeflow.volumes import Creation, Mount
@@ -15,6 +16,10 @@ from kalelite.plan.graph import ContainerDef, Plan, Task
 
 __all__ = ["dry_run"]
 
+_NO_RETRY = (
+    "KFP may refuse to retry a failed run of so many tasks, for the state of all of them is more "
+    "than etcd takes in one request: give the steps retries=, or run the pipeline again"
+)
 _ONE_NODE = (
     "steps run in parallel, and a ReadWriteOnce volume is for one node at a time: use "
     "access_mode=ReadWriteMany, a node_selector for all steps, or order='calls'"
@@ -104,6 +109,10 @@ def _notes(plan: Plan, settings: Settings, compiled: Compiled) -> Iterator[tuple
     for task in plan.tasks:
         for note in notes(task.options):
             yield task.id, note
+    for line in lacking(plan, settings):
+        yield "packages", line
+    if compiled.estimate.tasks > size.RETRYABLE:
+        yield "Workflow", _NO_RETRY
     makes_marshal = any(one.what == "marshal volume" for one in compiled.storage.creations)
     if makes_marshal and settings.access_mode.startswith("ReadWriteOnce") and _is_wide(compiled):
         yield "volumes", _ONE_NODE

@@ -7,7 +7,8 @@ What KFP cannot say itself becomes a small task of its own (its function is one 
 - loop items that no task gives as a list of their own: a task that makes the list;
 - a choice of branches that is not one output of one task: a task in each branch that picks it;
 - values collected from a loop in a loop: a task in the outer loop that collects the inner one,
-  because KFP collects nested loops into one flat list.
+  because KFP collects nested loops into one flat list;
+- files of containers: tasks that write and take them (`kalelite.backends.kubeflow.containers`).
 
 Constant loop items that KFP would change or that do not belong into a YAML file stay in the
 bundle, and the loop goes over their numbers.
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kalelite.backends.kubeflow.containers import FILE, Call, Containers
 from kalelite.backends.kubeflow.native import element_type, plain_items, type_of
 from kalelite.executor import helpers
 from kalelite.plan.graph import (
@@ -33,21 +35,21 @@ from kalelite.plan.graph import (
     ContainerDef,
     ExitScope,
     Expr,
-    ItemRef,
     Loop,
     Negation,
     OneOf,
     Output,
     OutputRef,
     Pack,
-    Parameter,
     ParameterRef,
     Plan,
     StepDef,
     Task,
 )
 from kalelite.plan.names import unique
+from kalelite.plan.nesting import ROOT
 from kalelite.plan.options import StepOptions
+from kalelite.plan.order import in_call_order
 from kalelite.plan.types import native_name
 
 __all__ = ["Lowered", "lower"]
@@ -58,20 +60,25 @@ class Lowered:
     """The rewritten plan.
 
     ``numbered`` holds the items of loops that go over numbers; ``extra`` are the tasks that
-    stand for something in the user's plan that is no task.
+    stand for something in the user's plan that is no task. ``calls`` tells how each container is
+    called, ``givers`` which tasks write files for them.
     """
 
     plan: Plan
     numbered: Mapping[str, tuple[Any, ...]]
     extra: frozenset[str]
+    calls: Mapping[str, Call]
+    givers: frozenset[str]
 
 
 def lower(plan: Plan) -> Lowered:
     """Rewrite a checked plan."""
-    return _Lowering(plan).run()
+    return Lowering(plan).run()
 
 
-class _Lowering:
+class Lowering:
+    """The rewriting of one plan."""
+
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.tasks = {task.id: task for task in plan.tasks}
@@ -85,6 +92,7 @@ class _Lowering:
         self.numbered: dict[str, tuple[Any, ...]] = {}
         self.empty: set[str] = set()
         self.known: dict[Any, Expr] = {}
+        self.containers = Containers(self)
 
     def run(self) -> Lowered:
         for block in self.plan.blocks:
@@ -98,9 +106,18 @@ class _Lowering:
         result = None if self.plan.result is None else self.rewrite(self.plan.result, "")
         filled = self.filled(tasks)
         blocks = [self.block(block) for block in self.plan.blocks if block.id in filled]
-        tasks = [self.waiting(task, filled) for task in tasks]
-        plan = replace(self.plan, tasks=(*tasks, *self.extra), blocks=tuple(blocks), result=result)
-        return Lowered(plan, self.numbered, frozenset(task.id for task in self.extra))
+        tasks = [self.waiting(task, filled) for task in self.in_order(tasks, blocks)]
+        options = replace(self.plan.options, order="data")
+        plan = replace(
+            self.plan,
+            tasks=(*tasks, *self.extra),
+            blocks=tuple(blocks),
+            result=result,
+            options=options,
+        )
+        extra = frozenset(task.id for task in self.extra)
+        givers = frozenset(self.containers.givers)
+        return Lowered(plan, self.numbered, extra, self.containers.calls, givers)
 
     def gone(self, block: str) -> bool:
         """Whether the block is, or stands in, a loop over nothing."""
@@ -111,11 +128,16 @@ class _Lowering:
         return False
 
     def task(self, task: Task) -> Task:
-        arguments = {name: self.rewrite(expr, task.parent) for name, expr in task.arguments.items()}
         if isinstance(task.step, ContainerDef):
-            for name, expr in arguments.items():
-                arguments[name] = self.plain(expr, task.step.inputs[name], task.parent)
+            call = self.containers.call(task, task.step)
+            return replace(task, arguments=call.arguments, after=(*task.after, *call.after))
+        arguments = {name: self.rewrite(expr, task.parent) for name, expr in task.arguments.items()}
         return replace(task, arguments=arguments)
+
+    def in_order(self, tasks: list[Task], blocks: list[Block]) -> tuple[Task, ...]:
+        """The tasks, with waits for ``order="calls"``, of which the tasks added here are no part."""
+        plan = replace(self.plan, tasks=tuple(tasks), blocks=tuple(blocks))
+        return in_call_order(plan, {ROOT} if plan.options.order == "calls" else ()).tasks
 
     def waiting(self, task: Task, filled: set[str]) -> Task:
         """The task without waits for what is not compiled."""
@@ -144,24 +166,6 @@ class _Lowering:
                 fill(block.id)
                 self.helper(f"{block.id}-empty", helpers.same, {"value": Constant(None)}, block.id)
         return filled
-
-    def plain(self, expr: Expr, wanted: Parameter, scope: str) -> Expr:
-        """What a container can be given: a constant, or a value that KFP itself carries."""
-        if isinstance(expr, Constant) or self.type_of(expr):
-            return expr
-        if (
-            isinstance(expr, OutputRef)
-            and not expr.path
-            and self.tasks[expr.task].output(expr.output).native
-        ):
-            return expr
-        if isinstance(expr, ItemRef) and not expr.path and expr.loop not in self.numbered:
-            loop = self.blocks[expr.loop]
-            if isinstance(loop, Loop) and isinstance(loop.items, Constant):
-                return expr
-        native = native_name(wanted.type) or "str"
-        id = f"{wanted.name}-value"
-        return self.helper(id, helpers.same, {"value": expr}, scope, native)
 
     def place_of(self, id: str) -> str:
         return self.tasks[id].parent if id in self.tasks else id
@@ -235,6 +239,8 @@ class _Lowering:
 
     def rewrite(self, expr: Expr, scope: str) -> Expr:  # noqa: PLR0911 - one line for each kind
         """The expression as a task in ``scope`` may take it."""
+        if isinstance(expr, OutputRef) and self.containers.is_file(replace(expr, path=())):
+            return self.containers.take(expr)
         if isinstance(expr, Collected):
             return self.collected(expr)
         if isinstance(expr, OneOf):
@@ -255,6 +261,9 @@ class _Lowering:
         outer, *inner = expr.loops
         if outer in self.empty:
             return Constant([])
+        source = self.rewrite(expr.source, "")
+        assert isinstance(source, OutputRef)
+        expr = replace(expr, source=source)
         if not inner:
             return expr
         if expr not in self.known:
@@ -268,25 +277,24 @@ class _Lowering:
 
     def one_of(self, expr: OneOf) -> Expr:
         """A choice between one output of each branch, all of them kept in the same way."""
-        branches = self.branches[expr.switch]
-        plain = all(
-            isinstance(choice, OutputRef)
-            and not choice.path
-            and isinstance(self.tasks[choice.task].step, StepDef)
-            and self.tasks[choice.task].parent == branch
-            for choice, branch in zip(expr.choices, branches, strict=False)
-        )
-        if plain:
-            return expr
         key = ("one of", expr.switch, tuple(map(_identity, expr.choices)))
         if key not in self.known:
-            choices = tuple(
-                self.helper(
-                    f"{branch}-value", helpers.same, {"value": self.rewrite(choice, branch)}, branch
-                )
-                for choice, branch in zip(expr.choices, branches, strict=True)
+            branches = self.branches[expr.switch]
+            pairs = list(zip(expr.choices, branches, strict=True))
+            choices = [self.rewrite(choice, branch) for choice, branch in pairs]
+            plain = all(
+                isinstance(choice, OutputRef)
+                and not choice.path
+                and isinstance(self.tasks[choice.task].step, StepDef)
+                and self.tasks[choice.task].parent == branch
+                for choice, branch in zip(choices, branches, strict=True)
             )
-            self.known[key] = OneOf(expr.switch, choices)
+            if not plain:
+                choices = [
+                    self.helper(f"{branch}-value", helpers.same, {"value": choice}, branch)
+                    for choice, branch in zip(choices, branches, strict=True)
+                ]
+            self.known[key] = OneOf(expr.switch, tuple(choices))
         return self.known[key]
 
     def helper(
@@ -296,20 +304,26 @@ class _Lowering:
         arguments: dict[str, Expr],
         parent: str,
         native: str | None = None,
+        *,
+        type: Any = None,
+        gives: bool = False,
     ) -> OutputRef:
-        """Add a task and return its output."""
+        """Add a task and return its output: a value, or if it ``gives`` a file, that file."""
         id = unique(name, {**self.tasks, **self.blocks})
         step = StepDef(
             name=function.__name__, function=function, signature=inspect.signature(function)
         )
-        output = Output("output", native=native)
+        output = OutputRef(id, FILE if gives else "output")
+        outputs = () if gives else (Output(output.output, native=native, type=type),)
+        if gives:
+            arguments = {**arguments, "path": output}
         where = self.blocks[parent].where if parent else self.plan.where
-        task = Task(id, step, arguments, (output,), parent=parent, where=where)
+        task = Task(id, step, arguments, outputs, parent=parent, where=where)
         options = StepOptions(display_name=_display_name(id))
         task = replace(task, options=options)
         self.tasks[id] = task
         self.extra.append(task)
-        return OutputRef(id, "output")
+        return output
 
 
 def _tree(expr: Expr, leaves: list[Expr]) -> list[Any]:
@@ -338,6 +352,6 @@ def _display_name(id: str) -> str:
         about, _, what = about.rpartition("-")
     return (
         f"{what} of {about}"
-        if about and what in ("condition", "items", "value", "collected")
+        if about and what in ("condition", "items", "value", "collected", "file")
         else id
     )

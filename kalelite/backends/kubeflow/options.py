@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kalelite.errors import Problem, Where
-from kalelite.plan.graph import Plan
 from kalelite.plan.options import StepOptions, quantity
 from kalelite.plan.options.values import (
     ConfigMapEnv,
@@ -20,7 +19,7 @@ from kalelite.plan.options.values import (
     Toleration,
 )
 
-__all__ = ["NEWEST", "TaskConfig", "notes", "refusals", "surprises", "task_config"]
+__all__ = ["NEWEST", "TaskConfig", "notes", "refusals", "task_config"]
 
 NEWEST = "2.17"
 """The newest KFP release that this table was held against."""
@@ -87,19 +86,6 @@ def notes(options: StepOptions) -> Iterator[str]:
         yield f"timeout: {math.ceil(options.timeout)} whole seconds"
     if options.packages:
         yield "packages: installed by pip when the pod starts"
-
-
-def surprises(plan: Plan) -> Iterator[str]:
-    """A line for each note on the plan's options, with the tasks that it is about."""
-    if plan.options.experiment:
-        yield f"experiment: choose {plan.options.experiment!r} when you create a run of the file"
-    tasks: dict[str, list[str]] = {}
-    for task in plan.tasks:
-        for note in notes(task.options):
-            tasks.setdefault(note, []).append(task.id)
-    for note, names in tasks.items():
-        more = f" and {len(names) - 5} more" if names[5:] else ""
-        yield f"{note} ({', '.join(names[:5])}{more})"
 
 
 def _uses(options: StepOptions, name: str) -> bool:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kalelite.backends.kubeflow.native import LARGEST_INT, parameter_type
-from kalelite.backends.kubeflow.ports import identifier
 from kalelite.backends.kubeflow.settings import Settings
-from kalelite.backends.kubeflow.texts import has_template, prose
+from kalelite.backends.kubeflow.texts import has_template, identifier, prose
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.names import unique

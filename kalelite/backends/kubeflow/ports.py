@@ -7,14 +7,15 @@ results that conditions, loops and the KFP UI look at.
 
 from __future__ import annotations
 
-import keyword
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.lower import Lowered
 from kalelite.backends.kubeflow.native import element_type, item_type, parameter_type
+from kalelite.backends.kubeflow.texts import identifier
 from kalelite.plan.graph import (
     Block,
     Branch,
@@ -31,10 +32,10 @@ from kalelite.plan.graph import (
     StatusRef,
     Task,
 )
-from kalelite.plan.names import slug, unique
+from kalelite.plan.names import unique
 from kalelite.plan.types import native_name
 
-__all__ = ["Port", "Wire", "Wiring", "identifier"]
+__all__ = ["Port", "Wire", "Wiring"]
 
 TEXTS = "texts"
 """The KFP type of a list of texts: references, or the items of a loop as JSON."""
@@ -44,9 +45,10 @@ TEXTS = "texts"
 class Wire:
     """Where a parameter comes from.
 
-    ``kind`` is "parameter", "output", "item", "collected", "choice" or "status"; ``ids`` are the
-    ids that it needs: of an output the task and the port, of collected values the task, the port
-    and the loop, of a choice the switch and then a task and port for each branch.
+    ``kind`` is "parameter", "output", "item", "collected", "choice", "status", or "own" for the file
+    that the task itself is to write; ``ids`` are the ids that it needs: of an output the task and
+    the port, of collected values the task, the port and the loop, of a choice the switch and then
+    a task and port for each branch.
     """
 
     kind: str
@@ -60,7 +62,8 @@ class Port:
 
     ``reading`` is "value" (as KFP has it), "text" (a pipeline parameter as text), "json" (a value
     as JSON in a text), "number" (the number of a loop item), "ref", "refs", "values" (a list of
-    values) or "status". ``symbol`` is what the task's template calls it.
+    values), "status" or "file" (the path of an artifact). ``symbol`` is what the task's template
+    calls it.
     """
 
     name: str
@@ -95,6 +98,10 @@ class Wiring:
         names = set(taken) | {name for name, _ in self.outputs(task).values()}
         for expr in task.arguments.values():
             for leaf in leaves(expr):
+                if leaf == OutputRef(task.id, FILE):
+                    wire = Wire("own", (task.id, FILE), FILE)
+                    ports.append(Port(FILE, wire, "file", symbol_of(leaf)))
+                    continue
                 wire, reading, name = self.wire(leaf)
                 if wire not in seen:
                     seen.add(wire)
@@ -119,14 +126,17 @@ class Wiring:
         """Outputs by (output, form), each with its KFP name and type.
 
         The forms are "ref", "native" and "items", the items of a loop as JSON texts. A container
-        step has only native ones.
+        step has only native ones, and files among them.
         """
+        if task.id in self.lowered.givers:
+            return {(FILE, "native"): (FILE, FILE)}
         if task.id not in self._outputs:
             ports: dict[tuple[str, str], tuple[str, str]] = {}
             names: set[str] = set()
             is_container = isinstance(task.step, ContainerDef)
             for output in task.outputs:
-                forms = [("native", output.native or "str")] if is_container else []
+                kind = FILE if output.type is Path else output.native or "str"
+                forms = [("native", kind)] if is_container else []
                 if not is_container:
                     if output.native:
                         forms.append(("native", output.native))
@@ -202,7 +212,7 @@ class Wiring:
         ports = self.outputs(task)
         form = "ref" if (ref.output, "ref") in ports else "native"
         name, kind = ports[ref.output, form]
-        reading = "ref" if form == "ref" else "value"
+        reading = "ref" if form == "ref" else "file" if kind == FILE else "value"
         return Wire("output", (ref.task, name), kind), reading, f"{ref.task}_{ref.output}"
 
     def item(self, id: str) -> tuple[Wire, str, str]:
@@ -245,15 +255,3 @@ def leaves(expr: Expr) -> Iterator[Expr]:
         return
     for child in expr.children():
         yield from leaves(child)
-
-
-def identifier(text: str) -> str:
-    """A name of a KFP parameter: a Python identifier in ASCII."""
-    name = text if text.isascii() else slug(text)
-    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "value"
-    if name[0].isdigit() or keyword.iskeyword(name) or name in _RESERVED:
-        name = f"v_{name}"
-    return name
-
-
-_RESERVED = frozenset({"Output", "base_image"})

@@ -11,10 +11,10 @@ executor's two inputs hold a task's container again.
 
 The estimate is meant to be kind rather than strict: a flat pipeline of 56 tasks was reported with
 1.95 MiB of Workflow at the end of its run, before compression (KFP issue 13738), which is some
-35 kB of state for each task; `_STATE_PER_TASK` takes what is left of it when compressed. Copies of
-the code do not shrink: they are compressed already, and farther apart than gzip looks back.
-So some 180 flat steps are what KFP can be trusted with, and ParallelFor is the way to more: its
-body is in the Workflow once.
+35 kB for each task, so that KFP could not retry it; `_STATE_PER_TASK` takes what is left of it when
+compressed. Copies of the code do not shrink: they are compressed already, and farther apart than
+gzip looks back. So some 200 flat steps are what KFP can be trusted with, and ParallelFor is the way
+to more: its body is in the Workflow once.
 """
 
 from __future__ import annotations
@@ -23,16 +23,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LIMIT", "Estimate", "estimate", "human"]
+__all__ = ["LIMIT", "RETRYABLE", "Estimate", "estimate", "human", "least"]
 
 LIMIT = 1_048_576
 """Bytes that Argo lets a Workflow have."""
+
+RETRYABLE = 43
+"""Tasks of a run that KFP can surely retry: it sends the state uncompressed, in one request."""
 
 _FIXED = 8_200
 _PER_IR_BYTE = 1.16
 _PER_TASK = 1_130
 _STATE_PER_TASK = 800
 _COPIES_OF_CODE = 4
+_LEAST_IR = 750
+"""Compact JSON of a step that takes and gives nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,11 @@ class Estimate:
     @property
     def total(self) -> int:
         return self.spec + self.state
+
+    def fitting(self, steps: int) -> int:
+        """How many of that many steps, all alike, would fit."""
+        fixed = _FIXED + self.code
+        return max(0, int(steps * (LIMIT - fixed) / (self.total - fixed)))
 
     @property
     def fits(self) -> bool:
@@ -72,6 +82,11 @@ def estimate(spec_bytes: int, tasks: int, code_bytes: int = 0) -> Estimate:
     spec = _FIXED + int(_PER_IR_BYTE * spec_bytes) + _PER_TASK * tasks
     state = _STATE_PER_TASK * tasks + _COPIES_OF_CODE * code_bytes
     return Estimate(tasks, spec, state, (_COPIES_OF_CODE + 1) * code_bytes)
+
+
+def least(steps: int, code_bytes: int = 0) -> Estimate:
+    """The smallest Workflow that so many steps can make, before anything is compiled."""
+    return estimate(_LEAST_IR * steps + code_bytes, steps, code_bytes)
 
 
 def tasks_in(spec: Mapping[str, Any]) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.ports import Port, Wiring
 from kalelite.backends.templates import task_template
 from kalelite.capture.code import Code
@@ -47,6 +48,7 @@ def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json
                     "reads": form == "items" or (task.id, name) in reads,
                 }
                 for (output, form), (name, kind) in wiring.outputs(task).items()
+                if kind != FILE
             ],
             "looped": any(isinstance(nesting.items[id], Loop) for id in nesting.around(task.id)),
             "tolerant": bool(task.options.ignore_failures) or task.id in nesting.handlers,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["has_template", "prose", "summary"]
+import keyword
+import re
+
+from kalelite.plan.names import slug
+
+__all__ = ["has_template", "identifier", "prose", "summary"]
 
 _SUMMARY = 200
 """Characters of a docstring that travel for each step: all of them count in a Workflow's size."""
@@ -24,3 +29,16 @@ def summary(docstring: str) -> str:
     """The first paragraph of a docstring, as one line."""
     line = " ".join(prose(docstring).strip().partition("\n\n")[0].split())
     return line if len(line) <= _SUMMARY else f"{line[: _SUMMARY - 1]}…"
+
+
+def identifier(text: str) -> str:
+    """A name of a KFP parameter: a Python identifier in ASCII."""
+    name = text if text.isascii() else slug(text)
+    name = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "value"
+    if name[0].isdigit() or keyword.iskeyword(name) or name in _RESERVED:
+        name = f"v_{name}"
+    return name
+
+
+_RESERVED = frozenset({"Output", "base_image", "self"})
+"""Names of kfp's own."""

@@ -55,7 +55,7 @@ class ContainerStep:
         name = self.call_options.name if self.call_options is not None else None
         return name or self.definition.name
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Add a task to the pipeline whose body is running."""
         trace = current()
         if trace is None:

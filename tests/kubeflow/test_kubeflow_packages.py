@@ -1,0 +1,71 @@
+"""Packages that steps import and a stock Python image does not have."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from kubeflow_scripts import pipeline_in
+
+from kalelite.backends.kubeflow import dry_run, surprises
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """Installed packages: `twig`, and `leafy`, which is imported as `leaf`."""
+    site = tmp_path / "site-packages"
+    for name, dist in (("twig", "twig"), ("leaf", "leafy")):
+        (site / name).mkdir(parents=True)
+        (site / name / "__init__.py").write_text("def grow(): ...\nclass Kind: ...\n")
+        about = site / f"{dist}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.0\n")
+        (about / "top_level.txt").write_text(name)
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "own_helper.py").write_text("import twig\ndef help(): return twig.grow()\n")
+    yield
+    for name in ("twig", "leaf", "own_helper"):
+        sys.modules.pop(name, None)
+
+
+SCRIPT = """
+import json
+import leaf
+from leaf import Kind
+from own_helper import help
+from kalelite import pipeline, step
+
+DEFAULT = Kind()
+
+def between():
+    return leaf.grow()
+
+@step
+def one(): return between()
+@step
+def two(): import twig; return twig, DEFAULT
+@step
+def three(): return help()
+@step
+def none(): return json.dumps({})
+@step(packages=["leafy"])
+def said(): return leaf
+@step(image="own/image")
+def imaged(): return leaf
+@pipeline
+def main():
+    one(); two(); three(); none(); said(); imaged(); one()
+"""
+
+
+def test_what_the_stock_image_lacks_is_named_with_steps_and_what_to_write(packages, write_script):
+    plan = pipeline_in(write_script(SCRIPT))[1].plan()
+    image = "python:{}.{}".format(*sys.version_info)
+    lines = [
+        f"the image {image} lacks what steps import: leaf (one, two, one-2), twig (two, three); "
+        "write @pipeline(defaults={'packages': ['leafy', 'twig']}), or packages= or image= at the steps"
+    ]
+    assert list(surprises(plan))[1:] == lines
+    assert lines[0] in dry_run(plan)
+    assert list(surprises(plan, image="own/image:1"))[1:] == []
