@@ -149,21 +149,22 @@ def test_tables_of_three_libraries_together(back):
 def test_a_plain_frame_is_no_pickle(tmp_path, mode):
     pd = pytest.importorskip("pandas", reason="pip install pandas")
     store = Store(tmp_path, formats=mode)
-    days = pd.date_range("2024", periods=5_000, freq="h", tz="UTC")
+    days = pd.date_range("2024", periods=10_000, freq="h", tz="UTC")
     frame = pd.DataFrame(
         {
-            "number": range(5_000),
-            "text": [f"t{i}" for i in range(5_000)],
-            "kind": pd.Categorical(["a", "b"] * 2_500),
-            "object": np.array([None, "x"] * 2_500, dtype=object),
+            "number": range(10_000),
+            "text": [f"t{i}" for i in range(10_000)],
+            "kind": pd.Categorical(["a", "b"] * 5_000),
+            "object": np.array([None, "x"] * 5_000, dtype=object),
             "missing": pd.Series(dtype=object),
         },
         index=days,
     )
     for value in (frame, frame["text"], frame.reset_index().set_index(["kind", "number"])):
-        reference = store.save(value)
-        assert store.describe(reference).encoding == "data.tree/1"
-        assert store.load(reference).equals(value)
+        for part, encoding in ((value, "pandas.ipc/1"), (value[:9], "data.tree/1")):
+            reference = store.save(part)
+            assert store.describe(reference).encoding == encoding
+            assert store.load(reference).equals(part)
 
 
 def test_a_frame_that_needs_a_pickle_gets_one_or_is_refused_by_name(tmp_path):

@@ -6,6 +6,7 @@ which only adds.
 """
 
 import importlib
+import math
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,37 @@ def frame():
         "whole": pd.array([1, None, 3], dtype="Int64"),
     }
     return pd.DataFrame(columns, index=days)
+
+
+def large_frame():
+    """More than 64 KiB, with a column of each way in which an Arrow file holds it."""
+    np, pd = library("numpy"), library("pandas")
+    rows = 3000
+    texts = [None if i % 7 == 0 else f"text {i} é" for i in range(rows)]
+    columns = {
+        "number": np.arange(rows),
+        "real": np.where(np.arange(rows) % 3, np.arange(rows) / 4, np.nan),
+        "flag": np.arange(rows) % 2 == 0,
+        "text": pd.Series(texts, dtype=object),
+        "few": pd.Series(["a", "b", math.nan] * (rows // 3), dtype=object),
+        "half": pd.Series(["x"] * (rows - 1) + ["\ud800"], dtype=object),
+        "kind": pd.Categorical(["b", None, "a"] * (rows // 3), ordered=True),
+        "whole": pd.array([1, None, 3] * (rows // 3), dtype="Int64"),
+        "when": pd.Series(pd.date_range("2024", periods=rows, tz="Europe/Berlin")).shift(1),
+        "complex": np.arange(rows) * 1j,
+    }
+    index = pd.MultiIndex.from_product([range(rows // 2), ["a", "b"]], names=["n", None])
+    return pd.DataFrame(columns).set_axis(index)
+
+
+def arrow_strings():
+    pd = library("pandas")
+    return [pd.Series(["x", None, "é"], dtype="string[pyarrow]")[1:]]
+
+
+def many_texts():
+    np = library("numpy")
+    return {"unlike": np.array([f"text {i}" for i in range(2000)] + [None], object)}
 
 
 def levels():
@@ -68,6 +100,13 @@ def arrow():
 VALUES = {
     "frame": ("pandas", frame, False),
     "levels": ("pandas", levels, False),
+    "large-frame": ("pyarrow", large_frame, False),
+    "many-texts": ("numpy", many_texts, False),
+    "many-texts-data": ("numpy", many_texts, True),
+    # As texts were written before 0.1.0: each chunk joined by a character that none of them has.
+    "joined-texts": ("numpy", many_texts, False),
+    "joined-texts-data": ("numpy", many_texts, True),
+    "arrow-strings": ("pyarrow", arrow_strings, True),
     "nested-frame": ("pandas", lambda: [library("pandas").DataFrame({"a": [1, 2]})], False),
     "periods": (
         "pandas",
@@ -94,6 +133,8 @@ def text_of(value):
     """What tells one value of these from another."""
     if isinstance(value, dict):
         return [(key, text_of(item)) for key, item in value.items()]
+    if type(value).__module__ == "numpy" and value.dtype == object:
+        return value.tolist()
     if isinstance(value, list):
         return list(map(text_of, value))
     if type(value).__module__.startswith("scipy"):
@@ -105,7 +146,7 @@ def text_of(value):
     if type(value).__module__.startswith("pandas"):
         types = value.dtypes.to_dict() if value.ndim == 2 else value.dtype
         return (
-            repr(value),
+            value.to_csv(),
             types,
             repr(value.index),
             value.columns.tolist() if value.ndim == 2 else (),

@@ -1,9 +1,7 @@
 """torch: tensors of all kinds, what they share, modules and optimizers."""
 
 import pickle
-import sys
 import warnings
-from pathlib import Path
 
 import pytest
 
@@ -105,14 +103,7 @@ def test_a_step_may_write_to_what_it_gets(store, shape):
     assert store.load(reference)["weights"].sum() == 0
 
 
-def anonymous():
-    """Bytes of memory that no file stands behind: mapped values weigh nothing here."""
-    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: it tells memory by kind")
-def test_a_large_tensor_is_mapped_not_read(store):
+def test_a_large_tensor_is_mapped_not_read(store, anonymous):
     reference = store.save(torch.ones(32_000_000))
     before = anonymous()
 

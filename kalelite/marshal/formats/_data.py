@@ -7,17 +7,27 @@ so, and with ``formats="data-only"`` every value that no other format without pi
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kalelite.errors import KaleliteError
 from kalelite.marshal.registry import Format, Frame, UnfitError, register_encoding
-from kalelite.marshal.tree import Reader, Writer
+from kalelite.marshal.tree import Node, Reader, Writer
 
-__all__ = ["PATIENT", "QUICK", "Tree"]
+__all__ = ["PATIENT", "Tree", "encode_tree", "read_tree"]
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _DECODE = json.JSONDecoder().decode
+
+
+def encode_tree(node: Node) -> bytes:
+    """What frame 0 is."""
+    return _ENCODE(node).encode()
+
+
+def read_tree(frames: Sequence[memoryview]) -> Any:
+    """The value of a tree in frame 0, whose frames are the others."""
+    return Reader(frames[1:]).get(_DECODE(str(frames[0], "ascii")))
 
 
 class Tree(Format):
@@ -26,12 +36,12 @@ class Tree(Format):
     encoding = "data.tree/1"
     suffix = ".tree"
 
-    def __init__(self, *, patient: bool) -> None:
+    def __init__(self, *, patient: bool, claims: Callable[[Any], bool] = lambda _: True) -> None:
         self._patient = patient
+        self._claims = claims
 
     def claims(self, value: Any) -> bool:
-        del value
-        return True  # dump tells
+        return self._claims(value)  # and dump tells
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         writer = Writer(patient=self._patient)
@@ -41,13 +51,12 @@ class Tree(Format):
             if self._patient or isinstance(error, KaleliteError):
                 raise
             raise UnfitError(str(error)) from error  # pickle knows, or says what is wrong
-        return {"libraries": sorted(writer.libraries)}, [_ENCODE(node).encode(), *writer.frames]
+        return {"libraries": sorted(writer.libraries)}, [encode_tree(node), *writer.frames]
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
         del header
-        return Reader(frames[1:]).get(_DECODE(str(frames[0], "ascii")))
+        return read_tree(frames)
 
 
 PATIENT = Tree(patient=True)
-QUICK = Tree(patient=False)
 register_encoding(PATIENT)

@@ -4,17 +4,21 @@ pickle writes such an array one object at a time. Here a run of it becomes one o
 
 - a *pool*: the distinct objects once, and a number for each place, where few objects stand in
   many places (identity is kept: objects are pooled, and of equal values only strings);
-- *text*: the strings joined into one UTF-8 buffer, with the other objects (None, NaN,
-  pandas.NA, anything) beside it under their positions;
+- *text*: the strings joined into one UTF-8 buffer and where each begins, as Arrow holds them,
+  with the other objects (None, NaN, pandas.NA, anything) beside it under their positions;
 - a plain list, where neither fits.
 
 Strings in a text run come back equal, not shared with other places that held the same object.
+pyarrow splits and joins twice as fast as Python; it is asked where it is imported already.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import itertools
 import math
+import operator
 import sys
 from pickle import PickleBuffer
 from typing import Any
@@ -24,7 +28,14 @@ import numpy as np
 from kalelite.marshal.registry import UnfitError
 from kalelite.marshal.tree import Node, Reader, Writer
 
-__all__ = ["fill_objects", "new_objects", "read_objects", "reduce_objects", "write_objects"]
+__all__ = [
+    "fill_objects",
+    "new_objects",
+    "read_objects",
+    "reduce_objects",
+    "utf8_of",
+    "write_objects",
+]
 
 _SMALLEST = 1_024
 """Shorter arrays are left to pickle."""
@@ -32,9 +43,6 @@ _SMALLEST = 1_024
 _SAMPLE = 16_384
 _CHUNK = 16_384
 """Strings joined at a time: wide text needs up to four bytes a character while it is joined."""
-
-_SEPARATORS = ("\0", "\n", "\x1f", "\x01\x02\x03", "\x03\x01\x04\x02\x05")
-"""The first that no string of a chunk contains; none overlaps itself, so a count settles it."""
 
 Run = tuple[Any, ...]
 
@@ -167,9 +175,18 @@ def _pool(row: np.ndarray[Any, Any]) -> Run | None:
         return _text(row)
     where = np.empty(found.size, np.intp)
     where[codes] = np.arange(row.size)
-    pool = row[where]
-    small = np.min_scalar_type(found.size)
-    return "pool", codes.astype(small), pool if pool.size >= _SMALLEST else pool.tolist()
+    # Each string once, then the rest: so a part of the pool is the dictionary of an Arrow column.
+    numbers: dict[Any, int] = {}
+    others: list[Any] = []
+    objects = row[where].tolist()
+    for item in objects:
+        if type(item) is str:
+            numbers.setdefault(item, len(numbers))
+        else:
+            others.append(item)
+    ahead = itertools.count(len(numbers))
+    moved = [numbers[item] if type(item) is str else next(ahead) for item in objects]
+    return _pooled(np.array(moved)[codes], [*numbers, *others])
 
 
 def _pool_of_equals(row: np.ndarray[Any, Any]) -> Run | None:
@@ -183,9 +200,17 @@ def _pool_of_equals(row: np.ndarray[Any, Any]) -> Run | None:
     texts = row.tolist()
     if list(map(type, texts)).count(str) != len(texts):
         return None
+    if arrow := sys.modules.get("pyarrow"):
+        with contextlib.suppress(UnicodeEncodeError, arrow.ArrowException, AttributeError):
+            found = arrow.array(row, arrow.large_string()).dictionary_encode()
+            return _pooled(found.indices.to_numpy(), found.dictionary.to_pylist())
     numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-    small = np.min_scalar_type(len(numbers))
-    return "pool", np.fromiter(map(numbers.__getitem__, texts), small, len(texts)), list(numbers)
+    return _pooled(np.fromiter(map(numbers.__getitem__, texts), np.intp, len(texts)), list(numbers))
+
+
+def _pooled(codes: np.ndarray[Any, Any], pool: list[Any]) -> Run:
+    codes = codes.astype(np.min_scalar_type(len(pool)))
+    return "pool", codes, np.fromiter(pool, object, len(pool)) if len(pool) >= _SMALLEST else pool
 
 
 def _fill_pool(row: np.ndarray[Any, Any], codes: Any, pool: Any) -> None:
@@ -194,35 +219,81 @@ def _fill_pool(row: np.ndarray[Any, Any], codes: Any, pool: Any) -> None:
 
 
 def _text(row: np.ndarray[Any, Any]) -> Run | None:
-    data: list[bytes] = []
-    chunks: list[tuple[int, int, str]] = []
-    others: dict[int, Any] = {}
+    odd: list[int] = []
+    for start in range(0, row.size, _CHUNK):
+        kinds = list(map(type, row[start : start + _CHUNK].tolist()))
+        if kinds.count(str) != len(kinds):
+            other = map(operator.is_not, kinds, itertools.repeat(str))
+            odd += itertools.compress(range(start, start + len(kinds)), other)
+            if len(odd) > (start + len(kinds)) // 2:
+                return None
+    places = np.fromiter(odd, np.int64, len(odd))
+    others = row[places].tolist()
+    if odd:
+        row = row.copy()
+        row[places] = ""
+    return *utf8_of(row), places, others
+
+
+def utf8_of(row: np.ndarray[Any, Any]) -> tuple[str, PickleBuffer, np.ndarray[Any, Any]]:
+    """Strings as one run of UTF-8, and where each begins in it, and the end.
+
+    The first item is "utf8", or "surrogates" where one is half of a character: no Unicode then.
+    """
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        with contextlib.suppress(UnicodeEncodeError, arrow.ArrowException):
+            array = arrow.array(row, arrow.large_string())
+            if isinstance(array, arrow.Array):  # not in several chunks
+                _, ends, data = array.buffers()
+                found = np.frombuffer(ends, np.int64, row.size + 1)
+                return "utf8", PickleBuffer(memoryview(data or b"")[: found[-1]]), found
+    kind, pieces, sizes = "utf8", [], [np.zeros(1, np.int64)]
     for start in range(0, row.size, _CHUNK):
         texts = row[start : start + _CHUNK].tolist()
-        kinds = list(map(type, texts))
-        if kinds.count(str) != len(texts):
-            for place, kind in enumerate(kinds):
-                if kind is not str:
-                    others[start + place] = texts[place]
-                    texts[place] = ""
-            if len(others) > (start + len(texts)) // 2:
-                return None
-        for separator in _SEPARATORS:
-            joined = separator.join(texts)
-            if joined.count(separator) == len(texts) - 1:
-                break
-        else:
-            return None
-        encoded = joined.encode("utf-8", "surrogatepass")
-        chunks.append((len(texts), len(encoded), separator))
-        data.append(encoded)
-    places = np.fromiter(others, np.int64, len(others))
-    return "text", PickleBuffer(b"".join(data)), chunks, places, list(others.values())
+        joined = "".join(texts)
+        try:
+            pieces.append(joined.encode())
+        except UnicodeEncodeError:
+            kind = "surrogates"
+        if not joined.isascii():
+            texts = [text.encode("utf-8", "surrogatepass") for text in texts]
+            pieces[start // _CHUNK :] = [b"".join(texts)]
+        sizes.append(np.fromiter(map(len, texts), np.int64, len(texts)))
+    return kind, PickleBuffer(b"".join(pieces)), np.concatenate(sizes).cumsum()
+
+
+def _fill_utf8(
+    row: np.ndarray[Any, Any], data: Any, ends: Any, places: Any, others: list[Any]
+) -> None:
+    view = memoryview(data).cast("B")
+    if ends[0] or ends[-1] != view.nbytes or (ends[1:] < ends[:-1]).any():
+        raise ValueError("a run of strings ends where it should not")
+    row[:] = _split(view, ends)
+    row[places] = np.fromiter(others, object, len(others))
+
+
+def _split(view: memoryview, ends: np.ndarray[Any, Any]) -> Any:
+    """The strings of a run."""
+    arrow, size = sys.modules.get("pyarrow"), ends.size - 1
+    if arrow is not None:
+        buffers = [None, arrow.py_buffer(ends), arrow.py_buffer(view)]
+        with contextlib.suppress(UnicodeDecodeError, arrow.ArrowException):  # as above
+            array = arrow.Array.from_buffers(arrow.large_string(), size, buffers, 0)
+            return array.to_numpy(zero_copy_only=False)
+    spans = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+    if (whole := bytes(view)).isascii():
+        text = whole.decode()
+        texts: Any = (text[start:end] for start, end in spans)
+    else:
+        texts = (whole[start:end].decode("utf-8", "surrogatepass") for start, end in spans)
+    return np.fromiter(texts, object, size)
 
 
 def _fill_text(
     row: np.ndarray[Any, Any], data: Any, chunks: list[Any], places: Any, others: list[Any]
 ) -> None:
+    """As it was written before: each chunk of strings joined by what none of them contains."""
     view = memoryview(data)
     start = begin = 0
     for count, size, separator in chunks:
@@ -238,4 +309,10 @@ def _fill_list(row: np.ndarray[Any, Any], items: list[Any]) -> None:
     row[:] = np.fromiter(items, object, len(items))
 
 
-_FILL: dict[str, Any] = {"pool": _fill_pool, "text": _fill_text, "list": _fill_list}
+_FILL: dict[str, Any] = {
+    "pool": _fill_pool,
+    "utf8": _fill_utf8,
+    "surrogates": _fill_utf8,
+    "text": _fill_text,
+    "list": _fill_list,
+}

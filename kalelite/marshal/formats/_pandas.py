@@ -7,13 +7,13 @@ objects that are neither text nor few) is left to pickle, which keeps it too.
 from __future__ import annotations
 
 import importlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from kalelite.marshal.formats._data import QUICK
+from kalelite.marshal.formats._data import Tree
+from kalelite.marshal.formats._pandas_arrow import ArrowFile, is_large
 from kalelite.marshal.registry import UnfitError, register_format
 from kalelite.marshal.tree import Node, Reader, Writer, register_node
 
@@ -226,14 +226,28 @@ def _read_text(args: list[Node], reader: Reader) -> Any:
 
 
 def _write_arrow(value: Any, writer: Writer) -> list[Node]:
-    table = sys.modules["pyarrow"].table({"": value._pa_array})  # noqa: SLF001 - __arrow_array__ would join the chunks
-    dtype = value.dtype
+    """Its buffers, where the type is a simple one; else a table."""
+    from kalelite.marshal.formats import _pyarrow
+
+    column, dtype = value._pa_array, value.dtype  # noqa: SLF001 - __arrow_array__ would copy
     text = [dtype.na_value is pd.NA] if isinstance(dtype, pd.StringDtype) else []
-    return [writer.put(table), *text]
+    writer.libraries.add("pyarrow")
+    if (flat := _pyarrow.flat_array(column)) is None:
+        return [writer.put(_pyarrow.pa.table({"": column})), *text]
+    kind, rows, nulls, buffers = flat
+    frames = [buffer if buffer is None else writer.frame(buffer) for buffer in buffers]
+    return [[kind, rows, nulls, frames], *text]
 
 
 def _read_arrow(args: list[Node], reader: Reader) -> Any:
-    column = reader.get(args[0]).column(0)
+    from kalelite.marshal.formats import _pyarrow
+
+    if type(args[0][0]) is list:
+        kind, rows, nulls, frames = args[0]
+        buffers = [frame if frame is None else reader.frames[frame] for frame in frames]
+        column = _pyarrow.from_flat(kind, rows, nulls, buffers)
+    else:
+        column = reader.get(args[0]).column(0)
     if len(args) == 1:
         return pd.arrays.ArrowExtensionArray(column)
     dtype = pd.StringDtype("pyarrow", pd.NA if args[1] else np.nan)
@@ -268,8 +282,9 @@ def _register() -> None:
     register_node(pd.arrays.ArrowExtensionArray, "pandas.arrow", _write_arrow, _read_arrow)
     register_node(type(pd.NA), "pandas.na", lambda _, __: [], lambda _, __: pd.NA)
     register_node(type(pd.NaT), "pandas.nat", lambda _, __: [], lambda _, __: pd.NaT)
+    quick = Tree(patient=False, claims=lambda value: not is_large(value))
     for kept in (pd.DataFrame, pd.Series):
-        register_format(kept, QUICK)
+        register_format(kept, ArrowFile(), quick)
 
 
 _register()
