@@ -1,11 +1,19 @@
-"""kalelite: steps that hand on an array of 100 MB, each with a change to it."""
+"""kalelite: steps that hand on an array of 100 MB, each with a change to it.
+
+The fork server is started first of all, as the command starts it before it runs a script.
+"""
 
 import sys
+
+from kalelite.backends.local import prewarm
+
+if __name__ == "__main__":
+    prewarm("import numpy")
 
 import numpy as np
 
 from kalelite import pipeline, step
-from kalelite.backends.local import LocalSettings, prewarm, run_plan
+from kalelite.backends.local import LocalSettings, run_plan
 from kalelite.backends.local.events import NullReporter
 
 
@@ -34,6 +42,4 @@ def main():
 
 
 if __name__ == "__main__":
-    # As the command line does it, before the script's own imports; here that is too late to help.
-    prewarm("import numpy")
     main()
