@@ -127,8 +127,7 @@ class _Inputs:
             for key in path:
                 value = value[key]
         except (LookupError, TypeError) as error:
-            wanted = "".join(f"[{each!r}]" for each in path)
-            message = f"it takes {wanted} of a value, but {preview(value)} has no [{key!r}]"
+            message = f"it takes {[*path]} of a value, but {preview(value)} has no {key!r}"
             raise _Refused(FailureReport(type(error).__name__, message)) from None
         return value
 

@@ -124,9 +124,9 @@ def test_an_absent_input_fails_the_task(run):
 @pytest.mark.parametrize(
     ("path", "kind", "words"),
     [
-        (["zz"], "KeyError", "['zz'] of a value, but {'a': [1]} has no ['zz']"),
-        (["a", 7], "IndexError", "['a'][7] of a value, but [1] has no [7]"),
-        (["a", 0, "b"], "TypeError", "['a'][0]['b'] of a value, but 1 has no ['b']"),
+        (["zz"], "KeyError", "['zz'] of a value, but {'a': [1]} has no 'zz'"),
+        (["a", 7], "IndexError", "['a', 7] of a value, but [1] has no 7"),
+        (["a", 0, "b"], "TypeError", "['a', 0, 'b'] of a value, but 1 has no 'b'"),
     ],
 )
 def test_a_part_that_is_not_there_is_named(run, path, kind, words):
