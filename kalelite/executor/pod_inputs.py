@@ -71,6 +71,7 @@ class Inputs:
         """The list of the values; a path into each of them is followed when it is loaded."""
         port, values = self._given(["collected", source["output"], source["name"], loops[0]])
         path = source.get("path", [])
+        values = [value for value in values if value is not None]  # of an item that skipped it
         if port["reading"] == "refs":
             return {"pack": "list", "of": [{"ref": value, "path": path} for value in values]}
         return {"pack": "list", "of": [{**self._slot(value), "path": path} for value in values]}

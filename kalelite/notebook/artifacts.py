@@ -26,8 +26,8 @@ _TITLE = "margin:8px 0 2px"
 def artifacts_html(artifacts: Iterable[Mapping[str, Any]]) -> str:
     """The artifacts of a run, each below its name.
 
-    Images are shown as images, and pages in a frame of their own whose scripts do not run; of
-    everything else, of what is large and of what has gone, the path.
+    Images are shown as images, Markdown as what it means, and pages in a frame of their own whose
+    scripts do not run; of everything else, of what is large and of what has gone, the path.
     """
     return "".join(
         f"<details open><summary style='{_TITLE}'>{escape(one['task'])}.{escape(one['name'])}"
@@ -55,6 +55,15 @@ def _file(kind: str, path: Path) -> str:
     if kind == "html":
         return (
             f'<iframe sandbox srcdoc="{escape(text)}" '
-            "style='width:100%;height:320px;border:1px solid #8884'></iframe>"
+            # White, as pages expect it, also in a dark notebook.
+            "style='width:100%;height:320px;resize:vertical;background:#fff;border:1px solid #8884'>"
+            "</iframe>"
         )
-    return f"<pre style='white-space:pre-wrap;margin:0'>{escape(text)}</pre>"
+    return _markdown(text)
+
+
+def _markdown(text: str) -> str:
+    from markdown_it import MarkdownIt  # what rich reads Markdown with
+
+    # HTML in it is shown, not obeyed.
+    return str(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))

@@ -1,12 +1,14 @@
 """Container steps that run here: through a stand-in engine, and through a real one if it answers."""
 
 import contextlib
+import fcntl
 import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -49,11 +51,15 @@ def _real():
 def engine(request):
     """Both kinds of engine."""
     if request.param == "stand-in":
-        return request.getfixturevalue("standin")
+        yield request.getfixturevalue("standin")
+        return
     real, reason = _real()
     if real is None:
         pytest.skip(f"no container engine to try: {reason}")
-    return real
+    # The machine's engine shows the containers of all tests, which may run in several processes.
+    with Path(tempfile.gettempdir(), "kalelite-tests-engine.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield real
 
 
 @pytest.fixture
@@ -322,6 +328,26 @@ def test_options_become_words_of_the_command(standin, run, tmp_path, monkeypatch
     assert said.pull == "never"
     assert said.image == IMAGE
     assert said.entrypoint == "sh"
+
+
+def test_files_of_a_secret_are_those_of_this_machine(engine, run, tmp_path):
+    creds = tmp_path / "creds"
+    creds.mkdir()
+    (creds / "user").write_text("me")
+    tool = shell(
+        'cat "$0/user" > "$1"',
+        InputValue("folder"),
+        OutputPath("said"),
+        inputs={"folder": str},
+        outputs={"said": str},
+        secrets={str(creds): "name"},
+        config_maps={str(tmp_path / "absent"): "name"},
+    )
+
+    def p():
+        return tool(str(creds))
+
+    assert run(p).value == "me"
 
 
 def test_a_volume_whose_folder_is_not_there_is_refused(standin, run, tmp_path):

@@ -464,6 +464,31 @@ def test_what_has_no_effect_here_is_said_once(run):
     assert notes == ["These options have no effect on this machine: node_selector, labels."]
 
 
+def test_secrets_and_config_maps_are_those_of_this_machine(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("TOKEN", "from here")
+    (tmp_path / "creds").mkdir()
+    (tmp_path / "creds" / "user").write_text("me")
+    creds, absent = str(tmp_path / "creds"), str(tmp_path / "absent")
+
+    @step(
+        secrets={"TOKEN": ("name", "key"), "NO_TOKEN": ("name", "other"), creds: "name"},
+        config_maps={"MODE": ("name", "mode"), absent: "name"},
+    )
+    def read(folder):
+        return os.environ["TOKEN"], os.environ.get("MODE"), Path(folder, "user").read_text()
+
+    @pipeline
+    def reading():
+        return read(creds)
+
+    assert run(reading).value == ("from here", None, "me")
+    notes = [event.text for event in run.events.all if type(event).__name__ == "Note"]
+    assert notes == [
+        "Secrets and config maps are variables of your shell and folders of this machine, and these "
+        f"are not there: {absent}, MODE, NO_TOKEN."
+    ]
+
+
 def test_spawn_gives_the_same_result(run):
     @pipeline
     def sums():

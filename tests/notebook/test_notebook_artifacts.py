@@ -40,7 +40,7 @@ def test_a_run_shows_its_artifacts(tmp_path):
     html = Run.open(folder=tmp_path)._repr_html_()
 
     assert "draw.text" in html
-    assert "# A &lt;b&gt;title&lt;/b&gt;" in html
+    assert "<h1>A &lt;b&gt;title&lt;/b&gt;</h1>" in html
     assert '<iframe sandbox srcdoc="&lt;h1 onclick=&quot;alert(&#x27;x&#x27;)&quot;' in html
 
 
@@ -53,6 +53,19 @@ def test_an_image_is_shown_as_one(tmp_path, name, type):
     html = artifacts_html([artifact(tmp_path / name, "image")])
 
     assert f"src='data:{type};base64,{base64.b64encode(PIXEL).decode()}'" in html
+
+
+def test_markdown_is_shown_as_what_it_means_and_runs_nothing(tmp_path):
+    (tmp_path / "a.md").write_text(
+        "| rate |\n|---|\n| 0.5 |\n\n* one\n\n[b](javascript:alert(1)) <script>alert(1)</script>"
+    )
+
+    html = artifacts_html([artifact(tmp_path / "a.md", "markdown")])
+
+    assert "<th>rate</th>" in html
+    assert "<li>one</li>" in html
+    assert "<script>" not in html
+    assert "href" not in html
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -153,6 +153,20 @@ def test_a_wrong_definition_is_reported_with_the_pipeline(arguments, message):
     assert any(message in fault for fault in faults(body)), faults(body)
 
 
+def test_an_argument_that_is_wrong_is_shown_by_itself():
+    tool = container_step("c", image="busybox", command="ls '-l'", inputs={"x": object})
+
+    def body():
+        tool()
+
+    found = {
+        each.where.text[each.where.column : each.where.end_column]: each.hint
+        for each in pipeline(body).draft()[1][:2]
+    }
+    assert found["command=\"ls '-l'\""] == "Write command=['ls', '-l']."
+    assert 'inputs={"x": object}' in found
+
+
 def test_wrong_calls():
     @step
     def model():
@@ -334,6 +348,14 @@ def test_what_is_no_component(text, message):
     with pytest.raises(UsageError) as caught:
         load_component(text)
     assert message in str(caught.value)
+
+
+def test_a_component_that_is_not_there_is_shown_at_the_call():
+    with pytest.raises(UsageError) as caught:
+        load_component("nowhere.yaml")
+    where = caught.value.where
+    assert where.text.strip() == 'load_component("nowhere.yaml")'
+    assert str(Path.cwd()) in caught.value.hint
 
 
 def test_words_that_are_no_mapping_are_refused():

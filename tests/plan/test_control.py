@@ -762,6 +762,27 @@ def test_blocks_that_are_misspelled(case):
     assert hint in problem.hint
 
 
+def test_tolerance_without_a_default_is_in_vain():
+    @step(ignore_failures=True)
+    def tell(x, y=2, *more):
+        return x
+
+    def body():
+        a = one()
+        tell(a)
+        tell(a, one())
+        tell(a, 1, a)
+        tell(3, a)
+        tell(3, after=a)
+        tell(a, after=a)
+        tell(3)
+
+    (problem,) = problems_of(body)
+    assert problem.where.text.strip() == "tell(a)"
+    assert "without a value for `x` it cannot run" in problem.message
+    assert problem.hint.startswith("Give `x` a default")
+
+
 # Conditions and loops that read what is no primitive.
 def condition_on_untyped():
     with If(untyped() > 3):

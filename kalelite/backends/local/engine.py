@@ -15,7 +15,13 @@ from typing import Any
 from kalelite.backends.local import limits
 from kalelite.plan.options import StepOptions
 from kalelite.plan.options.quantity import cores_of, size_of
-from kalelite.plan.options.values import ConfigMapEnv, SecretEnv, Volume
+from kalelite.plan.options.values import (
+    ConfigMapEnv,
+    ConfigMapFiles,
+    SecretEnv,
+    SecretFiles,
+    Volume,
+)
 
 __all__ = ["NAMES", "Engine", "find", "mount"]
 
@@ -74,6 +80,8 @@ class Engine:
             if isinstance(entry, SecretEnv | ConfigMapEnv) and entry.variable in environ:
                 # Without its value, which others could read in the list of processes.
                 found += [f"--env={entry.variable}"]
+            elif isinstance(entry, SecretFiles | ConfigMapFiles) and Path(entry.path).is_dir():
+                found += mount(Path(entry.path), entry.path, read_only=True)
         found += self._bounds(options)
         found += self._devices(gpus)
         context = options.security_context

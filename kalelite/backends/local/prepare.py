@@ -18,7 +18,13 @@ from kalelite.backends.local.settings import LocalSettings
 from kalelite.errors import UsageError
 from kalelite.plan.graph import ContainerDef, Plan, Task
 from kalelite.plan.options.table import without_meaning_here
-from kalelite.plan.options.values import Volume
+from kalelite.plan.options.values import (
+    ConfigMapEnv,
+    ConfigMapFiles,
+    SecretEnv,
+    SecretFiles,
+    Volume,
+)
 
 __all__ = ["notes_on", "packages_of", "require_folder", "volumes_linked"]
 
@@ -56,6 +62,19 @@ def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list
         notes.append(f"A step asks for {asked}, and this machine has {have}: it gets those.")
     missing = sorted(
         {
+            place
+            for each in options
+            for entry in (*each.secrets, *each.config_maps)
+            if (place := _absent(entry))
+        }
+    )
+    if missing:
+        notes.append(
+            "Secrets and config maps are variables of your shell and folders of this machine, and these "
+            f"are not there: {', '.join(missing)}."
+        )
+    missing = sorted(
+        {
             volume.path
             for each in options
             for volume in each.volumes
@@ -69,6 +88,13 @@ def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list
             "The setting `volumes` gives a claim a folder."
         )
     return notes
+
+
+def _absent(entry: SecretEnv | SecretFiles | ConfigMapEnv | ConfigMapFiles) -> str:
+    """The variable or folder that a secret or config map is here, if it is not there."""
+    if isinstance(entry, SecretEnv | ConfigMapEnv):
+        return "" if entry.variable in os.environ else entry.variable
+    return "" if Path(entry.path).is_dir() else entry.path
 
 
 @contextlib.contextmanager

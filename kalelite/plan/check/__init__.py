@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from kalelite.errors import Problem
 from kalelite.plan.check.containers import check_containers
 from kalelite.plan.check.items import check_items
 from kalelite.plan.check.scopes import check_scopes
 from kalelite.plan.check.types import check_types
-from kalelite.plan.graph import Plan
+from kalelite.plan.graph import Expr, OutputRef, Plan, StepDef
 from kalelite.plan.order import cycle
 
 __all__ = ["check", "in_source_order"]
@@ -24,6 +24,7 @@ def check(plan: Plan) -> list[Problem]:
         *check_items(plan),
         *check_types(plan),
         *check_containers(plan),
+        *_in_vain(plan),
     ]
     return in_source_order(found)
 
@@ -45,6 +46,26 @@ def _empty(plan: Plan) -> list[Problem]:
         return []
     hint = "Call functions that are decorated with @step in its body."
     return [Problem(f"pipeline `{plan.name}` calls no step", hint, plan.where)]
+
+
+def _in_vain(plan: Plan) -> Iterator[Problem]:
+    """Steps that tolerate failures before them, and need a value from each of those."""
+    for task in plan.tasks:
+        step = task.step
+        if not isinstance(step, StepDef) or not step.options.ignore_failures or task.after:
+            continue
+        fed = [name for name, value in task.arguments.items() if _is_from_a_step(value)]
+        kinds = [step.signature.parameters[name] for name in fed]
+        if fed and all(one.default is one.empty and one.kind.name[:3] != "VAR" for one in kinds):
+            yield Problem(
+                f"step `{step.name}` ignores failures in vain: without a value for `{fed[0]}` it cannot run",
+                f"Give `{fed[0]}` a default, for when the step that it comes from has failed.",
+                task.where,
+            )
+
+
+def _is_from_a_step(value: Expr) -> bool:
+    return any(isinstance(part, OutputRef) for part in value.walk())
 
 
 def _looks_ahead(plan: Plan) -> bool:

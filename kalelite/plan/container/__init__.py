@@ -13,9 +13,12 @@ It is called in a pipeline like any step: ``lines = count(text)``.
 
 from __future__ import annotations
 
+import contextlib
 import keyword
+import shlex
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +90,15 @@ def container_step(
         options=_options(name, image, options, where, problems),
         where=where,
     )
+    problems = [replace(each, where=_said_at(each, where)) for each in problems]
     problems += _check(definition)
     return ContainerStep(definition, tuple(problems))
+
+
+def _said_at(problem: Problem, where: Where) -> Where | None:
+    """The argument that a problem begins with, or else the place that it has."""
+    name = problem.message.partition(":")[0].partition("=")[0]
+    return places.of_keyword(where, name) if problem.where == where else problem.where
 
 
 def load_component(source: str | Path) -> ContainerStep:
@@ -120,7 +130,10 @@ def _options(
 
 def _words(words: Any, name: str, where: Where, problems: list[Problem]) -> tuple[Any, ...]:
     if isinstance(words, str) or not isinstance(words, Iterable):
-        hint = f"Write {name}={[words]!r}." if isinstance(words, str) else "Write a list of texts."
+        hint = "Write a list of texts."
+        if isinstance(words, str):
+            with contextlib.suppress(ValueError):  # quotes that do not close
+                hint = f"Write {name}={shlex.split(words)!r}."
         problems.append(Problem(f"{name}={words!r} is not a list of words", hint, where))
         return ()
     given: tuple[Any, ...] = tuple(words)

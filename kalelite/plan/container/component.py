@@ -41,7 +41,7 @@ _PLACE = re.compile(
 
 def load(source: str | Path, where: Where | None = None) -> ContainerDef:
     """The container step that a component describes; see `kalelite.load_component`."""
-    text, origin = _read(source)
+    text, origin = _read(source, where)
     data = _parse(text, origin)
     reader = _Component(origin, where)
     try:
@@ -58,19 +58,20 @@ def load(source: str | Path, where: Where | None = None) -> ContainerDef:
     )
 
 
-def _read(source: str | Path) -> tuple[str, str]:
+def _read(source: str | Path, where: Where | None) -> tuple[str, str]:
     """The YAML, and where it came from, in words."""
     if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
         return source, "the text"
     if str(source).startswith(("http://", "https://")):
-        raise UsageError(
-            f"{source} is an address on the network", hint="Download the file, and give its path."
-        )
+        hint = "Download the file, and give its path."
+        raise UsageError(f"{source} is an address on the network", hint=hint, where=where)
     try:
         return Path(source).read_text(encoding="utf-8"), str(source)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"cannot read the component {source}: {reason}") from None
+        message = f"cannot read the component {source}: {reason}"
+        hint = f"The path is seen from {Path.cwd()}." if not Path(source).is_absolute() else ""
+        raise UsageError(message, hint=hint, where=where) from None
 
 
 def _parse(text: str, origin: str) -> Mapping[str, Any]:

@@ -35,6 +35,11 @@ class Row:
 
 _NOWHERE = "no meaning on one machine; named in one line at the start of the run"
 
+_OF_SHELL = (
+    "the variable of your own shell, the folder of that path on this machine; what is not there is"
+    " named at the start of the run"
+)
+
 ROWS = (
     Row("name", '"train-big"', "the task's name", "the task's name"),
     Row(
@@ -102,16 +107,14 @@ ROWS = (
     Row(
         "secrets",
         '{"TOKEN": ("name", "key"), "/creds": "name"}',
-        f"{_NOWHERE}; the step sees the variables of your own shell",
+        _OF_SHELL,
         "from a Secret, as a variable or as files",
-        here=False,
     ),
     Row(
         "config_maps",
         '{"MODE": ("name", "key"), "/settings": "name"}',
-        f"{_NOWHERE}; the step sees the variables of your own shell",
+        _OF_SHELL,
         "from a ConfigMap, as a variable or as files",
-        here=False,
     ),
     Row(
         "volumes",

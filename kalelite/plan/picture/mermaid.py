@@ -61,6 +61,8 @@ def _content(
         else:
             title = _text(item.title or "one of") + _numbers(item.problems)
             yield f'{indent}subgraph {names[item.id]}["{title}"]'
+            # Without it mermaid turns a block that nothing leaves on its side.
+            yield f"{indent}  direction TB"
             stack.append((None, depth))
             stack.extend((child, depth + 1) for child in reversed(inside.get(item.id, [])))
 

@@ -138,7 +138,7 @@ def _list(value: Any, kind: Any, text: bool) -> list[Any]:
     if text and isinstance(value, str):
         value = _json(value, _a(kind), '[1, 2] or ["a", "b"]')
     if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
-        raise Mismatch(_a(kind))
+        raise Mismatch(_a(kind), "Write a list, such as [1, 2].")
     (item,) = get_args(kind) or (Any,)
     return [_inside(f"[{index}]", entry, item) for index, entry in enumerate(value)]
 
@@ -164,7 +164,7 @@ def _dict(value: Any, kind: Any, text: bool) -> dict[Any, Any]:
     if parsed:
         value = _json(value, _a(kind), '{"a": 1}')
     if not isinstance(value, Mapping):
-        raise Mismatch(_a(kind))
+        raise Mismatch(_a(kind), 'Write a dict, such as {"a": 1}.')
     parts: tuple[Any, ...] = get_args(kind) or (Any, Any)
     key_type, item_type = parts
     result = {}
