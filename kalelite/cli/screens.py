@@ -77,12 +77,30 @@ def _lines(text: str, terminal: Terminal) -> list[str]:
 
 
 def source_lines(where: Where, terminal: Terminal) -> list[str]:
-    """The source line of a place and the caret below it, or nothing without source."""
+    """The source line of a place and the caret below it, or nothing without source.
+
+    On a terminal too narrow for it, the part around the caret.
+    """
     rendered = clean(where.render()).splitlines()
     if len(rendered) == 2:
+        if terminal.is_tty:
+            rendered = _around_caret(rendered[0], rendered[1], terminal.width - 4)
         gutter, bar, caret = rendered[1].partition("|")
         rendered[1] = gutter + bar + terminal.paint(caret, "red", "bold")
     return rendered
+
+
+def _around_caret(source: str, caret: str, width: int) -> list[str]:
+    if len(source) <= width:
+        return [source, caret]
+    gutter = caret.index("|") + 2
+    room = width - gutter
+    text, marks = source[gutter:], caret[gutter:]
+    begin = max(min(marks.index("^") - room // 4, len(text) - room), 0)
+    shown = text[begin : begin + room]
+    shown = f"{'…' if begin else shown[:1]}{shown[1:-1]}"
+    shown += "…" if begin + room < len(text) else text[-1]
+    return [source[:gutter] + shown, caret[:gutter] + marks[begin : begin + room]]
 
 
 def exception_screen(error: BaseException, title: str, terminal: Terminal) -> str:
