@@ -161,7 +161,7 @@ def test_all_constants_that_cannot_travel_are_told_before_a_run_begins(shell, wo
         "script.py",
         "import threading\nfrom kalelite import pipeline, step\n"
         "@step\ndef take(x, y=0):\n    return x\n@pipeline\ndef p():\n"
-        "    take(threading.Lock(), open(__file__))\n    take((n for n in range(3)))\n",
+        "    take(threading.Lock(), open(__file__))\n    take(threading.Lock())\n",
     )
 
     done = shell(*words)
