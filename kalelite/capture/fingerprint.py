@@ -20,6 +20,7 @@ from kalelite.capture import atoms, modules
 from kalelite.capture.names import codes, global_names, imports, is_class, resolve_import
 from kalelite.capture.operations import operations
 from kalelite.capture.rebuild import plain
+from kalelite.capture.world import importable
 
 __all__ = ["fingerprint", "libraries"]
 
@@ -191,17 +192,20 @@ class _Walk:
         module = str(values.get("__name__"))
         if not _travels(module):
             self.installed.add(module)
+        if not _travels(module) and importable(function) is not None:
             return atoms.text("installed", module, function.__qualname__)
         parts = [
-            self._code(function.__code__),
             *self._all((function.__defaults__, function.__kwdefaults__)),
             *self._all(
                 content for cell in function.__closure__ or () for content in atoms.content(cell)
             ),
             self.digest(dict(function.__dict__)),
-            *self._reached(function, module),
         ]
-        return atoms.hashed(b"function", *parts)
+        if not _travels(module):  # what a library's decorator has made of the user's function
+            name = atoms.text("made by", module, function.__code__.co_name)
+            return atoms.hashed(b"wrapper", name, *parts)
+        reached = self._reached(function, module)
+        return atoms.hashed(b"function", self._code(function.__code__), *parts, *reached)
 
     def _reached(self, function: FunctionType, module: str) -> Iterator[bytes]:
         """Globals by name, and modules that the body imports."""

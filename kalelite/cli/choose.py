@@ -37,6 +37,8 @@ def choose(
     if name is None:
         if len(pipelines) == 1:
             return pipelines[0]
+        if len(set(names)) < len(names):  # told apart by their functions
+            names = [str(getattr(each, "__name__", each.name)) for each in pipelines]
         raise UsageError(
             f"{script} has {len(pipelines)} pipelines: {', '.join(names)}",
             hint=f"Say which one: --pipeline {names[0]}",

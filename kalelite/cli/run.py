@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -137,15 +138,17 @@ class _Acts:
         self._face = face
         self._backend = backend
         self._begun = self._done = 0
+        self._one_at_a_time = threading.RLock()
         self._path = list(sys.path)
 
     def __call__(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
-        self._begun += 1
-        with_path(self._path)
-        try:
-            return self._backend.act(plan, arguments, wanted=wanted)
-        finally:
-            self._done += 1
+        with self._one_at_a_time:
+            self._begun += 1
+            with_path(self._path)
+            try:
+                return self._backend.act(plan, arguments, wanted=wanted)
+            finally:
+                self._done += 1
 
     def judge(self, status: int, where: Where) -> int:
         """The exit code for ``os._exit`` in the script, or in a step that is debugged."""
@@ -203,7 +206,7 @@ def _execute(
     Without a backend the script's first call of a pipeline comes through, as a `StopScript`.
     """
     try:
-        with use_target(target):
+        with use_target(target, everywhere=True):
             return execute(script, module)
     except StopScript:
         if backend is None:

@@ -35,18 +35,19 @@ def error_screen(error: KaleliteError, terminal: Terminal) -> str:
     """An error of kalelite's own: every problem, with its source line, caret and hint."""
     alone = (Problem(error.message, error.hint, error.where),)
     problems: Sequence[Problem] = getattr(error, "problems", ()) or alone
+    if len(problems) == 1:
+        label = "error: "
+        return terminal.paint(label, "red", "bold") + _problem(problems[0], terminal, len(label))
     shown = [_problem(problem, terminal) for problem in problems]
-    if len(shown) == 1:
-        return terminal.paint("error: ", "red", "bold") + shown[0]
     files = {problem.where.file for problem in problems if problem.where}
     place = f" in {near_path(files.pop())}" if len(files) == 1 else ""
     title = terminal.paint(f"error: {count(len(shown), 'problem')}{place}", "red", "bold")
     return "\n\n".join([title, *shown])
 
 
-def _problem(problem: Problem, terminal: Terminal) -> str:
+def _problem(problem: Problem, terminal: Terminal, taken: int = 0) -> str:
     place = f"{near_path(problem.where.file)}:{problem.where.line}: " if problem.where else ""
-    head, *more = _lines(place + problem.message, terminal)
+    head, *more = _lines(place + problem.message, terminal, taken)
     message = head.removeprefix(place)
     lines = [terminal.paint(head[: len(head) - len(message)], "cyan")]
     lines[0] += terminal.paint(message, "bold")
@@ -63,8 +64,11 @@ def _indented(text: str, terminal: Terminal) -> list[str]:
     return [f"  {line}" for line in _lines(text, terminal)]
 
 
-def _lines(text: str, terminal: Terminal) -> list[str]:
-    """The lines of a text; on a terminal they are broken between words."""
+def _lines(text: str, terminal: Terminal, taken: int = 0) -> list[str]:
+    """The lines of a text; on a terminal they are broken between words.
+
+    ``taken`` columns of the first line are taken already.
+    """
     lines = clean(text).splitlines() or [""]
     if not terminal.is_tty:
         return lines
@@ -73,16 +77,36 @@ def _lines(text: str, terminal: Terminal) -> list[str]:
     wrap = textwrap.TextWrapper(
         max(terminal.width - 2, 20), break_long_words=False, break_on_hyphens=False
     )
-    return [part for line in lines for part in wrap.wrap(line) or [""]]
+    lines[0] = "-" * taken + lines[0]
+    head, *rest = (part for line in lines for part in wrap.wrap(line) or [""])
+    return [head[taken:], *rest]
 
 
 def source_lines(where: Where, terminal: Terminal) -> list[str]:
-    """The source line of a place and the caret below it, or nothing without source."""
+    """The source line of a place and the caret below it, or nothing without source.
+
+    On a terminal too narrow for it, the part around the caret.
+    """
     rendered = clean(where.render()).splitlines()
     if len(rendered) == 2:
+        if terminal.is_tty:
+            rendered = _around_caret(rendered[0], rendered[1], terminal.width - 4)
         gutter, bar, caret = rendered[1].partition("|")
         rendered[1] = gutter + bar + terminal.paint(caret, "red", "bold")
     return rendered
+
+
+def _around_caret(source: str, caret: str, width: int) -> list[str]:
+    if len(source) <= width:
+        return [source, caret]
+    gutter = caret.index("|") + 2
+    room = width - gutter
+    text, marks = source[gutter:], caret[gutter:]
+    begin = max(min(marks.index("^") - room // 4, len(text) - room), 0)
+    shown = text[begin : begin + room]
+    shown = f"{'…' if begin else shown[:1]}{shown[1:-1]}"
+    shown += "…" if begin + room < len(text) else text[-1]
+    return [source[:gutter] + shown, caret[:gutter] + marks[begin : begin + room]]
 
 
 def exception_screen(error: BaseException, title: str, terminal: Terminal) -> str:

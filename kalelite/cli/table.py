@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import IO, Any, cast
 
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
@@ -49,7 +50,7 @@ class TableReporter:
         self.board: Board | None = None
         self._now = now
         self._console = Console(
-            file=terminal.stream,
+            file=cast("IO[str]", _Lenient(terminal)),
             force_terminal=True,
             no_color=not terminal.color,
             highlight=False,
@@ -128,6 +129,20 @@ class TableReporter:
         except (OSError, ValueError):
             self._live = None
             self.terminal.gone = True
+
+
+class _Lenient:
+    """The stream of a terminal; a character that it lacks becomes a question mark."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._stream = terminal.stream
+        self.encoding = terminal.encoding
+
+    def write(self, text: str) -> int:
+        return self._stream.write(text.encode(self.encoding, "replace").decode(self.encoding))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def picture(

@@ -33,10 +33,13 @@ class Target(Protocol):
 
 current_target: ContextVar[Target | None] = ContextVar("kalelite_target", default=None)
 
+_everywhere: list[Target] = []
+"""Targets for threads that have none of their own, the last one counts."""
+
 
 def ambient_target() -> Target:
     """The target that is set here, else one that runs pipelines on this machine."""
-    target = current_target.get()
+    target = current_target.get() or next(reversed(_everywhere), None)
     if target is None:
         # By name, because a plan knows nothing of backends.
         local = importlib.import_module("kalelite.backends.local")
@@ -51,10 +54,17 @@ def fixed_by(target: Target, parameters: tuple[Parameter, ...]) -> dict[str, Any
 
 
 @contextmanager
-def use_target(target: Target) -> Iterator[Target]:
-    """Let pipelines that are called inside the ``with`` go to this target."""
+def use_target(target: Target, *, everywhere: bool = False) -> Iterator[Target]:
+    """Let pipelines that are called inside the ``with`` go to this target.
+
+    With ``everywhere`` also those that other threads call meanwhile.
+    """
     token = current_target.set(target)
+    if everywhere:
+        _everywhere.append(target)
     try:
         yield target
     finally:
+        if everywhere:
+            _everywhere.remove(target)
         current_target.reset(token)

@@ -174,6 +174,32 @@ def test_closures_and_their_values_count():
     assert digest(text.format(1)) != digest(text.format(2))
 
 
+WRAPPED = {
+    "contextmanager": """
+        import contextlib
+        @contextlib.contextmanager
+        def inner(x): yield x + 1
+        def step(x):
+            with inner(x) as y: return y
+        """,
+    "singledispatch": """
+        import functools
+        @functools.singledispatch
+        def inner(x): return x
+        @inner.register
+        def other(x: int): return x + 1
+        def step(x): return inner(x)
+        """,
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_what_a_library_s_decorator_has_wrapped_counts(name):
+    text = WRAPPED[name]
+    assert digest(text) == digest(text)
+    assert digest(text.replace("x + 1", "x + 2")) != digest(text)
+
+
 class Files:
     """A folder of modules that are imported anew in a process of their own each time."""
 

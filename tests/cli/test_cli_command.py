@@ -77,6 +77,48 @@ def test_calls_in_the_main_block_run_in_turn_and_give_their_values(shell):
     assert lines == ["small is 1", "small is 2", "large is 101"]
 
 
+THREADS = """
+import threading
+from kalelite import pipeline, step
+
+@step
+def take(n):
+    return n
+
+@pipeline
+def p(n: int = 1):
+    return take(n)
+
+if __name__ == "__main__":
+    got = []
+    threads = [threading.Thread(target=lambda n=n: got.append(p(n))) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print("got", sorted(got))
+"""
+
+
+def test_calls_in_threads_of_the_script_count_too(shell):
+    shell.write("script.py", THREADS)
+
+    done = shell("script.py")
+
+    assert done.returncode == 0
+    assert "got [0, 1, 2]" in done.stdout
+    assert done.stdout.count("✓ p succeeded") == 3
+
+
+def test_check_runs_nothing_in_threads_of_the_script_either(shell):
+    shell.write("script.py", THREADS)
+
+    done = shell("check", "script.py")
+
+    assert "✓ p: 1 step, 1 parameter, no problems" in done.stdout
+    assert not list((shell.folder / ".kalelite").glob("runs/*"))
+
+
 def test_values_from_the_command_line_go_before_those_of_the_call(shell):
     done = shell("-p", "a=7", SCRIPTS / "calls.py")
 
@@ -161,7 +203,7 @@ def test_all_constants_that_cannot_travel_are_told_before_a_run_begins(shell, wo
         "script.py",
         "import threading\nfrom kalelite import pipeline, step\n"
         "@step\ndef take(x, y=0):\n    return x\n@pipeline\ndef p():\n"
-        "    take(threading.Lock(), open(__file__))\n    take((n for n in range(3)))\n",
+        "    take(threading.Lock(), open(__file__))\n    take(threading.Lock())\n",
     )
 
     done = shell(*words)

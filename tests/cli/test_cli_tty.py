@@ -177,3 +177,48 @@ def test_debug_keeps_the_terminal_for_the_debugger(session, tmp_path):
 
     assert "'world'" in seen
     assert live.process.wait(20) == 0
+
+
+WIDE = """
+from kalelite import pipeline, step
+
+@step
+def load():
+    return 1
+
+@step
+def take(*values, last=0):
+    raise ValueError("too large for this")
+
+@pipeline
+def p():
+    v = load()
+    take(1111111111, 2222222222, 3333333333, 4444444444, 5555555555, v + 1, 6666666666, 8888888888, last=7)
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="columns of any expression: Python 3.11")
+def test_a_long_source_line_is_shown_around_its_caret(session, tmp_path):
+    (tmp_path / "wide.py").write_text(WIDE, "utf-8")
+
+    seen = re.sub(r"\x1b\[[0-9;]*m", "", session("check", "wide.py", columns=50).read())
+
+    lines = seen.splitlines()
+    at = next(number for number, line in enumerate(lines) if "^^^" in line)
+    assert lines[at - 1].startswith("  15 | …")
+    assert lines[at - 1].endswith("…")
+    start, end = lines[at].index("^"), lines[at].rindex("^") + 1
+    assert lines[at - 1][start:end] == "v + 1"
+    assert max(map(len, lines)) <= 50
+
+
+def test_a_terminal_without_unicode_is_told_how_it_ended(session, tmp_path):
+    (tmp_path / "wide.py").write_text(WIDE.replace("v + 1", "v"), "utf-8")
+
+    live = session("wide.py", columns=60, LC_ALL="C", PYTHONIOENCODING="ascii")
+    seen = live.read()
+
+    assert live.process.wait(10) == 1
+    assert "x take failed" in seen
+    assert "ValueError: too large for this" in seen
+    assert "x p failed" in seen

@@ -89,3 +89,19 @@ def test_env_is_set_around_the_step(debug):
 
     assert debug(reading).value == "fast"
     assert "MODE" not in os.environ
+
+
+def test_a_pipeline_called_in_a_step_is_a_plain_function(debug):
+    @pipeline
+    def inner(n=2):
+        return add(n, one())
+
+    @step
+    def calls():
+        return inner(4)
+
+    @pipeline
+    def outer():
+        return calls()
+
+    assert debug(outer).value == 5

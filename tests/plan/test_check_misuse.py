@@ -387,6 +387,10 @@ def held_by_itself():
     take(ring)
 
 
+def from_generator():
+    take(make(n) for n in range(3))
+
+
 def raises():
     take()
     {}["key"]
@@ -460,6 +464,7 @@ CASES = [
     (after_itself, "cannot wait for itself", "value.after(value)", "come before"),
     (waits_in_a_ring, "wait for each other", None, "Take out"),
     (held_by_itself, "holds itself", "take(ring)", "flat value"),
+    (from_generator, "is a generator, which has not run", None, "Write a list"),
     (raises, "KeyError: 'key'", '{}["key"]', "runs once"),
     (shadows, "UnboundLocalError", None, "`needs_result = needs(...)`"),
 ]

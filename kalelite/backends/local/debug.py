@@ -7,7 +7,7 @@ import heapq
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.local.changes import (
     Change,
@@ -36,6 +36,10 @@ from kalelite.executor.run import execute
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
+from kalelite.plan.target import use_target
+
+if TYPE_CHECKING:
+    from kalelite.plan.pipeline import Pipeline
 
 __all__ = ["run_here"]
 
@@ -66,6 +70,14 @@ class _Watched:
 
     def constant(self, name: str) -> Any:
         return self._code.constant(name)
+
+
+class _Plain:
+    """In a step a pipeline is a plain function, as it is in a process of its own."""
+
+    def run(self, pipeline: Pipeline[..., Any], plan: Plan, arguments: Mapping[str, Any]) -> Any:
+        del plan
+        return pipeline.__wrapped__(**arguments)
 
 
 def run_here(
@@ -109,7 +121,8 @@ def _run(ready: Ready, workshop: Workshop, code: CodeSource, store: Store, emit:
     watched = _Watched(code)
     emit(TaskStarted(time.time(), instance.name, 1))
     container = workshop.container(ready, Grant(1.0))
-    with contextlib.nullcontext() if container is None else on(container):
+    around = contextlib.nullcontext() if container is None else on(container)
+    with around, use_target(_Plain()):
         record = execute(workshop.spec(ready, 1), watched, store)
     emit(TaskFinished(time.time(), record, folder / "log.txt"))
     if isinstance(watched.error, (Exception, KeyboardInterrupt)):

@@ -51,6 +51,13 @@ def to_expr(trace: Trace, value: Any, label: str) -> Expr:
         return Constant(_checked_text(trace, value, label))
     if isinstance(value, Ref):
         return _of_ref(trace, value)
+    if kind is types.GeneratorType:
+        trace.problem(
+            "generator",
+            f"{label} is a generator, which has not run",
+            "Write a list: square brackets, or list(...) around it.",
+        )
+        return Constant(Poison(trace))
     try:
         return _of_container(trace, value, label)
     except RecursionError:
