@@ -44,7 +44,7 @@ _TRAVELS = (
     # For parameters that are no primitives; nothing else of the runtime imports them.
     "kalelite.plan.types",
     "kalelite.plan.types.convert",
-    "kalelite.plan.types.hints",
+    "kalelite.plan.types.annotations",
     "kalelite.plan.types.scalars",
     "kalelite.plan.suggest",
 )

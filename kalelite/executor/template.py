@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from kalelite.executor.spec import OutputSpec, Slot, TaskSpec
 
-__all__ = ["TaskTemplate", "Values", "extended", "fill", "is_primitive", "value_slot"]
+__all__ = ["TaskTemplate", "Values", "fill", "value_slot", "with_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,7 @@ class Values(Protocol):
     def status(self, scope: str) -> Mapping[str, Any]: ...
 
 
-def is_primitive(value: Any) -> bool:
-    """Whether the value stands in a template as it is."""
+def _is_primitive(value: Any) -> bool:
     if type(value) is float:
         return math.isfinite(value)
     if type(value) is int:
@@ -75,7 +74,7 @@ def is_primitive(value: Any) -> bool:
 
 def value_slot(value: Any) -> Slot | None:
     """The slot of a JSON-like value, such as a pipeline parameter's; None if it is not like that."""
-    if is_primitive(value):
+    if _is_primitive(value):
         return {"value": value}
     if type(value) is list:
         items = [value_slot(item) for item in value]
@@ -89,9 +88,12 @@ def value_slot(value: Any) -> Slot | None:
     return None
 
 
-def extended(slot: Slot, path: Sequence[str | int]) -> Slot:
+def with_path(slot: Slot, path: Sequence[str | int]) -> Slot:
     """The slot of a part of what a slot stands for."""
     return {**slot, "path": [*slot.get("path", ()), *path]} if path else slot
+
+
+# --- to the spec -----------------------------------------------------------------------------
 
 
 def fill(
@@ -125,11 +127,11 @@ def fill(
 def _fill(slot: Slot, values: Values) -> Slot:  # noqa: PLR0911 - one line for each kind
     path = slot.get("path", ())
     if "output" in slot:
-        return extended(values.output(slot["output"], slot["name"]), path)
+        return with_path(values.output(slot["output"], slot["name"]), path)
     if "parameter" in slot:
-        return extended(values.parameter(slot["parameter"]), path)
+        return with_path(values.parameter(slot["parameter"]), path)
     if "item" in slot:
-        return extended(values.item(slot["item"]), path)
+        return with_path(values.item(slot["item"]), path)
     if "collected" in slot:
         return values.collected(slot["collected"], slot["loops"])
     if "one_of" in slot:

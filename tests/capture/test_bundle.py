@@ -23,7 +23,7 @@ from capture_harness import steps_of
 from kalelite.capture import capture
 from kalelite.capture.bundle import bundle, contents
 from kalelite.capture.rebuild import plain
-from kalelite.executor.slots import task_template
+from kalelite.backends.templates import task_template
 import json
 plan = steps_of([plain(f) for f in {steps}])
 code = capture(plan)

@@ -6,9 +6,9 @@ from collections import namedtuple
 
 import pytest
 
+from kalelite.backends.templates import task_template
 from kalelite.capture import capture
 from kalelite.errors import CaptureError, Where
-from kalelite.executor.slots import task_template
 from kalelite.executor.template import TaskTemplate, fill, value_slot
 from kalelite.plan import graph as g
 

@@ -12,8 +12,8 @@ from typing import Any, Optional
 from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.nesting import Nesting
 from kalelite.backends.kubeflow.ports import Port, Wiring
+from kalelite.backends.templates import task_template
 from kalelite.capture.code import Code
-from kalelite.executor.slots import task_template
 from kalelite.plan.graph import ContainerDef, Loop, Task
 
 __all__ = ["task_files"]
@@ -30,7 +30,7 @@ def task_files(wiring: Wiring, nesting: Nesting, code: Code) -> Mapping[str, Jso
     CaptureError
         A constant cannot travel.
     """
-    reads = _native_reads(wiring, nesting)
+    reads, words = _native_reads(wiring, nesting)
     files = {}
     for task in wiring.tasks.values():
         if isinstance(task.step, ContainerDef):
@@ -45,7 +45,8 @@ def task_files(wiring: Wiring, nesting: Nesting, code: Code) -> Mapping[str, Jso
                     "form": form,
                     "name": name,
                     "type": kind,
-                    "reads": form == "items" or (task.id, name) in reads,
+                    "reads": form == "items" or (task.id, name) in reads | words,
+                    **({"word": True} if (task.id, name) in words else {}),
                 }
                 for (output, form), (name, kind) in wiring.outputs(task).items()
                 if kind != FILE
@@ -82,15 +83,16 @@ def _input(port: Port, wiring: Wiring, nesting: Nesting, code: Code) -> Json:
     return entry
 
 
-def _native_reads(wiring: Wiring, nesting: Nesting) -> set[tuple[str, str]]:
-    """The outputs, by task and parameter name, whose value KFP itself or a container reads."""
-    reads = set()
+def _native_reads(wiring: Wiring, nesting: Nesting) -> tuple[set[Any], set[Any]]:
+    """The outputs, by task and parameter name, whose value KFP itself reads, and a container."""
+    reads: set[Any] = set()
+    words: set[Any] = set()
     for item in nesting.items.values():
         if not isinstance(item, Task):
-            wires = list(wiring.block_wires(item))
+            found, wires = reads, list(wiring.block_wires(item))
         elif isinstance(item.step, ContainerDef):
-            wires = [port.wire for port in wiring.inputs(item)]
+            found, wires = words, [port.wire for port in wiring.inputs(item)]
         else:
             continue
-        reads |= {(wire.ids[0], wire.ids[1]) for wire in wires if wire.kind == "output"}
-    return reads
+        found |= {(wire.ids[0], wire.ids[1]) for wire in wires if wire.kind == "output"}
+    return reads, words

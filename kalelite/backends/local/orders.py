@@ -21,8 +21,8 @@ from kalelite.backends.local.schedule import Schedule
 from kalelite.backends.local.slots import Grant
 from kalelite.backends.local.values import Entry
 from kalelite.backends.local.wire import Message
+from kalelite.backends.templates import task_template, to_slot
 from kalelite.capture import Code
-from kalelite.executor.slots import task_template, to_slot
 from kalelite.executor.spec import Record, Slot, TaskSpec
 from kalelite.executor.template import TaskTemplate, Values, fill, value_slot
 from kalelite.marshal import Store

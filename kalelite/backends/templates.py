@@ -1,19 +1,18 @@
-"""The tasks of a plan as templates: the half of `kalelite.executor.template` that stays at home."""
+"""From the tasks of a plan to their templates, and from expressions to slots."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from kalelite.capture.code import Code
+from kalelite.errors import CaptureError, Problem, Where
 from kalelite.executor.spec import OutputSpec, Slot
-from kalelite.executor.template import TaskTemplate, extended, is_primitive
+from kalelite.executor.template import TaskTemplate, value_slot, with_path
+from kalelite.plan import graph
+from kalelite.plan.graph import Expr, Plan, Task
 
-if TYPE_CHECKING:
-    from kalelite.capture.code import Code
-    from kalelite.errors import Where
-    from kalelite.plan.graph import Expr, Plan, Task
-
-__all__ = ["task_template", "to_slot"]
+__all__ = ["task_template", "task_templates", "to_slot"]
 
 
 def task_template(plan: Plan, task: Task, code: Code) -> TaskTemplate:  # noqa: ARG001 - the interface
@@ -22,21 +21,47 @@ def task_template(plan: Plan, task: Task, code: Code) -> TaskTemplate:  # noqa: 
     Raises
     ------
     CaptureError
-        if a constant cannot travel.
+        if constants cannot travel.
     """
-    arguments = {
-        name: to_slot(expr, code, name=f"argument {name!r} of task {task.id!r}", where=task.where)
-        for name, expr in task.arguments.items()
-    }
+    arguments: dict[str, Slot] = {}
+    problems: list[Problem] = []
+    for name, expr in task.arguments.items():
+        title = f"argument {name!r} of task {task.id!r}"
+        try:
+            arguments[name] = to_slot(expr, code, name=title, where=task.where)
+        except CaptureError as error:
+            problems += error.problems
+    if problems:
+        raise CaptureError.of(tuple(problems))
     outputs = tuple(OutputSpec(item.name, item.index, item.native) for item in task.outputs)
     return TaskTemplate(task.id, code.key_of(task), arguments, outputs, task.arity)
+
+
+def task_templates(plan: Plan, code: Code) -> dict[str, TaskTemplate]:
+    """The templates of all tasks of a plan that are Python steps, by the tasks' ids.
+
+    Raises
+    ------
+    CaptureError
+        if constants cannot travel; with all of them.
+    """
+    templates: dict[str, TaskTemplate] = {}
+    problems: list[Problem] = []
+    for task in plan.tasks:
+        if isinstance(task.step, graph.StepDef):
+            try:
+                templates[task.id] = task_template(plan, task, code)
+            except CaptureError as error:
+                problems += error.problems
+    if problems:
+        raise CaptureError.of(tuple(problems))
+    return templates
 
 
 def to_slot(  # noqa: PLR0911 - one line for each kind
     expr: Expr, code: Code, *, name: str, where: Where | None = None
 ) -> Slot:
     """The template slot of an expression; ``name`` is what an error calls it."""
-    from kalelite.plan import graph
 
     def below(items: Sequence[Expr]) -> list[Slot]:
         return [to_slot(item, code, name=name, where=where) for item in items]
@@ -45,11 +70,11 @@ def to_slot(  # noqa: PLR0911 - one line for each kind
         case graph.Constant(value):
             return _constant(value, code, name, where)
         case graph.OutputRef(task, output, path):
-            return extended({"output": task, "name": output}, path)
+            return with_path({"output": task, "name": output}, path)
         case graph.ParameterRef(parameter, path):
-            return extended({"parameter": parameter}, path)
+            return with_path({"parameter": parameter}, path)
         case graph.ItemRef(loop, path):
-            return extended({"item": loop}, path)
+            return with_path({"item": loop}, path)
         case graph.Collected(source, loops):
             return {"collected": below([source])[0], "loops": list(loops)}
         case graph.OneOf(switch, choices):
@@ -71,6 +96,5 @@ def _pack(kind: type, items: list[Slot], keys: Sequence[Any], code: Code, name: 
 
 
 def _constant(value: Any, code: Code, name: str, where: Where | None) -> Slot:
-    if is_primitive(value):
-        return {"value": value}
-    return {"const": code.constant(value, name=name, where=where)}
+    slot = value_slot(value) if not isinstance(value, (list, dict)) else None
+    return slot or {"const": code.constant(value, name=name, where=where)}
