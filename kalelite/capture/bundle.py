@@ -7,6 +7,7 @@ same bytes.
 from __future__ import annotations
 
 import ast
+import bz2
 import contextlib
 import functools
 import hashlib
@@ -14,7 +15,6 @@ import importlib.metadata
 import importlib.util
 import io
 import json
-import lzma
 import os
 import sys
 import time
@@ -46,11 +46,12 @@ _TRAVELS = (
     # For parameters that are no primitives; nothing else of the runtime imports them.
     "kalelite.plan.types",
     "kalelite.plan.types.convert",
-    "kalelite.plan.types.hints",
+    "kalelite.plan.types.annotations",
     "kalelite.plan.types.scalars",
     "kalelite.plan.suggest",
 )
 _WHOLE = ("kalelite.errors", "kalelite.executor", "kalelite.marshal", "kalelite.capture.load")
+_STAYS = ("kalelite.marshal.clean",)
 # Formats are imported by name, when a value of their library turns up; steps ask for the rest.
 _ROOTS = (
     "kalelite",
@@ -61,7 +62,7 @@ _ROOTS = (
     "kalelite.marshal",
     "kalelite.plan.status",
 )
-_RUNTIME = "runtime.xz"
+_RUNTIME = "runtime.bz2"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _KEEP = 30 * 24 * 3600
 
@@ -144,10 +145,10 @@ def _kept_runtime(entries: tuple[str, ...]) -> bytes:
         digest.update(f"{file.relative_to(_HOME)}\0".encode() + file.read_bytes())
     digest.update(importlib.metadata.version("cloudpickle").encode())
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    kept = Path(home, "kalelite", f"runtime-{digest.hexdigest()[:32]}.xz")
-    with contextlib.suppress(OSError, RuntimeError, lzma.LZMAError):
+    kept = Path(home, "kalelite", f"runtime-{digest.hexdigest()[:32]}.bz2")
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
         found = kept.expanduser().read_bytes()
-        lzma.decompress(found)
+        bz2.decompress(found)
         return found
     packed = _packed(runtime(entries))
     with contextlib.suppress(OSError, RuntimeError):
@@ -165,12 +166,12 @@ def _kept_runtime(entries: tuple[str, ...]) -> bytes:
 def _packed(sources: Mapping[str, str]) -> bytes:
     """All sources as one piece: they are small and alike, and compress well together only.
 
-    The first line holds the names and the lengths in characters. What zlib makes of them is an
-    eighth larger.
+    The first line holds the names and the lengths in characters. What zlib makes of them is a
+    sixth larger.
     """
     index = json.dumps([[name, len(text)] for name, text in sources.items()], separators=(",", ":"))
     text = f"{index}\n{''.join(sources.values())}"
-    return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
+    return bz2.compress(text.encode())
 
 
 def runtime(entries: tuple[str, ...] = ()) -> dict[str, str]:
@@ -206,7 +207,8 @@ def _source_of(name: str) -> _Source | None:
 
 def _file_of(name: str) -> Path | None:
     """The file of a module of kalelite that may travel."""
-    if name not in _TRAVELS and not name.startswith(tuple(f"{root}." for root in _WHOLE)):
+    within = name.startswith(tuple(f"{root}." for root in _WHOLE))
+    if name in _STAYS or not (name in _TRAVELS or within):
         return None
     path = _HOME.joinpath(*name.split(".")[1:])
     files = (path / "__init__.py", path.parent / f"{path.name}.py")

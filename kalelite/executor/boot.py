@@ -64,13 +64,13 @@ class Bundle:
     def install(self) -> None:
         """Let the modules of the bundle be imported, before any that the image has."""
         try:
-            import lzma  # a Python may be built without it
+            import bz2  # a Python may be built without it
         except ImportError:
             sys.exit(
-                "kalelite: the Python of this image has no module lzma, which unpacks the steps\n"
+                "kalelite: the Python of this image has no module bz2, which unpacks the steps\n"
                 "  use another image: those of python.org and of conda have it"
             )
-        index, _, text = lzma.decompress(self.read("runtime.xz")).decode().partition("\n")
+        index, _, text = bz2.decompress(self.read("runtime.bz2")).decode().partition("\n")
         end = 0
         for name, length in json.loads(index):
             self._sources[name] = text[end : end + length]
@@ -85,7 +85,7 @@ class Bundle:
 
     def _seal(self, data: bytes) -> bytes:
         """The digest of compiled modules, and of what they were made of and with."""
-        made_of = [self.about["files"]["runtime.xz"], self.path, sys.version]
+        made_of = [self.about["files"]["runtime.bz2"], self.path, sys.version]
         return hashlib.sha256(json.dumps(made_of).encode() + data).digest()
 
     def _recall(self) -> None:

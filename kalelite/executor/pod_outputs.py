@@ -67,7 +67,8 @@ def _items(entry: Mapping[str, Any], load: Callable[[str], Any]) -> str:
 
 
 def _item(slot: Mapping[str, Any]) -> str:
-    return json.dumps(slot, allow_nan=False)
+    # Kubernetes makes one dollar of two in what KFP hands from pod to pod as an argument.
+    return json.dumps(slot, allow_nan=False).replace("$", r"\u0024")
 
 
 def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
@@ -75,9 +76,17 @@ def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
     problem = entry.get("not_native", "")
     if "native" in entry:
         try:
-            return _spell(entry["native"], port)
+            text = _spell(entry["native"], port)
         except ValueError as error:
             problem = str(error)
+        else:
+            if port.get("word") and "$$" in text:
+                raise StepError(
+                    f"output {port['output']!r} of task {task!r} goes into the command of a "
+                    "container and holds '$$', of which Kubernetes makes '$'",
+                    hint="Let the container take it as a file: InputPath.",
+                )
+            return text
     if port["reads"] or port["type"] == "int":
         raise StepError(
             f"Kubeflow Pipelines cannot carry output {port['output']!r} of task {task!r}: {problem}",

@@ -93,6 +93,9 @@ def with_path(slot: Slot, path: Sequence[str | int]) -> Slot:
     return {**slot, "path": [*slot.get("path", ()), *path]} if path else slot
 
 
+# --- to the spec -----------------------------------------------------------------------------
+
+
 def fill(
     template: TaskTemplate, values: Values, *, task: str = "", attempt: int = 1, record: str = ""
 ) -> TaskSpec:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from kalelite.marshal import formats as _formats  # noqa: F401 - says who knows which library
-from kalelite.marshal.clean import Cleaned
 from kalelite.marshal.manifest import Manifest
 from kalelite.marshal.registry import (
     Format,
@@ -17,7 +16,6 @@ from kalelite.marshal.registry import (
 from kalelite.marshal.store import Store
 
 __all__ = [
-    "Cleaned",
     "Format",
     "FormatStatus",
     "Manifest",

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kalelite.errors import MarshalError, UsageError
-from kalelite.marshal.clean import Cleaned, clean, sweep
 from kalelite.marshal.decode import decode
 from kalelite.marshal.digest import default_algorithm, hasher, reference_to, split_reference
 from kalelite.marshal.disk import corrupt, flatten
@@ -20,6 +19,9 @@ from kalelite.marshal.manifest import Manifest, offsets
 from kalelite.marshal.objects import Files
 from kalelite.marshal.session import Session
 from kalelite.marshal.verify import Verifier
+
+if TYPE_CHECKING:
+    from kalelite.marshal.clean import Cleaned
 
 __all__ = ["Store"]
 
@@ -231,6 +233,8 @@ class Store:
         StoreFullError
             The store may not be written.
         """
+        from kalelite.marshal.clean import sweep  # does not travel to pods
+
         return sweep(self._files, older_than)
 
     def clean(self, keep: Iterable[str], *, older_than: float = 3_600.0) -> Cleaned:
@@ -244,6 +248,8 @@ class Store:
         StoreFullError
             The store may not be written.
         """
+        from kalelite.marshal.clean import clean  # as above
+
         return clean(self._files, keep, older_than)
 
     def describe(self, reference: str) -> Manifest:

@@ -172,14 +172,14 @@ def test_the_same_code_gives_the_same_bytes(tmp_path):
     assert first == second
 
 
-def test_without_user_code_it_is_at_most_56_kb(bundle):
+def test_without_user_code_it_is_at_most_58_kb(bundle):
     with zipfile.ZipFile(bundle) as archive:
         own = [
             item
             for item in archive.infolist()
             if not item.filename.startswith(("code/", "tasks.json"))
         ]
-    assert sum(item.compress_size + 2 * len(item.filename) + 76 for item in own) <= 56_000
+    assert sum(item.compress_size + 2 * len(item.filename) + 76 for item in own) <= 58_000
 
 
 def test_it_carries_the_licence_of_cloudpickle(bundle):
@@ -187,7 +187,7 @@ def test_it_carries_the_licence_of_cloudpickle(bundle):
         assert b"Redistribution" in archive.read("LICENSE-cloudpickle")
 
 
-@pytest.mark.parametrize("name", ["code/code.bin", "runtime.xz", "code/index.json"])
+@pytest.mark.parametrize("name", ["code/code.bin", "runtime.bz2", "code/index.json"])
 def test_a_damaged_file_is_named(bare_python, bundle, tmp_path, name):
     with zipfile.ZipFile(bundle) as archive:
         files = {item: archive.read(item.filename) for item in archive.infolist()}

@@ -333,6 +333,7 @@ class Harness:
         }
         words = [*container.get("command", ()), *container.get("args", ())]
         command = [self.replaced(word, received, values, files, paths) for word in words]
+        command = [kubernetes_word(word) for word in command]
         text = json.dumps(container)
         for word in (*command, text, go_json(received)):
             if len(word.encode()) > ARGUMENT_LIMIT:
@@ -437,6 +438,16 @@ def _copy(source: Path, target: Path) -> None:
     elif source.is_dir():
         for inner in source.iterdir():
             _copy(inner, target / inner.name)
+
+
+def kubernetes_word(word: str) -> str:
+    """A word of a pod's command, in which Kubernetes expands what is to be expanded."""
+    known = {"KFP_POD_NAME": "a-pod", "ARGO_NODE_ID": "a-node"}
+
+    def put(found: re.Match) -> str:
+        return "$" if found[0] == "$$" else known.get(found[1], found[0])
+
+    return re.sub(r"\$\$|\$\((\w+)\)", put, word)
 
 
 def artifacts_of(component: dict) -> dict:

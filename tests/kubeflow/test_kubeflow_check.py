@@ -40,6 +40,39 @@ def test_braces_that_argo_would_expand(write_script, options):
     assert "'{{', which Argo would expand" in one(write_script, options)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("env={'A': 'pa$$word'}", "'$$', of which Kubernetes makes '$'"),
+        ("env={'A': '1', 'B': 'x$(A)'}", "'$(A)', which Kubernetes would expand"),
+        ("annotations={'a': '$(KFP_POD_NAME)'}", "'$(KFP_POD_NAME)', which Kubernetes"),
+    ],
+)
+def test_dollars_that_kubernetes_would_expand(write_script, options, words):
+    assert words in one(write_script, options)
+
+
+def test_dollars_that_nobody_expands_are_fine(write_script):
+    text = (
+        "@step(env={'A': '$5 ${HOME} $(date)'})\ndef work(x): ...\n"
+        "@pipeline\ndef main(p: str = '$(date) $HOME'):\n    work('$$')\n    work(p)\n"
+    )
+    assert problems_of(write_script, text) == []
+
+
+def test_dollars_in_a_default_and_in_the_words_of_a_container(write_script):
+    text = (
+        "from kalelite import InputValue, container_step\n"
+        "c = container_step('c', image='i', command=['sh', '-c', 'echo $$', InputValue('v')],"
+        " inputs={'v': str})\n"
+        "@pipeline\ndef main(p: str = 'a$$'):\n    c(p)\n    c('b$$')\n"
+    )
+    messages = [problem.message for problem in problems_of(write_script, text)]
+    assert sum("'$$', of which Kubernetes makes '$'" in message for message in messages) == 4
+    assert any("parameter 'p'" in message for message in messages)
+    assert any("'v' of container step 'c'" in message for message in messages)
+
+
 def test_braces_in_a_default(write_script):
     text = "@step\ndef work(x): ...\n@pipeline\ndef main(p: str = 'a {{b}}'):\n    work(p)\n"
     (problem,) = problems_of(write_script, text)

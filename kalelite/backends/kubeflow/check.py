@@ -14,7 +14,7 @@ from kalelite.backends.kubeflow.containers import given, uses
 from kalelite.backends.kubeflow.options import NEWEST, refusals
 from kalelite.backends.kubeflow.parameters import parameter_problems
 from kalelite.backends.kubeflow.settings import Settings, settings_for
-from kalelite.backends.kubeflow.texts import has_template
+from kalelite.backends.kubeflow.texts import expansion
 from kalelite.backends.kubeflow.volumes import JOB_NAME, storage_of
 from kalelite.errors import Problem
 from kalelite.plan.check import check
@@ -84,14 +84,25 @@ def _whole(plan: Plan, settings: Settings) -> Iterator[Problem]:
 
 
 def _templates(task: Task) -> Iterator[Problem]:
-    """Texts that Argo would expand."""
+    """Texts that Argo or Kubernetes would expand."""
+    variables = _variables(task)
     for name, text in _texts(task):
-        if has_template(text):
+        found = expansion(text, variables)
+        if found:
             yield Problem(
-                f"{name} holds '{{{{', which Argo would expand: {text:.60}",
-                "Pass the text as an argument of the step: arguments travel with the code.",
+                f"{name} holds {found}: {text:.60}",
+                "Put the text into the image or a ConfigMap, or let a Python step write it."
+                if isinstance(task.step, ContainerDef)
+                else "Pass the text as an argument of the step: arguments travel with the code.",
                 task.where,
             )
+
+
+def _variables(task: Task) -> set[str]:
+    """The names of the environment variables that a task is given."""
+    options = task.options
+    named = [*options.secrets, *options.config_maps]
+    return {*options.env, *(ref.variable for ref in named if hasattr(ref, "variable"))}
 
 
 def _texts(task: Task) -> Iterator[tuple[str, str]]:
@@ -110,11 +121,14 @@ def _container(task: Task, step: ContainerDef) -> Iterator[Problem]:
     present = given(task, step)
     for name in sorted(uses(step, present)[0].intersection(present)):
         expr = present[name]
-        if isinstance(expr, Constant) and any(map(has_template, _strings(expr.value))):
-            hint = f"Let a step return the text, annotated as -> str, or take InputPath({name!r})."
-            message = (
-                f"{name!r} of container step {step.name!r} holds '{{{{', which Argo would expand"
-            )
+        if not isinstance(expr, Constant):
+            continue
+        found = next(
+            filter(None, (expansion(text, _variables(task)) for text in _strings(expr.value))), ""
+        )
+        if found:
+            hint = f"Let the container take it as a file: InputPath({name!r})."
+            message = f"{name!r} of container step {step.name!r} holds {found}"
             yield Problem(message, hint, task.where)
 
 

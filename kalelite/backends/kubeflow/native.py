@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from kalelite.backends.kubeflow.texts import expansion
 from kalelite.plan.graph import Constant, Expr, OutputRef, Parameter, ParameterRef, Task
 from kalelite.plan.types import native_name
 
@@ -28,7 +29,9 @@ _ITEMS_LIMIT = 4096
 
 def plain_text(text: str) -> bool:
     """Whether a text may stand in a condition: CEL literals are not escaped by kfp."""
-    return text.isascii() and text.isprintable() and not set(text) & set("'\\") and "{{" not in text
+    return (
+        text.isascii() and text.isprintable() and not set(text) & set("'\\") and not expansion(text)
+    )
 
 
 def plain_number(value: Any) -> bool:
@@ -47,7 +50,7 @@ def plain_items(items: list[Any] | tuple[Any, ...]) -> bool:
         return False
     if kinds == {str}:
         return (
-            all("{{" not in item and "\0" not in item for item in items)
+            not any(expansion(item) or "\0" in item for item in items)
             and sum(map(len, items)) <= _ITEMS_LIMIT
         )
     return all(map(plain_number, items))

@@ -10,7 +10,7 @@ from typing import Any
 
 from kalelite.backends.kubeflow.native import LARGEST_INT, parameter_type
 from kalelite.backends.kubeflow.settings import Settings
-from kalelite.backends.kubeflow.texts import has_template, identifier, prose
+from kalelite.backends.kubeflow.texts import expansion, identifier, prose
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.names import unique
@@ -62,8 +62,8 @@ def parameter_problems(plan: Plan, settings: Settings) -> Iterator[Problem]:
         problem = ""
         try:
             text = json.dumps(_default(parameter, value), allow_nan=False)
-            if has_template(text):
-                problem = "holds '{{', which Argo would expand"
+            found = expansion(text)
+            problem = f"holds {found}" if found else ""
         except UsageError as error:
             problem = f"has no text: {error.message}"
         except (TypeError, ValueError) as error:

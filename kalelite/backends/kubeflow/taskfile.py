@@ -30,7 +30,7 @@ def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json
     CaptureError
         A constant cannot travel.
     """
-    reads = _native_reads(wiring, nesting)
+    reads, words = _native_reads(wiring, nesting)
     files = {}
     for task in wiring.tasks.values():
         if isinstance(task.step, ContainerDef):
@@ -45,7 +45,8 @@ def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json
                     "form": form,
                     "name": name,
                     "type": kind,
-                    "reads": form == "items" or (task.id, name) in reads,
+                    "reads": form == "items" or (task.id, name) in reads | words,
+                    **({"word": True} if (task.id, name) in words else {}),
                 }
                 for (output, form), (name, kind) in wiring.outputs(task).items()
                 if kind != FILE
@@ -82,15 +83,16 @@ def _input(port: Port, wiring: Wiring, nesting: Scopes, code: Code) -> Json:
     return entry
 
 
-def _native_reads(wiring: Wiring, nesting: Scopes) -> set[tuple[str, str]]:
-    """The outputs, by task and parameter name, whose value KFP itself or a container reads."""
-    reads = set()
+def _native_reads(wiring: Wiring, nesting: Scopes) -> tuple[set[Any], set[Any]]:
+    """The outputs, by task and parameter name, whose value KFP itself reads, and a container."""
+    reads: set[Any] = set()
+    words: set[Any] = set()
     for item in nesting.items.values():
         if not isinstance(item, Task):
-            wires = list(wiring.block_wires(item))
+            found, wires = reads, list(wiring.block_wires(item))
         elif isinstance(item.step, ContainerDef):
-            wires = [port.wire for port in wiring.inputs(item)]
+            found, wires = words, [port.wire for port in wiring.inputs(item)]
         else:
             continue
-        reads |= {(wire.ids[0], wire.ids[1]) for wire in wires if wire.kind == "output"}
-    return reads
+        found |= {(wire.ids[0], wire.ids[1]) for wire in wires if wire.kind == "output"}
+    return reads, words

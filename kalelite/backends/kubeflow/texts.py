@@ -1,21 +1,37 @@
-"""The user's texts on their way into a Workflow, in which two braces begin a template of Argo."""
+"""The user's texts on their way into a Workflow, in which some of what they hold is expanded.
+
+Two braces begin a template of Argo. Kubernetes makes one dollar of two in the arguments and the
+environment of a pod, and KFP hands texts from pod to pod as arguments (KFP issue 10370): how
+often depends on its release, so there is no way to write them that would always be right.
+"""
 
 from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Collection
 
 from kalelite.plan.names import slug
 
-__all__ = ["has_template", "identifier", "prose", "summary"]
+__all__ = ["expansion", "identifier", "prose", "summary"]
 
 _SUMMARY = 200
 """Characters of a docstring that travel for each step: all of them count in a Workflow's size."""
 
 
-def has_template(text: str) -> bool:
-    """Whether Argo or KFP would read something into a text."""
-    return "{{" in text
+def expansion(text: str, names: Collection[str] = ()) -> str:
+    """What would be expanded in a text, and by whom; empty if nothing is.
+
+    ``names`` are the environment variables that the pod is given.
+    """
+    if "{{" in text:
+        return "'{{', which Argo would expand"
+    if "$$" in text:
+        return "'$$', of which Kubernetes makes '$'"
+    for name in re.findall(r"\$\(([A-Za-z_]\w*)\)", text):
+        if name in names or name.startswith(("KFP_", "ARGO_")):
+            return f"'$({name})', which Kubernetes would expand"
+    return ""
 
 
 def prose(text: str) -> str:

@@ -24,12 +24,7 @@ from kalelite.backends.local.wire import Message
 from kalelite.backends.templates import to_slot
 from kalelite.capture import Code
 from kalelite.executor.spec import OutputSpec, Record, Slot, TaskSpec
-from kalelite.executor.template import (
-    TaskTemplate,
-    Values,
-    fill,
-    value_slot,
-)
+from kalelite.executor.template import TaskTemplate, Values, fill, value_slot
 from kalelite.marshal import Store
 from kalelite.plan.graph import Collected, Expr, Loop, OneOf, OutputRef, Plan
 from kalelite.runs import RunFolder

@@ -12,8 +12,8 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from kalelite.errors import UsageError
+from kalelite.plan.types.annotations import UNKNOWN
 from kalelite.plan.types.convert import bare, convert, is_abstract, show
-from kalelite.plan.types.hints import UNKNOWN
 
 __all__ = ["MarshalData", "convert", "fits", "native_name", "parts_of", "takes_literals", "to_text"]
 

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
 from kalelite.errors import UsageError, Where
 from kalelite.plan.suggest import did_you_mean
 from kalelite.plan.types import scalars
-from kalelite.plan.types.hints import UNKNOWN, resolve, spell
+from kalelite.plan.types.annotations import UNKNOWN, resolve, spell
 from kalelite.plan.types.scalars import Mismatch
 
 __all__ = ["bare", "convert", "is_abstract", "show"]

@@ -1,23 +1,15 @@
-"""Annotations, resolved with the names at hand.
-
-An annotation may be text (``from __future__ import annotations``, a forward reference). It is
-read as an expression of names, attributes and subscripts and looked up in the function's own
-globals; nothing is evaluated, and nothing is imported, so a hint of a library that is loaded
-lazily costs nothing. What cannot be resolved is `UNKNOWN`.
-"""
+"""What the annotations of a function say of its parameters and of what it returns."""
 
 from __future__ import annotations
 
-import ast
-import builtins
 import contextlib
 import sys
-import types
-import typing
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
+
+from kalelite.plan.types.annotations import UNKNOWN, resolve, spell
 
 __all__ = [
     "NOTHING_KNOWN",
@@ -32,15 +24,6 @@ __all__ = [
     "spell",
 ]
 
-
-class _Unknown:
-    """Stands for an annotation that is absent or cannot be resolved."""
-
-    def __repr__(self) -> str:
-        return "UNKNOWN"
-
-
-UNKNOWN: Any = _Unknown()
 
 _cache: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
 
@@ -76,66 +59,6 @@ def _names(function: Callable[..., Any]) -> Mapping[str, Any]:
         except ValueError:  # noqa: PERF203 - an empty cell can only be tried
             continue
     return names
-
-
-def resolve(annotation: Any, names: Mapping[str, Any]) -> Any:
-    """The type that an annotation means, `UNKNOWN` if the names at hand do not tell."""
-    if isinstance(annotation, typing.ForwardRef):
-        annotation = annotation.__forward_arg__
-    if isinstance(annotation, str):
-        try:
-            node = ast.parse(annotation.strip(), mode="eval").body
-        except (SyntaxError, ValueError):
-            return UNKNOWN
-        try:
-            annotation = _read(node, names)
-        except (LookupError, TypeError, AttributeError):
-            return UNKNOWN
-    if annotation is None:
-        return type(None)
-    if get_origin(annotation) is Annotated:
-        return get_args(annotation)[0]
-    return annotation
-
-
-def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    """The object that an expression of names, attributes and subscripts means.
-
-    Raises LookupError for a name that is not at hand, TypeError for any other expression.
-    """
-    match node:
-        case ast.Name(id=name):
-            return names[name] if name in names else vars(builtins)[name]
-        case ast.Attribute(value=owner, attr=name):
-            # vars() and not getattr: a module may import a library on attribute access.
-            return vars(_read(owner, names))[name]
-        case ast.Subscript(value=owner, slice=index):
-            generic = _read(owner, names)
-            literal = getattr(generic, "_name", "") == "Literal"
-            parts = index.elts if isinstance(index, ast.Tuple) else [index]
-            args = tuple(_constant(part) if literal else _argument(part, names) for part in parts)
-            return generic[args if isinstance(index, ast.Tuple) else args[0]]
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return Union[_argument(left, names), _argument(right, names)]  # noqa: UP007 - built at run time
-        case ast.Constant(value=value):
-            return resolve(value, names) if isinstance(value, str) else value
-        case ast.List(elts=parts):
-            return [_read(part, names) for part in parts]
-    raise TypeError(node)
-
-
-def _argument(node: ast.expr, names: Mapping[str, Any]) -> Any:
-    value = _read(node, names)
-    if value is UNKNOWN:
-        raise LookupError(ast.unparse(node))
-    return value
-
-
-def _constant(node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        raise LookupError(ast.unparse(node)) from None
 
 
 def fields_of(hint: Any) -> tuple[str, ...] | None:
@@ -206,12 +129,3 @@ def return_names(hint: Any) -> str:
     if items is None:
         return f"{spell(hint)}, one value"
     return f"{len(items)} value{'s' if len(items) != 1 else ''}"
-
-
-def spell(hint: Any) -> str:
-    """A type as a user would write it."""
-    if hint is type(None):
-        return "None"
-    if isinstance(hint, types.GenericAlias) or not isinstance(hint, type):
-        return str(hint).replace("typing.", "")
-    return hint.__qualname__

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pathlib import PurePath
 from typing import Any, TypeVar
 
-from kalelite.plan.types.hints import UNKNOWN
+from kalelite.plan.types.annotations import UNKNOWN
 
 __all__ = [
     "NOTHING",
