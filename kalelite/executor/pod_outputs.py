@@ -16,6 +16,8 @@ from kalelite.executor.spec import Record
 __all__ = ["write_outputs"]
 
 _LARGEST_INT = 2**63
+_EXACT = 2**53
+"""KFP carries every number as a 64-bit float, which is exact for whole numbers up to here."""
 
 
 def write_outputs(
@@ -99,6 +101,8 @@ def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
 
 def _spell(value: Any, port: Mapping[str, Any]) -> str:
     kind = port["type"]
+    if port["reads"] and _is_rounded(value):
+        raise ValueError("it has a number of more than 53 bits, which KFP would round")
     if kind == "str":
         value.encode("utf-8")
         return str(value)
@@ -111,6 +115,14 @@ def _spell(value: Any, port: Mapping[str, Any]) -> str:
             raise ValueError("it is not finite")
         return repr(float(value))
     return json.dumps(value, allow_nan=False)
+
+
+def _is_rounded(value: Any) -> bool:
+    if isinstance(value, int):
+        return abs(value) > _EXACT
+    if isinstance(value, dict):
+        return any(map(_is_rounded, value.values()))
+    return isinstance(value, list) and any(map(_is_rounded, value))
 
 
 # What the KFP UI shows where a value cannot be shown; nothing reads it.

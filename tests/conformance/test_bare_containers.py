@@ -1,16 +1,19 @@
 """Compiled programs in bare containers: an image with Python in it and nothing else.
 
 They run when ``docker info`` works and the stock image is there. Where no registry can be reached,
-Debian's docker.io and debootstrap give both, here for Python 3.11 (as root):
+Debian's docker.io and debootstrap give both, here for Python 3.11 (as root); the containers that
+the programs themselves start do with the same image under another name:
 
     dockerd --iptables=false --bridge=none --storage-driver=overlay2 &
     debootstrap --variant=minbase --include=python3 bookworm root
     tar -C root -c . | docker import - python:3.11
+    docker tag python:3.11 busybox:1.36
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -71,3 +74,14 @@ def test_program_runs_in_bare_containers(name, engine, kubernetes, tmp_path, mon
 
     claim = kubernetes.claims / "run-1" / ".kalelite"
     hold(module, seen_in(plan, compiled, outcome, claim, harness.run_id, arguments), [])
+
+
+@pytest.mark.slow
+def test_containers_run_here(engine, run_here, container_program):
+    """What the compiled form is held to, from the engine itself."""
+    image = "busybox:1.36"
+    if subprocess.run([engine[0], "image", "inspect", image], capture_output=True).returncode:
+        pytest.skip(f"the container engine has no {image}: docker pull {image}")
+    # The marks of earlier attempts are on this machine, where a container does not see them.
+    container_program.ATTEMPTS = {}
+    hold(container_program, run_here(container_program), [])

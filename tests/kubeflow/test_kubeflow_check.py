@@ -192,3 +192,16 @@ def test_braces_in_what_a_container_has_as_a_value_and_as_a_file(write_script):
     (problem,) = problems_of(write_script, text)
     assert "'v' of container step 'echo' holds '{{'" in problem.message
     assert "InputPath('v')" in problem.hint
+
+
+def test_a_container_that_ignores_failures_and_takes_a_value(write_script):
+    text = (
+        "from kalelite import InputValue, container_step\n"
+        "c = container_step('c', image='i', command=['echo', InputValue('v')], inputs={'v': str},"
+        " ignore_failures=True)\n"
+        "@step\ndef work() -> str: ...\n"
+        "@pipeline\ndef main():\n    c(work())\n    c.after(work())('constant')\n"
+    )
+    (problem,) = problems_of(write_script, text)
+    assert "'c' ignores failures and takes what another step gives" in problem.message
+    assert problem.hint

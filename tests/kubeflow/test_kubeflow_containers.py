@@ -138,3 +138,20 @@ def main(self: str = "s", base_image: str = "b"):
         "{{$.inputs.parameters['v_self']}}",
         "{{$.inputs.artifacts['Output_file'].path}}",
     ]
+
+
+def test_constants_are_spelled_as_they_are_here(compiled, write_script):
+    """KFP would round the one and refuse the other."""
+    text = """
+echo = container_step(
+    "echo", image="busybox", command=["echo", InputValue("n"), InputValue("l")],
+    inputs={"n": int, "l": list},
+)
+@pipeline
+def main():
+    echo(2**53 + 1, [1e22, None, {"é": True}])
+"""
+    tasks, _, _ = parts_of(compiled(write_script(HEAD + text)))
+    given = tasks["echo"]["inputs"]["parameters"]
+    constants = {name: entry["runtimeValue"]["constant"] for name, entry in given.items()}
+    assert constants == {"n": "9007199254740993", "l": '[1e+22, null, {"é": true}]'}

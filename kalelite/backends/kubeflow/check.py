@@ -119,6 +119,13 @@ def _texts(task: Task) -> Iterator[tuple[str, str]]:
 def _container(task: Task, step: ContainerDef) -> Iterator[Problem]:
     """Constants that end up in the Workflow; what a container has as a file travels otherwise."""
     present = given(task, step)
+    if task.options.ignore_failures and any(map(_outputs, present.values())):
+        hint = "Let it wait with after=, or let a Python step with ignore_failures take the output."
+        message = (
+            f"container step {step.name!r} ignores failures and takes what another step gives: "
+            "KFP has no word for a value that is not there"
+        )
+        yield Problem(message, hint, task.where)
     for name in sorted(uses(step, present)[0].intersection(present)):
         expr = present[name]
         if not isinstance(expr, Constant):

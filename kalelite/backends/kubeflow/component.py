@@ -15,7 +15,6 @@ from kalelite.backends.kubeflow.texts import summary
 from kalelite.backends.kubeflow.volumes import JOB_NAME, Creation, Storage
 from kalelite.plan.container.words import InputPath, InputValue, OutputPath, fill
 from kalelite.plan.graph import Constant, ContainerDef, Task
-from kalelite.plan.types import native_name
 from kalelite.volumes import provision
 from kalelite.volumes.inline import inline
 
@@ -171,7 +170,7 @@ class Steps:
         for name, expr in task.arguments.items():
             if isinstance(expr, Constant):
                 arguments[name] = expr.value
-                inputs[name] = native_name(type(expr.value)) or "str"
+                inputs[name] = "str"
         config = self._config(task)
         # Calls may differ in the types of their inputs only, which KFP does not tell apart.
         config.env[TASK] = task.id

@@ -30,7 +30,7 @@ from kalelite.plan.graph import (
     Task,
 )
 from kalelite.plan.names import unique
-from kalelite.plan.types import native_name
+from kalelite.plan.types import native_name, to_text
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.lower import Lowering
@@ -159,10 +159,13 @@ class Containers:
         return self.lowering.helper(f"{name}-value", files.text, arguments, scope, "str")
 
     def value(self, expr: Expr, wanted: Parameter, scope: str) -> Expr:
-        """What a container can be given: a constant, or a value that KFP itself carries."""
+        """What a container can be given: a text, or a value that KFP itself carries."""
         lowering = self.lowering
         expr = lowering.rewrite(expr, scope)
-        if isinstance(expr, Constant) or lowering.type_of(expr):
+        if isinstance(expr, Constant):
+            # As it is spelled here: KFP rounds numbers, and knows no None in a list.
+            return Constant(to_text(expr.value))
+        if lowering.type_of(expr):
             return expr
         if (
             isinstance(expr, OutputRef)
