@@ -4,8 +4,9 @@ It never runs user code: a process that has run threads of OpenMP or torch forks
 hang. It has one thread, so that a fork is always safe. The driver talks to it over a socket; when
 that closes, the driver is gone and every child is killed.
 
-A fork takes as long as a small step. So there is always one spare process that waits for an order
-to come; it has nothing of any task in it. What comes while it is being made gets a fork of its own.
+A fork takes as long as a small step. So while a processor is free there is a spare process that
+waits for an order to come; it has nothing of any task in it. Otherwise an order gets a fork of its
+own when it comes.
 
 What the server does for a task it does right after a fork, where each page of memory that is written to
 has to be copied first. So its loop keeps to descriptors and few calls.
@@ -26,7 +27,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.local import child, posix, worker
+from kalelite.backends.local import child, limits, posix, worker
 from kalelite.backends.local.environ import stale
 from kalelite.backends.local.preload import import_quietly
 from kalelite.backends.local.wire import Mailbox, Message, framed, parse, send
@@ -44,7 +45,7 @@ class Server:
         self._mailbox = Mailbox(channel)
         self._tasks: dict[int, int] = {}
         self._spares: dict[int, int] = {}
-        self._configured = False
+        self._room = 0
         self._env = dict(os.environ)
         self._imported = False
         self._wakeup, self._writer = os.pipe()
@@ -67,7 +68,7 @@ class Server:
                     else:
                         for body in self._mailbox.receive():
                             self._handle(parse(body), body)
-                if self._configured and not self._spares:
+                if not self._spares and len(self._tasks) < self._room:
                     self._add_spare()
         finally:
             self._kill_all()
@@ -113,7 +114,7 @@ class Server:
         os.umask(setup["umask"])
         with contextlib.suppress(OSError):
             os.chdir(setup["cwd"])
-        self._configured = True
+        self._room = limits.cores()
 
     def _start(self, order: Message, body: bytes) -> None:
         if not order.get("exec"):
