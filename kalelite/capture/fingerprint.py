@@ -66,7 +66,9 @@ def libraries(value: Any) -> frozenset[str]:
     They count by name in the fingerprint: another version of one does not change it.
     """
     found = {name.partition(".")[0] for name in _walked(value)[1]}
-    return frozenset(found - sys.stdlib_module_names - {"kalelite", "__main__", "__mp_main__"})
+    # What begins with an underscore belongs to another package, which is reached as well.
+    packages = {name for name in found if not name.startswith("_")}
+    return frozenset(packages - sys.stdlib_module_names - {"cloudpickle", "kalelite"})
 
 
 def _walked(value: Any) -> tuple[str, set[str]]:

@@ -1,5 +1,7 @@
 """Source without what does nothing when it runs: docstrings, annotations, and what serves those.
 
+What is there for a type checker only, goes, too: names of types, casts and assertions.
+
 What is left has the names and the statements of the source, so a traceback through it reads as one
 through the source.
 """
@@ -30,6 +32,8 @@ def strip(tree: ast.Module, *, package: bool = False) -> str:
         It is the ``__init__`` of a package, whose ``__all__`` says what a star takes.
     """
     tree = _Stripper().visit(tree)
+    while aliases := [node for node in tree.body if _is_unused_type(node, set(_used(tree)))]:
+        tree.body = [node for node in tree.body if node not in aliases]
     used = set(_used(tree))
     if not package:
         tree.body = [node for node in tree.body if not _is_export_list(node)]
@@ -84,6 +88,15 @@ class _Stripper(ast.NodeTransformer):
         assign = ast.Assign(targets=[node.target], value=node.value)
         return ast.copy_location(assign, node)
 
+    def visit_Assert(self, node: ast.Assert) -> None:
+        del node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == "cast":
+            return node.args[1]
+        return node
+
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
         self.generic_visit(node)
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
@@ -120,9 +133,20 @@ def _is_export_list(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
 
 
+def _is_unused_type(node: ast.stmt, used: set[str]) -> bool:
+    """Whether it names a type, as in ``Pair = tuple[int, int]``, for annotations that are gone."""
+    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
+        return False
+    value = node.value
+    while isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr):
+        value = value.left
+    is_type = isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name)
+    return is_type and node.targets[0].id not in used
+
+
 def _used(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
             yield node.id
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value  # in ``__all__``, or in an annotation that is a text

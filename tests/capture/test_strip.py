@@ -52,6 +52,27 @@ def test_a_package_keeps_what_it_gives_to_others():
     assert stripped("from a import b\n__all__ = ['b']").startswith("from a import b")
 
 
+def test_what_only_a_type_checker_reads_goes():
+    text = """
+from typing import Any, cast
+Pair = tuple[int, int]
+Pairs = dict[str, Pair] | None
+LIMIT = 1 << 20
+KINDS = {}
+def work(pairs: Pairs) -> Pair:
+    assert pairs is not None
+    KINDS.update(pairs)
+    return cast("Pair", pairs["a"])
+"""
+    assert stripped(text).splitlines() == [
+        "LIMIT = 1 << 20",
+        "KINDS = {}",
+        "def work(pairs):",
+        " KINDS.update(pairs)",
+        " return pairs['a']",
+    ]
+
+
 def test_a_data_class_stays_what_it_is():
     text = """
         from dataclasses import dataclass, field

@@ -10,7 +10,7 @@ from typing import Any
 
 from kalelite.backends.kubeflow.options import notes
 from kalelite.backends.kubeflow.settings import Settings, settings_for
-from kalelite.capture.needs import packages_of
+from kalelite.capture.fingerprint import libraries
 from kalelite.plan.graph import Plan, StepDef
 
 __all__ = ["lacking", "surprises"]
@@ -53,7 +53,7 @@ def lacking(plan: Plan, settings: Settings) -> Iterator[str]:
             known[id(function)] = []
             # A user's object may raise anything when it is looked at; the run need not fail.
             with contextlib.suppress(Exception):
-                known[id(function)] = packages_of(function)
+                known[id(function)] = sorted(libraries(function))
         for package in known[id(function)]:
             if package not in _IN_STOCK_IMAGES:
                 tasks.setdefault(package, []).append(task.id)
