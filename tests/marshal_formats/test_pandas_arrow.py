@@ -62,6 +62,8 @@ def file_of(store, reference):
 
 HIDDEN = {"dates", "complex"}
 PICKLED = {"fixed zone", "period", "interval", "sparse"}
+if int(pd.__version__.split(".")[0]) < 3:  # which cannot make these arrays of their parts
+    PICKLED |= {"string", "string of python"}
 # Those that a pickle stores faster, whatever stands beside them.
 PATIENT = {"lists", "objects", "decimals"}
 
@@ -94,9 +96,10 @@ def test_the_index_is_there_for_pandas_to_find(store, opened, name):
     names = [label if isinstance(label, str) else None for label in frame.index.names]
     assert list(read.index.names) == names
     assert read.columns.tolist() == frame.columns.tolist()
-    assert read.index.to_frame().fillna("missing").values.tolist() == (
-        frame.index.to_frame().fillna("missing").values.tolist()
-    )
+    for one, two in ((read, frame), (frame, read)):
+        rows = one.index.to_frame().astype(object)
+        same = rows.values == two.index.to_frame().astype(object).values
+        assert same[rows.notna().values].all()
 
 
 def test_polars_reads_it_too(store):
@@ -106,6 +109,7 @@ def test_polars_reads_it_too(store):
         "ordered category", "Int64", "boolean", "string", "default text", "object text",
         "repeated text", "text with None", "category of days",
     ]  # fmt: skip
+    names = [name for name in names if name not in PICKLED]
     frame = pd.DataFrame({name: pd.Series(COLUMNS[name]) for name in names})
     read = pl.read_ipc(file_of(store, store.save(frame)))
     assert read.columns == names

@@ -209,7 +209,9 @@ def _pool_of_equals(row: np.ndarray[Any, Any]) -> Run | None:
 
 
 def _pooled(codes: np.ndarray[Any, Any], pool: list[Any]) -> Run:
-    codes = codes.astype(np.min_scalar_type(len(pool)))
+    codes = codes.astype(
+        np.min_scalar_type(-len(pool))
+    )  # signed: not all readers of Arrow know others
     return "pool", codes, np.fromiter(pool, object, len(pool)) if len(pool) >= _SMALLEST else pool
 
 
