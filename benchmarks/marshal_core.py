@@ -221,9 +221,11 @@ print(json.dumps([reference, peak.growth, total]))
 
 
 def chain(folder, count):
-    """Three steps, each a process, that hand on one array."""
-    print("\nthree steps that hand on one array: anonymous MB beside the array that is made")
-    step, total = "make", []
+    """Three steps, each a process, that hand on one array: name, anonymous MB and seconds of each.
+
+    The last line is all of them with the driver, beside the array that the first one makes.
+    """
+    step, lines = "make", []
     before = anonymous()
     for name in ("make and save", "load, read, hand on", "load, read, hand on"):
         arguments = [str(folder / "chain"), step, str(count), str(Path(__file__).parent)]
@@ -231,9 +233,10 @@ def chain(folder, count):
             lambda: subprocess.check_output([sys.executable, "-c", STEP, *arguments])
         )
         step, growth, _ = json.loads(out)
-        total.append(growth)
-        print(f"{name:28}{growth:8.1f} MB {seconds:8.2f} s")
-    print(f"{'all, with the driver':28}{sum(total) + anonymous() - before:8.1f} MB")
+        lines.append((name, growth, seconds))
+    shutil.rmtree(folder / "chain")
+    total = sum(line[1] for line in lines) + anonymous() - before
+    return [*lines, ("all, with the driver", total, sum(line[2] for line in lines))]
 
 
 def main():
@@ -246,8 +249,9 @@ def main():
     folder = Path(tempfile.mkdtemp(dir=options.folder))
     try:
         small(folder, options.small)
-        chain(folder, options.size * 125_000)
-        shutil.rmtree(folder / "chain")
+        print("\nthree steps that hand on one array: anonymous MB beside the array that is made")
+        for name, growth, seconds in chain(folder, options.size * 125_000):
+            print(f"{name:28}{growth:8.1f} MB {seconds:8.2f} s")
         peers = {
             "write(), mmap": Bare(),
             "kalelite": Ours(),

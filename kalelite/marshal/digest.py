@@ -15,15 +15,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from kalelite.errors import MarshalError, UsageError
 
 __all__ = [
     "ALGORITHMS",
+    "CHUNK",
     "BadReferenceError",
     "Digest",
+    "Digesting",
     "default_algorithm",
     "hasher",
     "reference_to",
@@ -32,6 +35,9 @@ __all__ = [
 
 ALGORITHMS = {"xxh3": 32, "sha256": 64}
 """Known algorithms and the number of their hex digits."""
+
+CHUNK = 1 << 20
+"""Bytes that are digested and written at a time: they stay in the cache meanwhile."""
 
 _REFERENCE = re.compile(r"(xxh3)-([0-9a-f]{32})|(sha256)-([0-9a-f]{64})")
 
@@ -93,6 +99,40 @@ def reference_to(pieces: Iterable[Any], algorithm: str) -> str:
     for piece in pieces:
         digest.update(piece)
     return f"{algorithm}-{digest.hexdigest()}"
+
+
+class Digesting:
+    """The reference to the bytes of some buffers, computed in a thread while they are written.
+
+    Both algorithms let other threads run meanwhile, so on two processors the digest is for free.
+    """
+
+    def __init__(self, pieces: Sequence[memoryview], algorithm: str) -> None:
+        self._pieces = pieces
+        self._algorithm = algorithm
+        self._digest = hasher(algorithm)
+        self._stopped = False
+        self._thread = threading.Thread(target=self._work, name="kalelite-digest", daemon=True)
+
+    def __enter__(self) -> Digesting:  # noqa: PYI034 - Self came with Python 3.11
+        self._thread.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._stopped = True
+        self._thread.join()
+
+    def reference(self) -> str:
+        """Once all is digested."""
+        self._thread.join()
+        return f"{self._algorithm}-{self._digest.hexdigest()}"
+
+    def _work(self) -> None:
+        for piece in self._pieces:
+            for start in range(0, piece.nbytes, CHUNK):
+                if self._stopped:
+                    return
+                self._digest.update(piece[start : start + CHUNK])
 
 
 @functools.lru_cache(4096)

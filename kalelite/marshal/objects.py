@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from kalelite.errors import MarshalError, MissingObjectError
-from kalelite.marshal.digest import hasher, reference_to, split_reference
+from kalelite.marshal.digest import CHUNK, Digesting, reference_to, split_reference
 from kalelite.marshal.disk import (
     corrupt,
     map_private,
@@ -34,7 +34,6 @@ __all__ = ["TEMPORARY", "Files"]
 TEMPORARY = "tmp"
 """Folder of a store for what is not complete yet; on the same filesystem, so it can be renamed."""
 
-_CHUNK = 1 << 20
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _count = itertools.count()
 
@@ -103,25 +102,23 @@ class Files:
         suffix: str,
         check: Callable[[mmap.mmap | bytearray], None] | None = None,
     ) -> str:
-        """Store bytes as they come, digesting each chunk while it is in the cache.
+        """Store bytes, digesting them meanwhile.
 
         `check` may refuse a private image of what was written before that gets its name.
         """
-        digest = hasher(self.algorithm)
-        with _Temporary(self, size) as new:
+        views = list(pieces)
+        with _Temporary(self, size) as new, Digesting(views, self.algorithm) as digest:
             if not self.durable and hasattr(os, "posix_fallocate"):
                 # Makes ext4 and xfs write faster, and a full disk is known at once. Not on
                 # network filesystems, where it may be emulated by writing every block.
                 with contextlib.suppress(OSError):
                     os.posix_fallocate(new.fd, 0, size)
-            for piece in pieces:
-                for start in range(0, piece.nbytes, _CHUNK):
-                    chunk = piece[start : start + _CHUNK]
-                    digest.update(chunk)
-                    write_all(new.fd, chunk)
+            for piece in views:
+                for start in range(0, piece.nbytes, CHUNK):
+                    write_all(new.fd, piece[start : start + CHUNK])
             if check is not None:
                 check(_image(new.fd, size))
-            reference = f"{self.algorithm}-{digest.hexdigest()}"
+            reference = digest.reference()
             self._publish(new, self.path(kind, reference, suffix))
         return reference
 
@@ -297,13 +294,13 @@ def _chunks(fd: int, size: int) -> Iterator[memoryview]:
     try:
         image = mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
     except (OSError, ValueError):  # no mapping here, or nothing to map
-        buffer = memoryview(bytearray(_CHUNK))
+        buffer = memoryview(bytearray(CHUNK))
         while got := os.readv(fd, [buffer]):
             yield buffer[:got]
         return
     with image, memoryview(image) as view:
-        for start in range(0, size, 4 * _CHUNK):
-            with view[start : start + 4 * _CHUNK] as chunk:
+        for start in range(0, size, 4 * CHUNK):
+            with view[start : start + 4 * CHUNK] as chunk:
                 yield chunk
 
 
