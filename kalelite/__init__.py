@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from kalelite.plan.pipeline import pipeline
     from kalelite.plan.status import FinalStatus
     from kalelite.plan.step import step
-    from kalelite.plan.types import MarshalData
+    from kalelite.plan.types.fit import MarshalData
     from kalelite.runs import load
 
 # Where each public name lives. They are imported on first use, so `import kalelite` stays cheap.
@@ -60,7 +60,7 @@ _HOMES = {
     "InputPath": "kalelite.plan.container.words",
     "InputValue": "kalelite.plan.container.words",
     "KaleliteError": "kalelite.errors",
-    "MarshalData": "kalelite.plan.types",
+    "MarshalData": "kalelite.plan.types.fit",
     "MarshalError": "kalelite.errors",
     "OneOf": "kalelite.plan.gather",
     "OutputPath": "kalelite.plan.container.words",

@@ -48,6 +48,7 @@ _TRAVELS = (
     "kalelite.plan.types.convert",
     "kalelite.plan.types.annotations",
     "kalelite.plan.types.scalars",
+    "kalelite.plan.types.text",
     "kalelite.plan.suggest",
 )
 _WHOLE = ("kalelite.errors", "kalelite.executor", "kalelite.marshal", "kalelite.capture.load")

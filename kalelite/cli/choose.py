@@ -80,7 +80,7 @@ def arguments_of(parameters: Sequence[Parameter], given: Mapping[str, str]) -> d
     UsageError
         Some have no value, or a text does not fit the parameter's type.
     """
-    from kalelite.plan.types import convert
+    from kalelite.plan.types.convert import convert
 
     values: dict[str, Any] = {}
     missing: list[Parameter] = []

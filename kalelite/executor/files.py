@@ -94,7 +94,7 @@ def _as_text(value: Any) -> str:
     if value is None:
         return ""
     # By name, so that it travels only with pipelines that need it.
-    return str(importlib.import_module("kalelite.plan.types").to_text(value))
+    return str(importlib.import_module("kalelite.plan.types.text").to_text(value))
 
 
 def _no_file(name: str, path: Path) -> StepError:

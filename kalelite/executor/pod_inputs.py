@@ -129,7 +129,7 @@ class Inputs:
         kind = port["type"]
         if "convert" in port:
             # By name, so that it travels only with pipelines that need it.
-            convert = importlib.import_module("kalelite.plan.types").convert
+            convert = importlib.import_module("kalelite.plan.types.convert").convert
             annotation = self._code.constant(port["convert"])
             text = reading == "text"
             return self._slot(convert(value, annotation, name=port["name"], text=text))

@@ -16,7 +16,7 @@ from kalelite.errors import Problem, UsageError, Where
 from kalelite.plan.definition import signature_of
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.places import of_function
-from kalelite.plan.types import convert
+from kalelite.plan.types.convert import convert
 from kalelite.plan.types.hints import hints_of
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from kalelite.plan.scopes import Scopes
 __all__ = ["Compiled", "build", "compile_plan", "write"]
 
 
-_CONVERTER = "kalelite.plan.types"
+_CONVERTER = "kalelite.plan.types.text"
 """What pods need for parameters that are no primitives, and for values as text."""
 
 

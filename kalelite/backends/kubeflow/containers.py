@@ -30,7 +30,8 @@ from kalelite.plan.graph import (
     Task,
 )
 from kalelite.plan.names import unique
-from kalelite.plan.types import native_name, to_text
+from kalelite.plan.types.fit import native_name
+from kalelite.plan.types.text import to_text
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.lower import Lowering

@@ -50,7 +50,7 @@ from kalelite.plan.names import unique
 from kalelite.plan.nesting import ROOT
 from kalelite.plan.options import StepOptions
 from kalelite.plan.order import in_call_order
-from kalelite.plan.types import native_name
+from kalelite.plan.types.fit import native_name
 
 __all__ = ["Lowered", "lower"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kalelite.backends.kubeflow.texts import expansion
 from kalelite.plan.graph import Constant, Expr, OutputRef, Parameter, ParameterRef, Task
-from kalelite.plan.types import native_name
+from kalelite.plan.types.fit import native_name
 
 __all__ = [
     "PRIMITIVES",

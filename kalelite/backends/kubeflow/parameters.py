@@ -14,7 +14,8 @@ from kalelite.backends.kubeflow.texts import expansion, identifier, prose
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.names import unique
-from kalelite.plan.types import native_name, to_text
+from kalelite.plan.types.fit import native_name
+from kalelite.plan.types.text import to_text
 
 __all__ = ["RootParameter", "parameter_problems", "root_parameters"]
 

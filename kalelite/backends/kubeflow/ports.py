@@ -33,7 +33,7 @@ from kalelite.plan.graph import (
     Task,
 )
 from kalelite.plan.names import unique
-from kalelite.plan.types import native_name
+from kalelite.plan.types.fit import native_name
 
 __all__ = ["Port", "Wire", "Wiring"]
 

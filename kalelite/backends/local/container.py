@@ -18,7 +18,8 @@ from kalelite.backends.local.engine import mount
 from kalelite.errors import UsageError
 from kalelite.plan.container.words import InputPath, InputValue, OutputPath, Word, fill
 from kalelite.plan.graph import REQUIRED, ContainerDef, Plan, StepDef
-from kalelite.plan.types import convert, to_text
+from kalelite.plan.types.convert import convert
+from kalelite.plan.types.text import to_text
 
 __all__ = ["Container", "as_functions", "on"]
 

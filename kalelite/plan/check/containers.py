@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import Constant, ContainerDef, Expr, OutputRef, Pack, Parameter, Plan, Task
-from kalelite.plan.types import convert
+from kalelite.plan.types.convert import convert
 
 __all__ = ["check_containers"]
 

@@ -23,7 +23,7 @@ from kalelite.plan.graph import (
     StepDef,
     Task,
 )
-from kalelite.plan.types import fits, native_name, parts_of, takes_literals
+from kalelite.plan.types.fit import fits, native_name, parts_of, takes_literals
 from kalelite.plan.types.hints import UNKNOWN, hints_of, spell
 
 __all__ = ["check_types"]

@@ -13,7 +13,8 @@ from kalelite.plan.container.words import Concat, IfPresent, InputPath, InputVal
 from kalelite.plan.graph import REQUIRED, ContainerDef, Output, Parameter
 from kalelite.plan.names import unique
 from kalelite.plan.options import step_options
-from kalelite.plan.types import convert, native_name
+from kalelite.plan.types.convert import convert
+from kalelite.plan.types.fit import native_name
 
 __all__ = ["load"]
 

@@ -22,7 +22,8 @@ from kalelite.plan.trace.proxies import ParameterProxy, ValueProxy
 from kalelite.plan.trace.refs import MARK, Poison, Ref
 from kalelite.plan.trace.values import to_expr
 from kalelite.plan.trace.waits import wait_for
-from kalelite.plan.types import convert, fits
+from kalelite.plan.types.convert import convert
+from kalelite.plan.types.fit import fits
 from kalelite.plan.types.hints import spell
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
 from kalelite.plan.trace import returns
 from kalelite.plan.trace.callsite import Use
-from kalelite.plan.types import native_name
+from kalelite.plan.types.fit import native_name
 from kalelite.plan.types.hints import NOTHING_KNOWN, UNKNOWN, Returns, return_names
 
 __all__ = ["TaskDraft"]

@@ -113,7 +113,7 @@ def returns_of(function: Callable[..., Any]) -> Returns:
     except TypeError:  # as above
         return NOTHING_KNOWN
     if known is None:
-        from kalelite.plan.types import native_name  # which reads hints itself
+        from kalelite.plan.types.fit import native_name  # which reads hints itself
 
         hint = hints_of(function).get("return", UNKNOWN)
         known = NOTHING_KNOWN
