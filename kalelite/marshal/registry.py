@@ -19,7 +19,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pickle import PickleBuffer
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 __all__ = [
@@ -32,7 +31,6 @@ __all__ = [
     "format_for_encoding",
     "formats_of",
     "formats_status",
-    "lazy_modules",
     "reducer_of",
     "register",
     "register_encoding",
@@ -168,11 +166,6 @@ def register_lazy(root: str, module: str, *, source: str = "kalelite") -> None:
     _lazy.setdefault(root, _Lazy(module, source))
     _resolved.clear()
     _candidates.clear()
-
-
-def lazy_modules() -> Mapping[str, str]:
-    """The modules that know formats, by root module."""
-    return MappingProxyType({root: lazy.module for root, lazy in _lazy.items()})
 
 
 def register_format(cls: type, *formats: Format) -> None:

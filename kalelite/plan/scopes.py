@@ -20,7 +20,7 @@ _Waits = dict[str, dict[str, None]]
 
 
 class Scopes(Nesting):
-    """The scopes of a plan without cycles.
+    """The scopes of a plan; ValueError if things in it wait for each other.
 
     Attributes
     ----------
@@ -80,7 +80,10 @@ class Scopes(Nesting):
         }
 
     def _sorted(self, ids: list[str], rank: Mapping[str, int]) -> list[str]:
-        return in_order({id: self.waits[id] for id in ids}, rank)[0]
+        order, left = in_order({id: self.waits[id] for id in ids}, rank)
+        if left:
+            raise ValueError(f"these wait for each other: {', '.join(left)}")
+        return order
 
     def _is_switch(self, id: str) -> bool:
         return isinstance(self.blocks.get(id), Switch)
