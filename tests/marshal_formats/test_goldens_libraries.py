@@ -47,9 +47,13 @@ def large_frame():
         "text": pd.Series(texts, dtype=object),
         "few": pd.Series(["a", "b", math.nan] * (rows // 3), dtype=object),
         "half": pd.Series(["x"] * (rows - 1) + ["\ud800"], dtype=object),
-        "kind": pd.Categorical(["b", None, "a"] * (rows // 3), ordered=True),
+        "kind": pd.Categorical(
+            ["b", None, "a"] * (rows // 3), pd.Index(["a", "b"], dtype=object), ordered=True
+        ),
         "whole": pd.array([1, None, 3] * (rows // 3), dtype="Int64"),
-        "when": pd.Series(pd.date_range("2024", periods=rows, tz="Europe/Berlin")).shift(1),
+        "when": pd.Series(pd.date_range("2024", periods=rows, tz="Europe/Berlin", unit="us")).shift(
+            1
+        ),
         "complex": np.arange(rows) * 1j,
     }
     index = pd.MultiIndex.from_product([range(rows // 2), ["a", "b"]], names=["n", None])

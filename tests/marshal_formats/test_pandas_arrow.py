@@ -62,8 +62,6 @@ def file_of(store, reference):
 
 HIDDEN = {"dates", "complex"}
 PICKLED = {"fixed zone", "period", "interval", "sparse"}
-if int(pd.__version__.split(".")[0]) < 3:  # which cannot make these arrays of their parts
-    PICKLED |= {"string", "string of python"}
 # Those that a pickle stores faster, whatever stands beside them.
 PATIENT = {"lists", "objects", "decimals"}
 

@@ -22,6 +22,7 @@ __all__: list[str] = []
 pd: Any = importlib.import_module("pandas")  # typed on some machines only
 # What pandas' own pickles are made with, and so will be there for long.
 _unpickle_block: Any = vars(importlib.import_module("pandas._libs.internals"))["_unpickle_block"]
+_THREE = int(pd.__version__.partition(".")[0]) >= 3
 _managers: Any = importlib.import_module("pandas.core.internals")
 
 
@@ -221,8 +222,13 @@ def _write_text(value: Any, writer: Writer) -> list[Node]:
 
 
 def _read_text(args: list[Node], reader: Reader) -> Any:
-    dtype = pd.StringDtype("python", pd.NA if args[0] else np.nan)
-    return dtype.construct_array_type()(reader.get(args[1]), dtype=dtype)
+    return _texts("python", args[0], reader.get(args[1]))
+
+
+def _texts(storage: str, missing: bool, values: Any) -> Any:
+    """An array of text, whose missing values are NA or NaN."""
+    dtype = pd.StringDtype(storage, *([] if missing else [np.nan]))  # which pandas 2.1 has not
+    return dtype.construct_array_type()(values, **({"dtype": dtype} if _THREE else {}))
 
 
 def _write_arrow(value: Any, writer: Writer) -> list[Node]:
@@ -250,8 +256,7 @@ def _read_arrow(args: list[Node], reader: Reader) -> Any:
         column = reader.get(args[0]).column(0)
     if len(args) == 1:
         return pd.arrays.ArrowExtensionArray(column)
-    dtype = pd.StringDtype("pyarrow", pd.NA if args[1] else np.nan)
-    return dtype.construct_array_type()(column, dtype=dtype)
+    return _texts("pyarrow", args[1], column)
 
 
 def _register() -> None:
@@ -276,9 +281,8 @@ def _register() -> None:
         "booleans": pd.arrays.BooleanArray,
     }.items():
         register_node(cls, f"pandas.{name}", _write_masked, _masked_reader(cls))
-    if int(pd.__version__.partition(".")[0]) >= 3:  # before, the arrays of text had no dtypes
-        register_node(pd.arrays.StringArray, "pandas.text", _write_text, _read_text)
-        register_node(pd.arrays.ArrowStringArray, "pandas.arrow", _write_arrow, _read_arrow)
+    register_node(pd.arrays.StringArray, "pandas.text", _write_text, _read_text)
+    register_node(pd.arrays.ArrowStringArray, "pandas.arrow", _write_arrow, _read_arrow)
     register_node(pd.arrays.ArrowExtensionArray, "pandas.arrow", _write_arrow, _read_arrow)
     register_node(type(pd.NA), "pandas.na", lambda _, __: [], lambda _, __: pd.NA)
     register_node(type(pd.NaT), "pandas.nat", lambda _, __: [], lambda _, __: pd.NaT)
