@@ -8,8 +8,8 @@ A fork takes as long as a small step. So while a processor is free there is a sp
 waits for an order to come; it has nothing of any task in it. Otherwise an order gets a fork of its
 own when it comes.
 
-What the server does for a task it does right after a fork, where each page of memory that is written to
-has to be copied first. So its loop keeps to descriptors and few calls.
+What the server does for a task it does right after a fork, where each page of memory that is
+written to has to be copied first. So its loop keeps to descriptors and few calls.
 
 Run as ``python -c`` by `kalelite.backends.local.client`, with a JSON object as its argument.
 """
