@@ -20,6 +20,7 @@ from kalelite.marshal.manifest import padding
 from kalelite.marshal.registry import Buffer, Frame
 
 __all__ = [
+    "batches",
     "corrupt",
     "flatten",
     "map_private",
@@ -29,10 +30,12 @@ __all__ = [
     "sync_folder",
     "view_of",
     "write_all",
+    "write_batch",
 ]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_MOST_PIECES = 1_000  # of the 1,024 that the system takes
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 
@@ -124,6 +127,33 @@ def write_all(fd: int, data: Buffer) -> None:
     with view_of(data) as view:
         while done < view.nbytes:
             done += os.write(fd, view[done:])
+
+
+def batches(pieces: Iterable[memoryview], size: int) -> Iterator[list[memoryview]]:
+    """The pieces, cut so that a batch ends at each multiple of `size`.
+
+    What is written so lies in the page cache in large pages, which are mapped at one go.
+    """
+    batch: list[memoryview] = []
+    room = size
+    for piece in pieces:
+        start = 0
+        while start < piece.nbytes:
+            batch.append(part := piece[start : start + room])
+            start += part.nbytes
+            room = (room - part.nbytes) or size
+            if room == size or len(batch) == _MOST_PIECES:
+                yield batch
+                batch = []
+    if batch:
+        yield batch
+
+
+def write_batch(fd: int, batch: Sequence[memoryview]) -> None:
+    """Write several pieces, however the system cuts them up."""
+    done = os.writev(fd, batch)
+    if done < sum(piece.nbytes for piece in batch):
+        write_all(fd, b"".join(batch)[done:])
 
 
 def map_private(fd: int, size: int) -> mmap.mmap:

@@ -21,12 +21,14 @@ from dataclasses import dataclass, field
 from kalelite.errors import MarshalError, MissingObjectError
 from kalelite.marshal.digest import CHUNK, Digesting, reference_to, split_reference
 from kalelite.marshal.disk import (
+    batches,
     corrupt,
     map_private,
     no_room,
     open_regular,
     sync_folder,
     write_all,
+    write_batch,
 )
 
 __all__ = ["TEMPORARY", "Files"]
@@ -113,9 +115,8 @@ class Files:
                 # network filesystems, where it may be emulated by writing every block.
                 with contextlib.suppress(OSError):
                     os.posix_fallocate(new.fd, 0, size)
-            for piece in views:
-                for start in range(0, piece.nbytes, CHUNK):
-                    write_all(new.fd, piece[start : start + CHUNK])
+            for batch in batches(views, CHUNK):
+                write_batch(new.fd, batch)
             if check is not None:
                 check(_image(new.fd, size))
             reference = digest.reference()
