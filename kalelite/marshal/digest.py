@@ -37,7 +37,7 @@ ALGORITHMS = {"xxh3": 32, "sha256": 64}
 """Known algorithms and the number of their hex digits."""
 
 CHUNK = 1 << 20
-"""Bytes that are digested and written at a time: they stay in the cache meanwhile."""
+"""Bytes that are digested or copied at a time: they stay in the cache meanwhile."""
 
 _REFERENCE = re.compile(r"(xxh3)-([0-9a-f]{32})|(sha256)-([0-9a-f]{64})")
 

@@ -36,6 +36,7 @@ __all__ = ["TEMPORARY", "Files"]
 TEMPORARY = "tmp"
 """Folder of a store for what is not complete yet; on the same filesystem, so it can be renamed."""
 
+_BATCH = 8 << 20  # so that the page cache may use its largest pages
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _count = itertools.count()
 
@@ -115,7 +116,7 @@ class Files:
                 # network filesystems, where it may be emulated by writing every block.
                 with contextlib.suppress(OSError):
                     os.posix_fallocate(new.fd, 0, size)
-            for batch in batches(views, CHUNK):
+            for batch in batches(views, _BATCH):
                 write_batch(new.fd, batch)
             if check is not None:
                 check(_image(new.fd, size))
