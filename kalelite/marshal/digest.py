@@ -15,7 +15,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
@@ -112,6 +111,8 @@ class Digesting:
         self._algorithm = algorithm
         self._digest = hasher(algorithm)
         self._stopped = False
+        import threading  # small values, which are most, do without
+
         self._thread = threading.Thread(target=self._work, name="kalelite-digest", daemon=True)
 
     def __enter__(self) -> Digesting:  # noqa: PYI034 - Self came with Python 3.11

@@ -5,9 +5,13 @@ The step goes first: reading gigabytes beside it would make its first look at it
 
 from __future__ import annotations
 
-import threading
+import _thread
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
 
 __all__ = ["Verifier"]
 
@@ -20,9 +24,8 @@ class Verifier:
     """Runs checks one after the other beside the step; `settle` waits and raises."""
 
     def __init__(self) -> None:
-        self._hurry = threading.Event()
         self._checks: deque[Callable[[], None]] = deque()
-        self._lock = threading.Lock()
+        self._lock = _thread.allocate_lock()
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
@@ -31,7 +34,9 @@ class Verifier:
         with self._lock:
             self._checks.append(check)
             if self._thread is None:
-                self._hurry.clear()
+                import threading  # steps with small inputs, which are most, do without
+
+                self._hurry = threading.Event()
                 self._thread = threading.Thread(
                     target=self._work, name="kalelite-verify", daemon=True
                 )

@@ -14,13 +14,13 @@ It is looked at when the value is saved, and not stored.
 
 from __future__ import annotations
 
+import _thread
 import copyreg
 import functools
 import io
 import operator
 import pickle
 import sys
-import threading
 import types
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -45,8 +45,8 @@ _IN_BAND = 1024
 _reduce_5: Callable[[Any], Any] = operator.methodcaller("__reduce_ex__", 5)
 
 _BOUND = (
-    type(threading.Lock()),
-    type(threading.RLock()),
+    _thread.LockType,
+    _thread.RLock,
     io.TextIOWrapper,
     io.BufferedReader,
     io.BufferedWriter,
@@ -57,9 +57,12 @@ _BOUND = (
     types.AsyncGeneratorType,
     types.FrameType,
     weakref.ReferenceType,
-    threading.Thread,
 )
-"""What cannot leave its process, though cloudpickle or dill would send something else in its place."""
+
+
+def _is_bound(cls: type) -> bool:
+    """Whether it cannot leave its process, though cloudpickle or dill would send something else."""
+    return issubclass(cls, _BOUND) or any(base.__module__ == "threading" for base in cls.__mro__)
 
 
 def _refuse(value: Any) -> Any:
@@ -83,7 +86,7 @@ class _Table(dict[type, Callable[[Any], Any]]):
         found: Callable[[Any], Any] | None = reducer_of(cls)
         if found is not None:
             found = self._reducer(cls, found)
-        elif issubclass(cls, _BOUND):
+        elif _is_bound(cls):
             found = _refuse
         else:
             found = self._usual(cls)
@@ -285,7 +288,7 @@ class Dill(Pickle):
 
         class Pickler(dill.Pickler):  # type: ignore[misc] # dill has no types
             def save(self, obj: Any, save_persistent_id: bool = True) -> None:
-                if isinstance(obj, _BOUND):
+                if _is_bound(type(obj)):
                     _refuse(obj)
                 super().save(obj, save_persistent_id)
 
