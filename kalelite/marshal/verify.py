@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -23,15 +24,16 @@ class Verifier:
         with self._lock:
             self._checks.append(check)
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="kalelite-verify", daemon=True
-                )
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="kalelite-verify", daemon=True)
+                with contextlib.suppress(RuntimeError):  # none is to be had: `settle` does it
+                    thread.start()
+                    self._thread = thread
 
     def settle(self) -> None:
         """Wait for every check that was added; raise the first failure."""
         while (thread := self._thread) is not None:
             thread.join()
+        self._work()
         error, self._error = self._error, None
         if error is not None:
             raise error
