@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from kalelite.executor.metrics import log_artifact, log_metric
-    from kalelite.plan.container import container_step, load_component
+    from kalelite.plan.container.step import container_step, load_component
     from kalelite.plan.container.words import Concat, IfPresent, InputPath, InputValue, OutputPath
     from kalelite.plan.control import Elif, Else, ExitHandler, If, ParallelFor
     from kalelite.plan.gather import Collected, OneOf
@@ -76,9 +76,9 @@ _HOMES = {
     "Toleration": "kalelite.plan.options.values",
     "UsageError": "kalelite.errors",
     "Volume": "kalelite.plan.options.values",
-    "container_step": "kalelite.plan.container",
+    "container_step": "kalelite.plan.container.step",
     "load": "kalelite.runs",
-    "load_component": "kalelite.plan.container",
+    "load_component": "kalelite.plan.container.step",
     "log_artifact": "kalelite.executor.metrics",
     "log_metric": "kalelite.executor.metrics",
     "pipeline": "kalelite.plan.pipeline",

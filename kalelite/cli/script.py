@@ -210,7 +210,7 @@ def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
         __package__=None,
         __spec__=None,
     )
-    before = sys.modules.get("__main__"), sys.argv, list(sys.path)
+    before = sys.modules.get("__main__"), sys.argv, sys.path, list(sys.path)
     sys.path[:] = import_path(script)
     sys.modules["__main__"] = module
     sys.argv = [script.name, *arguments]
@@ -223,8 +223,8 @@ def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
         if before[0] is not None:
             sys.modules["__main__"] = before[0]
         linecache.cache.pop(script.path, None)
-        sys.argv = before[1]
-        sys.path[:] = before[2]
+        sys.argv, sys.path = before[1:3]
+        sys.path[:] = before[3]
 
 
 def import_path(script: Script) -> list[str]:
@@ -232,8 +232,9 @@ def import_path(script: Script) -> list[str]:
     if getattr(sys.flags, "safe_path", False):
         return list(sys.path)
     folder = os.path.dirname(os.path.realpath(script.path))  # noqa: PTH120
-    start = os.path.dirname(os.path.realpath(sys.argv[0] if sys.argv else ""))  # noqa: PTH120
-    ours = {"", os.getcwd(), start}  # noqa: PTH109
+    command = sys.argv[0] if sys.argv else ""
+    start = os.path.dirname(os.path.realpath(command))  # noqa: PTH120
+    ours = {"", os.getcwd(), start, command}  # noqa: PTH109
     rest = sys.path[1:] if sys.path and sys.path[0] in ours else sys.path
     return [folder, *rest]
 

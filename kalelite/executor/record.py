@@ -30,7 +30,6 @@ _FIELDS = (
     "versions",
     "cached",
 )
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 _REPORT = ("type", "message", "traceback", "hint")
 _FRAME = ("file", "line", "function", "text", "column", "end_column")
 

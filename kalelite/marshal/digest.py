@@ -12,13 +12,17 @@ accidents, not against someone who may write to the volume: pickles there run co
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kalelite.errors import MarshalError, UsageError
+
+if TYPE_CHECKING:
+    import threading
 
 __all__ = [
     "ALGORITHMS",
@@ -104,6 +108,7 @@ class Digesting:
     """The reference to the bytes of some buffers, computed in a thread while they are written.
 
     Both algorithms let other threads run meanwhile, so on two processors the digest is for free.
+    Where no thread is to be had, as under a limit on memory, it is computed when it is asked for.
     """
 
     def __init__(self, pieces: Sequence[memoryview], algorithm: str) -> None:
@@ -111,22 +116,31 @@ class Digesting:
         self._algorithm = algorithm
         self._digest = hasher(algorithm)
         self._stopped = False
-        import threading  # small values, which are most, do without
-
-        self._thread = threading.Thread(target=self._work, name="kalelite-digest", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Digesting:  # noqa: PYI034 - Self came with Python 3.11
-        self._thread.start()
+        import threading  # small values, which are most, do without
+
+        thread = threading.Thread(target=self._work, name="kalelite-digest", daemon=True)
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._stopped = True
-        self._thread.join()
+        self._finish()
 
     def reference(self) -> str:
         """Once all is digested."""
-        self._thread.join()
+        self._finish()
         return f"{self._algorithm}-{self._digest.hexdigest()}"
+
+    def _finish(self) -> None:
+        if self._thread is None:
+            self._work()
+        else:
+            self._thread.join()
 
     def _work(self) -> None:
         for piece in self._pieces:

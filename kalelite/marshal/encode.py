@@ -83,6 +83,7 @@ def encode(
             except KaleliteError:
                 raise
             except Exception as error:
+                _let_go(error)
                 raise refused(error) from error
 
     return replace(encoded, check=late)
@@ -146,13 +147,27 @@ def _encode(value: Any, session: Session, data_only: bool) -> tuple[Encoded, _Ch
             if data_only:
                 errors.append(error)
         except Exception as error:
-            # Views of buffers that wait for the garbage collector crash it (Python 3.11).
-            clear_frames(error.__traceback__)
+            _let_go(error)
             if item.data_only:
                 raise
             errors.append(error)
-    # pickle, cloudpickle, dill: cloudpickle's reason is the one that a person can act on.
-    raise errors[min(1, len(errors) - 1)]
+    try:
+        # pickle, cloudpickle, dill: cloudpickle's reason is the one that a person can act on.
+        raise errors[min(1, len(errors) - 1)]
+    finally:
+        errors.clear()  # an error holds this frame, so that this frame must not hold an error
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what the frames of an error and its causes hold.
+
+    Views of buffers that wait for the garbage collector crash it (Python 3.11).
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _candidates(value: Any) -> list[Format]:

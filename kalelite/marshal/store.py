@@ -130,12 +130,8 @@ class Store:
 
     def _save_payload(self, encoded: Encoded) -> str:
         """Write the frames, unless they are those of a value that was loaded and is handed on."""
-        manifest = encoded.manifest
-
-        def check(image: Any) -> None:
-            if encoded.check is not None:
-                encoded.check(_frames(manifest, image))
-
+        manifest, check = encoded.manifest, encoded.check
+        look = None if check is None else lambda image: check(_frames(manifest, image))
         if known := self._loaded.get((manifest.size, manifest.suffix)):
             payload = reference_to(flatten(encoded.frames), self._files.algorithm)
             name = ("payloads", payload, manifest.suffix)
@@ -143,10 +139,11 @@ class Store:
             if payload in known and self._files.touch(*name):
                 if self._mapped.get(name) == before:
                     self._mapped[name] = self._files.state(*name)
-                check(self._files.map(*name, manifest.size))
+                if look is not None:
+                    look(self._files.map(*name, manifest.size))
                 return payload
         return self._files.write_large(
-            "payloads", flatten(encoded.frames), manifest.size, manifest.suffix, check
+            "payloads", flatten(encoded.frames), manifest.size, manifest.suffix, look
         )
 
     def _lead(self, encoded: Encoded) -> str:

@@ -6,6 +6,7 @@ The step goes first: reading gigabytes beside it would make its first look at it
 from __future__ import annotations
 
 import _thread
+import contextlib
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -37,22 +38,26 @@ class Verifier:
                 import threading  # steps with small inputs, which are most, do without
 
                 self._hurry = threading.Event()
-                self._thread = threading.Thread(
-                    target=self._work, name="kalelite-verify", daemon=True
-                )
-                self._thread.start()
+                thread = threading.Thread(target=self._later, name="kalelite-verify", daemon=True)
+                with contextlib.suppress(RuntimeError):  # none is to be had: `settle` does it
+                    thread.start()
+                    self._thread = thread
 
     def settle(self) -> None:
         """Wait for every check that was added; raise the first failure."""
         while (thread := self._thread) is not None:
             self._hurry.set()
             thread.join()
+        self._work()
         error, self._error = self._error, None
         if error is not None:
             raise error
 
-    def _work(self) -> None:
+    def _later(self) -> None:
         self._hurry.wait(GRACE)
+        self._work()
+
+    def _work(self) -> None:
         while True:
             with self._lock:
                 if not self._checks:

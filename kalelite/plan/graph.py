@@ -244,7 +244,7 @@ class ContainerDef:
     """A step that is a container image, not a Python function.
 
     ``command`` and ``args`` hold strings and expressions-by-name: ``InputValue``,
-    ``InputPath`` and ``OutputPath`` placeholders of `kalelite.plan.container`.
+    ``InputPath`` and ``OutputPath`` placeholders of `kalelite.plan.container.words`.
     """
 
     name: str

@@ -21,6 +21,7 @@ def p():
     "line",
     [
         "import sys; sys.path.clear()",
+        "import sys; sys.path = None",
         "import sys; sys.path = [entry for entry in sys.path if 'site-packages' in entry]",
         "import sys, pathlib; sys.path.append(pathlib.Path('lib'))",
         "import sys; sys.argv = None",
@@ -42,6 +43,15 @@ def test_a_pipeline_runs_whatever_its_script_did_before(shell, line):
     assert done.returncode == 0
     assert "✓ p succeeded" in done.stdout
     assert done.stderr == ""
+
+
+def test_a_script_without_a_path_may_end_before_its_pipeline(shell):
+    shell.write("script.py", "import sys\nsys.path = None\nsys.exit(3)\n")
+
+    done = shell("script.py")
+
+    assert "script.py ended with sys.exit(3) before a pipeline ran" in done.stderr
+    assert "internal error" not in done.stderr
 
 
 def test_a_module_of_python_that_was_changed_is_named_with_the_line(shell):
@@ -89,5 +99,15 @@ def test_a_neighbour_named_like_a_module_of_python_is_no_trap(shell, name, start
     shell.write("script.py", STEPS)
 
     done = shell("script.py", KALELITE_START=start)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_current_folder_is_searched_where_pythonpath_says_so(shell):
+    shell.write("neighbour.py", "")
+    (shell.folder / "scripts").mkdir()
+    shell.write("scripts/script.py", f"import neighbour\n{STEPS}")
+
+    done = shell("scripts/script.py", PYTHONPATH=str(shell.folder))
 
     assert done.returncode == 0, done.stderr

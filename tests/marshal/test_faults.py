@@ -575,3 +575,19 @@ def test_a_mapped_value_outlives_its_replacement_and_removal(store):
     assert (value == VALUES["numpy-mapped"]).all()
     with contextlib.suppress(MissingObjectError):  # it was cleaned away before it was verified
         store.settle()
+
+
+def test_without_threads_large_values_are_digested_and_verified_all_the_same(store, monkeypatch):
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    value = np.arange(140_000.0)
+    reference = store.save(value)
+
+    assert np.array_equal(load_all(store, reference), value)
+
+    payload = stored(store, "payloads")
+    put(payload, payload.read_bytes()[:-1] + b"!")
+    with pytest.raises(CorruptObjectError):
+        load_all(store, reference)

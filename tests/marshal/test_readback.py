@@ -1,13 +1,16 @@
 """What a class's own code forgets is found at the step that saves it, whatever the size."""
 
 import collections
+import contextlib
 import copyreg
 import dataclasses
 import enum
+import gc
 import pickle
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +201,25 @@ def test_what_a_class_loses_is_refused_by_name(store, name, large):
     assert caught.value.path == f"['models'][1][0]{path}"
     assert str(caught.value).startswith(f"out['models'][1][0]{path} cannot be handed to another")
     assert not [path for path in store.folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("count", [10, LARGE])
+@pytest.mark.parametrize("kind", [NotSet, Breaks])
+def test_what_is_refused_leaves_no_buffer_to_the_garbage_collector(store, kind, count):
+    """Which crashes when it finds one that is in use (Python 3.11)."""
+    view = memoryview(bytes(5_000))
+    value = [kind(size=1, data=np.arange(count * 1.0)), view]
+    left = weakref.ref(view)
+
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(UnmarshallableError):
+            store.save(value)
+        del value, view
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 def test_one_among_many_is_found(store):

@@ -9,16 +9,15 @@ import pytest
 
 from kalelite.errors import UsageError
 from kalelite.plan.check.containers import check_containers
-from kalelite.plan.container import (
+from kalelite.plan.container.step import container_step, load_component
+from kalelite.plan.container.words import (
     Concat,
     IfPresent,
     InputPath,
     InputValue,
     OutputPath,
-    container_step,
-    load_component,
+    fill,
 )
-from kalelite.plan.container.words import fill
 from kalelite.plan.graph import Constant, OutputRef, ParameterRef
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step

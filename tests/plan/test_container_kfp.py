@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalelite.plan.container import load_component
+from kalelite.plan.container.step import load_component
 from kalelite.plan.container.words import fill
 
 pytest.importorskip("kfp", reason="pip install 'kalelite[kfp]' to try what KFP compiles")

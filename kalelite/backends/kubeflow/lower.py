@@ -318,9 +318,8 @@ class Lowering:
         if gives:
             arguments = {**arguments, "path": output}
         where = self.blocks[parent].where if parent else self.plan.where
-        task = Task(id, step, arguments, outputs, parent=parent, where=where)
         options = StepOptions(display_name=_display_name(id))
-        task = replace(task, options=options)
+        task = Task(id, step, arguments, outputs, options=options, parent=parent, where=where)
         self.tasks[id] = task
         self.extra.append(task)
         return output

@@ -9,20 +9,16 @@ import io
 import json
 import os
 import signal
-import struct
 import sys
 import time
 import traceback
 from typing import Any, NoReturn
 
 from kalelite.backends.local import posix, worker
-from kalelite.backends.local.wire import Mailbox, Message, parse
+from kalelite.backends.local.wire import DONE, Mailbox, Message, parse
 from kalelite.executor.failure import Terminated
 
-__all__ = ["DONE", "get_ready", "run"]
-
-DONE = struct.Struct("!IQ")
-"""What a child writes to the driver once its record is committed: its task, its peak in bytes."""
+__all__ = ["get_ready", "run"]
 
 _BOOT = (
     # The current folder last: a module of the user's there is not Python's.

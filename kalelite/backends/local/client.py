@@ -9,7 +9,6 @@ import secrets
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kalelite.backends.local.wire import Mailbox, Message, parse, send
+from kalelite.backends.local.wire import DONE, Mailbox, Message, parse, send
 from kalelite.errors import KaleliteError, UsageError
 
 __all__ = ["Done", "Ended", "ForkServer", "Started", "start_method"]
@@ -26,7 +25,6 @@ _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])['boot']; "
     "from kalelite.backends.local.server import main; main()"
 )
-_DONE = struct.Struct("!IQ")
 _PATH = list(sys.path)
 """Where Python's own modules are found first, before a script's folder is searched, too."""
 _RESTARTS = 8
@@ -209,8 +207,8 @@ class ForkServer:
     def _dones(self) -> Iterator[Done]:
         with contextlib.suppress(BlockingIOError):
             # A whole number of messages: each is written, and so read, in one piece.
-            data = os.read(self._done, 1024 * _DONE.size)
-            for task, peak in _DONE.iter_unpack(data):
+            data = os.read(self._done, 1024 * DONE.size)
+            for task, peak in DONE.iter_unpack(data):
                 yield Done(task, peak)
 
     def _ended(self, message: Message) -> Ended:

@@ -8,9 +8,12 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["Mailbox", "Message", "framed", "parse", "send"]
+__all__ = ["DONE", "Mailbox", "Message", "framed", "parse", "send"]
 
 Message = dict[str, Any]
+
+DONE = struct.Struct("!IQ")
+"""What a child writes to the driver once its record is committed: its task, its peak in bytes."""
 
 _LENGTH = struct.Struct("!I")
 _CHUNK = 1 << 18

@@ -3,8 +3,17 @@
 No container engine is needed to run the compiled form, whose containers are processes here.
 """
 
-from kalelite import Collected, If, ParallelFor, container_step, pipeline, step
-from kalelite.plan.container import Concat, InputValue, OutputPath
+from kalelite import (
+    Collected,
+    Concat,
+    If,
+    InputValue,
+    OutputPath,
+    ParallelFor,
+    container_step,
+    pipeline,
+    step,
+)
 
 double = container_step(
     "double",
