@@ -21,7 +21,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     "CaptureError",
@@ -127,8 +130,26 @@ class KaleliteError(Exception):
         return [f"{type(self).__name__}: {self}"]
 
 
-class UsageError(KaleliteError):
-    """A flag, a setting or a parameter value is not usable."""
+class _SeveralError(KaleliteError):
+    """An error that may tell of several things at once; ``problems`` is empty if it is one."""
+
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, problems: tuple[Problem, ...]) -> Self:
+        """One error for all the problems, of which there is at least one."""
+        first = problems[0]
+        error = cls(first.message, hint=first.hint, where=first.where)
+        error.problems = problems
+        return error
+
+    def __str__(self) -> str:
+        problems = self.problems or (Problem(self.message, self.hint, self.where),)
+        return "\n\n".join(problem.render() for problem in problems)
+
+
+class UsageError(_SeveralError):
+    """Flags, settings or parameter values are not usable; ``problems`` holds all found."""
 
     exit_code = ExitCode.USAGE
 
@@ -153,23 +174,10 @@ class PipelineError(KaleliteError):
         return "\n\n".join(problem.render() for problem in self.problems)
 
 
-class CaptureError(KaleliteError):
+class CaptureError(_SeveralError):
     """Code, or a global that it reaches, cannot travel to a step. ``problems`` holds all found."""
 
     exit_code = ExitCode.PIPELINE
-    problems: tuple[Problem, ...] = ()
-
-    @classmethod
-    def of(cls, problems: tuple[Problem, ...]) -> CaptureError:
-        """One error for all the problems, of which there is at least one."""
-        first = problems[0]
-        error = cls(first.message, hint=first.hint, where=first.where)
-        error.problems = problems
-        return error
-
-    def __str__(self) -> str:
-        problems = self.problems or (Problem(self.message, self.hint, self.where),)
-        return "\n\n".join(problem.render() for problem in problems)
 
 
 class MarshalError(KaleliteError):

@@ -58,18 +58,21 @@ def known_names(pipelines: Iterable[Pipeline[..., Any]], given: Mapping[str, str
     Raises
     ------
     UsageError
-        Naming the parameter, and the one that was probably meant.
+        Naming each such parameter, and the one that was probably meant.
     """
     parameters = {p.name: p for pipeline in pipelines for p in pipeline.parameters}
-    for name in given:
-        if name in parameters:
-            continue
-        shown = ", ".join(f"{p.name}: {type_name(p)}" for p in parameters.values())
-        raise UsageError(
+    shown = ", ".join(f"{p.name}: {type_name(p)}" for p in parameters.values())
+    known = f"Parameters: {shown}." if shown else "The pipeline has no parameters."
+    problems = [
+        Problem(
             f"there is no pipeline parameter called {name!r}",
-            hint=_suggestion(name, parameters)
-            or (f"Parameters: {shown}." if shown else "The pipeline has no parameters."),
+            _suggestion(name, parameters) or known,
         )
+        for name in given
+        if name not in parameters
+    ]
+    if problems:
+        raise UsageError.of(tuple(problems))
 
 
 def arguments_of(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Any]:
@@ -78,27 +81,30 @@ def arguments_of(parameters: Sequence[Parameter], given: Mapping[str, str]) -> d
     Raises
     ------
     UsageError
-        Some have no value, or a text does not fit the parameter's type.
+        Some have no value, or a text does not fit the parameter's type: all that is wrong.
     """
     from kalelite.plan.types.convert import convert
 
     values: dict[str, Any] = {}
     missing: list[Parameter] = []
+    problems: list[Problem] = []
     for parameter in parameters:
         name = parameter.name
         if name in given:
-            values[name] = convert(given[name], parameter.type, name=name, text=True)
+            try:
+                values[name] = convert(given[name], parameter.type, name=name, text=True)
+            except UsageError as error:
+                problems.append(Problem(error.message, error.hint, error.where))
         elif parameter.default is not REQUIRED:
             values[name] = parameter.default
         else:
             missing.append(parameter)
     if missing:
         shown = ", ".join(f"{p.name} ({type_name(p)})" for p in missing)
-        raise UsageError(
-            f"no value for {shown}",
-            hint="Give " + " ".join(f"-p {p.name}=..." for p in missing),
-            where=missing[0].where,
-        )
+        hint = "Give " + " ".join(f"-p {p.name}=..." for p in missing)
+        problems.append(Problem(f"no value for {shown}", hint, missing[0].where))
+    if problems:
+        raise UsageError.of(tuple(problems))
     return values
 
 

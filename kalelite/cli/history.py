@@ -70,7 +70,8 @@ def verb_show(
     state = _state(run.state)
     head = out.paint(f"{state.symbol} {run.pipeline} {run.state}", state.color, "bold")
     out.line(f"{head} in {duration(run.seconds)}")
-    parameters = [(name, repr(value)) for name, value in run.parameters.items()]
+    # A text may stand for a value that JSON has no word for: so none of them has quotes.
+    parameters = [(name, str(value)) for name, value in run.parameters.items()]
     values = [
         (f"{name}.{output}", preview(entry))
         for name, record in records.items()

@@ -15,6 +15,8 @@ __all__ = ["OUTPUTS", "PICTURES", "VERBS", "Request", "parse", "print_help"]
 
 PICTURES = ("text", "mermaid", "svg", "html")
 OUTPUTS = ("auto", "plain", "json")
+_SUFFIXES = {".mmd": "mermaid", ".svg": "svg", ".html": "html", ".htm": "html"}
+_BY_NAME = "if nothing is said, by the suffix of FILE (.svg, .html, .mmd), else text"
 
 VERBS: Mapping[str, str] = {
     "runs": "list the runs",
@@ -126,7 +128,7 @@ def _run_parser() -> _Parser:
         "--graph",
         choices=PICTURES,
         metavar="FORMAT",
-        help=f"print a picture: {', '.join(PICTURES)} (text if nothing is said)",
+        help=f"print a picture: {', '.join(PICTURES)}; {_BY_NAME}",
     )
     look.add_argument("-o", "--file", metavar="FILE", help="write the picture to FILE")
     kfp = parser.add_argument_group("Kubeflow Pipelines")
@@ -139,7 +141,7 @@ def _run_parser() -> _Parser:
 
 
 def _add_picture(parser: argparse._ActionsContainer) -> None:
-    parser.add_argument("--graph", "--format", choices=PICTURES, help="text if nothing is said")
+    parser.add_argument("--graph", "--format", choices=PICTURES, help=_BY_NAME)
     parser.add_argument("-o", "--file", metavar="FILE", help="write the picture to FILE")
 
 
@@ -194,14 +196,19 @@ def _verb_parser(verb: str) -> _Parser:
     return parser
 
 
-def _normal(argv: Sequence[str]) -> list[str]:
-    """`argv` with ``--graph`` alone made ``--graph=text``: the format may be left out."""
-    words: list[str] = []
-    for position, word in enumerate(argv):
-        following = argv[position + 1] if position + 1 < len(argv) else ""
-        bare = word == "--graph" and following not in PICTURES
-        words.append("--graph=text" if bare else word)
-    return words
+def _without_bare_graph(argv: Sequence[str]) -> list[str]:
+    """`argv` without a ``--graph`` that no format follows: it may be left out."""
+    following = [*argv[1:], ""]
+    return [
+        word
+        for word, after in zip(argv, following, strict=True)
+        if word != "--graph" or after in PICTURES
+    ]
+
+
+def _format(values: Mapping[str, Any]) -> str:
+    """The format of a picture that none was asked for."""
+    return _SUFFIXES.get(os.path.splitext(values.get("file", ""))[1].lower(), "text")  # noqa: PTH122 - names that pathlib would choke on
 
 
 def _parse(parser: _Parser, words: Sequence[str]) -> dict[str, Any]:
@@ -319,11 +326,12 @@ def parse(argv: Sequence[str]) -> Request:
     if "--" in words:
         cut = words.index("--")
         words, script_args = words[:cut], tuple(words[cut + 1 :])
-    words = _normal(words)
+    given, words = len(words), _without_bare_graph(words)
+    bare = len(words) < given
     if words and words[0] in VERBS:
         values = _parse(_verb_parser(words[0]), words[1:])
         if words[0] in {"graph", "check"}:
-            values.setdefault(words[0], "text" if words[0] == "graph" else True)
+            values.setdefault(words[0], _format(values) if words[0] == "graph" else True)
             return _request("run", values, script_args)
         if script_args:
             raise UsageError(f"kalelite {words[0]} runs no script and takes no arguments after --")
@@ -336,6 +344,8 @@ def parse(argv: Sequence[str]) -> Request:
             f"{verb} is a verb and stands first",
             hint=f"Write kalelite {verb} ..., or ./{verb} for a script of that name.",
         )
+    if bare:
+        values.setdefault("graph", _format(values))
     _hold_together(values, {name: values[name] for name in _SETTINGS & values.keys()})
     return _request("run", values, script_args)
 

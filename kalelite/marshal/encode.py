@@ -119,7 +119,10 @@ def _hint(data_only: bool) -> str:
         return (
             'formats="data-only" allows no pickles: return arrays, tables, numbers, text or files'
         )
-    return "return the data that it is made from and make it again in the step that needs it"
+    return (
+        "return the data that it is made from and make it again in the step that needs it, or say"
+        " how its type is stored: kalelite.marshal.register"
+    )
 
 
 def _reason(error: BaseException) -> str:

@@ -34,7 +34,7 @@ def plan_html(plan: Plan, problems: Sequence[Problem] = ()) -> str:
     parts += [
         f"<pre style='{_RED};margin:4px 0'>{escape(problem.render())}</pre>" for problem in problems
     ]
-    parts.append(to_svg(plan, tuple(problems)))
+    parts.append(to_svg(plan, tuple(problems), header=False))
     return f"<div>{''.join(parts)}</div>"
 
 

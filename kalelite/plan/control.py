@@ -37,6 +37,12 @@ class _BlockType(type):
 
     if not TYPE_CHECKING:
 
+        @property
+        def __signature__(cls) -> inspect.Signature:
+            """What `help` shows instead of the arguments of `__call__`."""
+            signature = inspect.signature(cls.__init__)
+            return signature.replace(parameters=list(signature.parameters.values())[1:])
+
         def __call__(cls, *args: Any, **kwargs: Any) -> Any:
             signature = inspect.signature(cls.__init__)
             try:
@@ -119,6 +125,11 @@ class If(ControlBlock):
         A comparison of step results and pipeline parameters with ``== != < <= > >=``, several
         of them joined with ``&``, ``|`` and ``~`` (each in brackets), or a result that is a bool.
         Results have to be annotated in their step as ``int``, ``float``, ``str`` or ``bool``.
+
+    Raises
+    ------
+    PipelineError
+        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
 
     Examples
     --------
@@ -212,6 +223,11 @@ class ParallelFor(ControlBlock, Generic[T]):
     parallelism
         How many items are worked on at once, at most; all of them if nothing is said.
 
+    Raises
+    ------
+    PipelineError
+        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
+
     Examples
     --------
     ::
@@ -254,6 +270,11 @@ class ExitHandler(ControlBlock):
         What the call of the handler step returned. The handler takes constants and pipeline
         parameters only; a parameter of it annotated with `FinalStatus` receives how the block
         ended.
+
+    Raises
+    ------
+    PipelineError
+        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
 
     Examples
     --------

@@ -207,19 +207,30 @@ def pipeline(**options: Any) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
 def pipeline(function: Any = None, /, **options: Any) -> Any:
     """Make a function a pipeline.
 
-    Works bare (``@pipeline``) and with options (``@pipeline(name="train", order="calls")``).
+    Calling it runs the pipeline and returns the value that the function returns, or, in the body
+    of another pipeline, makes it a part of that. Works bare (``@pipeline``) and with options (``@pipeline(name="train", order="calls")``).
 
     Parameters
     ----------
     function
         The function, when the decorator is used without brackets.
     options
-        ``name``, ``description`` and what `kalelite.plan.options.PipelineOptions` lists.
+        ``name``: the function's own unless it is given;
+        ``description``: its docstring unless it is given;
+        ``experiment``: of Kubeflow Pipelines, which runs are filed under;
+        ``order``: ``"data"`` (a step waits for the values that it takes) or ``"calls"`` (for the
+        step called before it, too);
+        ``marshal_volume``: on Kubeflow, True for a volume for the values of each run, or the name
+        of a claim for those of all; ``marshal_volume_size``: of a new one, as ``"10Gi"``;
+        ``marshal_path``: where steps find it;
+        ``defaults``: options for every step that does not say otherwise, as
+        ``{"memory": "2Gi"}``.
 
     Returns
     -------
     Pipeline
-        What stands for the function from now on.
+        What stands for the function from now on. It has `Pipeline.run`, `Pipeline.plan` and
+        `Pipeline.compile`.
     """
     place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
     problems = []

@@ -125,13 +125,34 @@ def step(function: Any = None, /, **options: Any) -> Any:
     function
         The function, when the decorator is used without brackets.
     options
-        What `kalelite.plan.options.StepOptions` lists. ``name`` is the function's own name
-        unless it is given. An option that cannot be used is reported with the pipeline.
+        The README's table says what each does here and on Kubeflow Pipelines.
+
+        ``name`` (the function's own unless it is given), ``display_name``, ``image``,
+        ``packages``: ``["pandas>=2"]``;
+        ``cpu``, ``cpu_limit``: cores, ``2``, ``0.5`` or ``"500m"``;
+        ``memory``, ``memory_limit``, ``ephemeral_storage``, ``ephemeral_storage_limit``: bytes,
+        or a text such as ``"8Gi"``;
+        ``gpu``: how many, ``accelerator``: which resource that is;
+        ``retries``: how many more attempts, or `Retries`;
+        ``timeout``: of each attempt, in seconds, or a text such as ``"1h30m"``;
+        ``cache``: take the result of an earlier run if nothing has changed;
+        ``ignore_failures``: run even if what the step waits for has failed;
+        ``env``: ``{"MODE": "fast"}``; ``secrets``, ``config_maps``: ``{"TOKEN": ("name", "key")}``
+        or ``{"/folder": "name"}``; ``volumes``: ``{"/data": "claim"}`` or a list of `Volume`;
+        ``node_selector``, ``tolerations``, ``affinity``, ``labels``, ``annotations``,
+        ``pull_policy``, ``pull_secrets``, ``security_context``: of the pod, as in Kubernetes.
 
     Returns
     -------
     Step
-        What stands for the function from now on.
+        What stands for the function from now on. ``train.options(memory="8Gi")(x)`` says more
+        for one call, and ``train.after(other)(x)`` makes it wait.
+
+    Raises
+    ------
+    PipelineError
+        Not here: what is wrong with an option is told with all that is wrong with the pipeline,
+        before anything runs.
     """
     place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
     parsed, problems = step_options(where=place, **options) if options else (StepOptions(), [])

@@ -228,7 +228,7 @@ class Run:
             except MissingObjectError as error:
                 raise MissingObjectError(
                     f"{name} of run {self.id} is no longer in the store",
-                    hint="run the pipeline again: only what is missing is computed",
+                    hint="run the pipeline again",
                 ) from error
         return values if many else values[0]
 
@@ -303,13 +303,22 @@ def load(run: str, name: str, *, folder: str | Path | None = None) -> Any:
     run
         A run's id, the beginning of one, or "last".
     name
-        As for `Run.load`.
+        A step and its output, as ``kalelite show`` lists them: ``"train.model"``, or ``"train"``
+        if the step has one. Of a step in a loop ``"train[2].model"`` is one item's, and
+        ``"train.model"`` the list of all.
     folder
-        The home, as for `home`.
+        Where runs and values are kept; by default the nearest ``.kalelite`` folder upwards.
+
+    Returns
+    -------
+    Any
+        The value, as the step returned it.
 
     Raises
     ------
     UsageError
         if there is no such run or output.
+    MarshalError
+        if the value is no longer in the store, or cannot be read here.
     """
     return Run.open(run, folder=folder).load(name)

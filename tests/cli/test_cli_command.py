@@ -55,6 +55,41 @@ def test_what_was_typed_wrong_is_told_in_words(shell, words, message, code):
     assert "Traceback" not in done.stderr
 
 
+def test_all_values_that_do_not_fit_are_told_at_once(shell):
+    words = ("-p", "a=x", "-p", "b=y")
+
+    done = shell(SCRIPTS / "two.py", "--pipeline", "second", *words[2:], "-p", "c=1", "-p", "d=2")
+    assert done.returncode == 2
+    assert "2 problems" in done.stderr
+    assert "called 'c'" in done.stderr
+    assert "called 'd'" in done.stderr
+
+    (shell.folder / "typed.py").write_text(
+        "from kalelite import pipeline, step\n@step\ndef f(a, b): return a\n"
+        "@pipeline\ndef p(a: int, b: float, c: str):\n    return f(a, b)\n"
+    )
+    done = shell("typed.py", *words)
+    assert done.returncode == 2
+    assert "3 problems" in done.stderr
+    assert "parameter a: 'x' is not an int" in done.stderr
+    assert "parameter b: 'y' is not a float" in done.stderr
+    assert "no value for c (str)" in done.stderr
+
+
+def test_values_of_parameters_are_shown_as_they_are(shell):
+    (shell.folder / "typed.py").write_text(
+        "from datetime import date\nfrom kalelite import pipeline, step\n"
+        "@step\ndef f(a): return 1\n"
+        "@pipeline\ndef p(when: date, who: str):\n    return f(when)\n"
+    )
+    shell("typed.py", "-p", "when=2026-01-31", "-p", "who=two\nlines")
+
+    shown = shell("show").stdout
+
+    assert " when  datetime.date(2026, 1, 31)\n" in shown
+    assert "two\nlines" not in shown
+
+
 def test_a_pipeline_is_chosen_by_its_name_or_its_function_s(shell):
     for name in ("second", "second-one"):
         done = shell(SCRIPTS / "two.py", "--pipeline", name, "-p", "b=5")
@@ -247,6 +282,18 @@ def test_a_picture_of_a_broken_pipeline_in_a_file(shell):
     assert done.returncode == 4
     assert "3 problems" in done.stderr
     assert "<svg" in (shell.folder / "wrong.svg").read_text("utf-8")
+
+
+@pytest.mark.parametrize("words", [("graph",), ("--graph",)])
+@pytest.mark.parametrize(
+    ("file", "start"),
+    [("a.svg", "<svg"), ("a.HTML", "<!doctype"), ("a.mmd", "flowchart"), ("a.txt", "hello")],
+)
+def test_a_file_s_name_says_what_picture_it_is(shell, words, file, start):
+    done = shell(*words, SCRIPTS / "hello.py", "-o", file)
+
+    assert done.returncode == 0, done.stderr
+    assert (shell.folder / file).read_text("utf-8").lower().startswith(start)
 
 
 def test_json_has_the_standard_output_for_itself(shell):

@@ -8,7 +8,7 @@ from local_steps import add, fail, one, pid
 
 from kalelite import ParallelFor
 from kalelite.backends.local import LocalSettings, run_plan
-from kalelite.backends.local.events import NullReporter
+from kalelite.backends.local.events import NullReporter, TaskSkipped
 from kalelite.errors import StepError
 from kalelite.plan.pipeline import pipeline
 from kalelite.plan.step import step
@@ -62,6 +62,28 @@ def test_an_exception_rises_as_it_was_raised(debug):
     frames = traceback.extract_tb(caught.value.__traceback__)
     assert frames[-1].name == "fail"
     assert frames[-1].line == "raise ValueError(message)"
+
+
+def test_what_does_not_run_after_a_failure_is_told(tmp_path):
+    @pipeline
+    def failing():
+        add(one(), fail("boom"))
+        with ParallelFor([1, 2]) as item:
+            add(item, 1)
+
+    told = []
+
+    class Listener(NullReporter):
+        def emit(self, event):
+            if isinstance(event, TaskSkipped):
+                told.append((event.task, event.status, event.reason))
+
+    settings = LocalSettings(home=tmp_path / "home", debug=True)
+    with pytest.raises(ValueError, match="boom"):
+        run_plan(failing.plan(), {}, settings=settings, reporter=Listener())
+
+    why = ("not run", "fail failed")
+    assert sorted(told) == [("add", *why), ("add-2[0]", *why), ("add-2[1]", *why)]
 
 
 def test_a_result_that_cannot_be_used_is_told(debug):

@@ -4,14 +4,18 @@ import os
 import signal
 
 import pytest
+from local_steps import one
 
 from kalelite.backends.local.attempts import memory_limit, retry_delay
 from kalelite.backends.local.endings import Ending, explain, refine
 from kalelite.backends.local.logs import Log
+from kalelite.backends.local.prepare import notes_on
+from kalelite.backends.local.settings import LocalSettings
 from kalelite.backends.local.slots import Grant, Slots
 from kalelite.executor.spec import FailureReport
 from kalelite.plan.options import StepOptions
 from kalelite.plan.options.values import Retries
+from kalelite.plan.pipeline import pipeline
 
 GB = 1 << 30
 
@@ -55,10 +59,10 @@ def test_a_recorded_failure_keeps_its_words_but_for_what_the_driver_knows():
 
 def test_slots_are_taken_and_given_back():
     slots = Slots(2, ["0"])
-    one = slots.take(StepOptions())
+    cpu = slots.take(StepOptions())
     gpu = slots.take(StepOptions(gpu=1))
 
-    assert (one, gpu) == (Grant(1.0), Grant(1.0, ("0",)))
+    assert (cpu, gpu) == (Grant(1.0), Grant(1.0, ("0",)))
     assert slots.take(StepOptions()) is None
     slots.give(gpu)
     assert slots.take(StepOptions(cpu="500m")) == Grant(0.5)
@@ -133,3 +137,17 @@ def test_attempts_share_a_log(tmp_path):
     log.begin(2)
 
     assert log.path.read_bytes() == b"first\n--- attempt 2 ---\n"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "words"),
+    [((), "has none: it runs without"), (("0",), "has 1: it gets what there is"), (("0", "1"), "")],
+)
+def test_a_lack_of_gpus_is_told(tmp_path, gpus, words):
+    @pipeline
+    def two_gpus():
+        one.options(gpu=2)()
+
+    notes = notes_on(two_gpus.plan(), LocalSettings(home=tmp_path), gpus)
+
+    assert notes == ([f"A step asks for 2 GPUs, and this machine {words}."] if words else [])

@@ -25,6 +25,14 @@ from kalelite.marshal import Store
 LARGE = 40_000  # float64s: more than shares a file with its manifest
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_verified_into_the_next_test():
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "kalelite-verify":
+            thread.join()
+
+
 @pytest.fixture
 def store(tmp_path):
     return Store(tmp_path / "store")

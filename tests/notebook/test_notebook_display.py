@@ -69,10 +69,19 @@ def test_a_pipeline_shows_its_parameters_and_its_picture():
     assert "load" in bundle["text/plain"]
 
 
+def test_the_page_around_the_picture_says_what_the_picture_would_say_again():
+    html = shown._repr_mimebundle_()["text/html"]
+
+    assert html.count("Loads &amp; fails.") == 1
+    assert html.count(">shown</") == 2  # the heading, and what a screen reader calls the picture
+
+
 def test_a_broken_pipeline_is_shown_with_its_problems():
     plan, problems = broken.draft()
+    html = plan_html(plan, problems)
 
-    assert "pre" in tags_of(plan_html(plan, problems))
+    assert "pre" in tags_of(html)
+    assert html.count("no value yet") == 1
     assert "no value yet" in plan_text(plan, problems)
 
 

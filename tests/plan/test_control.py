@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
 from kalelite.errors import PipelineError
@@ -918,3 +920,16 @@ def test_conditions_and_loops_need_primitives(case):
     (problem,) = problems_of(body)
     assert message in problem.message
     assert hint in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("block", "shown"),
+    [
+        (If, ["condition"]),
+        (Else, []),
+        (ParallelFor, ["items", "parallelism"]),
+        (ExitHandler, ["handler"]),
+    ],
+)
+def test_help_shows_what_a_block_takes(block, shown):
+    assert list(inspect.signature(block).parameters) == shown

@@ -20,6 +20,8 @@ from kalelite.plan.options.table import (
     option_table,
     without_meaning_here,
 )
+from kalelite.plan.pipeline import pipeline
+from kalelite.plan.step import step
 
 
 def test_every_option_has_one_row():
@@ -32,6 +34,11 @@ def test_every_option_of_a_pipeline_has_one_row():
     rows = [row.option for row in PIPELINE_ROWS]
     # The name and the description are the pipeline's own.
     assert sorted(rows) == sorted([*fields, "name", "description"])
+
+
+@pytest.mark.parametrize(("decorator", "rows"), [(step, ROWS), (pipeline, PIPELINE_ROWS)])
+def test_help_names_every_option(decorator, rows):
+    assert [row.option for row in rows if f"``{row.option}``" not in decorator.__doc__] == []
 
 
 def test_the_table_is_markdown_with_one_line_for_each_option():

@@ -20,6 +20,7 @@ from kalelite import (
     If,
     OneOf,
     ParallelFor,
+    Retries,
     pipeline,
     step,
 )
@@ -36,7 +37,7 @@ def load(seed: int, size: int = 100) -> tuple[list[float], str]:
     return [float(seed)] * size, "labels"
 
 
-@step(name="train_it", memory="4Gi", retries=2)
+@step(name="train_it", memory="4Gi", retries=Retries(2, wait="10s", only=(OSError, "KeyError")))
 def train(data: list[float], *, rate: float = 0.1) -> Scores:
     return Scores(sum(data), rate)
 

@@ -172,7 +172,7 @@ def _kfp() -> tuple[Any, Any]:
         if (error.name or "").partition(".")[0] not in {"kfp", "google", "kubernetes"}:
             raise
         raise UsageError(
-            f"compiling for Kubeflow Pipelines needs the package {error.name!r}",
+            f"compiling for Kubeflow Pipelines needs kfp: no module {error.name!r} is here",
             hint="pip install 'kalelite[kfp]'",
         ) from error
     return compiler.to_ir, compiler.Graph

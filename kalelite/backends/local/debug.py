@@ -108,10 +108,23 @@ def run_here(
     take(schedule.start())
     while queue:
         ready = heapq.heappop(queue)[2]
-        with _environment(tasks[ready.instance.task].options.env):
-            records[ready.instance.name] = record = _run(ready, workshop, code, store, emit)
+        try:
+            with _environment(tasks[ready.instance.task].options.env):
+                records[ready.instance.name] = record = _run(ready, workshop, code, store, emit)
+        except BaseException:
+            _give_up(ready.instance, [entry[2] for entry in queue], schedule, emit)
+            raise
         take(schedule.finish(ready.instance, Outcome("succeeded", record.outputs)))
     return records
+
+
+def _give_up(failed: Instance, left: list[Ready], schedule: Schedule, emit: Emit) -> None:
+    """Tell of all that does not run because debugging ends where a step fails."""
+    left += _tell(schedule.finish(failed, Outcome("failed")), emit)
+    while left:
+        instance = left.pop().instance
+        emit(TaskSkipped(time.time(), instance.name, "not run", f"{failed.name} failed"))
+        left += _tell(schedule.finish(instance, Outcome("cancelled")), emit)
 
 
 def _run(ready: Ready, workshop: Workshop, code: CodeSource, store: Store, emit: Emit) -> Record:

@@ -57,9 +57,9 @@ def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list
         notes.append(f"These options have no effect on this machine: {', '.join(names)}.")
     wanted = max((each.gpu or 0 for each in options), default=0)
     if wanted > len(gpus):
-        have = f"{len(gpus)} GPU{'' if len(gpus) == 1 else 's'}"
+        have = f"has {len(gpus)}: it gets what there is" if gpus else "has none: it runs without"
         asked = f"{wanted} GPU{'' if wanted == 1 else 's'}"
-        notes.append(f"A step asks for {asked}, and this machine has {have}: it gets those.")
+        notes.append(f"A step asks for {asked}, and this machine {have}.")
     missing = sorted(
         {
             place

@@ -11,14 +11,14 @@ __all__ = ["Concat", "IfPresent", "InputPath", "InputValue", "OutputPath", "Word
 
 @dataclass(frozen=True, slots=True)
 class InputValue:
-    """The value of an input, as text."""
+    """The value of an input, as text: ``InputValue("text")``."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class InputPath:
-    """The path of a file that holds an input."""
+    """The path of a file that holds an input, or of an input of type ``Path``."""
 
     name: str
 
@@ -32,14 +32,17 @@ class OutputPath:
 
 @dataclass(frozen=True, slots=True)
 class Concat:
-    """Several words written together as one."""
+    """Several words written together as one: ``Concat(("--out=", OutputPath("model")))``."""
 
     parts: tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class IfPresent:
-    """Words that are there only if an optional input is given."""
+    """Words that are there only if an optional input is given.
+
+    ``IfPresent("seed", then=("--seed", InputValue("seed")))``; ``otherwise`` is there if not.
+    """
 
     name: str
     then: tuple[Word, ...]

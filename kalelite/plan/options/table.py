@@ -45,7 +45,7 @@ ROWS = (
     Row(
         "display_name",
         '"Train the model"',
-        "shown in tables and pictures",
+        "shown in pictures",
         "shown in the graph of the run",
     ),
     Row("image", '"python:3.11"', _NOWHERE, "the container's image", here=False),

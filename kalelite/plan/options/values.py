@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 __all__ = [
     "ConfigMapEnv",
@@ -28,15 +29,15 @@ class Retries:
     count
         How many times more; 3 means four attempts in all.
     wait
-        Seconds before the first retry.
+        How long before the first retry: seconds, or a text such as ``"10s"``.
     factor
         Each further wait is this many times longer.
     longest_wait
-        No wait is longer than this, in seconds; None is no bound.
+        No wait is longer than this, written likewise; None is no bound.
     only
-        Names of the exceptions that are worth a retry (``"OSError"``,
-        ``"requests.exceptions.Timeout"``); a name stands for its subclasses too. Empty is all
-        of them, and a step that was killed.
+        The exceptions that are worth a retry: classes, or their names (``"OSError"``,
+        ``"requests.exceptions.Timeout"``); subclasses are meant too. Empty is all of them, and
+        a step that was killed.
     """
 
     count: int
@@ -44,6 +45,17 @@ class Retries:
     factor: float = 1.0
     longest_wait: float | None = None
     only: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:  # what may be written; options hold what the fields say
+
+        def __init__(
+            self,
+            count: int,
+            wait: float | str = 0.0,
+            factor: float = 1.0,
+            longest_wait: float | str | None = None,
+            only: Iterable[str | type[BaseException]] | str | type[BaseException] = (),
+        ) -> None: ...
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait after the given attempt, counted from 1, has failed."""
@@ -133,7 +145,21 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Toleration:
-    """A node taint that the step's pod puts up with; as in Kubernetes."""
+    """A node taint that the step's pod puts up with; as in Kubernetes.
+
+    Attributes
+    ----------
+    key
+        Of the taint; empty, with the operator ``"Exists"``, is every one.
+    operator
+        ``"Equal"`` or ``"Exists"``.
+    value
+        Of the taint, for ``"Equal"``.
+    effect
+        ``"NoSchedule"``, ``"PreferNoSchedule"`` or ``"NoExecute"``; empty is all of them.
+    seconds
+        How long a pod stays when the taint is put on its node; None is for ever.
+    """
 
     key: str = ""
     operator: str = "Equal"

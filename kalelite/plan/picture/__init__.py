@@ -25,9 +25,12 @@ def to_mermaid(plan: Plan, problems: Iterable[Problem] = ()) -> str:
     return mermaid.draw(scene(plan, problems))
 
 
-def to_svg(plan: Plan, problems: Iterable[Problem] = ()) -> str:
-    """The plan as one SVG document, which follows the viewer's light or dark mode."""
-    return svg.draw(scene(plan, problems))
+def to_svg(plan: Plan, problems: Iterable[Problem] = (), *, header: bool = True) -> str:
+    """The plan as one SVG document, which follows the viewer's light or dark mode.
+
+    ``header`` writes the name, the description, the parameters and the problems into it.
+    """
+    return svg.draw(scene(plan, problems), header=header)
 
 
 def to_html(plan: Plan, problems: Iterable[Problem] = ()) -> str:

@@ -108,9 +108,9 @@ class Drawing:
     height: float
 
 
-def draw(scene: Scene) -> str:
+def draw(scene: Scene, *, header: bool = True) -> str:
     """The scene as a whole SVG document."""
-    picture = drawing(scene)
+    picture = drawing(scene, header=header)
     name = escape(scene.plan.name)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="kp" role="img" aria-label="pipeline {name}" '
