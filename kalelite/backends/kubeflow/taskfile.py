@@ -22,7 +22,7 @@ Json = dict[str, Any]
 _PLAIN = (int, float, str, bool, list, dict)
 
 
-def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json]:
+def task_files(wiring: Wiring, scopes: Scopes, code: Code) -> Mapping[str, Json]:
     """The file of every Python task, by its id. Constants are added to the code.
 
     Raises
@@ -30,12 +30,12 @@ def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json
     CaptureError
         A constant cannot travel.
     """
-    reads, words = _native_reads(wiring, nesting)
+    reads, words = _native_reads(wiring, scopes)
     files = {}
     for task in wiring.tasks.values():
         if isinstance(task.step, ContainerDef):
             continue
-        inputs = [_input(port, wiring, nesting, code) for port in wiring.inputs(task, ("run",))]
+        inputs = [_input(port, wiring, scopes, code) for port in wiring.inputs(task, ("run",))]
         files[task.id] = {
             "template": task_template(wiring.lowered.plan, task, code).to_json(),
             "inputs": inputs,
@@ -51,13 +51,13 @@ def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json
                 for (output, form), (name, kind) in wiring.outputs(task).items()
                 if kind != FILE
             ],
-            "looped": any(isinstance(nesting.items[id], Loop) for id in nesting.around(task.id)),
-            "tolerant": bool(task.options.ignore_failures) or task.id in nesting.handlers,
+            "looped": any(isinstance(scopes.items[id], Loop) for id in scopes.around(task.id)),
+            "tolerant": bool(task.options.ignore_failures) or task.id in scopes.handlers,
         }
     return files
 
 
-def _input(port: Port, wiring: Wiring, nesting: Scopes, code: Code) -> Json:
+def _input(port: Port, wiring: Wiring, scopes: Scopes, code: Code) -> Json:
     entry: Json = {
         "symbol": list(port.symbol),
         "name": port.name,
@@ -78,16 +78,16 @@ def _input(port: Port, wiring: Wiring, nesting: Scopes, code: Code) -> Json:
             name = f"the type of parameter {parameter.name!r}"
             entry["convert"] = code.constant(annotation, name=name)
     if port.wire.kind == "status":
-        inside = nesting.below(port.wire.ids[0])
+        inside = scopes.below(port.wire.ids[0])
         entry["tasks"] = [item.id for item in inside if isinstance(item, Task)]
     return entry
 
 
-def _native_reads(wiring: Wiring, nesting: Scopes) -> tuple[set[Any], set[Any]]:
+def _native_reads(wiring: Wiring, scopes: Scopes) -> tuple[set[Any], set[Any]]:
     """The outputs, by task and parameter name, whose value KFP itself reads, and a container."""
     reads: set[Any] = set()
     words: set[Any] = set()
-    for item in nesting.items.values():
+    for item in scopes.items.values():
         if not isinstance(item, Task):
             found, wires = reads, list(wiring.block_wires(item))
         elif isinstance(item.step, ContainerDef):
