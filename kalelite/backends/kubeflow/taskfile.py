@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.ports import Port, Wiring
-from kalelite.backends.templates import task_template
+from kalelite.backends.templates import task_templates
 from kalelite.capture.code import Code
 from kalelite.plan.graph import ContainerDef, Loop, Task
 from kalelite.plan.scopes import Scopes
@@ -28,8 +28,9 @@ def task_files(wiring: Wiring, scopes: Scopes, code: Code) -> Mapping[str, Json]
     Raises
     ------
     CaptureError
-        A constant cannot travel.
+        Constants cannot travel; with all of them.
     """
+    templates = task_templates(wiring.lowered.plan, code)
     reads, words = _native_reads(wiring, scopes)
     files = {}
     for task in wiring.tasks.values():
@@ -37,7 +38,7 @@ def task_files(wiring: Wiring, scopes: Scopes, code: Code) -> Mapping[str, Json]
             continue
         inputs = [_input(port, wiring, scopes, code) for port in wiring.inputs(task, ("run",))]
         files[task.id] = {
-            "template": task_template(wiring.lowered.plan, task, code).to_json(),
+            "template": templates[task.id].to_json(),
             "inputs": inputs,
             "outputs": [
                 {
