@@ -15,7 +15,7 @@ from kalelite.plan.graph import Expr, Plan, Task
 __all__ = ["task_template", "task_templates", "to_slot"]
 
 
-def task_template(plan: Plan, task: Task, code: Code) -> TaskTemplate:  # noqa: ARG001 - the interface
+def task_template(task: Task, code: Code) -> TaskTemplate:
     """The template of a task. Constants that are no JSON primitives are added to the code.
 
     Raises
@@ -50,7 +50,7 @@ def task_templates(plan: Plan, code: Code) -> dict[str, TaskTemplate]:
     for task in plan.tasks:
         if isinstance(task.step, graph.StepDef):
             try:
-                templates[task.id] = task_template(plan, task, code)
+                templates[task.id] = task_template(task, code)
             except CaptureError as error:
                 problems += error.problems
     if problems:

@@ -19,6 +19,7 @@ from typing import Any
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from kalelite.capture import rebuild
+from kalelite.capture.atoms import content
 from kalelite.capture.fingerprint import fingerprint
 from kalelite.capture.load import Name
 from kalelite.capture.names import codes, global_names, imports, is_class, resolve_import
@@ -111,13 +112,6 @@ class _Globals:
 
     space: str | None
     module: str
-
-
-def _content(cell: CellType) -> tuple[Any, ...]:
-    try:
-        return (cell.cell_contents,)
-    except ValueError:
-        return ()
 
 
 def _tracker(cls: type) -> str:
@@ -251,7 +245,7 @@ class _Pickler(pickle.Pickler):
             "__annotations__": function.__annotations__,
             "__doc__": function.__doc__,
             "__dict__": dict(function.__dict__),
-            "cells": tuple(map(_content, function.__closure__ or ())),
+            "cells": tuple(map(content, function.__closure__ or ())),
             "imports": self._submodules(function),
         }
         return state | {key: value for key, value in optional.items() if value}

@@ -11,7 +11,7 @@ from kalelite.cli.terminal import Terminal, clean, clip
 from kalelite.cli.words import count, duration, near_path, size
 from kalelite.errors import Where
 from kalelite.executor.spec import Record
-from kalelite.plan.graph import Expr, OutputRef, Pack, Plan
+from kalelite.plan.graph import Expr, OutputRef, Pack, Plan, subscripts
 
 __all__ = [
     "artifact_rows",
@@ -150,7 +150,7 @@ def _results(name: str, expr: Expr, records: Mapping[str, Record]) -> Iterator[t
         record = records.get(expr.task)
         output = record.outputs.get(expr.output) if record is not None else None
         if output is not None:
-            path = "".join(f"[{key!r}]" for key in expr.path)
+            path = subscripts(expr.path)
             shown = preview(output) if not path else f"a part of {preview(output)}"
             output_name = "" if expr.output == "output" else f".{expr.output}"
             yield name or f"{expr.task}{output_name}{path}", shown

@@ -11,7 +11,7 @@ is walked by ``parent`` links and no walk needs recursion deeper than the user's
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,8 @@ __all__ = [
     "StepDef",
     "Switch",
     "Task",
+    "at_line",
+    "subscripts",
 ]
 
 Key = str | int
@@ -350,3 +352,13 @@ class Plan:
     def block(self, id: str) -> Block:
         """The block with that id."""
         return next(block for block in self.blocks if block.id == id)
+
+
+def subscripts(path: Iterable[Key]) -> str:
+    """The path of a reference as Python writes it."""
+    return "".join(f"[{key!r}]" for key in path)
+
+
+def at_line(block: Block) -> str:
+    """Where a block begins, to be put behind its name."""
+    return f" (line {block.where.line})" if block.where is not None else ""

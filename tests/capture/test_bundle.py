@@ -29,7 +29,7 @@ plan = steps_of([plain(f) for f in {steps}])
 code = capture(plan)
 tasks = {{}}
 for task in plan.tasks:
-    template = task_template(plan, task, code).to_json()
+    template = task_template(task, code).to_json()
     template["outputs"] = [{{"name": "value", "index": None, "native": None}}]
     tasks[task.id] = {{"template": template, "inputs": [], "outputs": []}}
 data = bundle(code, {{"tasks.json": json.dumps(tasks).encode()}})

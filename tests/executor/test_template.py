@@ -24,7 +24,7 @@ def make(**arguments):
     task = g.Task("step", definition, arguments, (g.Output("out", 0, "int"),), 1, where=where)
     plan = g.Plan("p", (task,))
     code = capture(plan)
-    return task_template(plan, task, code), code
+    return task_template(task, code), code
 
 
 class Seen:

@@ -8,7 +8,7 @@ import pytest
 from kubeflow_scripts import pipeline_in
 
 from kalelite.backends.kubeflow import NOT_SUBMITTING, check_plan, compile_plan, submit_plan
-from kalelite.errors import PipelineError, UsageError
+from kalelite.errors import CaptureError, PipelineError, UsageError
 
 HEAD = "from kalelite import *\nfrom kalelite import ExitHandler, If, pipeline, step\n"
 
@@ -205,3 +205,22 @@ def test_a_container_that_ignores_failures_and_takes_a_value(write_script):
     (problem,) = problems_of(write_script, text)
     assert "'c' ignores failures and takes what another step gives" in problem.message
     assert problem.hint
+
+
+def test_all_constants_that_cannot_travel_are_told_at_once(write_script, tmp_path):
+    text = (
+        "import threading\n@step\ndef work(x, y=None): ...\n"
+        "@pipeline\ndef main():\n"
+        "    work(threading.Lock(), threading.Lock())\n    work(threading.Lock())\n"
+    )
+    plan = pipeline_in(write_script(HEAD + text))[1].plan()
+
+    with pytest.raises(CaptureError) as caught:
+        compile_plan(plan, tmp_path / "main.yaml")
+
+    assert [problem.message.partition(" cannot")[0] for problem in caught.value.problems] == [
+        "argument 'x' of task 'work'",
+        "argument 'y' of task 'work'",
+        "argument 'x' of task 'work-2'",
+    ]
+    assert not (tmp_path / "main.yaml").exists()

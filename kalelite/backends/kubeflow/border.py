@@ -22,12 +22,12 @@ class Border:
     outputs: Mapping[str, Wire]
 
 
-def border_of(group: str, nesting: Scopes, wiring: Wiring) -> Border:
+def border_of(group: str, scopes: Scopes, wiring: Wiring) -> Border:
     """Find what tasks inside a group take from outside, and the other way round."""
-    inside = {item.id for item in nesting.below(group)}
+    inside = {item.id for item in scopes.below(group)}
     inputs: dict[str, Wire] = {}
     outputs: dict[str, Wire] = {}
-    for id, item in nesting.items.items():
+    for id, item in scopes.items.items():
         for wire in wires_of(item, wiring):
             if id in inside:
                 if not _made_in(wire, inside):

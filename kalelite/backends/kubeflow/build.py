@@ -113,11 +113,11 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     from kalelite.capture.code import capture
 
     lowered = lower(plan)
-    nesting, wiring = Scopes(lowered.plan), Wiring(lowered)
+    scopes, wiring = Scopes(lowered.plan), Wiring(lowered)
     code = capture(lowered.plan)
     # One file for all tasks: they are alike, and compress well together only.
     tasks = json.dumps(
-        task_files(wiring, nesting, code), sort_keys=True, separators=(",", ":")
+        task_files(wiring, scopes, code), sort_keys=True, separators=(",", ":")
     ).encode()
     functions = {
         task.step.function
@@ -139,7 +139,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     to_ir, graph_class = _kfp()
     graph = graph_class(
         plan=lowered.plan,
-        nesting=nesting,
+        scopes=scopes,
         wiring=wiring,
         steps=steps,
         first=tuple(first),

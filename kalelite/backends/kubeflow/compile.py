@@ -69,7 +69,7 @@ class Graph:
     """All that kfp has to be told. ``first`` are tasks that come before the plan's own."""
 
     plan: Plan
-    nesting: Scopes
+    scopes: Scopes
     wiring: Wiring
     steps: Steps
     first: tuple[Component, ...]
@@ -116,7 +116,7 @@ def to_ir(graph: Graph) -> Ir:
             shown["description"] = parameter.description
         if parameter.type in ("list", "dict") and parameter.default is not REQUIRED:
             shown["defaultValue"] = parameter.default
-    add_waits(spec, graph.nesting, [c.id for c in graph.first], root.scopes())
+    add_waits(spec, graph.scopes, [c.id for c in graph.first], root.scopes())
     return spec, json_format.MessageToDict(pipeline.platform_spec)
 
 
@@ -191,10 +191,10 @@ class _Trace:
 
     def block(self, id: str) -> None:
         """Trace the content of a block."""
-        for child in self.graph.nesting.children[id]:
-            item = self.graph.nesting.items[child]
+        for child in self.graph.scopes.children[id]:
+            item = self.graph.scopes.items[child]
             if isinstance(item, Task):
-                if child not in self.graph.nesting.handlers:
+                if child not in self.graph.scopes.handlers:
                     self.call(self.graph.steps.task(item))
             else:
                 _TRACERS[type(item)](self, item)
@@ -239,8 +239,8 @@ class _Trace:
     def switch(self, switch: Switch) -> None:
         keyword = dsl.If
         blocks = {}
-        for id in self.graph.nesting.children[switch.id]:
-            branch = self.graph.nesting.items[id]
+        for id in self.graph.scopes.children[switch.id]:
+            branch = self.graph.scopes.items[id]
             assert isinstance(branch, Branch)
             if branch.condition is None:
                 block = dsl.Else(name=id)
@@ -287,7 +287,7 @@ class _Trace:
         self.names[loop.id] = block.name
 
     def exit_scope(self, scope: ExitScope) -> None:
-        handler = self.graph.nesting.items[scope.handler]
+        handler = self.graph.scopes.items[scope.handler]
         assert isinstance(handler, Task)
         task = self.call(self.graph.steps.task(handler, handler=True))
         with dsl.ExitHandler(task, name=scope.id) as block:
@@ -342,7 +342,7 @@ class _Nested:
 
 def _nested(graph: Graph, group: Group, groups: Mapping[str, _Nested]) -> _Nested:
     """Compile a nested pipeline: kfp wants that done before the pipeline around it is traced."""
-    border = border_of(group.id, graph.nesting, graph.wiring)
+    border = border_of(group.id, graph.scopes, graph.wiring)
     makers = dict.fromkeys(mount.made_by for mount in graph.steps.storage.mounts if mount.made_by)
     claims = {f"claim_{number}": maker for number, maker in enumerate(makers, 1)}
     trace = _Trace(graph, group.id, groups)

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 from kalelite.backends.kubeflow.containers import FILE
 from kalelite.backends.kubeflow.ports import Port, Wiring
-from kalelite.backends.templates import task_template
+from kalelite.backends.templates import task_templates
 from kalelite.capture.code import Code
 from kalelite.plan.graph import ContainerDef, Loop, Task
 from kalelite.plan.scopes import Scopes
@@ -22,22 +22,23 @@ Json = dict[str, Any]
 _PLAIN = (int, float, str, bool, list, dict)
 
 
-def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json]:
+def task_files(wiring: Wiring, scopes: Scopes, code: Code) -> Mapping[str, Json]:
     """The file of every Python task, by its id. Constants are added to the code.
 
     Raises
     ------
     CaptureError
-        A constant cannot travel.
+        Constants cannot travel; with all of them.
     """
-    reads, words = _native_reads(wiring, nesting)
+    templates = task_templates(wiring.lowered.plan, code)
+    reads, words = _native_reads(wiring, scopes)
     files = {}
     for task in wiring.tasks.values():
         if isinstance(task.step, ContainerDef):
             continue
-        inputs = [_input(port, wiring, nesting, code) for port in wiring.inputs(task, ("run",))]
+        inputs = [_input(port, wiring, scopes, code) for port in wiring.inputs(task, ("run",))]
         files[task.id] = {
-            "template": task_template(wiring.lowered.plan, task, code).to_json(),
+            "template": templates[task.id].to_json(),
             "inputs": inputs,
             "outputs": [
                 {
@@ -51,13 +52,13 @@ def task_files(wiring: Wiring, nesting: Scopes, code: Code) -> Mapping[str, Json
                 for (output, form), (name, kind) in wiring.outputs(task).items()
                 if kind != FILE
             ],
-            "looped": any(isinstance(nesting.items[id], Loop) for id in nesting.around(task.id)),
-            "tolerant": bool(task.options.ignore_failures) or task.id in nesting.handlers,
+            "looped": any(isinstance(scopes.items[id], Loop) for id in scopes.around(task.id)),
+            "tolerant": bool(task.options.ignore_failures) or task.id in scopes.handlers,
         }
     return files
 
 
-def _input(port: Port, wiring: Wiring, nesting: Scopes, code: Code) -> Json:
+def _input(port: Port, wiring: Wiring, scopes: Scopes, code: Code) -> Json:
     entry: Json = {
         "symbol": list(port.symbol),
         "name": port.name,
@@ -78,16 +79,16 @@ def _input(port: Port, wiring: Wiring, nesting: Scopes, code: Code) -> Json:
             name = f"the type of parameter {parameter.name!r}"
             entry["convert"] = code.constant(annotation, name=name)
     if port.wire.kind == "status":
-        inside = nesting.below(port.wire.ids[0])
+        inside = scopes.below(port.wire.ids[0])
         entry["tasks"] = [item.id for item in inside if isinstance(item, Task)]
     return entry
 
 
-def _native_reads(wiring: Wiring, nesting: Scopes) -> tuple[set[Any], set[Any]]:
+def _native_reads(wiring: Wiring, scopes: Scopes) -> tuple[set[Any], set[Any]]:
     """The outputs, by task and parameter name, whose value KFP itself reads, and a container."""
     reads: set[Any] = set()
     words: set[Any] = set()
-    for item in nesting.items.values():
+    for item in scopes.items.values():
         if not isinstance(item, Task):
             found, wires = reads, list(wiring.block_wires(item))
         elif isinstance(item.step, ContainerDef):

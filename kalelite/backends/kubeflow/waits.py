@@ -19,14 +19,14 @@ __all__ = ["add_waits"]
 Names = Mapping[str, Mapping[str, str]]
 
 
-def add_waits(spec: dict[str, Any], nesting: Scopes, first: Sequence[str], names: Names) -> None:
+def add_waits(spec: dict[str, Any], scopes: Scopes, first: Sequence[str], names: Names) -> None:
     """Complete a compiled pipeline.
 
     Parameters
     ----------
     spec
         The pipeline in its JSON form.
-    nesting
+    scopes
         What waits for what.
     first
         Tasks that come one after the other before everything else.
@@ -38,34 +38,34 @@ def add_waits(spec: dict[str, Any], nesting: Scopes, first: Sequence[str], names
     chain = [own[id] for id in first]
     for before, name in itertools.pairwise(chain):
         _wait(tasks[name], [before])
-    for child in nesting.children[ROOT]:
+    for child in scopes.children[ROOT]:
         # Whatever waits for something else waits for the chain through that.
-        if chain and child not in nesting.handlers and not nesting.waits[child]:
+        if chain and child not in scopes.handlers and not scopes.waits[child]:
             _wait(tasks[own[child]], chain[-1:])
-    _block(spec, nesting, ROOT, tasks, ROOT, names)
+    _block(spec, scopes, ROOT, tasks, ROOT, names)
 
 
 def _block(
     spec: dict[str, Any],
-    nesting: Scopes,
+    scopes: Scopes,
     id: str,
     tasks: dict[str, Any],
     scope: str,
     names: Names,
 ) -> None:
     own = names[scope]
-    for child in nesting.children[id]:
+    for child in scopes.children[id]:
         task = tasks[own[child]]
-        if child not in nesting.handlers:
-            _wait(task, [own[other] for other in nesting.orders[child]])
-        if isinstance(nesting.items[child], Task):
+        if child not in scopes.handlers:
+            _wait(task, [own[other] for other in scopes.orders[child]])
+        if isinstance(scopes.items[child], Task):
             continue
         inner = spec["components"][task["componentRef"]["name"]]["dag"]["tasks"]
-        branches = nesting.children[child]
-        is_lone_if = isinstance(nesting.items[child], Switch) and len(branches) == 1
+        branches = scopes.children[child]
+        is_lone_if = isinstance(scopes.items[child], Switch) and len(branches) == 1
         # kfp puts a lone If into no block of its own.
         block = branches[0] if is_lone_if else child
-        _block(spec, nesting, block, inner, block if block in names else scope, names)
+        _block(spec, scopes, block, inner, block if block in names else scope, names)
 
 
 def _wait(task: dict[str, Any], names: Iterable[str]) -> None:

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 from kalelite.errors import Problem, Where
-from kalelite.plan.graph import Branch, Constant, Expr, ItemRef, Loop, OutputRef, Plan
+from kalelite.plan.graph import (
+    Constant,
+    Expr,
+    ItemRef,
+    Loop,
+    OutputRef,
+    Plan,
+    at_line,
+    subscripts,
+)
+from kalelite.plan.order import expressions
 from kalelite.plan.types.hints import UNKNOWN
 
 __all__ = ["Items", "check_items"]
@@ -36,7 +46,7 @@ class Items:
             if ref.path:
                 *path, key = ref.path
                 whole = self.values(ItemRef(ref.loop, tuple(path)))
-                words = f"`item{_spelled(path)}`" if path else "item"
+                words = f"`item{subscripts(path)}`" if path else "item"
                 found = [_part(value, key, f"{words} {n}") for n, value in enumerate(whole)]
             else:
                 found = self._of(self.loops[ref.loop].items)
@@ -75,7 +85,7 @@ def check_items(plan: Plan) -> Iterator[Problem]:
         lack = _lack(items, ref)
         if lack is not None:
             yield Problem(
-                f"the item of ParallelFor{_at(items.loops[ref.loop])} {lack}",
+                f"the item of ParallelFor{at_line(items.loops[ref.loop])} {lack}",
                 "Let all items have the same parts, or pass the item on and look inside the step.",
                 where,
             )
@@ -94,9 +104,7 @@ def _refs(plan: Plan) -> Iterator[tuple[ItemRef, Where | None]]:
         for argument in task.arguments.values():
             yield from ((ref, task.where) for ref in argument.walk() if isinstance(ref, ItemRef))
     for block in plan.blocks:
-        expr = block.items if isinstance(block, Loop) else None
-        expr = block.condition if isinstance(block, Branch) else expr
-        if expr is not None:
+        for expr in expressions(block):
             yield from ((ref, block.where) for ref in expr.walk() if isinstance(ref, ItemRef))
 
 
@@ -105,11 +113,3 @@ def _part(value: Any, key: str | int, words: str) -> Any:
         return value[key]
     except (LookupError, TypeError):
         raise LackError(f"has no [{key!r}]: {words} is {value!r:.60}") from None
-
-
-def _spelled(path: list[str | int]) -> str:
-    return "".join(f"[{key!r}]" for key in path)
-
-
-def _at(loop: Loop) -> str:
-    return f" (line {loop.where.line})" if loop.where is not None else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from kalelite.errors import Problem, Where
 from kalelite.plan.graph import (
@@ -21,6 +20,7 @@ from kalelite.plan.graph import (
     StatusRef,
     Switch,
     Task,
+    at_line,
 )
 from kalelite.plan.nesting import Nesting
 
@@ -80,7 +80,7 @@ def _values(
             if expr.loop not in around:
                 yield Problem(
                     f"{what} is the item of a ParallelFor, outside of its block",
-                    f"Move the call into the block{_at(nesting.blocks[expr.loop])}.",
+                    f"Move the call into the block{at_line(nesting.blocks[expr.loop])}.",
                     where,
                 )
         else:
@@ -96,7 +96,7 @@ def _output(
     said = f"{what} takes `{ref.output}` of step `{nesting.tasks[ref.task].step.name}` "
     if isinstance(block, Loop):
         yield Problem(
-            f"{said}from inside `with ParallelFor`{_at(block)}, where it has a value for each item",
+            f"{said}from inside `with ParallelFor`{at_line(block)}, where it has a value for each item",
             f"Gather them: write `Collected({ref.output})` for the list of all; or move the call into "
             "the block.",
             where,
@@ -105,13 +105,13 @@ def _output(
         name = f"{ref.task}.{ref.output}"
         load = f'Return nothing: the run keeps the value, and kalelite.load("last", "{name}") reads it.'
         yield Problem(
-            f"{said}from inside `with ExitHandler`{_at(block)}, which no value leaves",
+            f"{said}from inside `with ExitHandler`{at_line(block)}, which no value leaves",
             load if what == RESULT else "Move the call into that block.",
             where,
         )
     else:
         yield Problem(
-            f"{said}from a branch of `with If`{_at(block)}, which may not run",
+            f"{said}from a branch of `with If`{at_line(block)}, which may not run",
             f"Choose between the branches with `OneOf({ref.output}, other)`, where `other` is a result "
             "in Else; or move the call into the branch.",
             where,
@@ -125,14 +125,14 @@ def _collected(
     missing = [block for block in left if isinstance(block, Loop) and block.id not in expr.loops]
     if missing:
         yield Problem(
-            f"{what} takes collected values from inside another ParallelFor{_at(missing[0])}",
+            f"{what} takes collected values from inside another ParallelFor{at_line(missing[0])}",
             "Use Collected outside of both loops: it gives a list of lists.",
             where,
         )
     elif left and not isinstance(left[0], Loop):
         kind = "ExitHandler" if isinstance(left[0], ExitScope) else "If"
         yield Problem(
-            f"{what} collects from a loop inside `with {kind}`{_at(left[0])}, from outside of that block",
+            f"{what} collects from a loop inside `with {kind}`{at_line(left[0])}, from outside of that block",
             "Move the call into that block; it may stand after the loop.",
             where,
         )
@@ -152,14 +152,14 @@ def _one_of(
     block = _first_left(nesting, around, expr.switch)
     if block is not None:
         yield Problem(
-            f"{what} takes a OneOf from inside another block{_at(block)}",
+            f"{what} takes a OneOf from inside another block{at_line(block)}",
             "Hand the value to a step beside its If, and let that step's result leave the block.",
             where,
         )
     natives = {_native(nesting, choice) for choice in expr.choices}
     if len(natives) > 1 and where is not None:
         yield Problem(
-            f"the choices of OneOf{_at(switch)} have different types: "
+            f"the choices of OneOf{at_line(switch)} have different types: "
             + ", ".join(sorted(native or "any object" for native in natives)),
             "Let the steps in all branches return the same type, and annotate them alike.",
             where,
@@ -191,7 +191,7 @@ def _waits(nesting: Nesting, around: set[str], task: Task) -> Iterator[Problem]:
         left = _left(nesting, around, id)
         if any(isinstance(block, (Switch, Branch)) for block in left[:1]):
             yield Problem(
-                f"step `{task.step.name}` waits for a step in a branch of `with If`{_at(left[0])}, "
+                f"step `{task.step.name}` waits for a step in a branch of `with If`{at_line(left[0])}, "
                 "which may not run",
                 "Put this call into the branch, too, or let it take a OneOf of the branches' results.",
                 task.where,
@@ -230,7 +230,7 @@ def _scope(nesting: Nesting, scope: ExitScope) -> Iterator[Problem]:
         if isinstance(outer[0], Group):
             name = f"{outer[0].name}(...)"
         yield Problem(
-            f"ExitHandler stands inside `{name}`{_at(outer[0])}",
+            f"ExitHandler stands inside `{name}`{at_line(outer[0])}",
             "Kubeflow Pipelines allows it in the outermost pipeline only: put it around that block.",
             scope.where,
         )
@@ -251,7 +251,3 @@ def _loose_status(plan: Plan) -> Iterator[Problem]:
                 f"Write `with ExitHandler({task.step.name}(...)):` around the steps that it is for.",
                 task.where,
             )
-
-
-def _at(block: Any) -> str:
-    return f" (line {block.where.line})" if block.where is not None else ""

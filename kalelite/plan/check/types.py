@@ -22,6 +22,7 @@ from kalelite.plan.graph import (
     Plan,
     StepDef,
     Task,
+    subscripts,
 )
 from kalelite.plan.types.fit import fits, native_name, parts_of, takes_literals
 from kalelite.plan.types.hints import UNKNOWN, hints_of, spell
@@ -70,16 +71,16 @@ class _Reader:
                 task = self._tasks[id]
                 output = task.output(name)
                 kind = UNKNOWN if path or output.type is None else output.type
-                words = f"`{name}{_spelled(path)}` of step `{task.step.name}`"
+                words = f"`{name}{subscripts(path)}` of step `{task.step.name}`"
                 return _Source(words, kind, None if path else output.native)
             case ParameterRef(name=name, path=path):
                 kind = self._parameters[name].type
                 kind = UNKNOWN if path or kind is None else kind
-                words = f"parameter `{name}{_spelled(path)}`"
+                words = f"parameter `{name}{subscripts(path)}`"
                 return _Source(words, kind, native_name(kind) if kind is not UNKNOWN else None)
             case ItemRef(path=path):
                 kind = self._items.type(expr)
-                return _Source(f"`item{_spelled(path)}` of ParallelFor", kind, native_name(kind))
+                return _Source(f"`item{subscripts(path)}` of ParallelFor", kind, native_name(kind))
             case Constant(value=value) if type(value) in _PLAIN:
                 return _Source(f"{value!r:.40}", type(value), native_name(type(value)))
             case Collected():
@@ -250,7 +251,3 @@ def _parameter_hints(step: StepDef) -> dict[str, Any]:
         if parameter.default is None and name in hints:
             del hints[name]
     return hints
-
-
-def _spelled(path: tuple[Any, ...]) -> str:
-    return "".join(f"[{key!r}]" for key in path)

@@ -30,6 +30,7 @@ from kalelite.plan.graph import (
     ParameterRef,
     StatusRef,
     Task,
+    subscripts,
 )
 from kalelite.plan.options import StepOptions, duration
 from kalelite.plan.types.hints import UNKNOWN, spell
@@ -58,10 +59,6 @@ def expression(expr: Expr) -> str:
     return write(expr) if write is not None else "…"
 
 
-def _path(path: tuple[Any, ...]) -> str:
-    return "".join(f"[{key!r}]" for key in path)
-
-
 def _operands(word: str) -> Callable[[Any], str]:
     def write(expr: Any) -> str:
         parts = (expression(part) for part in expr.operands)
@@ -88,9 +85,9 @@ def _pack(expr: Pack) -> str:
 
 _WRITERS: dict[type, Callable[[Any], str]] = {
     Constant: lambda expr: constant(expr.value),
-    ParameterRef: lambda expr: expr.name + _path(expr.path),
-    OutputRef: lambda expr: f"{expr.task}.{expr.output}{_path(expr.path)}",
-    ItemRef: lambda expr: "item" + _path(expr.path),
+    ParameterRef: lambda expr: expr.name + subscripts(expr.path),
+    OutputRef: lambda expr: f"{expr.task}.{expr.output}{subscripts(expr.path)}",
+    ItemRef: lambda expr: "item" + subscripts(expr.path),
     Collected: lambda expr: f"all {expression(expr.source)}",
     OneOf: lambda expr: " or ".join(dict.fromkeys(map(expression, expr.choices))),
     StatusRef: lambda _: "how it ended",

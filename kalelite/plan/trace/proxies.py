@@ -7,7 +7,15 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from kalelite.plan.graph import Constant, Expr, ItemRef, OutputRef, Pack, ParameterRef
+from kalelite.plan.graph import (
+    Constant,
+    Expr,
+    ItemRef,
+    OutputRef,
+    Pack,
+    ParameterRef,
+    subscripts,
+)
 from kalelite.plan.trace import Trace, misuse
 from kalelite.plan.trace.draft import TaskDraft
 from kalelite.plan.trace.refs import Poison, Ref
@@ -48,7 +56,7 @@ class OutputProxy(Ref):
     def _k_words(self) -> str:
         draft, index = self._k_draft, self._k_index
         name = draft.title() if index is None else draft.name_of(index)
-        path = "".join(f"[{key!r}]" for key in self._k_path)
+        path = subscripts(self._k_path)
         what = "the output" if index is None else f"value {index + 1}"
         if name is None or name == "output":
             return f"{what}{path} of step `{draft.step.name}`"
@@ -119,7 +127,7 @@ class ParameterProxy(Ref):
         return ParameterRef(self._k_name, self._k_path)
 
     def _k_words(self) -> str:
-        path = "".join(f"[{key!r}]" for key in self._k_path)
+        path = subscripts(self._k_path)
         return f"`{self._k_name}{path}`, a parameter of the pipeline"
 
     def _k_select(self, key: Any) -> Ref:
@@ -153,7 +161,7 @@ class ItemProxy(Ref):
         return ItemRef(self._k_loop, self._k_path)
 
     def _k_words(self) -> str:
-        path = "".join(f"[{key!r}]" for key in self._k_path)
+        path = subscripts(self._k_path)
         return f"the item{path} of a ParallelFor"
 
     def _k_select(self, key: Any) -> Ref:

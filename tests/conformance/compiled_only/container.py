@@ -3,17 +3,8 @@
 No container engine is needed to run the compiled form, whose containers are processes here.
 """
 
-from kalelite import (
-    Collected,
-    Concat,
-    If,
-    InputValue,
-    OutputPath,
-    ParallelFor,
-    container_step,
-    pipeline,
-    step,
-)
+from kalelite import Collected, If, ParallelFor, container_step, pipeline, step
+from kalelite.plan.container.words import Concat, InputValue, OutputPath
 
 double = container_step(
     "double",
