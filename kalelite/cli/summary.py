@@ -53,7 +53,9 @@ def summary(board: Board, terminal: Terminal, *, command: str = "") -> str:
         lines += titled(title, rows, terminal)
     lines += titled("run", [(near_path(str(board.folder)), "")], terminal)
     if board.state != "succeeded" and command:
-        lines += ["", f"  To go on, put it right and run:  {command}"]
+        stopped = board.state == "interrupted"
+        what = "To run it again:" if stopped else "To go on, put it right and run:"
+        lines += ["", f"  {what}  {command}"]
     parts.append("\n".join(lines))
     return "\n\n".join(parts)
 

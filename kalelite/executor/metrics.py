@@ -53,7 +53,7 @@ _current: TaskLog | None = None
 
 
 def log_metric(name: str, value: float, step: int | None = None) -> None:
-    """Record a number.
+    """Record a number with the run, from inside a step; called outside a run it keeps nothing.
 
     Parameters
     ----------

@@ -487,6 +487,20 @@ def test_a_script_compiles_with_the_values_of_the_command_line(shell):
 
 
 @needs_kfp
+@pytest.mark.parametrize(
+    ("file", "hint"), [("none/a.yaml", "There is no folder "), ("a.yaml", "It is a folder")]
+)
+def test_a_compiled_pipeline_needs_a_folder(shell, file, hint):
+    (shell.folder / "a.yaml").mkdir()
+
+    done = shell(SCRIPTS / "hello.py", "--kfp", "--compile", file)
+
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr
+    assert hint in done.stderr
+
+
+@needs_kfp
 def test_a_dry_run_for_kubeflow_touches_nothing(shell):
     done = shell(SCRIPTS / "hello.py", "--kfp", "--dry-run", KALELITE_MARSHAL_VOLUME_SIZE="7Gi")
 

@@ -35,3 +35,4 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     ]
     assert any("score  ← wine.x, wine.y  → scored" in text for text in results)
     assert results[2].startswith("(4, ")
+    assert "depths <span" in notebook.cells[-1].outputs[0]["data"]["text/html"]

@@ -95,8 +95,12 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **said: Any) -> Compi
     if target.suffix not in {".yaml", ".yml"}:
         hint = f"Write {target.with_suffix('.yaml').name!r}."
         raise UsageError(f"{str(target)!r} does not end in .yaml", hint=hint)
-    if target.is_dir() or not target.absolute().parent.is_dir():
-        raise UsageError(f"{str(target)!r} cannot be written", hint="Name a file in a folder.")
+    folder = target.absolute().parent
+    if target.is_dir() or not folder.is_dir():
+        hint = (
+            "It is a folder: name a file." if target.is_dir() else f"There is no folder {folder}."
+        )
+        raise UsageError(f"{str(target)!r} cannot be written", hint=hint)
     compiled = build(plan, settings_for(plan, said))
     write(compiled, target)
     if not compiled.storage.staged:
