@@ -36,7 +36,9 @@ __all__ = ["TEMPORARY", "Files"]
 TEMPORARY = "tmp"
 """Folder of a store for what is not complete yet; on the same filesystem, so it can be renamed."""
 
-_BATCH = 8 << 20  # so that the page cache may use its largest pages
+_BATCH = 1 << 19  # more makes the page cache look for large pages, which can take ten times as long
+_LARGE_BATCH = 8 << 20  # for what is so large that mapping it in small pages takes longer still
+_LARGE = 1 << 30
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _count = itertools.count()
 
@@ -116,7 +118,7 @@ class Files:
                 # network filesystems, where it may be emulated by writing every block.
                 with contextlib.suppress(OSError):
                     os.posix_fallocate(new.fd, 0, size)
-            for batch in batches(views, _BATCH):
+            for batch in batches(views, _BATCH if size < _LARGE else _LARGE_BATCH):
                 write_batch(new.fd, batch)
             if check is not None:
                 check(_image(new.fd, size))

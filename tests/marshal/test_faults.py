@@ -248,7 +248,6 @@ def fail(monkeypatch, name, error, *, at=0, times=1, when=lambda *args: True):
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 @pytest.mark.parametrize("name", ["open", "write", "writev", "fsync", "replace"])
 def test_a_full_disk_at_every_call(tmp_path, monkeypatch, name, code):
-    monkeypatch.setattr("kalelite.marshal.objects._BATCH", 1 << 20)
     value = {"a": np.arange(LARGE * 8.0), "b": [1, 2]}
     store = Store(tmp_path / "store", durable=True)
     before = store.save("before")
