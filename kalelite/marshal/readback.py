@@ -105,11 +105,10 @@ def first_loss(
 
 def differs(before: Any, after: Any) -> bool:
     """Whether ``==`` says so, plainly. An array, an error or anything else says nothing."""
-    cls = type(before)
-    equal: Any = cls.__eq__
+    equal: Any = type(before).__eq__
     if equal is object.__eq__:
         return False  # it is equal to itself only, and says so of any copy
-    if hasattr(cls, "__array__"):
+    if hasattr(before, "__array__"):
         return False  # asked once for each element; one that holds itself ends the process
     try:
         return (before == after) is False

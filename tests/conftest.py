@@ -1,4 +1,4 @@
-"""What the tests of this folder share."""
+"""What all tests share."""
 
 import signal
 from collections.abc import Iterator
