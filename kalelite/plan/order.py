@@ -15,9 +15,12 @@ __all__ = [
     "expressions",
     "in_call_order",
     "in_order",
+    "needs",
     "topological",
-    "value_dependencies",
 ]
+
+_Edges = dict[str, dict[str, None]]
+"""For each id the ids that it waits for: an ordered set."""
 
 
 def dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -27,23 +30,27 @@ def dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
     it has ended; neither is listed. A value from inside a block that the consumer is not in is
     waited for as that block.
     """
-    nesting = Nesting(plan)
-    result = _values(nesting)
+    values, orders = needs(plan, Nesting(plan))
+    return {
+        id: (*found, *(other for other in orders[id] if other not in found))
+        for id, found in values.items()
+    }
+
+
+def needs(plan: Plan, nesting: Nesting) -> tuple[_Edges, _Edges]:
+    """`dependencies` in two parts: those that a value stands for, and those that say the order."""
+    values = _values(nesting)
+    orders: _Edges = {id: {} for id in values}
     for task in plan.tasks:
-        result[task.id].update(_seen(nesting, task.id, task.after))
+        orders[task.id] = _seen(nesting, task.id, task.after)
     if plan.options.order == "calls":
         for id, before in _calls(nesting):
-            result[id][before] = None
-    return {id: tuple(found) for id, found in result.items()}
+            orders[id][before] = None
+    return values, orders
 
 
-def value_dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """The part of `dependencies` that a value stands for."""
-    return {id: tuple(found) for id, found in _values(Nesting(plan)).items()}
-
-
-def _values(nesting: Nesting) -> dict[str, dict[str, None]]:
-    result: dict[str, dict[str, None]] = {}
+def _values(nesting: Nesting) -> _Edges:
+    result: _Edges = {}
     switches: dict[str, list[str]] = {}
     for block in nesting.blocks.values():
         sources = list(_sources(expressions(block)))
@@ -60,15 +67,17 @@ def _values(nesting: Nesting) -> dict[str, dict[str, None]]:
 def in_call_order(plan: Plan, groups: Collection[str]) -> Plan:
     """The plan with the waits that ``order="calls"`` of the given nested pipelines asks for.
 
-    Among them, `ROOT` is the pipeline itself. A block waits through its first task: a wait that crosses into a block is one of the block.
+    Among them, `ROOT` is the pipeline itself. A block waits through its first task: a wait that
+    crosses into a block is one of the block.
     """
     if not groups:
         return plan
+    wanted = set(groups)
     nesting = Nesting(plan)
     first = {id: plan.tasks[number].id for number, id in nesting.calls()}
     waits: dict[str, list[str]] = {}
     for id, before in _calls(nesting):
-        if set(groups).isdisjoint((ROOT, *nesting.around(id))):
+        if wanted.isdisjoint((ROOT, *nesting.around(id))):
             continue
         waits.setdefault(first[id], []).append(before)
     tasks = [

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 
 from kalelite.plan.graph import Block, Plan, Switch, Task
 from kalelite.plan.nesting import ROOT, Nesting
-from kalelite.plan.order import dependencies, in_order, value_dependencies
+from kalelite.plan.order import in_order, needs
 
 __all__ = ["Scopes"]
 
@@ -34,8 +34,9 @@ class Scopes(Nesting):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
-        values = self._lifted(value_dependencies(plan))
-        waits = self._lifted(dependencies(plan))
+        by_value, by_order = needs(plan, self)
+        values = self._lifted(by_value)
+        waits = self._lifted({id: {**by_value[id], **by_order[id]} for id in by_value})
         for handler, scope in self.handlers.items():
             waits[handler][scope] = None
         self.waits: dict[str, tuple[str, ...]] = {id: tuple(found) for id, found in waits.items()}
@@ -53,10 +54,10 @@ class Scopes(Nesting):
             yield self.items[inner]
             stack.extend(reversed(self.children.get(inner, ())))
 
-    def _lifted(self, needs: Mapping[str, tuple[str, ...]]) -> _Waits:
+    def _lifted(self, edges: _Waits) -> _Waits:
         """Waits between siblings, from waits between any two; the values are ordered sets."""
         waits: _Waits = {id: {} for id in self.items}
-        for id, others in needs.items():
+        for id, others in edges.items():
             for other in others:
                 pair = self.siblings(id, other)
                 if pair is not None:
