@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 
+from kalelite.authoring.control import Else, If, ParallelFor
+from kalelite.authoring.pipeline import pipeline
+from kalelite.authoring.step import step
 from kalelite.plan.check import check
-from kalelite.plan.control import Else, If, ParallelFor
 from kalelite.plan.order import dependencies, topological
-from kalelite.plan.pipeline import pipeline
-from kalelite.plan.step import step
 
 TASKS = 10_000
 

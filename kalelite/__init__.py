@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kalelite import marshal
+    from kalelite.authoring.container.container_step import container_step, load_component
+    from kalelite.authoring.control import Elif, Else, ExitHandler, If, ParallelFor
+    from kalelite.authoring.fan_in import Collected, OneOf
+    from kalelite.authoring.pipeline import pipeline
+    from kalelite.authoring.step import step
     from kalelite.errors import (
         CaptureError,
         ClusterError,
@@ -22,10 +27,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from kalelite.executor.metrics import log_artifact, log_metric
-    from kalelite.plan.container.step import container_step, load_component
-    from kalelite.plan.container.words import Concat, IfPresent, InputPath, InputValue, OutputPath
-    from kalelite.plan.control import Elif, Else, ExitHandler, If, ParallelFor
-    from kalelite.plan.gather import Collected, OneOf
+    from kalelite.plan.container_command import Concat, IfPresent, InputPath, InputValue, OutputPath
     from kalelite.plan.options.values import (
         ConfigMapEnv,
         ConfigMapFiles,
@@ -37,9 +39,7 @@ if TYPE_CHECKING:
         Toleration,
         Volume,
     )
-    from kalelite.plan.pipeline import pipeline
     from kalelite.plan.status import FinalStatus
-    from kalelite.plan.step import step
     from kalelite.plan.types.fit import MarshalData
     from kalelite.runs import load
 
@@ -47,24 +47,24 @@ if TYPE_CHECKING:
 _HOMES = {
     "CaptureError": "kalelite.errors",
     "ClusterError": "kalelite.errors",
-    "Collected": "kalelite.plan.gather",
-    "Concat": "kalelite.plan.container.words",
+    "Collected": "kalelite.authoring.fan_in",
+    "Concat": "kalelite.plan.container_command",
     "ConfigMapEnv": "kalelite.plan.options.values",
     "ConfigMapFiles": "kalelite.plan.options.values",
-    "Elif": "kalelite.plan.control",
-    "Else": "kalelite.plan.control",
-    "ExitHandler": "kalelite.plan.control",
+    "Elif": "kalelite.authoring.control",
+    "Else": "kalelite.authoring.control",
+    "ExitHandler": "kalelite.authoring.control",
     "FinalStatus": "kalelite.plan.status",
-    "If": "kalelite.plan.control",
-    "IfPresent": "kalelite.plan.container.words",
-    "InputPath": "kalelite.plan.container.words",
-    "InputValue": "kalelite.plan.container.words",
+    "If": "kalelite.authoring.control",
+    "IfPresent": "kalelite.plan.container_command",
+    "InputPath": "kalelite.plan.container_command",
+    "InputValue": "kalelite.plan.container_command",
     "KaleliteError": "kalelite.errors",
     "MarshalData": "kalelite.plan.types.fit",
     "MarshalError": "kalelite.errors",
-    "OneOf": "kalelite.plan.gather",
-    "OutputPath": "kalelite.plan.container.words",
-    "ParallelFor": "kalelite.plan.control",
+    "OneOf": "kalelite.authoring.fan_in",
+    "OutputPath": "kalelite.plan.container_command",
+    "ParallelFor": "kalelite.authoring.control",
     "PipelineError": "kalelite.errors",
     "Plain": "kalelite.plan.options.values",
     "Retries": "kalelite.plan.options.values",
@@ -76,13 +76,13 @@ _HOMES = {
     "Toleration": "kalelite.plan.options.values",
     "UsageError": "kalelite.errors",
     "Volume": "kalelite.plan.options.values",
-    "container_step": "kalelite.plan.container.step",
+    "container_step": "kalelite.authoring.container.container_step",
     "load": "kalelite.runs",
-    "load_component": "kalelite.plan.container.step",
+    "load_component": "kalelite.authoring.container.container_step",
     "log_artifact": "kalelite.executor.metrics",
     "log_metric": "kalelite.executor.metrics",
-    "pipeline": "kalelite.plan.pipeline",
-    "step": "kalelite.plan.step",
+    "pipeline": "kalelite.authoring.pipeline",
+    "step": "kalelite.authoring.step",
 }
 
 __all__ = [

@@ -17,7 +17,7 @@ def test_the_version_is_the_distribution_s():
 def test_the_metadata_names_licence_and_python():
     fields = metadata("kalelite")
 
-    assert fields["Requires-Python"] == ">=3.10"
+    assert fields["Requires-Python"] == ">=3.11"
     assert "Apache-2.0" in (fields.get("License-Expression") or fields.get("License") or "")
 
 

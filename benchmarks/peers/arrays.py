@@ -14,7 +14,7 @@ import numpy as np
 
 from kalelite import pipeline, step
 from kalelite.backends.local import LocalSettings, run_plan
-from kalelite.backends.local.events import NullReporter
+from kalelite.engine.events import NullReporter
 
 
 @step

@@ -6,7 +6,7 @@ import time
 
 from kalelite import ParallelFor, pipeline, step
 from kalelite.backends.local import LocalSettings, prewarm, run_plan
-from kalelite.backends.local.events import NullReporter
+from kalelite.engine.events import NullReporter
 
 
 @step

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kalelite.capture import modules
+from kalelite.capture import local_modules as modules
+from kalelite.capture.diagnostics import DEFAULT_LIMIT
 from kalelite.capture.fingerprint import fingerprint
-from kalelite.capture.gather import Gatherer, Unit
-from kalelite.capture.limits import DEFAULT_LIMIT
 from kalelite.capture.load import Name
+from kalelite.capture.namespaces import importable
 from kalelite.capture.pickler import Pickled
 from kalelite.capture.rebuild import plain
-from kalelite.capture.world import importable
+from kalelite.capture.units import Gatherer, Unit
 from kalelite.errors import CaptureError, Where
 from kalelite.marshal.registry import UserFormat, user_formats
 from kalelite.plan.graph import Plan, StepDef, Task

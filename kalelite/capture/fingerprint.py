@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from kalelite.capture import atoms, modules
-from kalelite.capture.names import codes, global_names, imports, is_class, resolve_import
+from kalelite.capture import leaf_digests as atoms
+from kalelite.capture import local_modules as modules
+from kalelite.capture.namespaces import importable
 from kalelite.capture.operations import operations
 from kalelite.capture.rebuild import plain
-from kalelite.capture.world import importable
+from kalelite.capture.references import codes, global_names, imports, is_class, resolve_import
 
 __all__ = ["fingerprint", "libraries"]
 

@@ -19,11 +19,11 @@ from typing import Any
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from kalelite.capture import rebuild
-from kalelite.capture.atoms import content
 from kalelite.capture.fingerprint import fingerprint
+from kalelite.capture.leaf_digests import content
 from kalelite.capture.load import Name
-from kalelite.capture.names import codes, global_names, imports, is_class, resolve_import
-from kalelite.capture.world import Space, World, importable
+from kalelite.capture.namespaces import Space, World, importable
+from kalelite.capture.references import codes, global_names, imports, is_class, resolve_import
 
 __all__ = ["Pickled", "TooLargeError", "pickled"]
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from kalelite.backends.local.events import (
+from kalelite.cli.words import short_name
+from kalelite.engine.events import (
     Event,
     RunFinished,
     RunStarted,
@@ -16,7 +17,6 @@ from kalelite.backends.local.events import (
     TaskSkipped,
     TaskStarted,
 )
-from kalelite.cli.words import short_name
 from kalelite.errors import Where
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Loop

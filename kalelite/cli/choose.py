@@ -9,7 +9,7 @@ from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter
 
 if TYPE_CHECKING:
-    from kalelite.plan.pipeline import Pipeline
+    from kalelite.authoring.pipeline import Pipeline
 
 __all__ = ["arguments_of", "choose", "known_names", "type_name"]
 

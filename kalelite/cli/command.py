@@ -100,7 +100,7 @@ def _run(
 
 def _prewarm(script: Script) -> None:
     """Let the fork server import what the script imports, while this process gets ready."""
-    from kalelite.backends.local.warm import prewarm
+    from kalelite.backends.local.pool.prewarm import prewarm
     from kalelite.cli.script import import_path
 
     prewarm(script.text, import_path(script))

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kalelite.backends.local.events import Event
 from kalelite.cli.terminal import Terminal
+from kalelite.engine.events import Event
 from kalelite.plan.graph import Plan
 
 __all__ = ["JsonReporter", "encode"]

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from kalelite.errors import Where
-from kalelite.plan import places
+from kalelite.source import locations as places
 
 __all__ = ["Judge", "judged_exits"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kalelite.backends.local.events import Event, Reporter, RunFinished, RunStarted
 from kalelite.cli.board import Board
 from kalelite.cli.json_output import JsonReporter
 from kalelite.cli.plain import PlainReporter
@@ -13,11 +12,12 @@ from kalelite.cli.run import Face
 from kalelite.cli.screens import is_ours
 from kalelite.cli.summary import result_rows, summary
 from kalelite.cli.terminal import Terminal
+from kalelite.engine.events import Event, Reporter, RunFinished, RunStarted
 from kalelite.errors import ExitCode, KaleliteError, StepError
 from kalelite.plan.graph import Plan
 
 if TYPE_CHECKING:
-    from kalelite.backends.local.settings import LocalSettings
+    from kalelite.backends.local.local_settings import LocalSettings
 
 __all__ = ["FaceReporter", "Local", "reporter_for"]
 
@@ -122,7 +122,7 @@ class Local:
 
 
 def _settings(face: Face, *, debug: bool) -> LocalSettings:
-    from kalelite.backends.local.settings import LocalSettings
+    from kalelite.backends.local.local_settings import LocalSettings
     from kalelite.runs import home
 
     return LocalSettings(

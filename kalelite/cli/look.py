@@ -51,8 +51,8 @@ def check_script(face: Face) -> int:
 
 def _problems_of_code(plan: Plan) -> list[Problem]:
     """What in the steps' code, and in the constants that they are given, cannot travel."""
-    from kalelite.backends.templates import task_templates
     from kalelite.capture import capture
+    from kalelite.engine.task_templates import task_templates
 
     try:
         task_templates(plan, capture(plan))
@@ -89,7 +89,7 @@ def _distinct(problems: list[Problem]) -> list[Problem]:
 
 def draw_script(face: Face) -> int:
     """Print or write a picture of a pipeline, also of one that is wrong."""
-    from kalelite.plan import picture
+    from kalelite import picture
 
     format = face.request.options["graph"]
     with opened(face) as script:

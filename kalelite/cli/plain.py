@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from kalelite.backends.local.events import Event, LoopStarted, Note, RunFinished, RunStarted
 from kalelite.cli.board import Board, Row, State
 from kalelite.cli.terminal import Terminal, clean, clip
 from kalelite.cli.words import clock, count, duration, size
+from kalelite.engine.events import Event, LoopStarted, Note, RunFinished, RunStarted
 
 __all__ = ["PlainReporter", "task_line"]
 

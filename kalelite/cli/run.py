@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Protocol
 
+from kalelite.authoring.pipeline import Pipeline
+from kalelite.authoring.target import use_target
+from kalelite.authoring.trace import pipelines_of
 from kalelite.cli.choose import arguments_of, choose, known_names
 from kalelite.cli.leaving import Judge, judged_exits
 from kalelite.cli.parser import Request
@@ -22,9 +25,6 @@ from kalelite.cli.targets import FaceTarget, StopScript
 from kalelite.cli.terminal import Terminal
 from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
 from kalelite.plan.graph import Group, Plan
-from kalelite.plan.pipeline import Pipeline
-from kalelite.plan.target import use_target
-from kalelite.plan.trace import pipelines_of
 
 __all__ = ["Backend", "Face", "opened", "run_script"]
 

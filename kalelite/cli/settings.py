@@ -224,12 +224,6 @@ def find_config(start: Path) -> ConfigFile:
             if marker not in text:
                 continue
             values = read(path, text)
-            if values is None:
-                notes.append(
-                    f"{path}: Python 3.10 cannot read TOML, so [tool.kalelite] is not used;"
-                    " write [kalelite] in setup.cfg, or install tomli"
-                )
-                continue
             places = _places(path, text, values)
             _known(values, places)
             return ConfigFile(str(path), values, places, tuple(notes))
@@ -251,21 +245,12 @@ def _setup_cfg(path: Path, text: str) -> dict[str, Any]:
     return dict(parser["kalelite"]) if parser.has_section("kalelite") else {}
 
 
-def _pyproject(path: Path, text: str) -> dict[str, Any] | None:
-    """The table, or None if this Python has no TOML reader."""
-    import importlib
+def _pyproject(path: Path, text: str) -> dict[str, Any]:
+    import tomllib
 
-    for module in ("tomllib", "tomli"):
-        try:
-            toml: Any = importlib.import_module(module)
-            break
-        except ModuleNotFoundError:
-            continue
-    else:
-        return None
     try:
-        table = toml.loads(text).get("tool", {}).get("kalelite", {})
-    except toml.TOMLDecodeError as error:
+        table = tomllib.loads(text).get("tool", {}).get("kalelite", {})
+    except tomllib.TOMLDecodeError as error:
         raise UsageError(
             f"pyproject.toml cannot be read: {error}", where=Where(str(path), 1)
         ) from error

@@ -17,10 +17,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from kalelite.backends.local.events import Event, Note, RunFinished, RunStarted
 from kalelite.cli.board import Board, Row, State, Window
 from kalelite.cli.terminal import Terminal, ascii_symbols, clean, clip
 from kalelite.cli.words import count, duration
+from kalelite.engine.events import Event, Note, RunFinished, RunStarted
 
 __all__ = ["TableReporter", "picture"]
 

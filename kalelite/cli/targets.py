@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kalelite.authoring.trace import pipelines_of
 from kalelite.cli.choose import arguments_of, known_names
 from kalelite.plan.graph import Parameter, Plan
-from kalelite.plan.trace import pipelines_of
 
 if TYPE_CHECKING:
-    from kalelite.plan.pipeline import Pipeline
+    from kalelite.authoring.pipeline import Pipeline
 
 __all__ = ["Act", "FaceTarget", "StopScript"]
 

@@ -246,7 +246,7 @@ class ContainerDef:
     """A step that is a container image, not a Python function.
 
     ``command`` and ``args`` hold strings and expressions-by-name: ``InputValue``,
-    ``InputPath`` and ``OutputPath`` placeholders of `kalelite.plan.container.words`.
+    ``InputPath`` and ``OutputPath`` placeholders of `kalelite.plan.container_command`.
     """
 
     name: str

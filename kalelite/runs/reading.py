@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
-import importlib
 import json
 import re
 import socket
@@ -17,10 +16,10 @@ from typing import Any
 
 from kalelite.capture.load import CodeFolder
 from kalelite.errors import KaleliteError, MissingObjectError, UsageError
-from kalelite.executor import record as records
+from kalelite.executor import record_file as records
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
-from kalelite.runs.places import born, home, is_alive, run_ids
+from kalelite.runs.run_dirs import born, home, is_alive, run_ids
 
 __all__ = ["Run", "TaskState", "list_runs", "load"]
 
@@ -234,8 +233,9 @@ class Run:
 
     def _repr_html_(self) -> str:
         """How a notebook shows the run: what each task did and gave."""
-        # By name, because a record knows nothing of notebooks.
-        return str(importlib.import_module("kalelite.notebook").run_html(self))
+        from kalelite.runs.html import run_html
+
+        return run_html(self)
 
     @contextlib.contextmanager
     def _code(self) -> Iterator[None]:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.errors import UsageError
-from kalelite.executor.record import write_atomically
+from kalelite.executor.record_file import write_atomically
 from kalelite.plan.graph import Plan, StepDef
-from kalelite.runs.places import born, home, new_folder
+from kalelite.runs.run_dirs import born, home, new_folder
 
 __all__ = ["RunFolder", "create"]
 

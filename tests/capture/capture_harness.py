@@ -46,8 +46,8 @@ def drive(names):
 def walk(folder):
     """Each captured step in a forked child; this process never loads user code."""
     from kalelite.capture import CodeFolder
-    from kalelite.executor.record import read
-    from kalelite.executor.run import execute
+    from kalelite.executor.execute import execute
+    from kalelite.executor.record_file import read
     from kalelite.executor.spec import OutputSpec, TaskSpec
     from kalelite.marshal import Store
 
@@ -79,7 +79,7 @@ def walk(folder):
 
 
 def execute_repr(source, spec, folder):
-    from kalelite.executor.record import read
+    from kalelite.executor.record_file import read
     from kalelite.marshal import Store
 
     record = read(spec.record)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kalelite.executor.record import read
+from kalelite.executor.record_file import read
 from kalelite.marshal import Store
 
 HERE = Path(__file__).parent
@@ -23,7 +23,7 @@ from capture_harness import steps_of
 from kalelite.capture import capture
 from kalelite.capture.bundle import bundle, contents
 from kalelite.capture.rebuild import plain
-from kalelite.backends.templates import task_template
+from kalelite.engine.task_templates import task_template
 import json
 plan = steps_of([plain(f) for f in {steps}])
 code = capture(plan)

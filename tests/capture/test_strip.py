@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 
-from kalelite.capture.strip import strip
+from kalelite.capture.bundle.strip import strip
 
 
 def stripped(text: str, *, package: bool = False) -> str:

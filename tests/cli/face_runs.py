@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import io
 
-from kalelite.backends.local.events import (
+from kalelite.cli.terminal import Terminal
+from kalelite.engine.events import (
     Note,
     RunFinished,
     RunStarted,
@@ -14,7 +15,6 @@ from kalelite.backends.local.events import (
     TaskSkipped,
     TaskStarted,
 )
-from kalelite.cli.terminal import Terminal
 from kalelite.executor.spec import FailureReport, Frame, Record
 from kalelite.plan.graph import Output, OutputRef, Pack, Plan, StepDef, Task
 

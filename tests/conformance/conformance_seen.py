@@ -24,9 +24,9 @@ class Seen:
 
 def seen_in(plan, compiled, outcome, home: Path, run: str, arguments) -> Seen:
     """A harness outcome in the terms of the plan."""
-    from kalelite.backends.kubeflow.lower import lower
-    from kalelite.backends.kubeflow.ports import Wiring
-    from kalelite.executor import record as records
+    from kalelite.backends.kubeflow.compile.lower import lower
+    from kalelite.backends.kubeflow.compile.ports import Wiring
+    from kalelite.executor import record_file as records
     from kalelite.marshal import Store
 
     lowered = lower(plan)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from kalelite.picture import to_text
 from kalelite.plan import graph
-from kalelite.plan.picture import to_text
 
 
 def plan_text(plan: graph.Plan) -> str:

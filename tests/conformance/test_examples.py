@@ -10,7 +10,7 @@ import pytest
 from conformance_programs import arguments_of, load
 
 from kalelite.backends.local import LocalSettings, run_plan
-from kalelite.backends.local.events import Note
+from kalelite.engine.events import Note
 from kalelite.errors import StepError
 from kalelite.runs import Run
 

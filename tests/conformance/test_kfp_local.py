@@ -76,7 +76,7 @@ def test_docker_runner(compiled, tmp_path, engine):
 
 def hold_result(module, plan, arguments, marshal):
     """The result, read from the records that the steps left on the volume."""
-    from kalelite.executor import record as records
+    from kalelite.executor import record_file as records
     from kalelite.marshal import Store
 
     found = {}

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from kalelite.errors import CorruptObjectError
+from kalelite.executor.execute import execute
 from kalelite.executor.metrics import log_artifact, log_metric
-from kalelite.executor.record import read
-from kalelite.executor.run import execute
+from kalelite.executor.record_file import read
 from kalelite.executor.spec import OutputSpec, TaskSpec
 from kalelite.marshal import Store
 

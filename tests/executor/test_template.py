@@ -6,8 +6,8 @@ from collections import namedtuple
 
 import pytest
 
-from kalelite.backends.templates import task_template
 from kalelite.capture import capture
+from kalelite.engine.task_templates import task_template
 from kalelite.errors import CaptureError, Where
 from kalelite.executor.template import TaskTemplate, fill, value_slot
 from kalelite.plan import graph as g

@@ -8,9 +8,9 @@ from typing import Any, Literal, Optional, Union
 
 import pytest
 
-from kalelite.plan.control import ParallelFor
-from kalelite.plan.pipeline import pipeline
-from kalelite.plan.step import step
+from kalelite.authoring.control import ParallelFor
+from kalelite.authoring.pipeline import pipeline
+from kalelite.authoring.step import step
 from kalelite.plan.types.hints import UNKNOWN, hints_of, resolve
 
 

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kalelite.authoring.pipeline import pipeline
+from kalelite.authoring.step import step
 from kalelite.errors import PipelineError, Where
 from kalelite.plan.options import (
     PipelineOptions,
@@ -28,8 +30,6 @@ from kalelite.plan.options.values import (
     Toleration,
     Volume,
 )
-from kalelite.plan.pipeline import pipeline
-from kalelite.plan.step import step
 
 HERE = Where("train.py", 3, text="@step(memory='10GB')")
 

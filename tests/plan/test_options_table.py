@@ -6,6 +6,8 @@ import dataclasses
 
 import pytest
 
+from kalelite.authoring.pipeline import pipeline
+from kalelite.authoring.step import step
 from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 from kalelite.plan.options import (
     PipelineOptions,
@@ -20,8 +22,6 @@ from kalelite.plan.options.table import (
     option_table,
     without_meaning_here,
 )
-from kalelite.plan.pipeline import pipeline
-from kalelite.plan.step import step
 
 
 def test_every_option_has_one_row():

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kalelite.authoring.control import Else, ExitHandler, If, ParallelFor
+from kalelite.authoring.fan_in import Collected
+from kalelite.authoring.pipeline import pipeline
+from kalelite.authoring.step import step
 from kalelite.plan.check import check
-from kalelite.plan.control import Else, ExitHandler, If, ParallelFor
-from kalelite.plan.gather import Collected
 from kalelite.plan.graph import Constant, OutputRef, Plan, StepDef, Task
 from kalelite.plan.order import cycle, dependencies, topological
-from kalelite.plan.pipeline import pipeline
-from kalelite.plan.step import step
 
 
 @step

@@ -17,7 +17,7 @@ from kalelite.errors import UsageError, Where
 from kalelite.plan.types.convert import convert
 from kalelite.plan.types.fit import MarshalData, fits, native_name
 from kalelite.plan.types.hints import UNKNOWN
-from kalelite.plan.types.text import to_text
+from kalelite.plan.types.spelling import to_text
 
 
 class Color(enum.Enum):

@@ -12,7 +12,7 @@ import pytest
 
 from kalelite import runs
 from kalelite.errors import MissingObjectError, UsageError
-from kalelite.executor.record import commit
+from kalelite.executor.record_file import commit
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.marshal import Store
 from kalelite.plan import graph as g
@@ -247,7 +247,7 @@ sys.path.append({harness!r})
 from capture_harness import steps_of
 from kalelite import runs
 from kalelite.capture import CodeFolder, capture
-from kalelite.executor.run import execute
+from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
 from kalelite.marshal import Store
 home = sys.argv[1]

@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from kalelite.backends.kubeflow.build import Compiled, compile_plan
-    from kalelite.backends.kubeflow.check import check_plan
-    from kalelite.backends.kubeflow.dryrun import dry_run
-    from kalelite.backends.kubeflow.remarks import surprises
-    from kalelite.backends.kubeflow.settings import Clone, Settings, settings_for
+    from kalelite.backends.kubeflow.compile.build import Compiled, compile_plan
+    from kalelite.backends.kubeflow.compile.compile_settings import Clone, Settings, settings_for
+    from kalelite.backends.kubeflow.compile.compile_warnings import surprises
+    from kalelite.backends.kubeflow.compile.dry_run import dry_run
+    from kalelite.backends.kubeflow.compile.kfp_check import check_plan
 
 __all__ = [
     "NOT_SUBMITTING",
@@ -34,14 +34,14 @@ NOT_SUBMITTING = (
 )
 
 _HOMES = {
-    "Clone": "settings",
-    "Compiled": "build",
-    "Settings": "settings",
-    "check_plan": "check",
-    "compile_plan": "build",
-    "dry_run": "dryrun",
-    "settings_for": "settings",
-    "surprises": "remarks",
+    "Clone": "compile.compile_settings",
+    "Compiled": "compile.build",
+    "Settings": "compile.compile_settings",
+    "check_plan": "compile.kfp_check",
+    "compile_plan": "compile.build",
+    "dry_run": "compile.dry_run",
+    "settings_for": "compile.compile_settings",
+    "surprises": "compile.compile_warnings",
 }
 
 

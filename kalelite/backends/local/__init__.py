@@ -6,18 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kalelite.backends.local.local_settings import LocalSettings
+    from kalelite.backends.local.pool.prewarm import prewarm
     from kalelite.backends.local.result import RunResult
     from kalelite.backends.local.run import LocalTarget, run_plan
-    from kalelite.backends.local.settings import LocalSettings
-    from kalelite.backends.local.warm import prewarm
 
 __all__ = ["LocalSettings", "LocalTarget", "RunResult", "prewarm", "run_plan", "target"]
 
 _HOMES = {
-    "LocalSettings": "settings",
+    "LocalSettings": "local_settings",
     "LocalTarget": "run",
     "RunResult": "result",
-    "prewarm": "warm",
+    "prewarm": "pool.prewarm",
     "run_plan": "run",
 }
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from kalelite.capture import Code
 from kalelite.capture.fingerprint import fingerprint, libraries
-from kalelite.executor.record import commit, dump, parse, write_atomically
+from kalelite.executor.record_file import commit, dump, parse, write_atomically
 from kalelite.executor.spec import Record, Slot, TaskSpec
 from kalelite.executor.template import value_slot
 from kalelite.marshal import Store

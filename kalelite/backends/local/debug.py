@@ -9,7 +9,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kalelite.backends.local.changes import (
+from kalelite.authoring.target import use_target
+from kalelite.backends.local.containers.container_function import on
+from kalelite.backends.local.pool.slots import Grant
+from kalelite.backends.local.result import step_error
+from kalelite.backends.local.task_requests import Workshop
+from kalelite.capture import CodeSource
+from kalelite.engine.events import (
+    Event,
+    LoopStarted,
+    Note,
+    TaskFinished,
+    TaskSkipped,
+    TaskStarted,
+)
+from kalelite.engine.schedule import Schedule
+from kalelite.engine.transitions import (
     Change,
     Expanded,
     Instance,
@@ -18,28 +33,13 @@ from kalelite.backends.local.changes import (
     Skipped,
     Trouble,
 )
-from kalelite.backends.local.container import on
-from kalelite.backends.local.events import (
-    Event,
-    LoopStarted,
-    Note,
-    TaskFinished,
-    TaskSkipped,
-    TaskStarted,
-)
-from kalelite.backends.local.orders import Workshop
-from kalelite.backends.local.result import step_error
-from kalelite.backends.local.schedule import Schedule
-from kalelite.backends.local.slots import Grant
-from kalelite.capture import CodeSource
-from kalelite.executor.run import execute
+from kalelite.executor.execute import execute
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
-from kalelite.plan.target import use_target
 
 if TYPE_CHECKING:
-    from kalelite.plan.pipeline import Pipeline
+    from kalelite.authoring.pipeline import Pipeline
 
 __all__ = ["run_here"]
 

@@ -12,18 +12,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-from kalelite.backends.local.attempts import Attempt, memory_limit, retry_delay
-from kalelite.backends.local.changes import (
-    Change,
-    Expanded,
-    Instance,
-    Outcome,
-    Ready,
-    Skipped,
-    Trouble,
-)
-from kalelite.backends.local.client import Done, Ended, ForkServer, Started
-from kalelite.backends.local.events import (
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.pool.attempts import Attempt, memory_limit, retry_delay
+from kalelite.backends.local.pool.client import Done, Ended, ForkServer, Started
+from kalelite.backends.local.pool.interrupts import Interrupts
+from kalelite.backends.local.pool.machine import oom_kills
+from kalelite.backends.local.pool.messages import Message
+from kalelite.backends.local.pool.slots import Grant, Slots
+from kalelite.backends.local.pool.step_log import Log
+from kalelite.engine.events import (
     Event,
     LoopStarted,
     Note,
@@ -32,13 +29,16 @@ from kalelite.backends.local.events import (
     TaskSkipped,
     TaskStarted,
 )
-from kalelite.backends.local.limits import oom_kills
-from kalelite.backends.local.logs import Log
-from kalelite.backends.local.schedule import Schedule
-from kalelite.backends.local.settings import LocalSettings
-from kalelite.backends.local.signals import Interrupts
-from kalelite.backends.local.slots import Grant, Slots
-from kalelite.backends.local.wire import Message
+from kalelite.engine.schedule import Schedule
+from kalelite.engine.transitions import (
+    Change,
+    Expanded,
+    Instance,
+    Outcome,
+    Ready,
+    Skipped,
+    Trouble,
+)
 from kalelite.executor.spec import Record
 from kalelite.plan.graph import Plan, Task
 

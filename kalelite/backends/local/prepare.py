@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.local import limits
-from kalelite.backends.local.settings import LocalSettings
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.pool import machine as limits
 from kalelite.errors import UsageError
 from kalelite.plan.graph import ContainerDef, Plan, Task
 from kalelite.plan.options.table import without_meaning_here

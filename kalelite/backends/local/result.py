@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.local.scene import Place
-from kalelite.backends.local.values import Entry, Missing, evaluate
+from kalelite.engine.evaluate import Entry, Missing, evaluate
+from kalelite.engine.results import Place
 from kalelite.errors import StepError, Where
 from kalelite.executor.failure import is_users
 from kalelite.executor.spec import FailureReport, Record

@@ -8,14 +8,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kalelite.backends.local import limits, prepare, warm
+from kalelite.backends.local import prepare
 from kalelite.backends.local.cache import Cache
-from kalelite.backends.local.client import ForkServer, start_method
-from kalelite.backends.local.container import as_functions
-from kalelite.backends.local.containers import containers_of
+from kalelite.backends.local.containers.container_function import as_functions
+from kalelite.backends.local.containers.container_plan import containers_of
 from kalelite.backends.local.debug import run_here
 from kalelite.backends.local.driver import Driver
-from kalelite.backends.local.events import (
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.pool import machine as limits
+from kalelite.backends.local.pool import prewarm as warm
+from kalelite.backends.local.pool.client import ForkServer, start_method
+from kalelite.backends.local.pool.interrupts import Interrupts, ends_as_interrupts
+from kalelite.backends.local.pool.slots import Slots
+from kalelite.backends.local.result import RunResult
+from kalelite.backends.local.task_requests import Workshop, install_code
+from kalelite.capture import capture
+from kalelite.engine.events import (
     Event,
     Note,
     PlainReporter,
@@ -27,15 +35,9 @@ from kalelite.backends.local.events import (
     TaskSkipped,
     TaskStarted,
 )
-from kalelite.backends.local.orders import Workshop, install_code
-from kalelite.backends.local.result import RunResult
-from kalelite.backends.local.scene import Place
-from kalelite.backends.local.schedule import Schedule
-from kalelite.backends.local.settings import LocalSettings
-from kalelite.backends.local.signals import Interrupts, ends_as_interrupts
-from kalelite.backends.local.slots import Slots
-from kalelite.backends.templates import task_templates
-from kalelite.capture import capture
+from kalelite.engine.results import Place
+from kalelite.engine.schedule import Schedule
+from kalelite.engine.task_templates import task_templates
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
@@ -43,7 +45,7 @@ from kalelite.runs import RunFolder, create
 from kalelite.runs import home as home_of
 
 if TYPE_CHECKING:
-    from kalelite.plan.pipeline import Pipeline
+    from kalelite.authoring.pipeline import Pipeline
 
 __all__ = ["LocalTarget", "run_plan"]
 
@@ -238,7 +240,7 @@ def _note(event: Event, folder: RunFolder) -> None:
 
 
 class LocalTarget:
-    """Runs pipelines that are called here; a `kalelite.plan.target.Target`."""
+    """Runs pipelines that are called here; a `kalelite.authoring.target.Target`."""
 
     def __init__(
         self, settings: LocalSettings | None = None, reporter: Reporter | None = None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from kalelite.errors import Problem
-from kalelite.plan.check.containers import check_containers
-from kalelite.plan.check.items import check_items
-from kalelite.plan.check.scopes import check_scopes
-from kalelite.plan.check.types import check_types
+from kalelite.plan.check.block_values import check_scopes
+from kalelite.plan.check.condition_types import check_types
+from kalelite.plan.check.container_types import check_containers
+from kalelite.plan.check.loop_items import check_items
 from kalelite.plan.graph import Expr, OutputRef, Plan, StepDef
 from kalelite.plan.order import cycle
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from kalelite.errors import Problem, UsageError, Where
-from kalelite.plan import places
 from kalelite.plan.options import alias, parse, quantity
 from kalelite.plan.options.values import (
     ConfigMapEnv,
@@ -28,6 +27,7 @@ from kalelite.plan.options.values import (
     Toleration,
     Volume,
 )
+from kalelite.source import locations as places
 
 __all__ = ["PipelineOptions", "StepOptions", "check", "merge", "pipeline_options", "step_options"]
 

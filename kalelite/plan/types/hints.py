@@ -56,7 +56,7 @@ def _names(function: Callable[..., Any]) -> Mapping[str, Any]:
     for name, cell in zip(getattr(code, "co_freevars", ()), cells, strict=False):
         try:
             names[name] = cell.cell_contents
-        except ValueError:  # noqa: PERF203 - an empty cell can only be tried
+        except ValueError:
             continue
     return names
 
@@ -80,8 +80,6 @@ def items_of(hint: Any) -> tuple[Any, ...] | None:
         return tuple(resolve(raw[name], names) if name in raw else UNKNOWN for name in fields)
     if get_origin(hint) is tuple:
         args = get_args(hint)
-        if args == ((),):  # tuple[()] on Python 3.10
-            return ()
         if len(args) != 2 or args[1] is not Ellipsis:
             return tuple(resolve(arg, {}) for arg in args)
     return None

@@ -4,7 +4,7 @@ No container engine is needed to run the compiled form, whose containers are pro
 """
 
 from kalelite import Collected, If, ParallelFor, container_step, pipeline, step
-from kalelite.plan.container.words import Concat, InputValue, OutputPath
+from kalelite.plan.container_command import Concat, InputValue, OutputPath
 
 double = container_step(
     "double",

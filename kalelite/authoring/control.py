@@ -1,0 +1,300 @@
+# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
+"""Blocks in a pipeline's body: ``with If(...)``, ``with ParallelFor(...)``, ``with ExitHandler(...)``.
+
+Type checkers see a step's result as the value itself, so they see `ParallelFor` give an item of
+its list, `Collected` a list of what it is given, and `OneOf` one of its arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from kalelite.authoring.trace import Trace, current
+from kalelite.authoring.trace.binding import misfit
+from kalelite.authoring.trace.operands import condition_of, handler_of, items_of_loop
+from kalelite.authoring.trace.proxies import ItemProxy
+from kalelite.authoring.trace.refs import Poison
+from kalelite.errors import PipelineError, Problem, Where
+from kalelite.plan.graph import Block, Branch, Constant, ExitScope, Expr, Loop, Switch
+from kalelite.source import locations as places
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from kalelite.authoring.trace.draft import TaskDraft
+
+__all__ = ["ControlBlock", "Elif", "Else", "ExitHandler", "If", "ParallelFor"]
+
+T = TypeVar("T")
+
+
+class _BlockType(type):
+    """Says what is wrong with a block without brackets, or with arguments that do not fit."""
+
+    if not TYPE_CHECKING:
+
+        @property
+        def __signature__(cls) -> inspect.Signature:
+            """What `help` shows instead of the arguments of `__call__`."""
+            signature = inspect.signature(cls.__init__)
+            return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            signature = inspect.signature(cls.__init__)
+            try:
+                signature.bind(None, *args, **kwargs)
+            except TypeError as error:
+                wrong, meant = misfit(signature, kwargs, error)
+                message = f"{cls.__name__} cannot be opened like this: {wrong}"
+                return cls._mended(places.of_frame(sys._getframe(1)), message, meant)
+            return super().__call__(*args, **kwargs)
+
+        def __enter__(cls) -> Any:
+            message = f"{cls.__name__} is written without brackets"
+            block = cls._mended(places.of_frame(sys._getframe(1)), message, "")
+            block._trace.mended.append(block)
+            return block.__enter__()
+
+        def __exit__(cls, *error: Any) -> None:
+            current().mended.pop().__exit__(*error)
+
+
+class ControlBlock(metaclass=_BlockType):
+    """What the block statements have in common; ``block`` is the plan's block while it is open."""
+
+    block: Block | None = None
+    _example = ""
+    _condition: Expr | None = None
+    _items: Expr = Constant(())
+    _width: int | None = None
+    _parallelism: int | None = None
+    _handler: TaskDraft | None = None
+
+    def __init__(self) -> None:
+        name = type(self).__name__
+        # The frames between are those of the block's own class and of `_BlockType`.
+        self._where = places.of_frame(sys._getframe(3))
+        self._trace = trace_of(name, self._where)
+        self._trace.unused[id(self)] = (name, self._where)
+
+    @classmethod
+    def _mended(cls, where: Where, message: str, meant: str) -> Self:
+        """A block that was written wrongly, as one that can be opened; what is wrong is noted."""
+        block = object.__new__(cls)
+        block._where, block._trace = where, trace_of(cls.__name__, where)
+        if cls is not Else:
+            block._condition = Constant(Poison(block._trace))
+        hint = f"{meant} Write `with {cls.__name__}({cls._example}):`.".lstrip()
+        block._trace.problem("block", message, hint, where=where)
+        return block
+
+    def _open(self, block: Block) -> None:
+        self._trace.unused.pop(id(self), None)
+        self.block = block
+        self._trace.open(block)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.block is not None:
+            self._trace.close(self.block)
+
+
+def trace_of(name: str, where: Where) -> Trace:
+    """The trace that is going on; without one the block or function cannot be used."""
+    trace = current()
+    if trace is None:
+        hint = "Use it in a function decorated with @pipeline; in a step, use Python's own words."
+        raise PipelineError(Problem(f"{name} belongs into the body of a pipeline", hint, where))
+    return trace
+
+
+class If(ControlBlock):
+    """Run the steps of the block if a condition holds.
+
+    Parameters
+    ----------
+    condition
+        A comparison of step results and pipeline parameters with ``== != < <= > >=``, several
+        of them joined with ``&``, ``|`` and ``~`` (each in brackets), or a result that is a bool.
+        Results have to be annotated in their step as ``int``, ``float``, ``str`` or ``bool``.
+
+    Raises
+    ------
+    PipelineError
+        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
+
+    Examples
+    --------
+    ::
+
+        with If((accuracy > 0.9) & (rounds < 10)):
+            deploy(model)
+        with Elif(accuracy > 0.8):
+            review(model)
+        with Else():
+            report(accuracy)
+    """
+
+    _example = "value > 3"
+
+    def __init__(self, condition: object) -> None:
+        super().__init__()
+        self._condition = condition_of(self._trace, condition, self._where)
+
+    def __enter__(self) -> Self:
+        trace = self._trace
+        switch = Switch(trace.new_id("if"), trace.parent, self._where)
+        trace.open(switch)
+        self._enter_branch(switch)
+        return self
+
+    def _enter_branch(self, switch: Switch) -> None:
+        trace = self._trace
+        kind = type(self).__name__.lower()
+        id = trace.new_id(f"{switch.id}-{kind}" if kind != "if" else f"{switch.id}-then")
+        self._switch = switch
+        self._open(Branch(id, switch.id, self._where, self._condition))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, traceback)
+        if isinstance(self.block, Branch):
+            self._trace.close(self._switch)
+            self._trace.end_branch(self.block, self._switch)
+
+
+class Elif(If):
+    """Run the steps of the block if no block before it ran and the condition holds.
+
+    It has to follow an `If` or `Elif`, with no other block between.
+    """
+
+    def __enter__(self) -> Self:
+        trace = self._trace
+        switch = trace.open_switch()
+        if switch is None:
+            name = type(self).__name__
+            trace.problem(
+                "elif",
+                f"{name} does not follow an If or Elif",
+                f"Write it after the block of `with If(...):`, without another block between, or "
+                f"{'write `with If(...):`' if name == 'Elif' else 'leave it out'}.",
+                where=self._where,
+            )
+            switch = Switch(trace.new_id("if"), trace.parent, self._where)
+            trace.blocks.append(switch)
+        trace.parents.append(switch.id)
+        self._enter_branch(switch)
+        return self
+
+
+class Else(Elif):
+    """Run the steps of the block if no block before it ran.
+
+    It has to follow an `If` or `Elif`, with no other block between.
+    """
+
+    _example = ""
+
+    def __init__(self) -> None:
+        ControlBlock.__init__(self)
+
+
+class ParallelFor(ControlBlock, Generic[T]):
+    """Run the steps of the block once for each item of a list, side by side.
+
+    Parameters
+    ----------
+    items
+        A list of numbers, texts, bools, dicts or lists: a constant, a pipeline parameter
+        annotated ``list``, or a result of a step annotated ``-> list``.
+    parallelism
+        How many items are worked on at once, at most; all of them if nothing is said.
+
+    Raises
+    ------
+    PipelineError
+        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
+
+    Examples
+    --------
+    ::
+
+        with ParallelFor([{"rate": 0.1}, {"rate": 0.01}], parallelism=2) as item:
+            score = train(data, item["rate"])
+        best(Collected(score))
+    """
+
+    _example = "[1, 2, 3], parallelism=2"
+
+    def __init__(self, items: Iterable[T], *, parallelism: int | None = None) -> None:
+        super().__init__()
+        self._items, self._width = items_of_loop(self._trace, items, self._where)
+        wrong = parallelism is not None and (
+            not isinstance(parallelism, int) or isinstance(parallelism, bool) or parallelism < 1
+        )
+        if wrong:
+            self._trace.problem(
+                "parallelism",
+                f"parallelism={parallelism!r} is not a number of items to work on at once",
+                "Write a whole number from 1 on, or leave it out for no limit.",
+                where=self._where,
+            )
+        self._parallelism = None if wrong else parallelism
+
+    def __enter__(self) -> T:
+        trace = self._trace
+        loop = Loop(trace.new_id("for"), trace.parent, self._where, self._items, self._parallelism)
+        self._open(loop)
+        return cast("T", ItemProxy(trace, loop.id, width=self._width))
+
+
+class ExitHandler(ControlBlock):
+    """Run a step when the steps of the block have ended, whatever became of them.
+
+    Parameters
+    ----------
+    handler
+        What the call of the handler step returned. The handler takes constants and pipeline
+        parameters only; a parameter of it annotated with `FinalStatus` receives how the block
+        ended.
+
+    Raises
+    ------
+    PipelineError
+        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
+
+    Examples
+    --------
+    ::
+
+        with ExitHandler(clean_up(folder)):
+            train(load(folder))
+    """
+
+    _example = "clean_up(...)"
+
+    def __init__(self, handler: object) -> None:
+        super().__init__()
+        self._handler = handler_of(self._trace, handler, self._where)
+
+    def __enter__(self) -> Self:
+        trace = self._trace
+        scope = trace.new_id("exit")
+        handler = self._handler.id if self._handler is not None else ""
+        if self._handler is not None:
+            self._handler.handle(scope)
+        self._open(ExitScope(scope, trace.parent, self._where, handler))
+        return self

@@ -1,0 +1,292 @@
+"""``@pipeline``: a function whose body says which steps there are and what they pass on."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from kalelite.authoring.definition import function_problem, look_like
+from kalelite.authoring.parameters import arguments_of, parameters_of, with_defaults
+from kalelite.authoring.step import Step
+from kalelite.authoring.target import ambient_target, fixed_by
+from kalelite.authoring.trace import current, register
+from kalelite.authoring.trace.body import nest, trace_body
+from kalelite.errors import PipelineError, Problem, Where
+from kalelite.plan.check import check, in_source_order
+from kalelite.plan.graph import Parameter, Plan
+from kalelite.plan.options import PipelineOptions, pipeline_options
+from kalelite.source import locations as places
+
+__all__ = ["Pipeline", "pipeline"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Pipeline(Generic[P, R]):
+    """A decorated function. Calling it runs the pipeline; inside another pipeline it nests.
+
+    Attributes
+    ----------
+    name
+        The function's name, or the one given to the decorator.
+    parameters
+        The parameters of the pipeline, from the function's signature.
+    options
+        What the decorator says besides the name.
+    description
+        The function's docstring, or the text given to the decorator.
+    where
+        The function's place in the source.
+    problems
+        What is wrong with the definition itself.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    options: PipelineOptions
+    description: str
+    where: Where | None
+    problems: tuple[Problem, ...]
+    __wrapped__: Callable[P, R]
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str,
+        description: str,
+        options: PipelineOptions,
+        where: Where | None,
+        problems: Iterable[Problem] = (),
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.where = where
+        self.description = description
+        look_like(self, function)
+        self.parameters, found = parameters_of(function)
+        self.problems = (*problems, *found)
+        register(self)
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        trace = current()
+        if trace is not None:
+            return cast("R", nest(trace, self, args, kwargs, places.of_frame(sys._getframe(1))))  # noqa: SLF001 - the caller's place
+        return cast("R", self.run(*args, **kwargs))
+
+    def after(self, *others: Any) -> Callable[P, R]:
+        """The same pipeline, all of it waiting for others, for one call in another pipeline.
+
+        ``train.after(prepared)(x)`` says the same as ``train(x, after=prepared)``, and type
+        checkers understand it.
+        """
+        return cast("Callable[P, R]", functools.partial(cast("Any", self), after=others))
+
+    def draft(self) -> tuple[Plan, list[Problem]]:
+        """The plan as far as it can be told, and all that is wrong with it.
+
+        For pictures and reports of pipelines that are not right yet; `plan` is for the others.
+        """
+        plan, found = trace_body(self)
+        problems = [*self.problems, *found]
+        # A body that could not be read has few steps, or none: that is no second mistake.
+        if plan.tasks or not problems:
+            problems += check(plan)
+        return plan, in_source_order(problems)
+
+    def plan(self, *args: Any, **kwargs: Any) -> Plan:
+        """The plan of this pipeline; no step runs.
+
+        Parameters
+        ----------
+        args, kwargs
+            Values of pipeline parameters, all optional here; they become defaults in the plan.
+
+        Raises
+        ------
+        PipelineError
+            With every problem that the pipeline has.
+        UsageError
+            A value is not one that its parameter takes.
+        """
+        plan, problems = self.draft()
+        if problems:
+            raise PipelineError(*problems)
+        return with_defaults(plan, args, kwargs)
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the pipeline on the ambient target, which is this machine if nothing else is said.
+
+        Parameters
+        ----------
+        args, kwargs
+            Values of the pipeline's parameters.
+
+        Returns
+        -------
+        Any
+            What the target gives back.
+
+        Raises
+        ------
+        PipelineError
+            The pipeline is wrong; nothing was run.
+        UsageError
+            A value is missing, or is not one that its parameter takes.
+        """
+        plan, target = self.plan(), ambient_target()
+        fixed = fixed_by(target, plan.parameters)
+        parameters = tuple(
+            dataclasses.replace(parameter, default=fixed.get(parameter.name, parameter.default))
+            for parameter in plan.parameters
+        )
+        arguments = arguments_of(self, parameters, args, kwargs, _called_at())
+        return target.run(self, plan, {**arguments, **fixed})
+
+    def compile(self, path: str | Path, **settings: Any) -> Any:
+        """Write the pipeline as a Kubeflow Pipelines package.
+
+        Parameters
+        ----------
+        path
+            The YAML file to write.
+        settings
+            Settings of the Kubeflow backend.
+
+        Raises
+        ------
+        PipelineError
+            The pipeline is wrong, or says something that Kubeflow Pipelines cannot do.
+        """
+        backend = importlib.import_module("kalelite.backends.kubeflow")
+        return backend.compile_plan(self.plan(), path, **settings)
+
+    def submit(self, *args: Any, settings: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Run the pipeline on Kubeflow Pipelines.
+
+        Parameters
+        ----------
+        args, kwargs
+            Values of the pipeline's parameters.
+        settings
+            Settings of the Kubeflow backend.
+
+        Raises
+        ------
+        PipelineError
+            The pipeline is wrong, or says something that Kubeflow Pipelines cannot do.
+        UsageError
+            A value is missing, or is not one that its parameter takes.
+        """
+        backend = importlib.import_module("kalelite.backends.kubeflow")
+        plan = self.plan()
+        arguments = arguments_of(self, plan.parameters, args, kwargs, _called_at())
+        return backend.submit_plan(self, plan, arguments, **(settings or {}))
+
+    def __repr__(self) -> str:
+        return f"<pipeline {self.name}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """How a notebook shows the pipeline: its parameters and its picture."""
+        del include, exclude  # IPython filters what it gets
+        from kalelite.picture.mimebundle import plan_mimebundle
+
+        return plan_mimebundle(*self.draft())
+
+
+@overload
+def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
+@overload
+def pipeline(**options: Any) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+def pipeline(function: Any = None, /, **options: Any) -> Any:
+    """Make a function a pipeline.
+
+    Calling it runs the pipeline and returns the value that the function returns, or, in the body
+    of another pipeline, makes it a part of that. Works bare (``@pipeline``) and with options (``@pipeline(name="train", order="calls")``).
+
+    Parameters
+    ----------
+    function
+        The function, when the decorator is used without brackets.
+    options
+        ``name``: the function's own unless it is given;
+        ``description``: its docstring unless it is given;
+        ``experiment``: of Kubeflow Pipelines, which runs are filed under;
+        ``order``: ``"data"`` (a step waits for the values that it takes) or ``"calls"`` (for the
+        step called before it, too);
+        ``marshal_volume``: on Kubeflow, True for a volume for the values of each run, or the name
+        of a claim for those of all; ``marshal_volume_size``: of a new one, as ``"10Gi"``;
+        ``marshal_path``: where steps find it;
+        ``defaults``: options for every step that does not say otherwise, as
+        ``{"memory": "2Gi"}``.
+
+    Returns
+    -------
+    Pipeline
+        What stands for the function from now on. It has `Pipeline.run`, `Pipeline.plan` and
+        `Pipeline.compile`.
+    """
+    place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    problems = []
+    if isinstance(function, str):
+        hint = f"Write `@pipeline(name={function!r})`."
+        problems.append(Problem(f"@pipeline was given {function!r} without its name", hint, place))
+        options, function = {"name": function, **options}, None
+    if function is None:
+        return lambda function: _define(function, options, problems, place)
+    return _define(function, options, problems, place)
+
+
+def _define(
+    function: Any, said: dict[str, Any], problems: list[Problem], place: Where
+) -> Pipeline[..., Any]:
+    said = dict(said)
+    name, description = said.pop("name", None), said.pop("description", None)
+    parsed, found = pipeline_options(where=place, **said) if said else (PipelineOptions(), [])
+    problems = [*problems, *found]
+    for option, value in (("name", name), ("description", description)):
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            hint = f'Write a text, as in {option}="training", or leave it out.'
+            problems.append(Problem(f"{option}={value!r} is no text", hint, place))
+    wrong = _wrong(function, place)
+    if wrong is not None:
+        problems.append(wrong)
+        function = _empty
+    doc = getattr(function, "__doc__", None)
+    return Pipeline(
+        function,
+        name=name if isinstance(name, str) and name.strip() else function.__name__,
+        description=description if isinstance(description, str) else (doc or "").strip(),
+        options=parsed,
+        where=places.of_function(function) or place,
+        problems=problems,
+    )
+
+
+def _wrong(function: Any, place: Where) -> Problem | None:
+    if isinstance(function, (Step, Pipeline)):
+        kind = "step" if isinstance(function, Step) else "pipeline"
+        return Problem(
+            f"`{function.name}` is a {kind} already, and @pipeline was put on it",
+            "Keep one of the two decorators; call the step in the body of a pipeline.",
+            place,
+        )
+    return function_problem(function, "pipeline", place)
+
+
+def _called_at() -> Where:
+    """The place outside this module that called into it."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the caller's place
+    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return places.of_frame(frame)
+
+
+def _empty() -> None:
+    """Stands for the body of what is no function."""

@@ -1,0 +1,201 @@
+"""``@step``: a plain function that becomes a task when a pipeline's body calls it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+
+from kalelite.authoring.definition import function_problem, look_like, signature_of
+from kalelite.authoring.trace import current, threads
+from kalelite.authoring.trace.binding import Binder
+from kalelite.authoring.trace.calls import record
+from kalelite.authoring.trace.refs import Poison
+from kalelite.errors import Problem, Where
+from kalelite.plan.graph import StepDef
+from kalelite.plan.options import StepOptions, merge, step_options
+from kalelite.source import locations as places
+
+__all__ = ["Step", "step"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Step(Generic[P, R]):
+    """A decorated function. Outside a pipeline it is that function; inside it records a task.
+
+    Attributes
+    ----------
+    definition
+        What a plan needs to know of it.
+    problems
+        What is wrong with the definition; reported with every pipeline that calls the step.
+    call_options
+        Options for one call, None if there are none.
+    waits
+        What one call waits for besides the values that it takes.
+    binder
+        Binds the arguments of a call.
+    """
+
+    definition: StepDef
+    problems: tuple[Problem, ...]
+    __wrapped__: Callable[P, R]
+
+    def __init__(
+        self,
+        definition: StepDef,
+        problems: Iterable[Problem] = (),
+        *,
+        call_options: StepOptions | None = None,
+        waits: tuple[Any, ...] = (),
+    ) -> None:
+        self.definition = definition
+        self.problems = tuple(problems)
+        self.call_options = call_options
+        self.waits = waits
+        self.binder = Binder(definition.signature)
+        look_like(self, definition.function)
+
+    @property
+    def name(self) -> str:
+        """What the step is called."""
+        name = self.call_options.name if self.call_options is not None else None
+        return name or self.definition.name
+
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True  # arguments that do not fit are the caller's mistake
+        trace = current()
+        if trace is None:
+            lost = threads.lost(self.name)
+            if lost is not None:
+                return cast("R", Poison(lost))
+            if "after" in kwargs and "after" not in self.definition.signature.parameters:
+                del kwargs["after"]  # an order of tasks; a plain call has its order
+            return self.__wrapped__(*args, **kwargs)
+        return cast("R", record(trace, self, args, kwargs, sys._getframe(1)))  # noqa: SLF001 - the caller's place
+
+    def options(self, **options: Any) -> Step[P, R]:
+        """The same step with other options, for one call: ``train.options(memory="8Gi")(x)``."""
+        where = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+        said, problems = step_options(where=where, **options)
+        if self.call_options is not None:
+            said = merge(StepOptions(), self.call_options, said)
+        return Step(
+            self.definition,
+            (*self.problems, *problems),
+            call_options=said,
+            waits=self.waits,
+        )
+
+    def after(self, *others: Any) -> Step[P, R]:
+        """The same step, waiting for others besides those it takes values from, for one call.
+
+        ``train.after(prepared)(x)`` says the same as ``train(x, after=prepared)``, and type
+        checkers understand it.
+        """
+        return Step(
+            self.definition,
+            self.problems,
+            call_options=self.call_options,
+            waits=(*self.waits, *others),
+        )
+
+    def __deepcopy__(self, memo: Any) -> Step[P, R]:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<step {self.name}>"
+
+
+@overload
+def step(function: Callable[P, R], /) -> Step[P, R]: ...
+@overload
+def step(**options: Any) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+def step(function: Any = None, /, **options: Any) -> Any:
+    """Make a function a step of pipelines.
+
+    Works bare (``@step``) and with options (``@step(name="train", memory="4Gi")``). The function
+    keeps its signature and types, and called outside a pipeline it runs as it is.
+
+    Parameters
+    ----------
+    function
+        The function, when the decorator is used without brackets.
+    options
+        The README's table says what each does here and on Kubeflow Pipelines.
+
+        ``name`` (the function's own unless it is given), ``display_name``, ``image``,
+        ``packages``: ``["pandas>=2"]``;
+        ``cpu``, ``cpu_limit``: cores, ``2``, ``0.5`` or ``"500m"``;
+        ``memory``, ``memory_limit``, ``ephemeral_storage``, ``ephemeral_storage_limit``: bytes,
+        or a text such as ``"8Gi"``;
+        ``gpu``: how many, ``accelerator``: which resource that is;
+        ``retries``: how many more attempts, or `Retries`;
+        ``timeout``: of each attempt, in seconds, or a text such as ``"1h30m"``;
+        ``cache``: take the result of an earlier run if nothing has changed;
+        ``ignore_failures``: run even if what the step waits for has failed;
+        ``env``: ``{"MODE": "fast"}``; ``secrets``, ``config_maps``: ``{"TOKEN": ("name", "key")}``
+        or ``{"/folder": "name"}``; ``volumes``: ``{"/data": "claim"}`` or a list of `Volume`;
+        ``node_selector``, ``tolerations``, ``affinity``, ``labels``, ``annotations``,
+        ``pull_policy``, ``pull_secrets``, ``security_context``: of the pod, as in Kubernetes.
+
+    Returns
+    -------
+    Step
+        What stands for the function from now on. ``train.options(memory="8Gi")(x)`` says more
+        for one call, and ``train.after(other)(x)`` makes it wait.
+
+    Raises
+    ------
+    PipelineError
+        Not here: what is wrong with an option is told with all that is wrong with the pipeline,
+        before anything runs.
+    """
+    place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    parsed, problems = step_options(where=place, **options) if options else (StepOptions(), [])
+    if isinstance(function, str):
+        hint = f"Write `@step(name={function!r})`."
+        problems.append(Problem(f"@step was given {function!r} without its name", hint, place))
+        parsed, function = replace(parsed, name=function), None
+    if function is None:
+        return lambda function: _define(function, parsed, problems, place)
+    return _define(function, parsed, problems, place)
+
+
+def _define(
+    function: Any, options: StepOptions, problems: list[Problem], place: Where
+) -> Step[..., Any]:
+    if isinstance(function, Step):
+        hint = "Keep one @step, with all options in it."
+        twice = Problem(f"`{function.name}` is decorated with @step twice", hint, place)
+        return Step(function.definition, (*function.problems, *problems, twice))
+    wrong = function_problem(function, "step", place)
+    if wrong is not None and not callable(function):
+        function = _stand_in(function)
+    definition = StepDef(
+        name=options.name or str(getattr(function, "__name__", type(function).__name__)),
+        function=function,
+        signature=signature_of(function),
+        description=_summary(function),
+        options=options,
+        where=places.of_function(function) or place,
+    )
+    return Step(definition, [*problems, wrong] if wrong is not None else problems)
+
+
+def _stand_in(target: Any) -> Callable[..., Any]:
+    """A function in the place of what is none; the problem that goes with it is always reported."""
+
+    def stand_in(*args: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - it takes what any call gives
+        __tracebackhide__ = True
+        raise TypeError(f"@step was put on {target!r}, which is no function")
+
+    return stand_in
+
+
+def _summary(function: Any) -> str:
+    text = getattr(function, "__doc__", None)
+    return text.strip().partition("\n\n")[0] if isinstance(text, str) else ""

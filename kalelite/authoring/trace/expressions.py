@@ -1,0 +1,142 @@
+# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
+"""From the arguments of a call to expressions of the plan.
+
+Outputs are found inside lists, tuples, NamedTuples and dicts. Everything else is a constant,
+and is copied (`copy.deepcopy`), so that what the script does to it later does not change the
+plan. What cannot be copied, such as a module, is taken as it is.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import pathlib
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from kalelite.authoring.trace import Trace
+from kalelite.authoring.trace.misuse import HiddenRefError
+from kalelite.authoring.trace.refs import MARK, Poison, Ref
+from kalelite.plan.graph import Constant, Expr, Pack
+
+__all__ = ["to_expr"]
+
+_ATOMS = frozenset(
+    {
+        bool,
+        bytes,
+        complex,
+        dt.date,
+        dt.datetime,
+        dt.timedelta,
+        float,
+        int,
+        pathlib.PosixPath,
+        range,
+        type(None),
+        types.BuiltinFunctionType,
+        types.FunctionType,
+    }
+)
+_CONTAINERS = (list, tuple, dict, set, frozenset)
+
+
+def to_expr(trace: Trace, value: Any, label: str) -> Expr:
+    """The expression for a value given to a step; ``label`` names the argument in problems."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return Constant(value)
+    if kind is str:
+        return Constant(_checked_text(trace, value, label))
+    if isinstance(value, Ref):
+        return _of_ref(trace, value)
+    if kind is types.GeneratorType:
+        trace.problem(
+            "generator",
+            f"{label} is a generator, which has not run",
+            "Write a list: square brackets, or list(...) around it.",
+        )
+        return Constant(Poison(trace))
+    try:
+        return _of_container(trace, value, label)
+    except RecursionError:
+        trace.problem(
+            "deep",
+            f"{label} is nested too deeply, or holds itself",
+            "Pass a flat value, or build the nested one inside a step.",
+        )
+        return Constant(Poison(trace))
+
+
+def _of_ref(trace: Trace, ref: Ref) -> Expr:
+    if ref._k_trace is not trace and not isinstance(ref, Poison):
+        ref._k_note("stale")
+        return Constant(Poison(trace))
+    return ref._k_expr()
+
+
+def _of_container(trace: Trace, value: Any, label: str) -> Expr:
+    kind = type(value)
+    if isinstance(value, _CONTAINERS) and _holds_ref(value):
+        if kind is list or kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
+            return Pack(kind, tuple(to_expr(trace, item, label) for item in value))
+        if (
+            isinstance(value, dict)
+            and kind is dict
+            and not any(isinstance(key, Ref) for key in value)
+        ):
+            items = tuple(to_expr(trace, item, label) for item in value.values())
+            return Pack(dict, items, tuple(value))
+        what = "a key of a dict" if kind is dict else f"inside a {kind.__name__}"
+        return _hidden(trace, label, what)
+    trace.is_copying = True
+    try:
+        return Constant(copy.deepcopy(value))
+    except HiddenRefError:
+        return _hidden(trace, label, f"inside a {kind.__name__}")
+    except RecursionError:
+        raise
+    except Exception:  # noqa: BLE001 - a user's __deepcopy__ may raise anything
+        return Constant(value)
+    finally:
+        trace.is_copying = False
+
+
+def _hidden(trace: Trace, label: str, what: str) -> Expr:
+    trace.problem(
+        "hidden",
+        f"{label} has an output of a step as {what}"
+        if what.startswith("a key")
+        else f"{label} has an output of a step {what}, where the plan cannot follow it",
+        "Pass the output as an argument of its own, or in a list, tuple or dict, and put it where it "
+        "belongs inside the step.",
+    )
+    return Constant(Poison(trace))
+
+
+def _holds_ref(value: Iterable[Any]) -> bool:
+    """Whether a container holds an output at any depth."""
+    items: Iterable[Any] = value
+    if isinstance(value, dict):
+        items = [*value, *value.values()]
+    for item in items:
+        kind = type(item)
+        if kind in _ATOMS:
+            continue
+        if kind is str:
+            if MARK in item:
+                return True
+        elif isinstance(item, Ref) or (isinstance(item, _CONTAINERS) and _holds_ref(item)):
+            return True
+    return False
+
+
+def _checked_text(trace: Trace, text: str, label: str) -> str:
+    if MARK in text and not trace.has_problem("text"):
+        trace.problem(
+            "text",
+            f"{label} is a text made from an output that has no value yet",
+            "Pass the output itself, and make the text inside the step.",
+        )
+    return text

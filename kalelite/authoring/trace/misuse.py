@@ -1,0 +1,319 @@
+# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
+"""What cannot be meant in a pipeline's body: one sentence for each, and what to write instead."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kalelite.authoring.trace import Place, current
+from kalelite.authoring.trace import if_rewrite as rewrite
+from kalelite.authoring.trace.callsite import instruction
+
+if TYPE_CHECKING:
+    from kalelite.authoring.trace.proxies import OutputProxy
+    from kalelite.authoring.trace.refs import Ref
+
+_STDLIB = str(Path(os.__file__).parent)
+
+__all__ = [
+    "HiddenRefError",
+    "attribute",
+    "fits",
+    "is_looked_at",
+    "iterate",
+    "note",
+    "subject",
+    "subscript",
+    "truth",
+    "type_asked",
+    "unpack",
+]
+
+_DEBUGGERS = ("bdb", "pdb", "ipdb", "pudb", "_pydev", "pydev", "debugpy", "IPython", "reprlib")
+
+# kind -> (what is wrong, what to write instead). {words}: what the value is; {code}: the user's
+# expression; the other names are details of the kind.
+_SENTENCES = {
+    "arithmetic": (
+        "{words}, has no value yet, so `{symbol}` cannot compute with it here",
+        "Compute it in a step: put `{code}` into the step that takes it, or into one of its own.",
+    ),
+    "logic": (
+        "`{symbol}` joins conditions, and {words}, is none",
+        (
+            "Put each comparison in brackets, as in `(a > 3) {symbol} (b < 5)`; compute with values "
+            "inside a step."
+        ),
+    ),
+    "negation": (
+        "`~` negates a condition, and {words}, is none",
+        "Negate a comparison, as in `~(a > 3)`, or the result of a step annotated `-> bool`.",
+    ),
+    "convert": (
+        "{words}, has no value yet, so {name}() cannot read it here",
+        "Do it inside the step that takes the value: put `{code}` there.",
+    ),
+    "text": (
+        "{words}, has no value yet, so there is no text of it",
+        "Print or format it inside a step that takes it: put `{code}` there.",
+    ),
+    "type": (
+        "{words}, has no value yet, so its type is not known here",
+        "Look at its type inside the step that takes it: put `{code}` there.",
+    ),
+    "contains": (
+        "`in` cannot look into {words}: it has no value yet",
+        "Put `{code}` into a step that returns a bool, and use its result in `with If(...):`.",
+    ),
+    "call": (
+        "{words}, is called like a function",
+        (
+            "If a step was meant: its name now stands for its result. Give the result another name, as "
+            "in `result = step(...)`."
+        ),
+    ),
+    "assign": (
+        "{words}, cannot be changed here: it has no value yet",
+        "Change it inside a step, and return the changed value.",
+    ),
+    "with": (
+        "{words}, is no context manager",
+        "Open it inside a step that takes it.",
+    ),
+    "await": (
+        "{words}, cannot be awaited",
+        "A step's result can be passed on as it is: leave out `await` and `async`.",
+    ),
+    "attribute": (
+        "{words}, has no value yet, so it has no attribute `{name}` here",
+        (
+            "Write `{code}` inside the step that takes the value, or return it from the step that "
+            "makes it."
+        ),
+    ),
+    "field": (
+        "{words}, has no field `{name}`",
+        "Its fields are {fields}.",
+    ),
+    "slice": (
+        "{words}, can be selected from by one number or name only",
+        "Write `[0]` or `['key']`, or put `{code}` into a step.",
+    ),
+    "select": (
+        "{words}, cannot be selected from here",
+        "Pass it on as it is, and select in the step that takes it.",
+    ),
+    "missing": (
+        "{words}, has no part [{key!r}]",
+        "Look at the value that the pipeline is called with.",
+    ),
+    "range": (
+        "{words}, has {count} values; there is no number {index}",
+        "Its values are [0] to [{last}].",
+    ),
+    "star": (
+        "{words}, cannot be unpacked with a star: how many values there are is not known yet",
+        (
+            "Keep it whole, `values = step(...)`, and unpack it in the step that takes it; or give each "
+            "value a name."
+        ),
+    ),
+    "unpack-one": (
+        (
+            "{words}, cannot be unpacked here: how many values it holds is known only when the pipeline "
+            "runs"
+        ),
+        "Select its parts, as in `value[0]`, or unpack it in the step that takes it.",
+    ),
+    "iterate": (
+        "{words}, cannot be looped over: it has no value yet",
+        (
+            "To run steps for each item, write `with ParallelFor(...) as item:`; otherwise loop inside "
+            "the step that takes it."
+        ),
+    ),
+    "spread": (
+        "{words}, cannot be spread with `*`, `**`, list(), dict() or the like: it has no value yet",
+        "Pass it on as it is, and take it apart in the step that takes it.",
+    ),
+    "condition": (
+        "a comparison is no value that a step could take",
+        "Compare inside a step that returns a bool, or use it in `with If(...):`.",
+    ),
+    "chain": (
+        "comparisons of outputs cannot be compared or chained",
+        "Write two comparisons, as in `(1 < x) & (x < 3)`.",
+    ),
+    "stale": (
+        "{words}, belongs to another pipeline, or to one that is already put together",
+        "Use it in the pipeline whose step made it; pass values into a nested pipeline as arguments.",
+    ),
+    "after": (
+        "{words}, is not the result of a step, so it cannot wait for one",
+        "Call `.after()` on the result of a step, or write `step(..., after=[...])`.",
+    ),
+}
+
+
+class HiddenRefError(Exception):
+    """An output was found where the plan cannot see it, inside a user's object."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__(repr(ref))
+        self.ref = ref
+
+
+def note(ref: Ref, kind: str, **details: Any) -> None:
+    """Note that ``ref`` was used as ``kind`` says, at the place of the user's code."""
+    trace = ref._k_trace
+    if current() is not trace:
+        _note_stale(ref)
+        return
+    place = trace.place()
+    if kind == "exit":
+        return
+    if place.helper is not None and kind not in {"stale", "after"}:
+        _note_helper(ref, place)
+        return
+    kind = "text" if kind == "format" else kind
+    if details.get("name") == "len" and trace.has_problem("spread", place.where):
+        return  # `[*ref]` asks for the length, too
+    message, hint = _SENTENCES[kind]
+    fill = {"words": ref._k_words(), "it": subject(ref), "code": segment(place, kind), **details}
+    message = message.replace("{words},", "{it}")
+    trace.problem(kind, message.format(**fill), hint.format(**fill), where=place.where)
+
+
+def subject(ref: Ref) -> str:
+    """What the value is, before a verb: with a comma if it ends in an apposition."""
+    words = ref._k_words()
+    return f"{words}," if ", " in words else words
+
+
+def _note_stale(ref: Ref) -> None:
+    from kalelite.errors import PipelineError, Problem
+
+    trace = current()
+    message, hint = _SENTENCES["stale"]
+    text = message.replace("{words},", "{it}").format(it=subject(ref))
+    if trace is None:
+        raise PipelineError(Problem(text, hint, ref._k_trace.place().where))
+    trace.problem("stale", text, hint)
+
+
+def _note_helper(ref: Ref, place: Place) -> None:
+    """A function that is no step, called in the body, took the value and worked with it."""
+    frame = place.helper
+    assert frame is not None
+    name = _helper_name(ref, frame)
+    message = f"`{name}` is no step, but it works with {ref._k_words()}"
+    hint = f"Call it inside a step: put `{segment(place)}` there."
+    if not _is_library(frame.f_code.co_filename):
+        message += f" ({frame.f_code.co_filename}:{frame.f_lineno})"
+        hint = f"Decorate `{name}` with @step, or call it inside a step."
+    ref._k_trace.problem("helper", message, hint, where=place.where)
+
+
+def _is_library(filename: str) -> bool:
+    """Whether a file was installed, and is not the user's to decorate."""
+    return "site-packages" in filename or filename.startswith(_STDLIB)
+
+
+def _helper_name(ref: Ref, frame: Any) -> str:
+    """The function that the body itself called, on the way to the frame."""
+    bodies = ref._k_trace.body_codes()
+    while frame.f_back is not None and frame.f_back.f_code not in bodies:
+        frame = frame.f_back
+    code = frame.f_code
+    return str(getattr(code, "co_qualname", code.co_name)).replace("<locals>.", "")
+
+
+def segment(place: Place, kind: str = "") -> str:
+    """The user's expression at a place, or an ellipsis."""
+    where = place.where
+    if where.column is None or where.end_column is None:
+        return where.text.strip() or "…"
+    text = where.text[where.column : where.end_column].strip() or "…"
+    # Since Python 3.12 the place inside an f-string is the part in braces.
+    braced = kind == "text" and text.startswith("{") and text.endswith("}")
+    return f'f"{text}"' if braced else text
+
+
+def is_looked_at() -> bool:
+    """Whether a debugger or a display asks, and not the pipeline's body."""
+    frame = sys._getframe(2)
+    name = str(frame.f_globals.get("__name__", ""))
+    return name.startswith(_DEBUGGERS)
+
+
+def truth(ref: Ref) -> bool:
+    """An output was used as a condition of Python's own ``if``, ``while``, ``and``, …"""
+    trace = ref._k_trace
+    if current() is not trace:
+        _note_stale(ref)
+        return True
+    place = trace.place()
+    taken = trace.branch_taken(place.frame)
+    if place.helper is not None:
+        ref._k_note("truth")
+        return taken
+    if ref._k_is_silent():
+        return taken
+    advice = rewrite.condition(place, ref)
+    message = f"{subject(ref)} has no value yet, so {advice.what} cannot decide here"
+    trace.problem("truth", message, advice.hint, where=advice.where)
+    return taken
+
+
+def iterate(ref: Ref, opname: str) -> Iterator[Any]:
+    """An output was looped over."""
+    loop = opname in {"GET_ITER", "FOR_ITER", "GET_YIELD_FROM_ITER"}
+    return iter([ref._k_note("iterate" if loop else "spread")])
+
+
+def subscript(ref: Ref) -> Ref:
+    """An output was subscripted by something that is no plain key."""
+    return ref._k_note("slice")
+
+
+def attribute(ref: Ref, name: str, fields: tuple[str, ...] = ()) -> Any:
+    """An attribute of an output was asked for."""
+    if name == "keys" and "LOAD" not in instruction(sys._getframe(3))[0]:
+        ref._k_note("spread")  # `{**ref}`, `dict(ref)`
+        return list
+    if fields:
+        return ref._k_note("field", name=name, fields=", ".join(fields))
+    return ref._k_note("attribute", name=name)
+
+
+def type_asked(ref: Ref) -> None:
+    """`isinstance` or ``__class__`` was used on an output; only in the body itself is that meant."""
+    if sys._getframe(3).f_code in ref._k_trace.body_codes():
+        ref._k_note("type")
+
+
+def unpack(ref: Ref, count: int) -> Iterator[Ref]:
+    """A value that is no result of a step was unpacked."""
+    return iter([ref._k_note("unpack-one")] * count)
+
+
+def fits(ref: OutputProxy, count: int) -> bool:
+    """Whether a step's result can be unpacked into so many values; if not, that is noted."""
+    draft = ref._k_draft
+    promise = draft.promised(count)
+    if promise is None:
+        return True
+    if ref._k_is_silent():
+        return False
+    targets = "1 name" if count == 1 else f"{count} names"
+    ref._k_trace.problem(
+        "unpack",
+        f"step `{draft.step.name}` returns {promise}; here it is unpacked into {targets}",
+        "Write as many names as the step returns values, or keep the result whole: "
+        f"`result = {draft.step.name}(...)`.",
+    )
+    return False

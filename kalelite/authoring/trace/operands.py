@@ -1,0 +1,140 @@
+# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
+"""What the block statements take: a condition, the items of a loop, the call of a handler."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from kalelite.authoring.trace import Trace
+from kalelite.authoring.trace import if_rewrite as rewrite
+from kalelite.authoring.trace.draft import TaskDraft
+from kalelite.authoring.trace.expressions import to_expr
+from kalelite.authoring.trace.misuse import subject
+from kalelite.authoring.trace.proxies import OutputProxy, ValueProxy
+from kalelite.authoring.trace.refs import Condition, Poison, Ref
+from kalelite.errors import Where
+from kalelite.plan.graph import Compare, Constant, Expr
+
+__all__ = ["condition_of", "handler_of", "items_of_loop"]
+
+
+def condition_of(trace: Trace, condition: object, where: Where) -> Expr:
+    """The expression of an ``If``."""
+    if isinstance(condition, Poison):
+        return Constant(condition)
+    if isinstance(condition, Condition):
+        return condition._k_value
+    if isinstance(condition, Ref):
+        if condition._k_is_bool():
+            return Compare("==", condition._k_expr(), Constant(True))
+        trace.problem(
+            "if-value",
+            f"{subject(condition)} is no condition",
+            "Compare it, as in `with If(value > 0):`; or, if it is true or false, annotate it as "
+            "`bool` where it comes from.",
+            where=where,
+        )
+        return Constant(Poison(trace))
+    if not trace.has_problem_in(where):  # Python's own words were used in it, which has been said
+        source = where.text.partition("):")[0] + ")"  # Python 3.10 knows no columns here
+        if where.column is not None:
+            source = where.text[where.column : where.end_column]
+        inner = source.partition("(")[2].removesuffix(")") or "..."
+        meant = rewrite.without_is(inner)
+        trace.problem(
+            "if-constant",
+            f"this condition is decided already: it is {condition!r:.60}",
+            f"`is` looks at the stand-in, not at the value: write `with If({meant}):`."
+            if meant
+            else f"Write Python's own `if {inner}:`; If is for results of steps and pipeline parameters.",
+            where=where,
+        )
+    return Constant(Poison(trace))
+
+
+def items_of_loop(trace: Trace, items: object, where: Where) -> tuple[Expr, int | None]:
+    """The items of a ``ParallelFor``, and how many values each can be unpacked into."""
+    if isinstance(items, ValueProxy) and isinstance(items._k_value, Constant):
+        items = items._k_value.value  # the constant that a nested pipeline was called with
+    if isinstance(items, Ref):
+        return to_expr(trace, items, "the list of ParallelFor"), None
+    if not isinstance(items, (list, tuple, range)):
+        trace.problem(
+            "items",
+            f"ParallelFor runs over a list, and this is of type {type(items).__name__}",
+            "Make it a list: `ParallelFor(list(...))`.",
+            where=where,
+        )
+        return Constant(()), None
+    values = list(items)
+    if any(isinstance(value, Ref) for value in values):
+        trace.problem(
+            "items",
+            "ParallelFor runs over a list that is known, or over one result that is a list",
+            "Write a Python `for` over these results, which makes a step for each; or gather them in "
+            "a step annotated `-> list`, and run over its result.",
+            where=where,
+        )
+        return Constant([]), None
+    for value in values:
+        wrong = _not_plain(value)
+        if wrong:
+            trace.problem(
+                "items",
+                f"an item of ParallelFor is {wrong}",
+                "Items are numbers, texts, bools, and lists or dicts of these. For other values, "
+                "write a Python `for`, which makes a step for each.",
+                where=where,
+            )
+            return Constant([]), None
+    widths = {len(value) for value in values if isinstance(value, list)}
+    alike = len(widths) == 1 and all(isinstance(value, list) for value in values)
+    return to_expr(trace, values, "the list of ParallelFor"), widths.pop() if alike else None
+
+
+def _not_plain(value: object) -> str | None:  # noqa: PLR0911 - one for each type
+    """What a value is if it is not one that travels as a parameter."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value!r}, which is no number"
+    if type(value) in {bool, int, float, str}:
+        return None
+    if type(value) is list:
+        return next((wrong for item in value if (wrong := _inside(item))), None)
+    if type(value) is dict:
+        if not all(type(key) is str for key in value):
+            return "a dict with keys that are no texts"
+        return next((wrong for item in value.values() if (wrong := _inside(item))), None)
+    if type(value) is tuple:
+        return "a tuple; write a list"
+    return f"a {type(value).__name__}" if value is not None else "None"
+
+
+def _inside(value: object) -> str | None:
+    return None if value is None else _not_plain(value)
+
+
+def handler_of(trace: Trace, handler: Any, where: Where) -> TaskDraft | None:
+    """The task that an ``ExitHandler`` runs at the end."""
+    if isinstance(handler, Poison):
+        return None
+    if not isinstance(handler, OutputProxy) or handler._k_trace is not trace:
+        name = getattr(handler, "name", None)
+        hint = (
+            f"Write `with ExitHandler({name}(...)):`."
+            if isinstance(name, str)
+            else ("Write `with ExitHandler(clean_up(...)):` with a step of yours.")
+        )
+        message = "ExitHandler takes the call of a step"
+        trace.problem("handler", message, hint, where=where)
+        return None
+    draft = handler._k_draft
+    if draft.is_handler:
+        trace.problem(
+            "handler",
+            f"step `{draft.step.name}` is the handler of another block already",
+            f"Call it again: `with ExitHandler({draft.step.name}(...)):`.",
+            where=where,
+        )
+        return None
+    return draft

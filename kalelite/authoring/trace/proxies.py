@@ -1,0 +1,218 @@
+# ruff: noqa: ARG002 - every operation has the parameters that Python gives it
+"""The kinds of stand-ins: results of steps, parameters, items of loops, other expressions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from kalelite.authoring.trace import Trace, misuse
+from kalelite.authoring.trace.draft import TaskDraft
+from kalelite.authoring.trace.refs import Poison, Ref
+from kalelite.plan.graph import (
+    Constant,
+    Expr,
+    ItemRef,
+    OutputRef,
+    Pack,
+    ParameterRef,
+    subscripts,
+)
+from kalelite.plan.types.hints import UNKNOWN
+
+__all__ = ["ItemProxy", "OutputProxy", "ParameterProxy", "ValueProxy"]
+
+
+class OutputProxy(Ref):
+    """The result of a step, one of its values, or a part of one."""
+
+    __slots__ = ("_k_draft", "_k_index", "_k_path")
+
+    _k_draft: TaskDraft
+    _k_index: int | None
+    _k_path: tuple[Any, ...]
+
+    def __init__(
+        self,
+        trace: Trace,
+        draft: TaskDraft,
+        index: int | None = None,
+        path: tuple[Any, ...] = (),
+    ) -> None:
+        super().__init__(trace)
+        object.__setattr__(self, "_k_draft", draft)
+        object.__setattr__(self, "_k_index", index)
+        object.__setattr__(self, "_k_path", path)
+
+    def _k_expr(self) -> OutputRef:
+        if self._k_index is None:
+            return self._k_draft.whole(self._k_path)
+        return self._k_draft.part(self._k_index, None, self._k_path)
+
+    def _k_peek(self) -> Expr:
+        return OutputRef(self._k_draft.id, "output")
+
+    def _k_words(self) -> str:
+        draft, index = self._k_draft, self._k_index
+        name = draft.title() if index is None else draft.name_of(index)
+        path = subscripts(self._k_path)
+        what = "the output" if index is None else f"value {index + 1}"
+        if name is None or name == "output":
+            return f"{what}{path} of step `{draft.step.name}`"
+        return f"`{name}{path}`, {what} of step `{draft.step.name}`"
+
+    def _k_type(self) -> Any:
+        returns, index = self._k_draft.returns, self._k_index
+        if self._k_path:
+            return UNKNOWN
+        if index is None:
+            return returns.hint
+        return UNKNOWN if returns.items is None else returns.items[index]
+
+    def _k_is_bool(self) -> bool:
+        return self._k_type() is bool
+
+    def _k_select(self, key: Any) -> Ref:
+        items = self._k_draft.returns.items if self._k_index is None and not self._k_path else None
+        if items is not None and isinstance(key, int):
+            if -len(items) <= key < len(items):
+                return OutputProxy(self._k_trace, self._k_draft, key % len(items))
+            return self._k_note("range", index=key, count=len(items), last=len(items) - 1)
+        return OutputProxy(self._k_trace, self._k_draft, self._k_index, (*self._k_path, key))
+
+    def _k_attribute(self, name: str) -> Any:
+        fields = (
+            self._k_draft.returns.fields if self._k_index is None and not self._k_path else None
+        )
+        if fields is not None and name in fields:
+            return OutputProxy(self._k_trace, self._k_draft, fields.index(name))
+        return misuse.attribute(self, name, fields or ())
+
+    def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
+        draft = self._k_draft
+        if self._k_index is not None or self._k_path:
+            return misuse.unpack(self, count)
+        if not misuse.fits(self, count):
+            return iter([Poison(self._k_trace)] * count)
+        draft.unpack(names)
+        return iter([OutputProxy(self._k_trace, draft, index) for index in range(count)])
+
+    def after(self, *others: Any) -> Any:
+        """Make the step of this value wait for other steps, too; returns this value."""
+        from kalelite.authoring.trace.after import wait_for
+
+        self._k_draft.after.extend(wait_for(self._k_trace, others, self._k_draft))
+        return self
+
+
+class ParameterProxy(Ref):
+    """A pipeline parameter, or a part of one."""
+
+    __slots__ = ("_k_hint", "_k_name", "_k_path")
+
+    _k_name: str
+    _k_hint: Any
+    _k_path: tuple[Any, ...]
+
+    def __init__(
+        self, trace: Trace, name: str, hint: Any = None, path: tuple[Any, ...] = ()
+    ) -> None:
+        super().__init__(trace)
+        object.__setattr__(self, "_k_name", name)
+        object.__setattr__(self, "_k_hint", hint)
+        object.__setattr__(self, "_k_path", path)
+
+    def _k_expr(self) -> Expr:
+        return ParameterRef(self._k_name, self._k_path)
+
+    def _k_words(self) -> str:
+        path = subscripts(self._k_path)
+        return f"`{self._k_name}{path}`, a parameter of the pipeline"
+
+    def _k_select(self, key: Any) -> Ref:
+        return ParameterProxy(self._k_trace, self._k_name, None, (*self._k_path, key))
+
+    def _k_type(self) -> Any:
+        return UNKNOWN if self._k_hint is None else self._k_hint
+
+    def _k_is_bool(self) -> bool:
+        return self._k_hint is bool
+
+
+class ItemProxy(Ref):
+    """The current item of a ``ParallelFor``, or a part of it."""
+
+    __slots__ = ("_k_loop", "_k_path", "_k_width")
+
+    _k_loop: str
+    _k_path: tuple[Any, ...]
+    _k_width: int | None
+
+    def __init__(
+        self, trace: Trace, loop: str, path: tuple[Any, ...] = (), width: int | None = None
+    ) -> None:
+        super().__init__(trace)
+        object.__setattr__(self, "_k_loop", loop)
+        object.__setattr__(self, "_k_path", path)
+        object.__setattr__(self, "_k_width", width)
+
+    def _k_expr(self) -> Expr:
+        return ItemRef(self._k_loop, self._k_path)
+
+    def _k_words(self) -> str:
+        path = subscripts(self._k_path)
+        return f"the item{path} of a ParallelFor"
+
+    def _k_select(self, key: Any) -> Ref:
+        return ItemProxy(self._k_trace, self._k_loop, (*self._k_path, key))
+
+    def _k_attribute(self, name: str) -> Any:
+        return self._k_select(name)
+
+    def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
+        if self._k_width == count:
+            return iter([self._k_select(index) for index in range(count)])
+        return misuse.unpack(self, count)
+
+
+class ValueProxy(Ref):
+    """Any other expression: what `Collected` and `OneOf` return, a nested pipeline's argument.
+
+    ``tasks`` are what ``after=`` waits for if the expression itself names no task.
+    """
+
+    __slots__ = ("_k_tasks", "_k_text", "_k_value")
+
+    _k_value: Expr
+    _k_text: str
+    _k_tasks: tuple[str, ...]
+
+    def __init__(self, trace: Trace, value: Expr, text: str, tasks: tuple[str, ...] = ()) -> None:
+        super().__init__(trace)
+        object.__setattr__(self, "_k_value", value)
+        object.__setattr__(self, "_k_text", text)
+        object.__setattr__(self, "_k_tasks", tasks)
+
+    def _k_expr(self) -> Expr:
+        return self._k_value
+
+    def _k_select(self, key: Any) -> Ref:
+        value = self._k_value
+        words = f"{self._k_text}[{key!r}]"
+        if isinstance(value, Pack):
+            keys = list(value.keys) if value.type is dict else range(len(value.items))
+            if key in keys:
+                return ValueProxy(self._k_trace, value.items[keys.index(key)], words)
+        elif isinstance(value, Constant):
+            with contextlib.suppress(LookupError, TypeError):
+                return ValueProxy(self._k_trace, Constant(value.value[key]), words)
+        else:
+            return self._k_note("select")
+        return self._k_note("missing", key=key)
+
+    def _k_is_bool(self) -> bool:
+        return isinstance(self._k_value, Constant) and isinstance(self._k_value.value, bool)
+
+    def _k_words(self) -> str:
+        return self._k_text

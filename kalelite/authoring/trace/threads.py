@@ -1,0 +1,59 @@
+"""Threads that a pipeline's body starts: the steps that they call are lost to the plan."""
+
+from __future__ import annotations
+
+import _thread
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from kalelite.errors import Problem, Where
+from kalelite.source import locations as places
+
+if TYPE_CHECKING:
+    from kalelite.authoring.trace import Trace
+
+__all__ = ["lost", "watched"]
+
+_going_on: list[tuple[Trace, frozenset[int]]] = []
+"""Every trace that goes on in this process, and the threads that there were when it began."""
+
+
+@contextmanager
+def watched(trace: Trace) -> Iterator[None]:
+    """Know the threads that are started meanwhile as those of the trace."""
+    entry = trace, frozenset(sys._current_frames())  # noqa: SLF001 - the threads that there are
+    _going_on.append(entry)
+    try:
+        yield
+    finally:
+        _going_on.remove(entry)
+
+
+def lost(step: str) -> Trace | None:
+    """The trace whose body has started this thread; that it calls the step is noted there."""
+    thread = _thread.get_ident()
+    for trace, before in _going_on:
+        if thread not in before:
+            problem = Problem(
+                f"step `{step}` is called in a thread, where the plan cannot follow it",
+                "Call it in the body itself: steps that do not need each other run side by side.",
+                _body_place(trace),
+            )
+            trace.problems.setdefault(("thread", step), problem)
+            return trace
+    return None
+
+
+def _body_place(trace: Trace) -> Where | None:
+    """Where the body is, in its own thread."""
+    bodies = trace.body_codes()
+    for frame in sys._current_frames().values():  # noqa: SLF001 - of all threads
+        link: FrameType | None = frame
+        while link is not None:
+            if link.f_code in bodies:
+                return places.of_frame(link)
+            link = link.f_back
+    return None

@@ -1,0 +1,1 @@
+"""From a plan to the package that Kubeflow Pipelines takes."""

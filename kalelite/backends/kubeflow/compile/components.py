@@ -1,0 +1,208 @@
+"""Each task as a container: image, command, parameters. Plain data; `compile` tells kfp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.container_calls import FILE
+from kalelite.backends.kubeflow.compile.escaping import summary
+from kalelite.backends.kubeflow.compile.inline_program import inline
+from kalelite.backends.kubeflow.compile.kfp_options import TaskConfig, claim_mount, task_config
+from kalelite.backends.kubeflow.compile.mounts import JOB_NAME, Creation, Storage
+from kalelite.backends.kubeflow.compile.ports import Wiring
+from kalelite.backends.kubeflow.compile.stage import Part
+from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill
+from kalelite.plan.graph import Constant, ContainerDef, Task
+from kalelite.volumes import provision
+
+__all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Steps"]
+
+EXECUTOR_INPUT = "{{$}}"
+JOB_ID = "{{$.pipeline_job_uuid}}"
+RUN = "run"
+TASK = "KALELITE_TASK"
+"""A variable of every container of the user's own; it makes each of them another one for KFP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """In a command: the value of an input."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """In a command: the file that an output is written to."""
+
+    name: str
+
+
+Word = str | Input | OutputFile
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A task of the compiled pipeline.
+
+    ``inputs`` and ``outputs`` map names to types; ``arguments`` gives each input a wire, or a
+    constant that KFP fills in. The inputs of a task that runs after failures are optional.
+    ``description`` is what the step's docstring says first.
+    """
+
+    id: str
+    image: str
+    command: tuple[Word, ...]
+    args: tuple[Word, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    config: TaskConfig = field(default_factory=TaskConfig)
+    made_by: tuple[tuple[str, str], ...] = ()
+    optional: bool = False
+    description: str = ""
+
+
+class Steps:
+    """Makes the components of one compilation."""
+
+    def __init__(self, wiring: Wiring, storage: Storage, settings: Settings, bundle: str) -> None:
+        self.wiring = wiring
+        self.storage = storage
+        self.settings = settings
+        self.bundle = bundle
+
+    def task(self, task: Task, *, handler: bool = False) -> Component:
+        """The component of a task; the handler of an exit scope mounts no claim of another task."""
+        if isinstance(task.step, ContainerDef):
+            return self._container(task, task.step)
+        ports = self.wiring.inputs(task, taken=(RUN,))
+        # KFP tells containers apart by their content alone, so the task is in it; the code is, too,
+        # for the bundle is named by its digest.
+        args = ("run", "--task", task.id, "--home", self.storage.home)
+        words = [f"--package={package}" for package in task.options.packages]
+        words += [
+            f"--file={port.name}={_path('outputs' if port.wire.kind == 'own' else 'inputs', port.name)}"
+            for port in ports
+            if port.reading == "file"
+        ]
+        inputs = {RUN: "str"}
+        arguments: dict[str, Any] = {RUN: JOB_ID}
+        for port in ports:
+            if port.wire.kind != "own":
+                inputs[port.name] = port.wire.type
+                arguments[port.name] = port.wire
+        return Component(
+            id=task.id,
+            image=task.options.image or self.settings.default_image,
+            command=("python3", self.bundle),
+            args=(*args, *words, "--executor-input", EXECUTOR_INPUT),
+            inputs=inputs,
+            outputs=dict(self.wiring.outputs(task).values()),
+            arguments=arguments,
+            config=self._config(task),
+            made_by=() if handler else self._made_by(),
+            optional=bool(task.options.ignore_failures),
+            description=summary(task.step.description),
+        )
+
+    def creation(self, creation: Creation) -> Component:
+        """The task that makes a claim for the run."""
+        args: list[Word] = ["--name", Input("job")]
+        if creation.suffix:
+            args.append(f"--suffix={creation.suffix}")
+        args += ["--size", creation.size, "--run", Input(RUN), "--output", OutputFile("name")]
+        for mode in creation.modes:
+            args += ["--mode", mode]
+        if creation.storage_class is not None:
+            args += ["--storage-class", creation.storage_class]
+        if creation.snapshot:
+            args += ["--snapshot", creation.snapshot]
+        return Component(
+            id=creation.task,
+            image=self.settings.default_image,
+            command=tuple(inline(provision)),
+            args=tuple(args),
+            inputs={"job": "str", RUN: "str"},
+            outputs={"name": "str"},
+            arguments={"job": JOB_NAME, RUN: JOB_ID},
+        )
+
+    def stage(self, part: Part) -> Component:
+        """A task that writes a part of the bundle.
+
+        It runs as the image's user, root in a stock image: the owner of a new volume.
+        """
+        return Component(
+            id="stage" if part.number == 1 else f"stage-{part.number}",
+            image=self.settings.default_image,
+            command=part.command,
+            args=part.args,
+            config=TaskConfig(kubernetes={"pvcMount": self._mounts()}),
+        )
+
+    def _config(self, task: Task) -> TaskConfig:
+        config = task_config(task.options)
+        if not isinstance(task.step, ContainerDef):
+            mounts = [*self._mounts(), *config.kubernetes.get("pvcMount", [])]
+            config.kubernetes["pvcMount"] = mounts
+        user = {"runAsUser": self.settings.run_as_user, "runAsGroup": self.settings.run_as_group}
+        said = {name: str(number) for name, number in user.items() if number is not None}
+        if said and "securityContext" not in config.kubernetes:
+            config.kubernetes["securityContext"] = said
+        return config
+
+    def _mounts(self) -> list[dict[str, object]]:
+        return [claim_mount(m.claim, m.path) for m in self.storage.mounts if m.claim]
+
+    def _made_by(self) -> tuple[tuple[str, str], ...]:
+        return tuple((m.made_by, m.path) for m in self.storage.mounts if m.made_by)
+
+    def _container(self, task: Task, step: ContainerDef) -> Component:
+        """The user's own container: its words, with KFP's placeholders in them."""
+        call = self.wiring.lowered.calls[task.id]
+        ports = self.wiring.inputs(task)
+        arguments: dict[str, Any] = {port.name: port.wire for port in ports}
+        inputs = {port.name: port.wire.type for port in ports}
+        for name, expr in task.arguments.items():
+            if isinstance(expr, Constant):
+                arguments[name] = expr.value
+                inputs[name] = "str"
+        config = self._config(task)
+        # Calls may differ in the types of their inputs only, which KFP does not tell apart.
+        config.env[TASK] = task.id
+        found = self.wiring.outputs(task)
+        outputs = {output: port for (output, _), port in found.items()}
+
+        def put(word: InputValue | InputPath | OutputPath) -> str:
+            if isinstance(word, OutputPath):
+                name, kind = outputs[word.name]
+                if kind == FILE:
+                    return _path("outputs", name)
+                return f"{{{{$.outputs.parameters['{name}'].output_file}}}}"
+            name = (call.files if isinstance(word, InputPath) else call.values).get(word.name, "")
+            if not name:
+                return ""
+            if inputs[name] == FILE:
+                return _path("inputs", name)
+            return f"{{{{$.inputs.parameters['{name}']}}}}"
+
+        return Component(
+            id=task.id,
+            image=step.image,
+            command=tuple(fill(step.command, put, call.present)),
+            args=tuple(fill(step.args, put, call.present)),
+            inputs=inputs,
+            outputs=dict(found.values()),
+            arguments=arguments,
+            config=config,
+            description=summary(step.description),
+        )
+
+
+def _path(side: str, name: str) -> str:
+    """KFP's placeholder for where an artifact is on the pod's disk."""
+    return f"{{{{$.{side}.artifacts['{name}'].path}}}}"

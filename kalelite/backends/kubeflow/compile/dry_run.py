@@ -1,0 +1,141 @@
+"""`dry_run`: every check, and a table of what a run would create. Nothing is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kalelite.backends.kubeflow.compile import workflow_size as size
+from kalelite.backends.kubeflow.compile.build import Compiled, build
+from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
+from kalelite.backends.kubeflow.compile.compile_warnings import lacking
+from kalelite.backends.kubeflow.compile.kfp_options import notes
+from kalelite.backends.kubeflow.compile.mounts import Creation, Mount
+from kalelite.backends.kubeflow.compile.stage import bundle_path
+from kalelite.plan.graph import ContainerDef, Plan, Task
+
+__all__ = ["dry_run"]
+
+_NO_RETRY = (
+    "KFP may refuse to retry a failed run of so many tasks, for the state of all of them is more "
+    "than etcd takes in one request: give the steps retries=, or run the pipeline again"
+)
+_ONE_NODE = (
+    "steps run in parallel, and a ReadWriteOnce volume is for one node at a time: use "
+    "access_mode=ReadWriteMany, a node_selector for all steps, or order='calls'"
+)
+
+
+def dry_run(plan: Plan, **said: Any) -> str:
+    """What compiling and running a plan would create, as a table.
+
+    Parameters
+    ----------
+    plan
+        A traced pipeline.
+    said
+        Settings, as for `compile_plan`.
+
+    Raises
+    ------
+    PipelineError, CaptureError, UsageError
+        As `compile_plan`: a plan that passes here compiles.
+    """
+    settings = settings_for(plan, said)
+    compiled = build(plan, settings)
+    sections = [
+        (f"Pipeline {plan.name}", list(_pipeline(plan, compiled))),
+        ("Volumes", list(_volumes(compiled))),
+        ("Steps", [_step(task, settings) for task in plan.tasks]),
+        ("Notes", list(_notes(plan, settings, compiled))),
+    ]
+    lines = []
+    for title, rows in sections:
+        if rows:
+            lines += [title, *_table(rows), ""]
+    return "\n".join([*lines, "Every check passed. Nothing was created."])
+
+
+def _pipeline(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, ...]]:
+    tasks = size.tasks_in(compiled.pipeline)
+    yield (
+        "steps",
+        f"{len(plan.tasks)} of the script, {tasks} tasks and blocks in Kubeflow Pipelines",
+    )
+    code = f"{size.human(len(compiled.bundle))}, digest {compiled.digest[:16]}"
+    yield "code", code
+    estimate = compiled.estimate
+    yield "Workflow", f"about {size.human(estimate.total)} of {size.human(size.LIMIT)}"
+    for parameter in plan.parameters:
+        yield "parameter", parameter.name
+
+
+def _volumes(compiled: Compiled) -> Iterator[tuple[str, ...]]:
+    storage = compiled.storage
+    made = {creation.task: creation for creation in storage.creations}
+    home = next((creation for creation in storage.creations if not creation.suffix), None)
+    for mount in storage.mounts:
+        creation = made.get(mount.made_by) or (home if not _lasting(mount) else None)
+        yield mount.path, _origin(mount, creation)
+    path = bundle_path(storage.home, compiled.digest)
+    how = f"written by {len(compiled.parts)} stage task(s)" if storage.staged else "in the clone"
+    yield path, how
+
+
+def _lasting(mount: Mount) -> bool:
+    return bool(mount.claim) and "{{" not in mount.claim
+
+
+def _origin(mount: Mount, creation: Creation | None) -> str:
+    if creation is None:
+        return f"claim {mount.claim}, which has to exist"
+    parts = [f"{creation.what}, {creation.size}, {' '.join(creation.modes)}"]
+    parts.append(f"class {creation.storage_class or 'of the cluster'}")
+    if creation.snapshot:
+        parts.append(f"from snapshot {creation.snapshot}")
+    return f"{', '.join(parts)}; made by {creation.task}, deleted with the run"
+
+
+def _step(task: Task, settings: Settings) -> tuple[str, ...]:
+    image = task.options.image or settings.default_image
+    if isinstance(task.step, ContainerDef):
+        image = task.step.image
+    hidden = ("image", "name", "env", "secrets")
+    said = [name for name in task.options.said() if name not in hidden]
+    return task.id, image, ", ".join(f"{name}={getattr(task.options, name)}" for name in said)
+
+
+def _notes(plan: Plan, settings: Settings, compiled: Compiled) -> Iterator[tuple[str, ...]]:
+    for task in plan.tasks:
+        for note in notes(task.options):
+            yield task.id, note
+    for line in lacking(plan, settings):
+        yield "packages", line
+    if compiled.estimate.tasks > size.RETRYABLE:
+        yield "Workflow", _NO_RETRY
+    makes_marshal = any(one.what == "marshal volume" for one in compiled.storage.creations)
+    if makes_marshal and settings.access_mode.startswith("ReadWriteOnce") and _is_wide(compiled):
+        yield "volumes", _ONE_NODE
+
+
+def _is_wide(compiled: Compiled) -> bool:
+    """Whether two tasks may run at once: a loop, or two that wait for the same."""
+    graphs = [compiled.pipeline["root"], *compiled.pipeline.get("components", {}).values()]
+    for graph in graphs:
+        tasks = graph.get("dag", {}).get("tasks", {})
+        if any("parameterIterator" in task for task in tasks.values()):
+            return True
+        waits = [tuple(task.get("dependentTasks", ())) for task in tasks.values()]
+        if len(waits) != len(set(waits)):
+            return True
+    return False
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows in columns, the last one ragged."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        lines.append("  " + "  ".join([*cells, row[-1]]).rstrip())
+    return lines

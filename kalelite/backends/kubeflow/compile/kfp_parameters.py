@@ -1,0 +1,92 @@
+"""The parameters of the compiled pipeline."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.escaping import expansion, identifier, prose
+from kalelite.backends.kubeflow.compile.native_values import LARGEST_INT, parameter_type
+from kalelite.errors import Problem, UsageError
+from kalelite.plan.graph import REQUIRED, Parameter, Plan
+from kalelite.plan.names import unique
+from kalelite.plan.types.fit import native_name
+from kalelite.plan.types.spelling import to_text
+
+__all__ = ["RootParameter", "parameter_problems", "root_parameters"]
+
+
+@dataclass(frozen=True, slots=True)
+class RootParameter:
+    """A parameter as the KFP UI shows it; a default of REQUIRED is none."""
+
+    name: str
+    type: str
+    default: Any
+    description: str = ""
+
+
+def root_parameters(plan: Plan, settings: Settings) -> Mapping[str, RootParameter]:
+    """KFP's parameters by the names of the plan's."""
+    found: dict[str, RootParameter] = {}
+    for parameter in plan.parameters:
+        taken = {other.name for other in found.values()}
+        name = unique(identifier(parameter.name), taken, separator="_")
+        kind = parameter_type(parameter)
+        value = settings.arguments.get(parameter.name, parameter.default)
+        default = value if value is REQUIRED else _default(parameter, value)
+        found[parameter.name] = RootParameter(name, kind, default, prose(parameter.description))
+    return found
+
+
+def _default(parameter: Parameter, value: Any) -> Any:
+    """A value as KFP takes it: itself, or the text that is read back in the pod."""
+    kind = parameter.type if parameter.type is not None else type(parameter.default)
+    if parameter.default is None or native_name(kind) is None:
+        return to_text(value)
+    return value
+
+
+def parameter_problems(plan: Plan, settings: Settings) -> Iterator[Problem]:
+    """What KFP cannot carry of the parameters' values."""
+    for name in settings.arguments:
+        if name not in {parameter.name for parameter in plan.parameters}:
+            yield Problem(f"the pipeline has no parameter {name!r}", "", plan.where)
+    for parameter in plan.parameters:
+        value = settings.arguments.get(parameter.name, parameter.default)
+        if value is REQUIRED:
+            continue
+        problem = ""
+        try:
+            text = json.dumps(_default(parameter, value), allow_nan=False)
+            found = expansion(text)
+            problem = f"holds {found}" if found else ""
+        except UsageError as error:
+            problem = f"has no text: {error.message}"
+        except (TypeError, ValueError) as error:
+            problem = f"is nothing that JSON can hold: {error}"
+        if not problem and not all(map(_exact, _numbers(value))):
+            problem = "holds a number that KFP would round: it keeps 53 bits"
+        if problem:
+            hint = "Give the value to the step as a constant: constants travel with the code."
+            message = f"the value of parameter {parameter.name!r} {problem}"
+            yield Problem(message, hint, parameter.where or plan.where)
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _numbers(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _numbers(item)
+
+
+def _exact(number: float) -> bool:
+    return math.isfinite(number) if isinstance(number, float) else abs(number) <= LARGEST_INT

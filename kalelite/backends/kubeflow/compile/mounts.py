@@ -1,0 +1,112 @@
+"""Which volumes a run mounts, which of them it makes, and where kalelite lives on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kalelite.backends.kubeflow.compile.compile_settings import (
+    DEFAULT_MARSHAL_PATH,
+    DEFAULT_MARSHAL_SIZE,
+    Clone,
+    Settings,
+)
+
+__all__ = ["JOB_NAME", "Creation", "Mount", "Storage", "storage_of"]
+
+JOB_NAME = "{{$.pipeline_job_resource_name}}"
+"""KFP puts the name of the run's Workflow in the place of a constant that is exactly this.
+
+So a claim with that very name can be mounted by every task without a wire to the task that made
+it, also by an exit handler, which may not depend on any task (KFP 2.14 to 2.17: driver/k8s.go).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A task that makes a claim named after the run, with ``suffix`` behind it."""
+
+    task: str
+    suffix: str
+    size: str
+    modes: tuple[str, ...]
+    storage_class: str | None = None
+    snapshot: str | None = None
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A volume in every step: a claim with a constant name, or one that the task ``made_by`` made."""
+
+    path: str
+    claim: str = ""
+    made_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """The volumes of a run.
+
+    ``home`` is the folder of kalelite: code, store and run records. ``new_root`` is the mount
+    point of a volume that is empty at first, which a stage task has to make writable. ``staged``
+    tells whether a task has to write the bundle; if not, it is in the workspace that was cloned.
+    """
+
+    creations: tuple[Creation, ...]
+    mounts: tuple[Mount, ...]
+    home: str
+    staged: bool
+    new_root: str = ""
+
+
+def storage_of(settings: Settings) -> Storage:
+    """The volumes that the settings ask for.
+
+    Values are kept on the marshal volume; without one, in a hidden folder of the workspace's
+    clone; without either, on a marshal volume of the usual size.
+    """
+    workspace = next((clone for clone in settings.clones if clone.workspace), None)
+    in_workspace = workspace is not None and not settings.marshal_volume
+    creations, mounts = [], []
+    for number, clone in enumerate(settings.clones, 1):
+        is_home = in_workspace and clone is workspace
+        creation = _clone(number, clone, suffix="" if is_home else f"-{number}")
+        creations.append(creation)
+        named = {"claim": JOB_NAME} if is_home else {"made_by": creation.task}
+        mounts.append(Mount(clone.path, **named))
+    if in_workspace and workspace is not None:
+        home = f"{workspace.path}/.kalelite"
+        return Storage(tuple(creations), tuple(mounts), home, staged=False)
+    path = settings.marshal_path or DEFAULT_MARSHAL_PATH
+    new_root = ""
+    if isinstance(settings.marshal_volume, str):
+        mounts.append(Mount(path, settings.marshal_volume))
+    else:
+        creations.append(_marshal(settings))
+        mounts.append(Mount(path, JOB_NAME))
+        new_root = path
+    # A lasting volume belongs to somebody: only kalelite's own folder is opened there.
+    return Storage(tuple(creations), tuple(mounts), f"{path}/.kalelite", True, new_root)
+
+
+def _clone(number: int, clone: Clone, suffix: str) -> Creation:
+    return Creation(
+        task=f"create-volume-{number}",
+        suffix=suffix,
+        size=clone.size,
+        modes=clone.access_modes,
+        storage_class=clone.storage_class,
+        snapshot=clone.snapshot,
+        what=f"clone of {clone.claim}",
+    )
+
+
+def _marshal(settings: Settings) -> Creation:
+    return Creation(
+        task="create-marshal-volume",
+        suffix="",
+        size=settings.marshal_volume_size or DEFAULT_MARSHAL_SIZE,
+        modes=(settings.access_mode,),
+        storage_class=settings.storage_class,
+        what="marshal volume",
+    )

@@ -1,0 +1,103 @@
+"""What KFP itself can read, compare and loop over; everything else goes through the store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from kalelite.backends.kubeflow.compile.escaping import expansion
+from kalelite.plan.graph import Constant, Expr, OutputRef, Parameter, ParameterRef, Task
+from kalelite.plan.types.fit import native_name
+
+__all__ = [
+    "PRIMITIVES",
+    "element_type",
+    "item_type",
+    "parameter_type",
+    "plain_items",
+    "plain_text",
+    "type_of",
+]
+
+PRIMITIVES = ("int", "float", "str", "bool")
+LARGEST_INT = 2**53
+"""KFP carries every number as a 64-bit float, which is exact for whole numbers up to here."""
+
+_ITEMS_LIMIT = 4096
+
+
+def plain_text(text: str) -> bool:
+    """Whether a text may stand in a condition: CEL literals are not escaped by kfp."""
+    return (
+        text.isascii() and text.isprintable() and not set(text) & set("'\\") and not expansion(text)
+    )
+
+
+def plain_number(value: Any) -> bool:
+    """Whether KFP carries a number exactly."""
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int):
+        return abs(value) <= LARGEST_INT
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def plain_items(items: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether items may stand in the IR: of one primitive type, exact, harmless and not large."""
+    kinds = {type(item) for item in items}
+    if len(kinds) != 1 or not kinds <= {int, float, str}:
+        return False
+    if kinds == {str}:
+        return (
+            not any(expansion(item) or "\0" in item for item in items)
+            and sum(map(len, items)) <= _ITEMS_LIMIT
+        )
+    return all(map(plain_number, items))
+
+
+def parameter_type(parameter: Parameter) -> str:
+    """The KFP type of a pipeline parameter; what JSON has no type for travels as text."""
+    if parameter.default is None:
+        return "str"
+    kind = parameter.type if parameter.type is not None else type(parameter.default)
+    return native_name(kind) or "str"
+
+
+def element_type(annotation: Any) -> str | None:
+    """The primitive type of a list's items, from ``list[int]``; None if nothing says it."""
+    args: tuple[Any, ...] = getattr(annotation, "__args__", ())
+    return native_name(args[0]) if len(args) == 1 else None
+
+
+def item_type(items: Expr) -> str:
+    """The type of a loop's items, as far as it is known: that of the first constant."""
+    if isinstance(items, Constant) and items.value:
+        return type(items.value[0]).__name__
+    return "dict"
+
+
+def type_of(
+    expr: Expr, tasks: Mapping[str, Task], parameters: Mapping[str, Parameter]
+) -> str | None:
+    """The primitive type under which KFP can compare an expression, None if it cannot."""
+    kind: str | None = None
+    if isinstance(expr, Constant):
+        kind = _constant_type(expr.value)
+    elif isinstance(expr, OutputRef) and not expr.path:
+        kind = tasks[expr.task].output(expr.output).native
+    elif isinstance(expr, ParameterRef) and not expr.path:
+        parameter = parameters[expr.name]
+        if parameter.default is not None:
+            kind = native_name(
+                parameter.type if parameter.type is not None else type(parameter.default)
+            )
+    return kind if kind in PRIMITIVES else None
+
+
+def _constant_type(value: Any) -> str | None:
+    if type(value) is str:
+        return "str" if plain_text(value) else None
+    if type(value) is bool:
+        return "bool"
+    return type(value).__name__ if type(value) in (int, float) and plain_number(value) else None

@@ -1,0 +1,1 @@
+"""Container steps on this machine."""

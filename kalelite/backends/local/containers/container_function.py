@@ -1,0 +1,216 @@
+"""A container step as a function: what it is given goes in, what it has written comes out.
+
+To the rest of a local run a container step is a step like any other, whose function runs the image.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kalelite.backends.local.containers.container_engine import mount
+from kalelite.backends.local.containers.container_process import ContainerError, Terms, run
+from kalelite.errors import UsageError
+from kalelite.plan.container_command import InputPath, InputValue, OutputPath, Word, fill
+from kalelite.plan.graph import REQUIRED, ContainerDef, Plan, StepDef
+from kalelite.plan.types.convert import convert
+from kalelite.plan.types.spelling import to_text
+
+__all__ = ["Container", "as_functions", "on"]
+
+_INPUTS = "/kalelite/inputs"
+_OUTPUTS = "/kalelite/outputs"
+_LONGEST = 100_000
+"""Bytes of text that may go into one word of a command line."""
+
+_terms: Terms | None = None
+
+
+@contextlib.contextmanager
+def on(terms: Mapping[str, Any]) -> Iterator[None]:
+    """Within the block, a `Container` that is called runs on these terms.
+
+    Its files live as long as the block: until its outputs have been stored.
+    """
+    global _terms  # noqa: PLW0603 - a function of a step takes the step's inputs and no more
+    outer = _terms
+    with tempfile.TemporaryDirectory(
+        prefix="container-", dir=terms["folder"], ignore_cleanup_errors=True
+    ) as folder:
+        _terms = Terms(**{**terms, "folder": folder})
+        try:
+            yield
+        finally:
+            _terms = outer
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What a container step does, without where it does it."""
+
+    name: str
+    image: str
+    command: tuple[Word, ...]
+    args: tuple[Word, ...]
+    inputs: tuple[str, ...]
+    defaults: Mapping[str, Any]
+    outputs: Mapping[str, Any]
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Signature([inspect.Parameter(name, kind) for name in self.inputs])
+
+    def __call__(self, **given: Any) -> tuple[Any, ...] | None:
+        """Run the image; its outputs in order.
+
+        Raises
+        ------
+        ContainerError
+            An input is missing, the container fails, or it leaves an output out.
+        """
+        assert _terms is not None, "a container is run within `on`"
+        values = {**self.defaults, **given}
+        for name in self.inputs:
+            if name not in values:
+                raise ContainerError(f"its input {name!r} has no value: what it comes from failed")
+        folder = Path(_terms.folder)
+        files = _Files(values, folder)
+        present = {name for name, value in values.items() if value is not None}
+        command = fill(self.command, files.put, present)
+        args = fill(self.args, files.put, present)
+        run(_terms, self.name, self.image, command, args, files.mounts)
+        if not self.outputs:
+            return None
+        return tuple(_read(files.outputs / name, name, kind) for name, kind in self.outputs.items())
+
+
+def as_functions(plan: Plan) -> Plan:
+    """The plan with a `Container` as the function of each container step."""
+    made: dict[int, StepDef] = {}
+
+    def step_of(step: StepDef | ContainerDef) -> StepDef:
+        if isinstance(step, StepDef):
+            return step
+        if id(step) not in made:
+            made[id(step)] = _as_step(step)
+        return made[id(step)]
+
+    if not any(isinstance(task.step, ContainerDef) for task in plan.tasks):
+        return plan
+    return replace(plan, tasks=tuple(replace(t, step=step_of(t.step)) for t in plan.tasks))
+
+
+def _as_step(step: ContainerDef) -> StepDef:
+    inputs = step.inputs
+    function = Container(
+        name=step.name,
+        image=step.image,
+        command=step.command,
+        args=step.args,
+        inputs=tuple(inputs),
+        defaults={n: p.default for n, p in inputs.items() if p.default is not REQUIRED},
+        outputs={name: output.type for name, output in step.outputs.items()},
+    )
+    signature = function.__signature__
+    return StepDef(step.name, function, signature, step.description, step.options, step.where)
+
+
+class _Files:
+    """The files of one container: what stands for a placeholder, and the mounts that this takes."""
+
+    def __init__(self, values: Mapping[str, Any], folder: Path) -> None:
+        self._values = values
+        self._inputs = folder / "inputs"
+        self._inputs.mkdir()
+        self._paths: dict[str, str] = {}
+        self.outputs = folder / "outputs"
+        self.outputs.mkdir()
+        # Whoever the image runs as; nobody else gets through the folder above.
+        self.outputs.chmod(0o777)
+        self.mounts = mount(self.outputs, _OUTPUTS)
+
+    def put(self, word: InputValue | InputPath | OutputPath) -> str:
+        """The text for a placeholder."""
+        if isinstance(word, OutputPath):
+            return f"{_OUTPUTS}/{word.name}"
+        if isinstance(word, InputPath):
+            if word.name not in self._paths:
+                self._paths[word.name] = self._path(word.name)
+            return self._paths[word.name]
+        text = _text(word.name, self._values[word.name])
+        if len(text.encode("utf-8", "surrogatepass")) > _LONGEST:
+            raise ContainerError(
+                f"its input {word.name!r} is too long for a command line",
+                hint=f"Take it as a file: InputPath({word.name!r}).",
+            )
+        return text
+
+    def _path(self, name: str) -> str:
+        """Where in the container the file of an input is."""
+        value = self._values[name]
+        source = value
+        if not isinstance(value, Path):
+            source = self._inputs / name
+            source.write_text(_text(name, value), "utf-8", newline="")
+            source.chmod(0o644)
+        elif not value.exists():
+            raise _no_file(name, value)
+        target = f"{_INPUTS}/{name}{source.suffix}"
+        self.mounts += mount(source, target, read_only=True)
+        return target
+
+
+def _text(name: str, value: Any) -> str:
+    """An input as text: of a file its content, of other values what KFP writes."""
+    if value is None:
+        return ""
+    if not isinstance(value, Path):
+        return to_text(value)
+    try:
+        return value.read_text("utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise _no_file(name, value) from None
+    except UnicodeDecodeError:
+        raise ContainerError(
+            f"its input {name!r} is a file that is no text",
+            hint=f"Take its path: InputPath({name!r}).",
+        ) from None
+
+
+def _no_file(name: str, path: Path) -> ContainerError:
+    return ContainerError(
+        f"its input {name!r} is to be a file, and there is none at {str(path)!r}",
+        hint="Give the path of a file, or the path that a step returned.",
+    )
+
+
+def _read(path: Path, name: str, kind: Any) -> Any:
+    """An output as its declared type; the path itself for a file."""
+    if path.is_symlink() or not path.exists():
+        raise ContainerError(
+            f"its container ended well but did not write the output {name!r}",
+            hint=f"It has to write it to the path that OutputPath({name!r}) stands for.",
+        )
+    if kind is Path:
+        return path
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            text = file.read()
+        # Numbers and JSON may end with a newline; of a text it is a part.
+        return text if kind is str else convert(text.strip(), kind, name=name, text=True)
+    except UsageError as error:
+        reason = error.message.removeprefix(f"parameter {name}: ")
+        raise ContainerError(f"its output {name!r}: {reason}", hint=error.hint) from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = str(error.strerror) if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise ContainerError(f"its output {name!r} cannot be read: {reason}") from None

@@ -1,0 +1,173 @@
+"""A forked child becomes the process of one task."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import gc
+import io
+import json
+import os
+import signal
+import sys
+import time
+import traceback
+from typing import Any, NoReturn
+
+from kalelite.backends.local.pool import posix, worker
+from kalelite.backends.local.pool.messages import DONE, Mailbox, Message, parse
+from kalelite.executor.failure import Terminated
+
+__all__ = ["get_ready", "run"]
+
+_BOOT = (
+    # The current folder last: a module of the user's there is not Python's.
+    "import sys; sys.path.append(sys.path.pop(0)); "
+    "from kalelite.backends.local.pool.child import main; main()"
+)
+
+_crashes = -1
+"""Where the fault handler writes: a descriptor that no step knows, and so none closes."""
+
+
+def get_ready() -> None:
+    """Give this process what each task's needs and inherits: handlers of signals, and streams.
+
+    Done once, by the process that is forked, because to do it costs more than a fork does. It is
+    done again when that has imported something, which may have put its own in their place.
+    """
+    global _crashes  # noqa: PLW0603 - descriptors are the process's own
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if _crashes < 0:
+        _crashes = os.open(os.devnull, os.O_WRONLY)
+    faulthandler.enable(_crashes, all_threads=False)
+    sys.stdout = sys.__stdout__ = _text(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
+
+
+def _detach() -> None:
+    """Cut a process that was just forked loose from its parent: own session, own seeds."""
+    posix.die_with_parent()
+    os.setsid()
+    posix.adopt_orphans()
+    _reseed()
+    gc.enable()
+
+
+def _awaited(orders: int) -> Message:
+    """The order that comes, at some time. Nobody needs this process if none does."""
+    mailbox = Mailbox(orders)
+    while not mailbox.closed:
+        for body in mailbox.receive():
+            os.close(orders)
+            return parse(body)
+    os._exit(0)
+
+
+def _become(order: Message) -> None:
+    """Take what is the task's own: its output, its environment."""
+    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.dup2(log, _crashes, False)
+    os.close(log)
+    env = order.get("env")
+    if env:
+        os.environ.update(env)
+        if "TZ" in env:
+            time.tzset()
+
+
+def run(given: Message | int, notify: int) -> NoReturn:
+    """Carry out an order in a process that was just forked, and end it.
+
+    Parameters
+    ----------
+    given
+        The order, or the descriptor that it will come from.
+    notify
+        Where to tell that the task's record is committed.
+    """
+    try:
+        _detach()
+        order = _awaited(given) if isinstance(given, int) else given
+        _become(order)
+        if order.get("exec"):
+            _exec(order, notify)
+        _run_and_leave(order, notify)
+    except BaseException:  # noqa: BLE001 - nothing may get back into the server's loop
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _exec(order: Message, notify: int) -> NoReturn:
+    """Go on in a fresh interpreter, for what cannot be forked."""
+    # A file without a name: nothing is imported where the user's modules may come first.
+    name = f"{order['log']}.{os.getpid()}"
+    file = io.open(name, "w+b")  # noqa: SIM115, UP020 - the interpreter closes it
+    os.unlink(name)  # noqa: PTH108 - as above
+    file.write(json.dumps({"order": order, "path": sys.path, "argv": sys.argv}).encode())
+    file.seek(0)
+    os.set_inheritable(file.fileno(), True)
+    os.set_inheritable(notify, True)
+    argv = [sys.executable, *order["flags"], "-c", _BOOT, str(file.fileno()), str(notify)]
+    os.execv(sys.executable, argv)  # noqa: S606 - no shell is wanted
+
+
+def main() -> None:
+    """The fresh interpreter's side of `_exec`."""
+    fd, notify = int(sys.argv[1]), int(sys.argv[2])
+    with open(fd, "rb") as file:
+        given = json.load(file)
+    extra = given["order"]["path"]
+    sys.path[:] = [*([extra] if extra else []), *given["path"]]
+    sys.argv[:] = given["argv"]
+    os.set_inheritable(notify, False)
+    get_ready()
+    os.dup2(2, _crashes, False)
+    _run_and_leave(given["order"], notify)
+
+
+def _run_and_leave(order: Message, notify: int) -> NoReturn:
+    """Run the task, say so when its record is committed, and end this process."""
+    code = 1
+    try:
+        code = worker.work(order)
+    except BaseException:  # noqa: BLE001 - told in the log; the driver finds no record
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+    worker.run_exit_functions()
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    posix.flush_c()
+    with contextlib.suppress(OSError):
+        os.write(notify, DONE.pack(order["task"], posix.peak()))
+    os._exit(code)
+
+
+def _text(fd: int) -> Any:
+    """A text stream that shows each line at once and refuses nothing."""
+    raw = open(fd, "wb", buffering=0, closefd=False)  # noqa: SIM115 - closed by nobody
+    buffer = io.BufferedWriter(raw)
+    return io.TextIOWrapper(
+        buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )
+
+
+def _reseed() -> None:
+    """Give this child random numbers of its own; Python's own generator sees to itself."""
+    numpy = sys.modules.get("numpy.random")
+    if numpy is not None:
+        numpy.seed()
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.default_generator.seed()
+
+
+def _end(number: int, _: Any) -> None:
+    """SIGTERM: leave as sys.exit would, so that ``finally`` and ``with`` do their work."""
+    raise Terminated(128 + number)

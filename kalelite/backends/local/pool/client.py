@@ -1,0 +1,307 @@
+"""The driver's side of the fork server: start it, give it orders, hear how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kalelite.backends.local.pool.messages import DONE, Mailbox, Message, parse, send
+from kalelite.errors import KaleliteError, UsageError
+
+__all__ = ["Done", "Ended", "ForkServer", "Started", "start_method"]
+
+_BOOT = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1])['boot']; "
+    "from kalelite.backends.local.pool.server import main; main()"
+)
+_PATH = list(sys.path)
+"""Where Python's own modules are found first, before a script's folder is searched, too."""
+_RESTARTS = 8
+_MANNERS = 5.0
+"""Seconds that the server has to kill its children before it is killed itself."""
+_PATIENCE = 120.0
+"""Seconds that a module may take to be imported ahead while steps wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A task whose order says that it is ``timed`` has its process now."""
+
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task has committed its record; its process is about to end."""
+
+    task: int
+    peak: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The process of a task has ended. ``status`` is as `os.waitpid` gives it.
+
+    ``peak`` is its largest resident size in bytes. ``error`` is set where no process could be
+    had, or where it was lost together with the server.
+    """
+
+    task: int
+    status: int = 0
+    peak: int = 0
+    error: str = ""
+
+
+def start_method(wanted: str = "auto") -> str:
+    """How processes are started here: "fork", or "spawn" where fork is absent or unsafe.
+
+    Raises
+    ------
+    UsageError
+        The word is unknown, or this system has no processes of that kind.
+    """
+    if wanted not in ("auto", "fork", "spawn"):
+        raise UsageError(f"start={wanted!r} is unknown", hint="Write auto, fork or spawn.")
+    if not hasattr(os, "fork"):
+        raise UsageError(
+            "this system cannot run steps in processes of their own",
+            hint="Use --debug, which runs them in this process, or run under Linux or macOS.",
+        )
+    if wanted == "auto":
+        # System libraries of macOS may not be used after a fork.
+        return "spawn" if sys.platform == "darwin" else "fork"
+    return wanted
+
+
+class ForkServer:
+    """A running fork server. It imports ``modules``, none of which may be the user's own.
+
+    A module that cannot be shared by a fork (it starts threads), or that ends the server, is
+    given up: the server is started again without it, and open orders are given again.
+    """
+
+    def __init__(self, modules: Sequence[str] = (), path: Sequence[str] | None = None) -> None:
+        self.modules = list(modules)
+        self._path = path
+        self.notes: list[str] = []
+        self._setup: Message | None = None
+        self._open: dict[int, Message] = {}
+        self._lost: list[Ended] = []
+        self._importing = ""
+        self._restarts = 0
+        self._stale = False
+        self._closed = False
+        self.pid = 0
+        self._start()
+
+    @property
+    def fit(self) -> bool:
+        """Whether it can be given orders: it lives, it is this process's, and nothing is open."""
+        ours = self._owner == os.getpid()
+        return ours and not self._open and not self._closed and self._process.poll() is None
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        done, notify = os.pipe()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives
+        path = _texts(self._path or sys.path)
+        given = {
+            "boot": [*_texts(_PATH), *path],
+            "path": path,
+            "channel": theirs.fileno(),
+            "notify": notify,
+            "scratch": f"{tempfile.gettempdir()}/kalelite-{secrets.token_hex(8)}",
+        }
+        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, *flags, "-c", _BOOT, json.dumps(given)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                pass_fds=(theirs.fileno(), notify),
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+            os.close(notify)
+        os.set_blocking(done, False)
+        self._channel, self._done = ours.detach(), done
+        self._mailbox = Mailbox(self._channel)
+        self.pid = self._process.pid
+        self._importing = ""
+        self._since = 0.0
+        self._owner = os.getpid()
+        if self.modules:
+            self._send({"do": "import", "modules": self.modules})
+
+    def also_import(self, modules: Sequence[str]) -> None:
+        """Have the server import more modules."""
+        more = [module for module in modules if module not in self.modules]
+        if more:
+            self.modules += more
+            self._send({"do": "import", "modules": more})
+
+    def configure(self, env: Mapping[str, str], umask: int) -> None:
+        """Give the children the surroundings of this process: call before the first order."""
+        self._setup = {
+            "do": "configure",
+            "env": dict(env),
+            "path": _texts(sys.path),
+            "argv": _texts(sys.argv),
+            "cwd": os.getcwd(),  # noqa: PTH109 - a str
+            "umask": umask,
+        }
+        self._send(self._setup)
+
+    def launch(self, order: Message) -> None:
+        """Start a process for ``order["task"]``."""
+        self._open[order["task"]] = order
+        self._send({"do": "start", **order})
+
+    def kill(self, task: int, number: int) -> None:
+        """Send a signal to all processes of a task."""
+        self._send({"do": "kill", "task": task, "signal": int(number)})
+
+    def filenos(self) -> tuple[int, int]:
+        """What to wait on for `receive`. They change when the server is started again."""
+        return self._channel, self._done
+
+    def receive(self) -> Iterator[Started | Done | Ended]:
+        """What has happened since the last call. Does not wait."""
+        yield from self._dones()
+        self._lose_patience()
+        while _readable(self._channel) and not self._mailbox.closed:
+            for body in self._mailbox.receive():
+                message = parse(body)
+                if message["is"] == "ended":
+                    yield from self._dones()
+                    yield self._ended(message)
+                elif message["is"] == "started":
+                    yield Started(message["task"])
+                else:
+                    self._hear(message)
+        if self._mailbox.closed:
+            self._revive()
+        lost, self._lost = self._lost, []
+        yield from lost
+
+    def _lose_patience(self) -> None:
+        if self._importing and self._open and time.monotonic() > self._since + _PATIENCE:
+            self.notes.append(f"importing {self._importing} ahead took too long: steps do it")
+            os.kill(self.pid, signal.SIGKILL)
+            self._process.wait()
+            self._since = time.monotonic()
+
+    def _dones(self) -> Iterator[Done]:
+        with contextlib.suppress(BlockingIOError):
+            # A whole number of messages: each is written, and so read, in one piece.
+            data = os.read(self._done, 1024 * DONE.size)
+            for task, peak in DONE.iter_unpack(data):
+                yield Done(task, peak)
+
+    def _ended(self, message: Message) -> Ended:
+        self._open.pop(message["task"], None)
+        return Ended(
+            message["task"],
+            message.get("status", 0),
+            message.get("peak", 0),
+            message.get("error", ""),
+        )
+
+    def _hear(self, message: Message) -> None:
+        match message["is"]:
+            case "importing":
+                self._importing = message["module"]
+                self._since = time.monotonic()
+            case "imported":
+                self._importing = ""
+            case "stale":
+                self._stale = True
+            case "unsafe":
+                self.notes.append(f"{message['reason']}: steps import it themselves")
+
+    def _revive(self) -> None:
+        """The server has gone: start it again, without the module that it was importing."""
+        self._hang_up()
+        last = self._last()
+        self._restarts += 1
+        if self._restarts > _RESTARTS:
+            self._closed = True
+            raise KaleliteError(
+                f"the process that starts the steps ends by itself again and again: {last}",
+                hint="Try again with start=spawn.",
+            )
+        if self._importing in self.modules:
+            self.modules.remove(self._importing)
+        elif not self._stale:
+            # Its children have been killed with it.
+            message = "the process that starts the steps was killed, and this step with it"
+            self._lost += [Ended(task, error=message) for task in self._open]
+            self._open.clear()
+        self._stale = False
+        self._start()
+        if self._setup is not None:
+            self._send(self._setup)
+        for order in self._open.values():
+            self._send({"do": "start", **order})
+
+    def _last(self) -> str:
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        self._errors.close()
+        return lines[-1] if lines else f"exit code {self._process.returncode}"
+
+    def _send(self, message: Message) -> None:
+        # Where the server has gone, `receive` finds out and gives the open orders again.
+        with contextlib.suppress(OSError):
+            send(self._channel, message)
+
+    def _let_go(self) -> None:
+        if self._channel >= 0:
+            os.close(self._channel)
+            self._channel = -1
+
+    def _hang_up(self) -> None:
+        self._let_go()
+        os.close(self._done)
+        self._process.wait()
+
+    def close(self) -> None:
+        """End the server and every process of it. Does nothing in a process forked from this."""
+        if self._owner != os.getpid() or self._closed:
+            return
+        self._closed = True
+        self._hang_up()
+        self._errors.close()
+
+    def abandon(self) -> None:
+        """Have everything killed at once: the server does that when nobody is there any more."""
+        if self._owner == os.getpid() and not self._closed:
+            self._let_go()
+            try:
+                self._process.wait(_MANNERS)
+            except subprocess.TimeoutExpired:
+                os.kill(self.pid, signal.SIGKILL)
+            self.close()
+
+
+def _texts(words: Iterable[object] | None) -> list[str]:
+    """The texts of ``sys.path`` or ``sys.argv``: a script may put anything there."""
+    return [word for word in words or () if isinstance(word, str)]
+
+
+def _readable(channel: int) -> bool:
+    ready, _, _ = select.select([channel], [], [], 0)
+    return bool(ready)

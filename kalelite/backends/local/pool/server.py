@@ -1,0 +1,265 @@
+"""The fork server: a small process that imports modules by name and forks one child a task.
+
+It never runs user code: a process that has run threads of OpenMP or torch forks children that
+hang. It has one thread, so that a fork is always safe. The driver talks to it over a socket; when
+that closes, the driver is gone and every child is killed.
+
+A fork takes as long as a small step. So while a processor is free there is a spare process that
+waits for an order to come; it has nothing of any task in it. Otherwise an order gets a fork of its
+own when it comes.
+
+What the server does for a task it does right after a fork, where each page of memory that is
+written to has to be copied first. So its loop keeps to descriptors and few calls.
+
+Run as ``python -c`` by `kalelite.backends.local.pool.client`, with a JSON object as its argument.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+from kalelite.backends.local.pool import child, posix, worker
+from kalelite.backends.local.pool import machine as limits
+from kalelite.backends.local.pool.import_environment import stale
+from kalelite.backends.local.pool.messages import Mailbox, Message, framed, parse, send
+from kalelite.backends.local.pool.preload import import_quietly
+from kalelite.marshal import formats_status
+
+__all__ = ["main"]
+
+
+class Server:
+    """Forks children when told to, and tells how they ended."""
+
+    def __init__(self, channel: int, notify: int) -> None:
+        self._channel = channel
+        self._notify = notify
+        self._mailbox = Mailbox(channel)
+        self._tasks: dict[int, int] = {}
+        self._spares: dict[int, int] = {}
+        self._room = 0
+        self._env = dict(os.environ)
+        self._imported = False
+        self._wakeup, self._writer = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        os.set_blocking(self._writer, False)
+        signal.signal(signal.SIGCHLD, _nothing)
+        signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        self._poll = select.poll()
+        self._poll.register(channel, select.POLLIN)
+        self._poll.register(self._wakeup, select.POLLIN)
+
+    def serve(self) -> None:
+        """Work until the driver hangs up."""
+        try:
+            while not self._mailbox.closed:
+                for end, _ in self._poll.poll():
+                    if end == self._wakeup:
+                        os.read(end, 4096)
+                        self._reap()
+                    else:
+                        for body in self._mailbox.receive():
+                            self._handle(parse(body), body)
+                if not self._spares and len(self._tasks) < self._room:
+                    self._add_spare()
+        finally:
+            self._kill_all()
+
+    def _handle(self, message: Message, body: bytes) -> None:
+        match message["do"]:
+            case "start":
+                self._start(message, body)
+            case "import":
+                self._dismiss_spares()
+                self._import(message["modules"])
+            case "configure":
+                self._dismiss_spares()
+                self._configure(message)
+            case "kill":
+                self._kill(message["task"], message["signal"])
+
+    def _import(self, modules: list[str]) -> None:
+        """Import modules; hang up where one leaves this process unfit to be forked."""
+        for module in modules:
+            send(self._channel, {"is": "importing", "module": module})
+            reason = import_quietly(module)
+            if reason:
+                send(self._channel, {"is": "unsafe", "module": module, "reason": reason})
+                os._exit(0)
+        # Import also what knows how to store the values of these modules.
+        formats_status()
+        child.get_ready()
+        gc.collect()
+        gc.freeze()
+        self._imported = True
+        send(self._channel, {"is": "imported"})
+
+    def _configure(self, setup: Message) -> None:
+        """Be to the children what the driver would be."""
+        if self._imported and stale(self._env, os.environ, setup["env"]):
+            send(self._channel, {"is": "stale"})
+            os._exit(0)
+        os.environ.clear()
+        os.environ.update(setup["env"])
+        sys.path[:] = setup["path"]
+        sys.argv[:] = setup["argv"]
+        os.umask(setup["umask"])
+        with contextlib.suppress(OSError):
+            os.chdir(setup["cwd"])
+        self._room = limits.cores()
+
+    def _start(self, order: Message, body: bytes) -> None:
+        if not order.get("exec"):
+            # Here, so that each child has it already. What is wrong with it, the child tells.
+            with contextlib.suppress(Exception):
+                worker.make_ready(order)
+        try:
+            pid = self._spare_for(body) or self._fork(order)
+        except OSError as error:
+            send(self._channel, {"is": "ended", "task": order["task"], "error": str(error)})
+            return
+        self._tasks[pid] = order["task"]
+        if order.get("timed"):
+            send(self._channel, {"is": "started", "task": order["task"]})
+
+    def _spare_for(self, body: bytes) -> int:
+        """Give an order to a process that waits for one; its pid, 0 if there is none."""
+        data = framed(body)
+        while self._spares:
+            pid, end = self._spares.popitem()
+            try:
+                whole = os.write(end, data) == len(data)
+            except OSError:
+                whole = False
+            os.close(end)
+            if whole:
+                return pid
+            # It has died, or the order is too long to be left with it.
+            os.kill(pid, signal.SIGKILL)
+        return 0
+
+    def _add_spare(self) -> None:
+        taken, given = os.pipe()
+        os.set_blocking(given, False)
+        try:
+            pid = self._fork(taken, given)
+        except OSError:
+            # The next order will tell.
+            os.close(given)
+        else:
+            self._spares[pid] = given
+        finally:
+            os.close(taken)
+
+    def _dismiss_spares(self) -> None:
+        """Let those that wait go: they would find things as they were."""
+        for end in self._spares.values():
+            os.close(end)
+        self._spares.clear()
+
+    def _fork(self, order: Message | int, *ends: int) -> int:
+        """Fork a process for an order, or for one that will come; the child keeps none of `ends`."""
+        here = os.getpid()
+        try:
+            pid = os.fork()
+            if pid:
+                return pid
+            self._leave(*ends)
+            child.run(order, self._notify)
+        except BaseException:
+            if os.getpid() != here:
+                os._exit(1)
+            raise
+
+    def _leave(self, *ends: int) -> None:
+        """In a new child: let go of all that is the server's."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for end in (self._channel, self._wakeup, self._writer, *self._spares.values(), *ends):
+            os.close(end)
+
+    def _reap(self) -> None:
+        """Take in the children that have ended, and end what they left behind."""
+        lost = False
+        while (ended := _next_ended()) is not None:
+            task = self._tasks.get(ended)
+            if ended in self._spares:
+                os.close(self._spares.pop(ended))
+            if task is not None:
+                # The zombie still holds its group's id, so this cannot hit anybody else's.
+                with contextlib.suppress(OSError):
+                    os.killpg(ended, signal.SIGKILL)
+            _, status, usage = os.wait4(ended, 0)
+            if task is not None:
+                del self._tasks[ended]
+                peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+                ending = {"is": "ended", "task": task, "status": status, "peak": peak}
+                with contextlib.suppress(OSError):
+                    send(self._channel, ending)
+            lost = True
+        if lost:
+            self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """End what tasks that are over have left in sessions of their own."""
+        for pid in posix.children() - self._tasks.keys() - self._spares.keys():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _kill(self, task: int, number: int) -> None:
+        for pid, other in self._tasks.items():
+            if other == task:
+                try:
+                    os.killpg(pid, number)
+                except OSError:
+                    # It has not made its group yet.
+                    with contextlib.suppress(OSError):
+                        os.kill(pid, number)
+
+    def _kill_all(self) -> None:
+        self._dismiss_spares()
+        for task in list(self._tasks.values()):
+            self._kill(task, signal.SIGKILL)
+        # Each one that ends may leave others to this process.
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                self._tasks.pop(os.waitpid(-1, 0)[0], None)
+                self._kill_orphans()
+
+
+def _next_ended() -> int | None:
+    """A child that has ended and was not taken in yet."""
+    with contextlib.suppress(ChildProcessError):
+        result = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return result.si_pid if result is not None else None
+    return None
+
+
+def _nothing(number: int, frame: Any) -> None:
+    """Only there so that the signal wakes the selector."""
+
+
+def main() -> None:
+    """Serve the driver whose socket was inherited."""
+    given = json.loads(sys.argv[1])
+    posix.adopt_orphans()
+    # Threads of compiled libraries count for this warning; `preload` has judged them.
+    warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
+    child.get_ready()
+    worker.rehearse(Path(given["scratch"]))
+    sys.path[:] = given["path"]
+    gc.collect()
+    gc.freeze()
+    # A collection would touch, and so copy, every page that the children share.
+    gc.disable()
+    Server(given["channel"], given["notify"]).serve()
+    os._exit(0)

@@ -1,0 +1,123 @@
+"""Runs one task in this process: the executor, between a limit on memory and an orderly end."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import signal
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kalelite.backends.local.pool import machine as limits
+from kalelite.backends.local.pool.messages import Message
+from kalelite.capture import CodeFolder
+from kalelite.executor.execute import execute
+from kalelite.executor.spec import OutputSpec, TaskSpec
+from kalelite.marshal import Store
+
+__all__ = ["make_ready", "rehearse", "run_exit_functions", "work"]
+
+_PATIENCE = 5
+"""Seconds that exit functions may take once the task is over."""
+
+_TIMES = 12
+"""As often Python runs code before it has adapted it to the types that it meets."""
+
+
+_codes: dict[str, CodeFolder] = {}
+_stores: dict[tuple[str, str], Store] = {}
+
+
+def make_ready(order: Message) -> None:
+    """Open what the orders of a run share, once: each process that is forked has it already.
+
+    This reads data and runs nothing of it.
+    """
+    _store(order)
+    code = _code(order)
+    # All that is in one file is read with the first part of it.
+    next(map(code.blob, code.index["bulk"]), None)
+
+
+def _code(order: Message) -> CodeFolder:
+    folder = order["code"]
+    if folder not in _codes:
+        _codes[folder] = CodeFolder(folder)
+    return _codes[folder]
+
+
+def _store(order: Message) -> Store:
+    key = order["store"], order["verify"]
+    if key not in _stores:
+        _stores[key] = Store(order["store"], verify=order["verify"])
+    return _stores[key]
+
+
+def work(order: Message) -> int:
+    """Run the task of an order; its record is committed when this returns. Gives an exit code."""
+    given = order["spec"]
+    outputs = tuple(OutputSpec(**output) for output in given["outputs"])
+    spec = TaskSpec(**{**given, "outputs": outputs})
+    container = order.get("container")
+    if order.get("memory") and not container:
+        limits.limit_memory(order["memory"])
+    if container:
+        from kalelite.backends.local.containers.container_function import (
+            on,  # other steps need not wait for it
+        )
+
+        with on(container):
+            record = execute(spec, _code(order), _store(order))
+    else:
+        record = execute(spec, _code(order), _store(order))
+    return 0 if record.status == "succeeded" else 1
+
+
+def rehearse(folder: Path) -> None:
+    """Run tasks of our own, so that what is imported and specialised on the way is so before a fork.
+
+    ``folder`` is made, and is gone afterwards.
+    """
+    folder.mkdir(0o700)
+    try:
+        store = Store(folder / "store")
+        reference = store.save(["a value"])
+        arguments = {"obj": {"ref": reference}}
+        output = (OutputSpec("output", None, "int"),)
+        for task in (*["good"] * _TIMES, "bad"):
+            record = str(folder / task / "record.json")
+            execute(TaskSpec(task, task, arguments, output, record=record), _Rehearsal(), store)
+    finally:
+        for path in sorted(folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        folder.rmdir()
+
+
+def _good(obj: Any) -> int:
+    return len(obj)
+
+
+class _Rehearsal:
+    """A code source of two functions."""
+
+    def function(self, key: str) -> Callable[..., Any]:
+        functions: dict[str, Callable[..., Any]] = {"good": _good, "bad": str.join}
+        return functions[key]
+
+    def constant(self, name: str) -> Any:
+        raise KeyError(name)
+
+
+def run_exit_functions() -> None:
+    """Run what was registered with atexit; whatever takes too long ends with this process."""
+    if not atexit._ncallbacks():  # noqa: SLF001 - as below
+        return
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_PATIENCE)
+    try:
+        atexit._run_exitfuncs()  # noqa: SLF001 - os._exit, which ends forked processes, skips them
+    except BaseException:  # noqa: BLE001 - the task is over; its record stands
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()

@@ -1,0 +1,200 @@
+"""Which modules are the user's own, and the source that has to travel for each.
+
+A module is local if it is neither built in, nor of the standard library, nor installed, nor part
+of kalelite. Installed packages travel by name, local modules by their source.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib.machinery
+import importlib.util
+import site
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from kalelite.capture.references import Import, is_module_name, resolve_import
+
+__all__ = [
+    "LocalModule",
+    "closure",
+    "find",
+    "is_local",
+    "is_local_file",
+    "is_made_by_hand",
+    "parsed",
+    "reached",
+]
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModule:
+    """A local module. ``text`` is None if there is no source: an extension or bytecode only."""
+
+    name: str
+    file: str
+    package: bool
+    text: str | None
+
+
+@functools.cache
+def _roots() -> tuple[Path, ...]:
+    """Where the standard library and installed packages lie."""
+    paths = sysconfig.get_paths()
+    roots = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
+    roots.update(getattr(site, "getsitepackages", list)())
+    return tuple(Path(root).resolve() for root in roots)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_local_file(file: str) -> bool:
+    """True if the file is the user's own, and not of an installed package."""
+    path = Path(file)
+    if not path.is_absolute():
+        path = Path.cwd() / path
+    if _INSTALLED.intersection(path.parts):
+        return False
+    path = path.resolve()
+    if _INSTALLED.intersection(path.parts):
+        return False
+    return not any(path.is_relative_to(root) for root in _roots())
+
+
+def _spec(name: str) -> importlib.machinery.ModuleSpec | None:
+    """The spec of a module, imported or not. Unlike importlib's it imports no parent."""
+    module = sys.modules.get(name)
+    spec = getattr(module, "__spec__", None)
+    if isinstance(spec, importlib.machinery.ModuleSpec):
+        return spec
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        return importlib.util.spec_from_file_location(name, file)
+    if module is not None:
+        return None
+    parent = name.rpartition(".")[0]
+    path: list[str] | None = None
+    if parent:
+        above = _spec(parent)
+        if above is None or above.submodule_search_locations is None:
+            return None
+        path = list(above.submodule_search_locations)
+    try:
+        return importlib.machinery.PathFinder.find_spec(name, path)
+    except (ImportError, ValueError, AttributeError):
+        return None
+
+
+def _located(name: str) -> importlib.machinery.ModuleSpec | None:
+    """The spec of a local module."""
+    if name in {"", "__main__", "__mp_main__"} or name.partition(".")[0] == "kalelite":
+        return None
+    spec = _spec(name)
+    if spec is None or spec.origin in {"built-in", "frozen"}:
+        return None
+    locations = spec.submodule_search_locations
+    place = spec.origin if spec.origin is not None else next(iter(locations or ()), None)
+    return spec if place is not None and is_local_file(place) else None
+
+
+def find(name: str) -> LocalModule | None:
+    """The local module of that name; None if there is none, or if it is not local."""
+    spec = _located(name)
+    if spec is None:
+        return None
+    locations = spec.submodule_search_locations
+    if spec.origin is None:
+        # A folder without __init__.py travels as an empty package.
+        folder = Path(next(iter(locations or ())))
+        return LocalModule(name, str(folder / "__init__.py"), package=True, text="")
+    return _read(name, spec.origin, locations is not None)
+
+
+def _read(name: str, file: str, package: bool) -> LocalModule:
+    if not file.endswith((".py", ".pyw")):
+        return LocalModule(name, file, package, None)
+    try:
+        text = importlib.util.decode_source(Path(file).read_bytes())
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return LocalModule(name, file, package, None)
+    return LocalModule(name, file, package, text)
+
+
+def is_local(name: str) -> bool:
+    """True if the module has to travel."""
+    return _located(name) is not None
+
+
+def is_made_by_hand(name: str) -> bool:
+    """True if the module is loaded but lies in no file: made by code, or a notebook."""
+    module = sys.modules.get(name)
+    if module is None or name in sys.builtin_module_names:
+        return False
+    return _spec(name) is None and getattr(module, "__file__", None) is None
+
+
+def parsed(module: LocalModule) -> ast.Module:
+    """The syntax tree of the module, empty if it has no source that compiles."""
+    try:
+        return ast.parse(module.text or "", module.file)
+    except (SyntaxError, ValueError):
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names)
+            yield from resolve_import(Import(node.module or "", node.level, names), package)
+        elif isinstance(node, ast.Call):
+            # importlib.import_module("name"), whatever it is called as
+            yield from (
+                item.value
+                for item in node.args[:1]
+                if isinstance(item, ast.Constant)
+                and isinstance(item.value, str)
+                and "import" in ast.dump(node.func)
+                and is_module_name(item.value)
+            )
+
+
+def closure(names: Iterable[str]) -> dict[str, LocalModule]:
+    """The local modules among the names, their parent packages, and all that they import."""
+
+    def imports(name: str, module: LocalModule) -> Iterator[str]:
+        package = name if module.package else name.rpartition(".")[0]
+        return _imported(parsed(module), package)
+
+    return reached(names, find, imports)
+
+
+def reached(
+    names: Iterable[str],
+    find: Callable[[str], Found | None],
+    imports: Callable[[str, Found], Iterable[str]],
+) -> dict[str, Found]:
+    """The modules among the names that ``find`` knows, their parents, and all that they import."""
+    found: dict[str, Found] = {}
+    pending = sorted(set(names), reverse=True)
+    seen: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if not name or name in seen:
+            continue
+        seen.add(name)
+        module = find(name)
+        if module is not None:
+            found[name] = module
+            pending.append(name.rpartition(".")[0])
+            pending.extend(imports(name, module))
+    return dict(sorted(found.items()))

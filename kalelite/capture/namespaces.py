@@ -1,0 +1,136 @@
+"""What is captured by name: the namespaces whose functions and classes travel by value.
+
+A namespace is the globals of a module that cannot be imported elsewhere: ``__main__`` of a script
+or notebook, or a module made by hand. Its functions and classes are told by identity, so that
+wherever one of them turns up it is referred to by name and exists once in a step's process.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from kalelite.capture import local_modules as modules
+from kalelite.capture.load import Name
+from kalelite.capture.rebuild import plain
+from kalelite.capture.references import is_class
+
+__all__ = ["Space", "World", "importable"]
+
+_MAIN = frozenset({"__main__", "__mp_main__"})
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """A namespace: ``key`` names it in the capture, ``name`` is its module's name."""
+
+    key: str
+    name: str
+    values: dict[str, Any]
+
+
+def _travels_by_value(name: str) -> bool:
+    if name in _MAIN or name not in sys.modules:
+        return True
+    return modules.is_made_by_hand(name)
+
+
+def importable(value: Any) -> Name | None:
+    """Module and qualified name under which a function or class can be imported elsewhere."""
+    module_name = getattr(value, "__module__", None)
+    qualname = getattr(value, "__qualname__", None)
+    if not isinstance(module_name, str) or not isinstance(qualname, str):
+        return None
+    module = sys.modules.get(module_name)
+    if module is None or "<" in qualname or _travels_by_value(module_name):
+        return None
+    found: Any = module
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return (module_name, qualname) if found is value or plain(found) is value else None
+
+
+class World:
+    """The namespaces of one capture, and the local modules that it reaches."""
+
+    def __init__(self) -> None:
+        self.spaces: dict[str, Space] = {}
+        self.modules: set[str] = set()
+        self._by_dict: dict[int, Space] = {}
+        self._paths: dict[int, Name] = {}
+        self._texts: dict[int, str] = {}
+        # An id names an object only as long as the object lives.
+        self._alive: list[Any] = []
+
+    def space(self, values: dict[str, Any]) -> Space | None:
+        """The namespace with these globals; None if they belong to an importable module."""
+        known = self._by_dict.get(id(values))
+        if known is not None:
+            return known
+        name = values.get("__name__")
+        name = name if isinstance(name, str) else "__main__"
+        module = sys.modules.get(name)
+        if module is not None and module.__dict__ is values and not _travels_by_value(name):
+            return None
+        return self._add(name, values)
+
+    def _add(self, name: str, values: dict[str, Any]) -> Space:
+        key, count = name, 1
+        while key in self.spaces:
+            count += 1
+            key = f"{name}#{count}"
+        space = Space(key, name, values)
+        self.spaces[key] = space
+        self._by_dict[id(values)] = space
+        for attribute, value in list(values.items()):
+            self._learn(space, attribute, value)
+        return space
+
+    def _learn(self, space: Space, attribute: str, value: Any) -> None:
+        """Note under which name a function or class is known."""
+        function = plain(value)
+        for item in {id(value): value, id(function): function}.values():
+            if is_class(item):
+                own = item.__module__ == space.name
+            elif isinstance(item, FunctionType):
+                own = item.__globals__ is space.values or importable(item) is None
+            else:
+                own = item is not function
+            if own:
+                self._note(item, space, attribute)
+
+    def _note(self, value: Any, space: Space, path: str) -> None:
+        known = self._paths.get(id(value))
+        # Of several names for one thing, its own name is the one that pickles by reference use.
+        if known is not None and (getattr(value, "__qualname__", None) != path or known[1] == path):
+            return
+        self._paths[id(value)] = (space.key, path)
+        self._alive.append(value)
+        if is_class(value):
+            for name, item in list(vars(value).items()):
+                function = item.__func__ if isinstance(item, staticmethod) else item
+                inside = getattr(function, "__qualname__", None) == f"{value.__qualname__}.{name}"
+                if inside and (is_class(function) or isinstance(function, FunctionType)):
+                    self._note(function, space, f"{path}.{name}")
+
+    def path(self, value: Any) -> Name | None:
+        """The namespace and path under which a value is known, if it is."""
+        return self._paths.get(id(value))
+
+    def by_dict(self, values: dict[str, Any]) -> Space | None:
+        """The known namespace with these globals."""
+        return self._by_dict.get(id(values))
+
+    def remember(self, value: Any, make: Callable[[Any], str]) -> str:
+        """A text about an object, made once."""
+        if id(value) not in self._texts:
+            self._alive.append(value)
+            self._texts[id(value)] = make(value)
+        return self._texts[id(value)]
+
+    def reach(self, module: str) -> None:
+        """Note that the module is needed."""
+        self.modules.add(module)

@@ -1,0 +1,153 @@
+"""What has come out of a run so far, and how it looks from one place of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kalelite.engine.evaluate import Entry, Missing
+from kalelite.engine.outline import Outline
+from kalelite.errors import StepError
+from kalelite.plan.graph import Collected, Expr, ItemRef, OneOf, OutputRef
+
+__all__ = ["Place", "Results"]
+
+Index = tuple[int, ...]
+Read = Callable[[Entry, tuple[str | int, ...]], Any]
+
+
+class Results:
+    """Outputs, loop items, taken branches and final statuses, by node and loop index."""
+
+    def __init__(
+        self, outline: Outline, parameters: Mapping[str, Any], read: Read | None = None
+    ) -> None:
+        self.outline = outline
+        self.parameters = parameters
+        self.items: dict[tuple[str, Index], list[Any]] = {}
+        self.choices: dict[tuple[str, Index], str] = {}
+        self.statuses: dict[tuple[str, Index], dict[str, str]] = {}
+        self.failed: set[tuple[str, Index]] = set()
+        self._outputs: dict[tuple[str, Index], Mapping[str, Entry]] = {}
+        self._read = read
+
+    def put(self, task: str, index: Index, outputs: Mapping[str, Entry]) -> None:
+        """Keep what an instance left behind."""
+        self._outputs[task, index] = outputs
+
+    def entry(self, ref: OutputRef, index: Index) -> Entry:
+        """An output of an instance; raises Missing."""
+        try:
+            return self._outputs[ref.task, index][ref.output]
+        except KeyError:
+            name = ref.task + "".join(f"[{position}]" for position in index)
+            raise Missing(name, failed=(ref.task, index) in self.failed) from None
+
+    def value(self, entry: Entry, ref: OutputRef) -> Any:
+        """The Python value of an output."""
+        if "native" in entry:
+            return entry["native"]
+        if self._read is None:
+            raise StepError(f"the output {ref.output!r} of {ref.task} is not a native value")
+        return self._read(entry, ())
+
+
+class Place:
+    """The results as one node sees them: ``loops`` stand around it, ``index`` tells where in them."""
+
+    def __init__(self, results: Results, loops: tuple[str, ...], index: Index) -> None:
+        self._results = results
+        self._loops = loops
+        self._index = index
+
+    def parameter(self, name: str) -> Any:
+        return self._results.parameters[name]
+
+    def item(self, loop: str) -> Any:
+        depth = self._loops.index(loop)
+        return self._results.items[loop, self._index[:depth]][self._index[depth]]
+
+    def within(self, loop: str) -> Index:
+        """Where in the loop, and in those around it, this place is."""
+        return self._index[: self._loops.index(loop) + 1]
+
+    def output(self, ref: OutputRef) -> Any:
+        return self._results.value(self.entry(ref), ref)
+
+    def entry(self, ref: OutputRef) -> Entry:
+        """The output as its record holds it."""
+        return self._results.entry(ref, self._index[: self._depth(ref)])
+
+    def collected(self, expr: Collected) -> Any:
+        ref = expr.source
+        values = self.entries(expr)
+        return _map(values, lambda entry: self._results.value(entry, ref))
+
+    def entries(self, expr: Collected) -> list[Any]:
+        """The outputs in all iterations, in item order, one list inside the other.
+
+        Iterations in which a condition left the task out are left out here too.
+        """
+        depth = self._depth(expr.source) - len(expr.loops)
+        return self._gather(expr.source, expr.loops, self._index[:depth])
+
+    def choice(self, expr: OneOf) -> Expr:
+        outline = self._results.outline
+        index = self._index[: len(outline.nodes[expr.switch].loops)]
+        taken = self._results.choices.get((expr.switch, index))
+        if taken is None:
+            raise Missing(expr.switch, failed=False)
+        for choice in expr.choices:
+            sources = [part for part in choice.walk() if isinstance(part, OutputRef)]
+            if any(outline.contains(taken, source.task) for source in sources):
+                return choice
+        position = outline.children[expr.switch].index(taken)
+        if position >= len(expr.choices):
+            raise Missing(expr.switch, failed=False)
+        return expr.choices[position]
+
+    def status(self, scope: str) -> dict[str, str]:
+        """How the body of an exit scope ended."""
+        depth = len(self._results.outline.nodes[scope].loops)
+        return self._results.statuses[scope, self._index[:depth]]
+
+    def missing(self, expr: Expr) -> Missing | None:
+        """Why the expression has no value, None if it has one."""
+        try:
+            self._require(expr)
+        except Missing as missing:
+            return missing
+        return None
+
+    def _require(self, expr: Expr) -> None:
+        if isinstance(expr, OutputRef):
+            self.entry(expr)
+        elif isinstance(expr, Collected):
+            self.entries(expr)
+        elif isinstance(expr, OneOf):
+            self._require(self.choice(expr))
+        elif not isinstance(expr, ItemRef):
+            for child in expr.children():
+                self._require(child)
+
+    def _depth(self, ref: OutputRef) -> int:
+        return len(self._results.outline.nodes[ref.task].loops)
+
+    def _gather(self, ref: OutputRef, loops: tuple[str, ...], index: Index) -> list[Any]:
+        count = len(self._results.items.get((loops[0], index), ()))
+        found: list[Any] = []
+        for position in range(count):
+            at = (*index, position)
+            if len(loops) > 1:
+                found.append(self._gather(ref, loops[1:], at))
+                continue
+            try:
+                found.append(self._results.entry(ref, at))
+            except Missing as missing:
+                if missing.failed:
+                    raise
+        return found
+
+
+def _map(values: list[Any], convert: Callable[[Entry], Any]) -> list[Any]:
+    return [_map(value, convert) if isinstance(value, list) else convert(value) for value in values]

@@ -1,0 +1,108 @@
+"""The words between a schedule and whoever runs its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from kalelite.engine.evaluate import Entry
+
+__all__ = [
+    "Change",
+    "Expanded",
+    "Index",
+    "Instance",
+    "Outcome",
+    "Ready",
+    "Result",
+    "Skipped",
+    "State",
+    "Trouble",
+    "instance_name",
+]
+
+Index = tuple[int, ...]
+
+
+class State(Enum):
+    """How a node ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_RUN = "not run"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One execution of a task: ``index`` is its place in the loops around it, outermost first."""
+
+    task: str
+    index: Index = ()
+
+    @property
+    def name(self) -> str:
+        """The name that people see: ``train``, ``train[3]``, ``train[3][0]``."""
+        return instance_name(self.task, self.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an instance ended: "succeeded", "failed" or "cancelled", and what it left behind."""
+
+    state: str
+    outputs: Mapping[str, Entry] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An instance may start. ``absent`` are arguments left to the function's own defaults."""
+
+    instance: Instance
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A task will not run; ``status`` is "skipped" or "not run"."""
+
+    name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """The number of items of a loop is known."""
+
+    loop: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A condition or the items of a loop could not be evaluated; the run fails."""
+
+    block: str
+    message: str
+
+
+Change = Ready | Skipped | Expanded | Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a node ended and why; ``culprit`` is the instance whose failure is behind it."""
+
+    state: State
+    reason: str = ""
+    culprit: str = ""
+    message: str = ""
+
+
+def instance_name(id: str, index: Index) -> str:
+    """A task or block with its place in the loops around it: ``train[3][0]``."""
+    return id + "".join(f"[{position}]" for position in index)

@@ -1,0 +1,104 @@
+"""Values as files and texts for a container, and the files of a container as values.
+
+Functions of the tasks that a backend puts before and after a container whose files it cannot
+give and take itself. They travel with the pipelines that need them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+from kalelite.errors import StepError
+
+__all__ = ["give", "take", "text"]
+
+_LONGEST = 60_000
+"""Bytes of a text that may go into a command line; a backend carries it a few times over."""
+
+
+def give(value: Any, path: str, name: str) -> None:
+    """Write a value as the file or folder that a container reads.
+
+    Parameters
+    ----------
+    value
+        A path whose file or folder is copied, or a value that is written as text.
+    path
+        Where.
+    name
+        The input of the container, for errors.
+
+    Raises
+    ------
+    StepError
+        There is no file at the path that was given.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if not isinstance(value, Path):
+        Path(path).write_text(_as_text(value), "utf-8", newline="")
+    elif value.is_dir():
+        shutil.copytree(value, path, dirs_exist_ok=True)
+    elif value.is_file():
+        shutil.copyfile(value, path)
+    else:
+        raise _no_file(name, value)
+
+
+def take(path: str, name: str) -> Path:
+    """The file or folder that a container has written; its content goes into the store.
+
+    Raises
+    ------
+    StepError
+        There is none.
+    """
+    if not Path(path).exists():
+        raise StepError(
+            f"the container ended well but did not write the output {name!r}",
+            hint=f"It has to write it to the path that OutputPath({name!r}) stands for.",
+        )
+    return Path(path)
+
+
+def text(value: Any, name: str) -> str:
+    """A value as a word of a command: of a file its content, of other values what KFP writes.
+
+    Raises
+    ------
+    StepError
+        There is no file, it is no text, or the text is too long for a command line.
+    """
+    if isinstance(value, Path):
+        if not value.is_file():
+            raise _no_file(name, value)
+        try:
+            value = value.read_bytes().decode("utf-8")
+        except UnicodeDecodeError:
+            raise StepError(
+                f"the input {name!r} is a file that is no text",
+                hint=f"Take its path: InputPath({name!r}).",
+            ) from None
+    found = _as_text(value)
+    if len(found.encode("utf-8", "surrogatepass")) > _LONGEST:
+        raise StepError(
+            f"the input {name!r} is too long for a command line",
+            hint=f"Take it as a file: InputPath({name!r}).",
+        )
+    return found
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    # By name, so that it travels only with pipelines that need it.
+    return str(importlib.import_module("kalelite.plan.types.spelling").to_text(value))
+
+
+def _no_file(name: str, path: Path) -> StepError:
+    return StepError(
+        f"the input {name!r} is to be a file, and there is none at {str(path)!r}",
+        hint="Give the path that a step returned, or one on a volume of the pipeline.",
+    )

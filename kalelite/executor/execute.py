@@ -1,0 +1,303 @@
+"""One task, run in this process: load its inputs, call its function, save its outputs, commit.
+
+The same code runs in a local worker process and in a pod. It imports the standard library, and
+whatever the user's values need.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import itertools
+import os
+import sys
+import time
+from collections.abc import Iterable, Sized
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from kalelite.errors import MarshalError
+from kalelite.executor import failure
+from kalelite.executor import primitives as native
+from kalelite.executor.metrics import TaskLog, recording
+from kalelite.executor.preview import preview, type_name
+from kalelite.executor.record_file import commit
+from kalelite.executor.spec import FailureReport, OutputSpec, Record, Slot, TaskSpec
+from kalelite.marshal.store import select
+
+if TYPE_CHECKING:
+    from kalelite.capture.load import CodeSource
+
+__all__ = ["StoreLike", "execute"]
+
+
+class StoreLike(Protocol):
+    """What the executor asks of a marshal store."""
+
+    def save(self, value: Any, *, name: str = ...) -> str: ...
+
+    def load(self, reference: str, path: Any = ...) -> Any: ...
+
+    def settle(self) -> None: ...
+
+    def describe(self, reference: str) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module
+    """The step did what no step may do; the report says what."""
+
+    def __init__(self, report: FailureReport) -> None:
+        super().__init__(report.message)
+        self.report = report
+
+
+def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool = False) -> Record:
+    """Run one task and commit its record.
+
+    Parameters
+    ----------
+    spec
+        What to run, and where the record goes; without a record path none is written.
+    code
+        Where the function and its constants come from.
+    store
+        Where inputs are read and outputs are written.
+    durable
+        Sync the record to the disk.
+
+    Returns
+    -------
+    Record
+        What was committed. Whatever the step raised is in it; nothing that a step does is
+        raised here.
+
+    Raises
+    ------
+    OSError
+        if the record cannot be written.
+    """
+    started = time.time()
+    log = TaskLog(spec.record)
+    outputs: dict[str, dict[str, Any]] = {}
+    report: FailureReport | None = None
+    try:
+        with recording(log):
+            result, function = _call(spec, code, store)
+        outputs = _save(spec, result, function, store)
+        # Inputs that were mapped have been verified by now, or nothing made of them is kept.
+        store.settle()
+    except _Refused as error:
+        report = error.report
+    except BaseException as error:  # noqa: BLE001 - SystemExit and the like are failures of a step
+        report = failure.report(error, step=spec.task)
+    finally:
+        store.close()
+    record = Record(
+        task=spec.task,
+        status="failed" if report else "succeeded",
+        attempt=spec.attempt,
+        outputs={} if report else outputs,
+        failure=report,
+        metrics=tuple(log.metrics),
+        artifacts=tuple(log.artifacts.values()),
+        started=started,
+        finished=time.time(),
+        versions={"python": ".".join(map(str, sys.version_info[:3]))},
+    )
+    if spec.record:
+        commit(record, spec.record, durable=durable)
+    return record
+
+
+# --- inputs ----------------------------------------------------------------------------------
+
+
+class _Inputs:
+    """Turns slots into values; one reference is loaded once, and is one object as it was before."""
+
+    def __init__(self, code: CodeSource, store: StoreLike) -> None:
+        self._code = code
+        self._store = store
+        self._loaded: dict[str, Any] = {}
+
+    def argument(self, name: str, slot: Slot) -> Any:
+        try:
+            return self.value(slot)
+        except MarshalError as error:
+            error.message = f"argument {name!r}: {error.message}"
+            raise
+
+    def value(self, slot: Slot) -> Any:
+        return select(self._base(slot), slot.get("path", ()))
+
+    def _reference(self, reference: str) -> Any:
+        if reference not in self._loaded:
+            self._loaded[reference] = self._store.load(reference)
+        return self._loaded[reference]
+
+    def _base(self, slot: Slot) -> Any:  # noqa: PLR0911 - one line for each kind
+        if "ref" in slot:
+            return self._reference(slot["ref"])
+        if "value" in slot:
+            return slot["value"]
+        if "const" in slot:
+            return self._code.constant(slot["const"])
+        if "status" in slot:
+            from kalelite.plan.status import FinalStatus
+
+            return FinalStatus(**slot["status"])
+        items = [self.value(item) for item in slot["of"]]
+        if slot["pack"] == "list":
+            return items
+        if slot["pack"] == "tuple":
+            return tuple(items)
+        if slot["pack"] == "dict":
+            return dict(zip((self.value(key) for key in slot["keys"]), items, strict=True))
+        return self.value(slot["type"])(*items)
+
+
+def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]:
+    function = code.function(spec.step)
+    inputs = _Inputs(code, store)
+    arguments = {name: inputs.argument(name, slot) for name, slot in spec.arguments.items()}
+    args: tuple[Any, ...] = ()
+    if not _takes_names(function):
+        bound = inspect.BoundArguments(inspect.signature(function), arguments)
+        args, arguments = bound.args, bound.kwargs
+    pid = os.getpid()
+    try:
+        result = function(*args, **arguments)
+    except BaseException:
+        if os.getpid() != pid:
+            _leave_fork(1)
+        raise
+    if os.getpid() != pid:
+        _leave_fork(0)
+    words = _UNFINISHED.get(type(result))
+    if words:
+        raise _Refused(_unfinished(words, function, result))
+    return result, function
+
+
+def _takes_names(function: Any) -> bool:
+    """Whether it can be seen without making its signature that every argument may go by name."""
+    if type(function) is not FunctionType or function.__dict__:
+        return False
+    code = function.__code__
+    various = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    return not code.co_posonlyargcount and not various
+
+
+def _leave_fork(code: int) -> NoReturn:
+    """End a process that the step has forked and that came back: the task is its parent's."""
+    if code:
+        import traceback
+
+        traceback.print_exc()
+    with contextlib.suppress(BaseException):
+        sys.stdout.flush()
+    os._exit(code)
+
+
+_UNFINISHED: dict[type, str] = {
+    GeneratorType: "a generator, which has not computed anything yet",
+    AsyncGeneratorType: "an async generator, which has not computed anything yet",
+    CoroutineType: "a coroutine, which has not run yet",
+}
+
+
+def _unfinished(words: str, function: Any, result: Any) -> FailureReport:
+    if inspect.iscoroutine(result):
+        result.close()
+        hint = "call asyncio.run(...) inside the step and return its result"
+    else:
+        hint = "return list(...) of it"
+    return FailureReport("TypeError", f"the step returned {words}", _at(function), hint=hint)
+
+
+def _at(function: Any) -> Any:
+    return failure.at_return(function)
+
+
+# --- outputs ---------------------------------------------------------------------------------
+
+
+def _save(
+    spec: TaskSpec, result: Any, function: Any, store: StoreLike
+) -> dict[str, dict[str, Any]]:
+    values = _unpack(spec, result, function)
+    saved: dict[str, dict[str, Any]] = {}
+    for output in spec.outputs:
+        value = result if output.index is None else values[output.index]
+        try:
+            saved[output.name] = _save_one(output, value, store)
+        except native.MismatchError as error:
+            name = "" if output.index is None else f"output {output.name!r} is "
+            raise _Refused(
+                FailureReport(
+                    "TypeError",
+                    f"{name}{error}",
+                    _at(function),
+                    hint="return what the annotation says, or take the annotation away",
+                )
+            ) from None
+        except Exception as error:
+            report = failure.report(error, step=spec.task)
+            if report.frames:
+                raise
+            # A value that cannot be stored is the step's doing: show the step.
+            raise _Refused(
+                FailureReport(
+                    report.type,
+                    report.message,
+                    _at(function),
+                    report.traceback,
+                    report.hint,
+                    report.cause,
+                )
+            ) from error
+    return saved
+
+
+def _save_one(output: OutputSpec, value: Any, store: StoreLike) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    if output.native is not None:
+        value = native.convert(value, output.native)
+        fits, why = native.as_json(value)
+        if fits:
+            entry["native"] = value
+        else:
+            entry["not_native"] = why
+    reference = store.save(value, name=output.name)
+    size = int(getattr(store.describe(reference), "size", 0))
+    entry |= {"ref": reference, "type": type_name(value), "size": size}
+    entry["preview"] = preview(value, size)
+    return entry
+
+
+def _unpack(spec: TaskSpec, result: Any, function: Any) -> list[Any]:
+    """The values of a step that is called as ``a, b = step()``, as many as there are names."""
+    arity = spec.arity
+    if arity is None:
+        return []
+    names = ", ".join(output.name for output in spec.outputs if output.index is not None)
+    wanted = f"{arity} value{'s' if arity != 1 else ''}{f' ({names})' if names else ''}"
+    if not isinstance(result, Iterable):
+        raise _wrong_count(
+            f"{wanted} are expected where it is called, it returned one", result, function
+        )
+    values = list(itertools.islice(result, arity + 1))
+    if len(values) != arity:
+        length = len(result) if isinstance(result, Sized) else f"more than {arity}"
+        raise _wrong_count(
+            f"{wanted} are expected where it is called, it returned {length}", result, function
+        )
+    return values
+
+
+def _wrong_count(words: str, result: Any, function: Any) -> _Refused:
+    message = f"wrong number of values: {words} ({type_name(result)}: {preview(result)})"
+    hint = "return as many values as the call unpacks, or unpack as many as the step returns"
+    return _Refused(FailureReport("ValueError", message, _at(function), hint=hint))

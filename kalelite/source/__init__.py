@@ -1,0 +1,1 @@
+"""Places in the user's source: files, lines, columns."""

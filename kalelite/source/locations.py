@@ -1,0 +1,210 @@
+"""Places in the user's source: from a frame, a code object or a function to a `Where`.
+
+Columns come from the code object. Source is read through linecache, so notebook cells work and
+byte-order marks do no harm.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType, FrameType
+from typing import Any
+
+from kalelite.errors import Where
+
+__all__ = [
+    "forget_sources",
+    "of_frame",
+    "of_function",
+    "of_instruction",
+    "of_keyword",
+    "of_return",
+    "tree_of",
+]
+
+Span = tuple[int, int, int | None, int | None]
+"""First line, last line, first column, end column; columns in bytes."""
+
+
+@dataclass(slots=True)
+class _Code:
+    """What is known of a code object: its positions and the places asked for so far."""
+
+    ref: weakref.ref[CodeType]
+    positions: list[Any] | None = None
+    places: dict[int, Where] = field(default_factory=dict)
+
+
+# Keyed by identity: to hash a code object means to hash all its constants, each time.
+_codes: dict[int, _Code] = {}
+_trees: dict[str, tuple[list[str], ast.Module | None]] = {}
+
+
+def forget_sources(filename: str) -> None:
+    """Drop what was read of a file if the file has changed since."""
+    linecache.checkcache(filename)
+
+
+def of_frame(frame: FrameType) -> Where:
+    """The place that the frame is executing."""
+    code, offset = frame.f_code, frame.f_lasti
+    entry = _codes.get(id(code))
+    if entry is not None and offset in entry.places:
+        return entry.places[offset]
+    # Python searches the line anew each time it is asked for; a long body has many.
+    line = None if entry is not None and entry.positions else frame.f_lineno
+    return of_instruction(code, offset, line, frame.f_globals)
+
+
+def of_instruction(
+    code: CodeType, offset: int, line: int | None, module: dict[str, Any] | None = None
+) -> Where:
+    """The place of the instruction at an offset of a code object."""
+    entry = _codes.get(id(code))
+    if entry is None:
+        key = id(code)
+        entry = _Code(weakref.ref(code, lambda _: _codes.pop(key, None)))
+        _codes[key] = entry
+    place = entry.places.get(offset)
+    if place is None:
+        place = _read(code, entry, offset, line or code.co_firstlineno, module)
+        entry.places[offset] = place
+    return place
+
+
+def of_function(function: Callable[..., Any]) -> Where | None:
+    """The line of a function's ``def``, below its decorators; None for what has no source."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return None
+    line = code.co_firstlineno
+    module = getattr(function, "__globals__", None)
+    lines = range(line, line + (50 if function.__name__ != "<lambda>" else 0))
+    for number in lines:
+        text = linecache.getline(code.co_filename, number, module).rstrip("\r\n")
+        stripped = text.lstrip()
+        if stripped.startswith(("def ", "async def ", "class ")):
+            start = text.find(function.__name__)
+            end = start + len(function.__name__)
+            if start < 0:
+                return Where(code.co_filename, number, text=text)
+            return Where(code.co_filename, number, start, end, text)
+        if not text:
+            break
+    text = linecache.getline(code.co_filename, line, module).rstrip("\r\n")
+    return Where(code.co_filename, line, text=text)
+
+
+def of_return(function: Callable[..., Any]) -> Where | None:
+    """The one ``return`` of a function that gives a value; None if there are several."""
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return None
+    module = getattr(function, "__globals__", None)
+    tree = tree_of(code.co_filename, module)
+    found = [node for node in _returns(tree, code) if node.value is not None] if tree else []
+    if len(found) != 1 or found[0].value is None:
+        return None
+    return _of_node(Where(code.co_filename, found[0].lineno), found[0].value, module)
+
+
+def of_keyword(where: Where | None, name: str) -> Where | None:
+    """The place of ``name=…`` in the call at a place, or of ``"name": …`` in a dict in it.
+
+    It is the place itself where the source does not tell.
+    """
+    tree = tree_of(where.file) if where is not None and where.column is not None else None
+    if tree is None or where is None or where.column is None:
+        return where
+    start = len(where.text[: where.column].encode("utf-8", "surrogatepass"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (node.lineno, node.col_offset) == (where.line, start):
+            for found, value in _named(node):
+                if found == name:
+                    return _of_node(where, value)
+    return where
+
+
+def _named(call: ast.Call) -> Iterator[tuple[Any, ast.expr | ast.keyword]]:
+    for keyword in call.keywords:
+        yield keyword.arg, keyword
+        if isinstance(keyword.value, ast.Dict):
+            pairs = zip(keyword.value.keys, keyword.value.values, strict=True)
+            yield from ((key.value, value) for key, value in pairs if isinstance(key, ast.Constant))
+
+
+def _of_node(
+    where: Where, node: ast.expr | ast.keyword, module: dict[str, Any] | None = None
+) -> Where:
+    text = linecache.getline(where.file, node.lineno, module).rstrip("\r\n")
+    end = len(text)
+    if node.end_lineno == node.lineno and node.end_col_offset is not None:
+        end = _characters(text, node.end_col_offset)
+    return Where(where.file, node.lineno, _characters(text, node.col_offset), end, text)
+
+
+def _returns(tree: ast.Module, code: CodeType) -> Iterator[ast.Return]:
+    """The ``return`` statements of a function, without those of functions inside it."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+        if node.name != code.co_name or first != code.co_firstlineno:
+            continue
+        pending: list[ast.AST] = list(node.body)
+        while pending:
+            inner = pending.pop()
+            if isinstance(inner, ast.Return):
+                yield inner
+            if not isinstance(inner, kinds):
+                pending.extend(ast.iter_child_nodes(inner))
+
+
+def tree_of(filename: str, module: dict[str, Any] | None = None) -> ast.Module | None:
+    """The syntax tree of a file or cell, None if there is no source or it is no Python."""
+    lines = linecache.getlines(filename, module)
+    if not lines:
+        return None
+    known = _trees.get(filename)
+    if known is not None and known[0] is lines:
+        return known[1]
+    try:
+        tree = ast.parse("".join(lines))
+    except (SyntaxError, ValueError, RecursionError):
+        tree = None
+    _trees[filename] = (lines, tree)
+    return tree
+
+
+def _read(
+    code: CodeType, entry: _Code, offset: int, line: int, module: dict[str, Any] | None
+) -> Where:
+    span = _span(code, entry, offset, line)
+    first, last, start, end = span
+    text = linecache.getline(code.co_filename, first, module).rstrip("\r\n")
+    if not text or start is None:
+        return Where(code.co_filename, first, text=text)
+    # A place over several lines is marked to the end of its first one.
+    finish = _characters(text, end) if end is not None and last == first else len(text)
+    return Where(code.co_filename, first, _characters(text, start), finish, text)
+
+
+def _characters(text: str, column: int) -> int:
+    """A column in UTF-8 bytes as one in characters."""
+    if text.isascii():
+        return column
+    return len(text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "ignore"))
+
+
+def _span(code: CodeType, entry: _Code, offset: int, line: int) -> Span:
+    if entry.positions is None:
+        entry.positions = list(code.co_positions())
+    first, last, start, end = entry.positions[offset // 2]
+    if first is None:
+        return line, line, None, None
+    return first, last or first, start, end

@@ -1,0 +1,201 @@
+"""Each option of a step against kfp's own functions, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from kalelite.backends.kubeflow.compile.kfp_options import refusals, task_config
+from kalelite.plan.options import step_options
+from kalelite.plan.options.values import Volume
+
+
+def config_of(**said):
+    options, problems = step_options(**said)
+    assert problems == []
+    return task_config(options)
+
+
+def kubernetes_of(configure):
+    """What kfp's own functions make of a task."""
+    from kfp import dsl
+
+    found = {}
+
+    @dsl.container_component
+    def component():
+        return dsl.ContainerSpec(image="x")
+
+    @dsl.pipeline(name="p")
+    def pipeline():
+        task = component()
+        configure(task)
+        found.update(task.platform_config.get("kubernetes", {}))
+
+    return found
+
+
+CASES = {
+    "secrets": (
+        {"secrets": {"TOKEN": ("name", "key"), "OTHER": ("name", "key2"), "/creds": "files"}},
+        lambda k, t: (
+            k.use_secret_as_env(t, "name", {"key": "TOKEN", "key2": "OTHER"}),
+            k.use_secret_as_volume(t, "files", "/creds"),
+        ),
+    ),
+    "config maps": (
+        {"config_maps": {"MODE": ("name", "key"), "/app/settings": "files"}},
+        lambda k, t: (
+            k.use_config_map_as_env(t, "name", {"key": "MODE"}),
+            k.use_config_map_as_volume(t, "files", "/app/settings"),
+        ),
+    ),
+    "volumes": ({"volumes": {"/data": "claim"}}, lambda k, t: k.mount_pvc(t, "claim", "/data")),
+    "node selector": (
+        {"node_selector": {"disk": "ssd"}},
+        lambda k, t: k.add_node_selector(t, "disk", "ssd"),
+    ),
+    "tolerations": (
+        {
+            "tolerations": [
+                {"key": "gpu", "operator": "Exists", "effect": "NoExecute", "seconds": 5}
+            ]
+        },
+        lambda k, t: k.add_toleration(
+            t, key="gpu", operator="Exists", effect="NoExecute", toleration_seconds=5
+        ),
+    ),
+    "labels": (
+        {"labels": {"a": "b"}, "annotations": {"c": "d"}},
+        lambda k, t: (k.add_pod_label(t, "a", "b"), k.add_pod_annotation(t, "c", "d")),
+    ),
+    "pull policy": (
+        {"pull_policy": "Always"},
+        lambda k, t: k.set_image_pull_policy(t, "Always"),
+    ),
+    "pull secrets": (
+        {"pull_secrets": ["one", "two"]},
+        lambda k, t: k.set_image_pull_secrets(t, ["one", "two"]),
+    ),
+    "timeout": ({"timeout": "1m30s"}, lambda k, t: k.set_timeout(t, 90)),
+    "security context": (
+        {"security_context": {"run_as_user": 1000, "run_as_group": 0, "run_as_non_root": False}},
+        lambda k, t: k.set_security_context(
+            t, run_as_user=1000, run_as_group=0, run_as_non_root=False
+        ),
+    ),
+    "affinity": (
+        {
+            "affinity": {
+                "nodeAffinity": {
+                    "preferredDuringSchedulingIgnoredDuringExecution": [
+                        {
+                            "weight": 3,
+                            "preference": {
+                                "matchExpressions": [
+                                    {"key": "zone", "operator": "In", "values": ["a"]}
+                                ]
+                            },
+                        }
+                    ]
+                }
+            }
+        },
+        lambda k, t: k.add_node_affinity(
+            t, match_expressions=[{"key": "zone", "operator": "In", "values": ["a"]}], weight=3
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_option_is_what_kfps_own_function_writes(name):
+    from kfp import kubernetes
+
+    said, configure = CASES[name]
+    assert config_of(**said).kubernetes == kubernetes_of(lambda task: configure(kubernetes, task))
+
+
+@pytest.mark.parametrize(
+    ("written", "memory"),
+    [
+        ("1.5Gi", "1536Mi"),
+        ("1e9", "1G"),
+        ("10Gi", "10Gi"),
+        ("1500M", "1500M"),
+        (2**20 + 1, "1048577"),
+    ],
+)
+def test_memory_is_spelled_as_kfp_reads_it(written, memory):
+    assert config_of(memory=written).memory_request == memory
+
+
+@pytest.mark.parametrize(("written", "cpu"), [("2", "2"), (0.5, "500m"), ("1.25", "1250m")])
+def test_cpu_is_spelled_as_kfp_reads_it(written, cpu):
+    assert config_of(cpu=written).cpu_request == cpu
+
+
+def test_retries_do_not_end_after_kfps_hour(compiled, write_script):
+    import yaml
+
+    script = write_script(
+        "from kalelite import pipeline, step\n"
+        "@step(retries={'count': 4, 'wait': 1.5, 'factor': 3})\n"
+        "def work(): ...\n"
+        "@pipeline\n"
+        "def main(): work()\n"
+    )
+    spec = next(yaml.safe_load_all(compiled(script).read_text()))
+    policy = spec["root"]["dag"]["tasks"]["work"]["retryPolicy"]
+    assert policy["maxRetryCount"] == 4
+    assert policy["backoffDuration"] == "2s"
+    assert policy["backoffFactor"] == 3
+    assert policy["backoffMaxDuration"] == "2592000s"
+
+
+REFUSED = {
+    "ephemeral_storage": {"ephemeral_storage": "1Gi"},
+    "ephemeral_storage_limit": {"ephemeral_storage_limit": "1Gi"},
+    "read_only": {"volumes": [Volume("c", "/data", read_only=True)]},
+    "only=": {"retries": {"count": 1, "only": ["OSError"]}},
+    "longest_wait": {"retries": {"count": 3, "wait": 10, "factor": 10, "longest_wait": 20}},
+    "podAffinity": {
+        "affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}
+    },
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_kfp_cannot_do_is_refused_by_name(name):
+    options, problems = step_options(**REFUSED[name])
+    assert problems == []
+    (problem,) = refusals(options, None, "2.17.0")
+    assert name in problem.message
+    assert "no KFP up to 2.17" in problem.message
+    assert problem.hint
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"security_context": {"run_as_user": 1000}},
+        {"volumes": [Volume("c", "/data", sub_path="x")]},
+    ],
+)
+def test_what_came_later_names_its_version(said):
+    options, _ = step_options(**said)
+    assert refusals(options, None, "2.16.0") == []
+    (problem,) = refusals(options, None, "2.15.2")
+    assert "needs KFP 2.16.0" in problem.message
+
+
+def test_a_bound_that_no_wait_reaches_is_no_problem():
+    options, _ = step_options(retries={"count": 2, "wait": 1, "factor": 2, "longest_wait": 60})
+    assert refusals(options, None, "2.17.0") == []
+
+
+def test_every_option_has_a_meaning_or_a_refusal():
+    """The option table names what is refused; all else changes the compiled task."""
+    from kalelite.plan.options.table import ROWS
+
+    refused = {row.option for row in ROWS if row.refused.startswith("KFP") and not row.since}
+    assert refused == {"ephemeral_storage", "ephemeral_storage_limit"}

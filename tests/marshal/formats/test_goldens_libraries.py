@@ -1,0 +1,198 @@
+"""Values of libraries stored by earlier versions are still read.
+
+``tests/marshal/formats/goldens`` is a store as in ``tests/marshal/goldens``: never written again.
+To add a value, put it into `VALUES` and run ``python tests/marshal/formats/test_goldens_libraries.py``,
+which only adds.
+"""
+
+import importlib
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+
+from kalelite.marshal import Store
+
+FOLDER = Path(__file__).parent / "goldens"
+INDEX = FOLDER / "values.txt"
+
+
+def library(name):
+    return importlib.import_module(name)
+
+
+def frame():
+    np, pd = library("numpy"), library("pandas")
+    days = pd.date_range("2024-01-01", periods=3, freq="D", tz="UTC", name="day")
+    columns = {
+        "number": np.arange(3),
+        "real": [0.5, np.nan, -0.0],
+        "object": np.array(["é", None, 1], object),
+        "kind": pd.Categorical(["b", "a", "b"], ordered=True),
+        "whole": pd.array([1, None, 3], dtype="Int64"),
+    }
+    return pd.DataFrame(columns, index=days)
+
+
+def large_frame():
+    """More than 64 KiB, with a column of each way in which an Arrow file holds it."""
+    np, pd = library("numpy"), library("pandas")
+    rows = 3000
+    texts = [None if i % 7 == 0 else f"text {i} é" for i in range(rows)]
+    columns = {
+        "number": np.arange(rows),
+        "real": np.where(np.arange(rows) % 3, np.arange(rows) / 4, np.nan),
+        "flag": np.arange(rows) % 2 == 0,
+        "text": pd.Series(texts, dtype=object),
+        "few": pd.Series(["a", "b", math.nan] * (rows // 3), dtype=object),
+        "half": pd.Series(["x"] * (rows - 1) + ["\ud800"], dtype=object),
+        "kind": pd.Categorical(
+            ["b", None, "a"] * (rows // 3), pd.Index(["a", "b"], dtype=object), ordered=True
+        ),
+        "whole": pd.array([1, None, 3] * (rows // 3), dtype="Int64"),
+        "when": pd.Series(pd.date_range("2024", periods=rows, tz="Europe/Berlin", unit="us")).shift(
+            1
+        ),
+        "complex": np.arange(rows) * 1j,
+    }
+    index = pd.MultiIndex.from_product([range(rows // 2), ["a", "b"]], names=["n", None])
+    return pd.DataFrame(columns).set_axis(index)
+
+
+def arrow_strings():
+    pd = library("pandas")
+    return [pd.Series(["x", None, "é"], dtype="string[pyarrow]")[1:]]
+
+
+def many_texts():
+    np = library("numpy")
+    return {"unlike": np.array([f"text {i}" for i in range(2000)] + [None], object)}
+
+
+def levels():
+    pd = library("pandas")
+    index = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["x", None])
+    return pd.Series(range(4), index=index, name=("n", 1))
+
+
+def torch_state():
+    torch = library("torch")
+    whole = torch.arange(6.0)
+    return {"whole": whole, "view": whole[2:4].reshape(2, 1), "half": torch.ones(2).half()}
+
+
+def sparse():
+    return library("scipy.sparse").csr_matrix([[0, 1.5, 0], [2.5, 0, 0]])
+
+
+def estimator():
+    linear = library("sklearn.linear_model")
+    return linear.LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0])
+
+
+def image():
+    return library("PIL.Image").new("RGB", (2, 3), (10, 20, 30))
+
+
+def arrow():
+    pa = library("pyarrow")
+    return pa.table({"a": [1, None], "s": ["x", "é"]}).replace_schema_metadata({"k": "v"})
+
+
+# name -> (library that has to be there, how it is made, whether in a store without pickles)
+VALUES = {
+    "frame": ("pandas", frame, False),
+    "levels": ("pandas", levels, False),
+    "large-frame": ("pyarrow", large_frame, False),
+    "many-texts": ("numpy", many_texts, False),
+    "many-texts-data": ("numpy", many_texts, True),
+    # As texts were written before 0.1.0: each chunk joined by a character that none of them has.
+    "joined-texts": ("numpy", many_texts, False),
+    "joined-texts-data": ("numpy", many_texts, True),
+    "arrow-strings": ("pyarrow", arrow_strings, True),
+    "nested-frame": ("pandas", lambda: [library("pandas").DataFrame({"a": [1, 2]})], False),
+    "periods": (
+        "pandas",
+        lambda: library("pandas").Series(library("pandas").period_range("2024", periods=2, freq="D")),
+        False,
+    ),
+    "arrow": ("pyarrow", arrow, False),
+    "polars": ("polars", lambda: library("polars").DataFrame({"a": [1, None], "s": ["x", "y"]}), False),
+    "torch": ("torch", torch_state, False),
+    "torch-data": ("torch", torch_state, True),
+    "sparse": ("scipy", sparse, False),
+    "sparse-data": ("scipy", sparse, True),
+    "estimator": ("sklearn", estimator, False),
+    "image": ("PIL", image, False),
+    "tree": (
+        "numpy",
+        lambda: {"a": (1, 2.5, float("inf")), 3: {b"x"}, "n": [library("numpy").arange(3)]},
+        True,
+    ),
+}  # fmt: skip
+
+
+def text_of(value):
+    """What tells one value of these from another."""
+    if isinstance(value, dict):
+        return [(key, text_of(item)) for key, item in value.items()]
+    if type(value).__module__ == "numpy" and value.dtype == object:
+        return value.tolist()
+    if isinstance(value, list):
+        return list(map(text_of, value))
+    if type(value).__module__.startswith("scipy"):
+        return type(value).__name__, value.toarray().tolist()
+    if type(value).__module__.startswith("PIL"):
+        return value.mode, value.size, value.tobytes()
+    if type(value).__module__.startswith("sklearn"):
+        return value.predict([[5.0]]).tolist(), value.get_params()
+    if type(value).__module__.startswith("pandas"):
+        types = value.dtypes.to_dict() if value.ndim == 2 else value.dtype
+        return (
+            value.to_csv(),
+            types,
+            repr(value.index),
+            value.columns.tolist() if value.ndim == 2 else (),
+        )
+    if type(value).__module__.startswith("torch"):
+        return value.dtype, value.shape, value.stride(), value.tolist()
+    return repr(value), getattr(getattr(value, "schema", None), "metadata", None)
+
+
+def golden():
+    return [line.split() for line in INDEX.read_text().splitlines()] if INDEX.exists() else []
+
+
+@pytest.mark.parametrize(("name", "reference"), golden())
+@pytest.mark.filterwarnings("ignore:.*may not be read as it was:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_stored_value_of_a_library_is_still_read(tmp_path, name, reference):
+    needed, make, data_only = VALUES[name]
+    pytest.importorskip(needed, reason=f"pip install {needed}")
+    mode = "data-only" if data_only else "all"
+    store = Store(shutil.copytree(FOLDER, tmp_path / "store"), formats=mode)
+    value = store.load(reference)
+    store.settle()
+    assert type(value) is type(make())
+    assert text_of(value) == text_of(make())
+    if name == "torch":
+        value["whole"][2] = -1
+        assert value["view"][0, 0] == -1
+
+
+def test_every_value_of_a_library_has_a_golden():
+    assert {name for name, _ in golden()} == set(VALUES)
+
+
+if __name__ == "__main__":
+    known = {name for name, _ in golden()}
+    FOLDER.mkdir(exist_ok=True)
+    with INDEX.open("a") as index:
+        for name, (_, make, data_only) in VALUES.items():
+            if name not in known:
+                mode = "data-only" if data_only else "all"
+                print(name, Store(FOLDER, digest="sha256", formats=mode).save(make()), file=index)
+    (FOLDER / "tmp").rmdir()
+    for path in FOLDER.rglob("*"):  # git keeps no modes, and has to be able to remove it
+        path.chmod(path.stat().st_mode | 0o200)

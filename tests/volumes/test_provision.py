@@ -1,0 +1,170 @@
+"""The program of create-volume steps, against a small API server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from kalelite.backends.kubeflow.compile.inline_program import inline, source_of
+from kalelite.volumes import provision
+
+
+class Api:
+    """Claims of one namespace. ``drop`` takes the data source away, as a real server may."""
+
+    def __init__(self, tmp_path):
+        self.claims, self.requests = {}, []
+        self.drop, self.pod_status = False, 200
+        self.account = tmp_path / "account"
+        self.account.mkdir()
+        (self.account / "token").write_text("secret-token\n")
+        (self.account / "namespace").write_text("user\n")
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def reply(self, code, body):
+                data = json.dumps(body).encode()
+                self.send_response(code)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def handle_one(self):
+                api.requests.append((self.command, self.path, self.headers["Authorization"]))
+                name = self.path.rpartition("/")[2]
+                if "/pods/" in self.path:
+                    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
+                    owner |= {"name": "run-1", "uid": "42", "extra": "x"}
+                    self.reply(api.pod_status, {"metadata": {"ownerReferences": [owner]}})
+                elif self.command == "DELETE":
+                    self.reply(200, api.claims.pop(name))
+                elif self.command == "GET":
+                    self.reply(200, api.claims[name])
+                else:
+                    body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                    if api.drop:
+                        body["spec"].pop("dataSource", None)
+                    if body["metadata"]["name"] in api.claims:
+                        return self.reply(409, {"reason": "AlreadyExists"})
+                    if body["spec"]["resources"]["requests"]["storage"] == "9Ti":
+                        return self.reply(403, {"message": "exceeded quota: q"})
+                    api.claims[body["metadata"]["name"]] = body
+                    self.reply(201, body)
+
+            do_GET = do_POST = do_DELETE = handle_one
+
+            def log_message(self, *args):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def run(self, *args, output):
+        environment = {
+            **os.environ,
+            "KALELITE_API_SERVER": f"http://127.0.0.1:{self.server.server_address[1]}",
+            "KALELITE_SERVICE_ACCOUNT": str(self.account),
+            "HOSTNAME": "pod-1",
+        }
+        flags = ["--run", "r1", "--mode", "ReadWriteOnce", "--output", str(output), *args]
+        return subprocess.run(
+            [sys.executable, *inline(provision)[1:], *flags],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+
+
+@pytest.fixture
+def api(tmp_path):
+    found = Api(tmp_path)
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+def test_makes_a_clone_that_belongs_to_the_run(api, tmp_path):
+    output = tmp_path / "deep" / "name"
+    done = api.run(
+        "--name",
+        "run-1",
+        "--suffix=-2",
+        "--size",
+        "10Gi",
+        "--snapshot",
+        "snap",
+        "--storage-class",
+        "fast",
+        output=output,
+    )
+    assert done.returncode == 0, done.stderr
+    assert output.read_text() == "run-1-2"
+    claim = api.claims["run-1-2"]
+    assert claim["spec"] == {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": "10Gi"}},
+        "storageClassName": "fast",
+        "dataSource": {
+            "apiGroup": "snapshot.storage.k8s.io",
+            "kind": "VolumeSnapshot",
+            "name": "snap",
+        },
+    }
+    (owner,) = claim["metadata"]["ownerReferences"]
+    assert owner["kind"] == "Workflow"
+    assert owner["uid"] == "42"
+    assert claim["metadata"]["labels"]["kalelite.dev/run"] == "r1"
+    assert {token for _, _, token in api.requests} == {"Bearer secret-token"}
+
+
+def test_a_retry_takes_the_claim_of_its_own_run(api, tmp_path):
+    for _ in range(2):
+        done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+        assert done.returncode == 0, done.stderr
+    assert list(api.claims) == ["run-1"]
+
+
+def test_the_claim_of_another_run_is_refused(api, tmp_path):
+    api.claims["run-1"] = provision.claim_manifest("run-1", size="1Gi", modes=[], run="other")
+    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    assert done.returncode == 1
+    assert "belongs to another run" in done.stderr
+    assert not (tmp_path / "name").exists()
+
+
+def test_an_empty_volume_in_the_place_of_a_clone_is_deleted_and_refused(api, tmp_path):
+    api.drop = True
+    done = api.run("--name", "run-1", "--size", "1Gi", "--snapshot", "snap", output=tmp_path / "n")
+    assert done.returncode == 1
+    assert "dropped the snapshot 'snap'" in done.stderr
+    assert api.claims == {}
+
+
+def test_what_the_server_says_is_told(api, tmp_path):
+    done = api.run("--name", "run-1", "--size", "9Ti", output=tmp_path / "name")
+    assert done.returncode == 1
+    assert "exceeded quota" in done.stderr
+    assert "secret-token" not in done.stderr + done.stdout
+
+
+def test_a_pod_that_may_not_be_read_costs_only_the_owner(api, tmp_path):
+    api.pod_status = 403
+    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    assert done.returncode == 0
+    assert "ownerReferences" not in api.claims["run-1"]["metadata"]
+    assert "will not be deleted with the run" in done.stdout
+
+
+def test_the_program_is_small_and_stands_alone():
+    assert "kalelite" not in [
+        line for line in source_of(provision).splitlines() if "import" in line
+    ]
+    assert len(inline(provision)[3]) < 4_000
+    assert "{{" not in "".join(inline(provision))
