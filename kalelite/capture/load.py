@@ -12,7 +12,6 @@ This module travels with the steps. It imports the standard library only.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import importlib.machinery
 import json
@@ -300,12 +299,26 @@ class CodeReader:
         """Register again what the script registered for classes that it had imported."""
         if not self.index.get("formats"):
             return
-        from kalelite.marshal.registry import register_named
+        from kalelite.marshal.registry import register
 
         for entry in self.index["formats"]:
-            module, qualname = entry["class"]
-            find = functools.partial(self._unpickle_entry, entry)
-            register_named(module, qualname, find, subclasses=entry["subclasses"])
+            register(
+                ":".join(entry["class"]),
+                reduce=self._reducer(entry),
+                subclasses=entry["subclasses"],
+            )
+
+    def _reducer(self, entry: Mapping[str, Any]) -> Callable[[Any], Any]:
+        """What a pickle names instead of a value; the functions are unpickled once needed."""
+        functions: list[Callable[[Any], Any]] = []
+
+        def reduce(value: Any) -> Any:
+            if not functions:
+                functions.extend(self._unpickle_entry(entry))
+            save, load = functions
+            return load, (save(value),)
+
+        return reduce
 
     def _unpickle_entry(self, entry: Mapping[str, Any]) -> Any:
         return self._unpickle(self.blob(entry["blob"]), entry["needs"])

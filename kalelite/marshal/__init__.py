@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from kalelite.marshal import formats as _formats  # noqa: F401 - says who knows which library
 from kalelite.marshal.manifest import Manifest
 from kalelite.marshal.registry import (
     Format,
@@ -10,7 +9,6 @@ from kalelite.marshal.registry import (
     UserFormat,
     formats_status,
     register,
-    register_format,
     user_formats,
 )
 from kalelite.marshal.store import Store
@@ -23,6 +21,5 @@ __all__ = [
     "UserFormat",
     "formats_status",
     "register",
-    "register_format",
     "user_formats",
 ]

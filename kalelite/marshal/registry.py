@@ -1,9 +1,16 @@
-"""Which format saves which type, known lazily and along the MRO.
+"""Which format stores which type, known lazily and along the MRO.
 
-A *format* turns a value into a JSON header and frames of bytes, and back. A *reducer* does the
-same for a value that stands inside another one, for the pickle format. Both are registered by
-a module that is imported only when a value turns up whose class, or one of its bases, lives in
-the root module that the module is registered for: nothing is imported that the user did not.
+To write a format, add a file to `kalelite.marshal.formats` and its line to the table there, or
+offer a module of your own under the entry-point group ``kalelite.formats``, whose names are root
+modules (``mylib = mylib_kalelite``). It is imported only when a value turns up whose class, or one
+of its bases, lives in that root module: nothing is imported that the user did not import. The
+module calls `register`, with one or both of
+
+- a `Format`, which writes a value that a step returned to a file of its own: frames of bytes that
+  other tools can open, and a JSON header;
+- how an instance is taken apart wherever else it stands: ``save`` and ``load``, or ``reduce``.
+  They give values in turn, which are stored as their own formats do it. So a format is composed
+  of others: a tensor hands its memory to numpy, and numpy writes it.
 
 An encoding such as ``numpy.npy/1`` is a stable load key: its first word names the module that
 knows it, and what is written under it must be readable for ever.
@@ -19,7 +26,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pickle import PickleBuffer
-from typing import Any, ClassVar
+from typing import Any, ClassVar, overload
+
+from kalelite.marshal.formats import LIBRARIES
 
 __all__ = [
     "Buffer",
@@ -33,11 +42,6 @@ __all__ = [
     "formats_status",
     "reducer_of",
     "register",
-    "register_encoding",
-    "register_format",
-    "register_lazy",
-    "register_named",
-    "register_reducer",
     "user_formats",
     "wake",
 ]
@@ -118,21 +122,27 @@ class FormatStatus:
 
 
 @dataclass(slots=True)
-class _Lazy:
+class _Library:
+    """The module that registers the formats of a root module's classes."""
+
     module: str
-    source: str
+    source: str = "kalelite"
     state: str = "waiting"
     error: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UserFormat:
-    """One call of `register`."""
+    """One call of `register` with `save` and `load`."""
 
     cls: type
     save: Callable[[Any], Any]
     load: Callable[[Any], Any]
     subclasses: bool = False
+
+    def reduce(self, value: Any) -> Any:
+        """What a pickle names instead of the value."""
+        return self.load, (self.save(value),)
 
 
 _OURS = sys.stdlib_module_names | {"", "__main__", "kalelite"}
@@ -141,132 +151,108 @@ _OURS = sys.stdlib_module_names | {"", "__main__", "kalelite"}
 _NO_LIBRARIES = frozenset({"data", "pickle", "plain"})
 """Roots of encodings that need no library."""
 
+_MARK = "__kalelite_format__"
+"""On a class that has a `UserFormat`: a class that travels by value brings it along."""
+
 _searched = False
+_libraries = {root: _Library(module) for root, module in LIBRARIES.items()}
 _users: dict[type, UserFormat] = {}
-_named: dict[tuple[str, str], tuple[Callable[[], Any], bool]] = {}
-_lazy: dict[str, _Lazy] = {}
 _formats: dict[type, list[Format]] = {}
 _encodings: dict[str, Format] = {}
-_reducers: dict[type, tuple[Reducer, bool]] = {}
+_reducers: dict[type | str, tuple[Reducer, bool]] = {}
 _resolved: weakref.WeakKeyDictionary[type, Reducer | None] = weakref.WeakKeyDictionary()
 _candidates: weakref.WeakKeyDictionary[type, tuple[Format, ...]] = weakref.WeakKeyDictionary()
 
 
-def register_lazy(root: str, module: str, *, source: str = "kalelite") -> None:
-    """Import `module` when a value whose class lives in the root module `root` turns up.
-
-    Raises
-    ------
-    ValueError
-        Another module is registered for that root.
-    """
-    known = _lazy.get(root)
-    if known is not None and known.module != module:
-        raise ValueError(f"formats for {root!r} are registered in {known.module!r} already")
-    _lazy.setdefault(root, _Lazy(module, source))
-    _resolved.clear()
-    _candidates.clear()
+@overload
+def register(
+    cls: type, *, save: Callable[[Any], Any], load: Callable[[Any], Any], subclasses: bool = False
+) -> None: ...
 
 
-def register_format(cls: type, *formats: Format) -> None:
-    """Let `formats` save instances of `cls` and of its subclasses; the first that claims wins."""
-    for item in formats:
-        register_encoding(item)
-    _formats.setdefault(cls, []).extend(formats)
-    _candidates.clear()
+@overload
+def register(
+    cls: type, *formats: Format, reduce: Reducer | None = None, subclasses: bool = False
+) -> None: ...
 
 
-def register_encoding(item: Format) -> None:
-    """Let a format read its encoding; nothing is saved with it for that alone.
-
-    Raises
-    ------
-    ValueError
-        The encoding is another format's.
-    """
-    if (root := _root(item.encoding)) in _lazy:
-        wake(root)  # so that nobody takes the name of a format that is not awake yet
-    known = _encodings.get(item.encoding)
-    if known is not None and type(known) is not type(item):
-        raise ValueError(f"the encoding {item.encoding!r} belongs to {type(known).__qualname__}")
-    _encodings[item.encoding] = item
-
-
-def register_reducer(cls: type, reducer: Reducer, *, subclasses: bool = False) -> None:
-    """Let `reducer` say how an instance of `cls` is pickled inside another value.
-
-    It returns what ``__reduce_ex__(5)`` would, or NotImplemented to let the value decide. Its
-    functions must be importable by name, and stay so: stored values name them. With
-    `subclasses` it is asked for instances of subclasses too.
-    """
-    _reducers[cls] = (reducer, subclasses)
-    _resolved.clear()
+@overload
+def register(cls: str, *, reduce: Reducer, subclasses: bool = False) -> None: ...
 
 
 def register(
-    cls: type, *, save: Callable[[Any], Any], load: Callable[[Any], Any], subclasses: bool = False
+    cls: type | str,
+    *formats: Format,
+    save: Callable[[Any], Any] | None = None,
+    load: Callable[[Any], Any] | None = None,
+    reduce: Reducer | None = None,
+    subclasses: bool = False,
 ) -> None:
-    """Say how a type of your own, or of a library, is stored: for use in a script.
+    """Define how instances of a class are stored.
 
-    It makes the difference for objects that cannot be pickled (they hold a handle), or whose
-    pickle is wasteful. The type may then stand anywhere in a value that a step returns.
-
-    Call it in the script, or in a module that the steps import: it holds in every step of the
-    pipelines that are run or compiled afterwards. Instances can be read without it: the stored
-    value names `load`, or brings it along if it is a function of the script.
+    A script gives `save` and `load`, for a type of its own or of a library whose objects cannot be
+    pickled (they hold a handle) or whose pickle is wasteful. The type may then stand anywhere in a
+    value that a step returns. Call it in the script, or in a module that the steps import: it
+    holds in every step of the pipelines that are run or compiled afterwards. Instances can be read
+    without it: the stored value names `load`, or brings it along if it is a function of the script.
 
     Parameters
     ----------
     cls
-        The class.
+        The class; for `reduce`, also ``module:qualname`` of one that nobody has imported yet.
+    formats
+        For values that a step returns as they are; the first that claims a value writes it. They
+        are asked for instances of subclasses too.
     save
         Takes an instance and returns what is to be stored instead of it: any value that a step
         could return, for example a tuple of arrays.
     load
         Takes that and returns an instance.
+    reduce
+        Instead of `save` and `load`: takes an instance and returns what ``__reduce_ex__(5)``
+        would, or NotImplemented to leave it to the class. The functions in it must be importable
+        by name, and stay so: stored values name them.
     subclasses
-        Whether it holds for instances of subclasses too.
+        Whether `save` or `reduce` holds for instances of subclasses too.
+
+    Raises
+    ------
+    ValueError
+        The encoding belongs to another format.
+    TypeError
+        Nothing says how instances are stored, or one of `save` and `load` is missing.
 
     Examples
     --------
     >>> kalelite.marshal.register(Mesh, save=lambda m: (m.points, m.cells), load=lambda s: Mesh(*s))
     """
-    _users[cls] = UserFormat(cls, save, load, subclasses)
-    with contextlib.suppress(AttributeError, TypeError):  # a class of an extension module
-        setattr(cls, _MARK, (save, load, subclasses))
-    register_reducer(cls, _user_reducer(save, load), subclasses=subclasses)
+    if (save is None) != (load is None) or not (formats or save or reduce):
+        raise TypeError("give save and load, or reduce, or formats")
+    if isinstance(cls, type):
+        for item in formats:
+            _add_encoding(item)
+        _formats.setdefault(cls, []).extend(formats)
+        if save and load:
+            _users[cls] = user = UserFormat(cls, save, load, subclasses)
+            reduce = user.reduce
+            with contextlib.suppress(AttributeError, TypeError):  # a class of an extension module
+                setattr(cls, _MARK, (save, load, subclasses))
+    if reduce:
+        _reducers[cls] = (reduce, subclasses)
+    _resolved.clear()
+    _candidates.clear()
 
 
-_MARK = "__kalelite_format__"
-"""On a class that `register` was called for: a class that travels by value brings it along."""
-
-
-def _user_reducer(save: Callable[[Any], Any], load: Callable[[Any], Any]) -> Reducer:
-    return lambda value: (load, (save(value),))
+def _add_encoding(item: Format) -> None:
+    wake(_root(item.encoding))  # so that nobody takes the name of a format that is not awake yet
+    known = _encodings.setdefault(item.encoding, item)
+    if type(known) is not type(item):
+        raise ValueError(f"the encoding {item.encoding!r} belongs to {type(known).__qualname__}")
 
 
 def user_formats() -> tuple[UserFormat, ...]:
-    """All that `register` was called with, to be registered again in each step."""
+    """What `register` was called with in the script, to be registered again in each step."""
     return tuple(_users.values())
-
-
-def register_named(
-    module: str, qualname: str, find: Callable[[], Any], *, subclasses: bool = False
-) -> None:
-    """`register` for a class that nobody has imported yet: `find` gives its `save` and `load`.
-
-    It is called once an instance turns up. What is registered for the class itself comes first.
-    """
-    _named[module, qualname] = (find, subclasses)
-    _resolved.clear()
-
-
-def _named_reducer(base: type) -> tuple[Reducer | None, bool]:
-    """What `register_named` knows of a class."""
-    if not _named:
-        return None, False
-    find, subclasses = _named.get((base.__module__, base.__qualname__), (None, False))
-    return (_user_reducer(*find()) if find else None), subclasses
 
 
 def _find_entry_points() -> None:
@@ -279,22 +265,21 @@ def _find_entry_points() -> None:
 
     for point in entry_points(group="kalelite.formats"):
         source = point.dist.name if point.dist else point.value
-        if point.name not in _lazy:
-            register_lazy(point.name, point.value, source=source)
+        _libraries.setdefault(point.name, _Library(point.value, source))
 
 
 def wake(root: str) -> None:
-    """Import the module registered for `root`, once; a broken one is remembered, not raised."""
-    if root not in _lazy and root not in _OURS:
+    """Import the module that knows `root`, once; a broken one is remembered, not raised."""
+    if root not in _libraries and root not in _OURS:
         _find_entry_points()
-    lazy = _lazy.get(root)
-    if lazy is None or lazy.state != "waiting":
+    library = _libraries.get(root)
+    if library is None or library.state != "waiting":
         return
-    lazy.state = "active"  # first, for a module that registers while it is imported
+    library.state = "active"  # first, for a module that registers while it is imported
     try:
-        importlib.import_module(lazy.module)
+        importlib.import_module(library.module)
     except Exception as error:  # noqa: BLE001 - a broken format must not break other values
-        lazy.state, lazy.error = "broken", error
+        library.state, library.error = "broken", error
 
 
 def _root(encoding: str) -> str:
@@ -330,8 +315,8 @@ def format_for_encoding(encoding: str) -> Format:
         root = _root(encoding)
         wake(root)
         if encoding not in _encodings:
-            lazy = _lazy.get(root)
-            raise LookupError(encoding) from (lazy.error if lazy else None)
+            library = _libraries.get(root)
+            raise LookupError(encoding) from (library.error if library else None)
     return _encodings[encoding]
 
 
@@ -344,14 +329,13 @@ def reducer_of(cls: type) -> Reducer | None:
     found: Reducer | None = None
     for base, root in _roots(cls):
         wake(root)
-        reducer, subclasses = _reducers.get(base, (None, False))
-        if reducer is None and _MARK in base.__dict__:
-            save, load, subclasses = base.__dict__[_MARK]
-            reducer = _user_reducer(save, load)
-        if reducer is None:
-            reducer, subclasses = _named_reducer(base)
-        if reducer is not None and (base is cls or subclasses):
-            found = reducer
+        known = _reducers.get(base)
+        if known is None and _MARK in base.__dict__:
+            user = UserFormat(base, *base.__dict__[_MARK])
+            known = user.reduce, user.subclasses
+        known = known or _reducers.get(f"{base.__module__}:{base.__qualname__}")
+        if known is not None and (base is cls or known[1]):
+            found = known[0]
             break
     _resolved[cls] = found
     return found
@@ -361,14 +345,16 @@ def formats_status() -> tuple[FormatStatus, ...]:
     """What is active, what waits for which import, and why one is broken."""
     _find_entry_points()
     lines = []
-    for root, lazy in sorted(_lazy.items()):
+    for root, library in sorted(_libraries.items()):
         if root in sys.modules or root in _NO_LIBRARIES:
             wake(root)
         encodings = tuple(sorted(name for name in _encodings if _root(name) == root))
-        reason = f"waiting for a value from {root!r}" if lazy.state == "waiting" else ""
-        if lazy.error is not None:
-            reason = f"{type(lazy.error).__name__}: {lazy.error}"
+        reason = f"waiting for a value from {root!r}" if library.state == "waiting" else ""
+        if library.error is not None:
+            reason = f"{type(library.error).__name__}: {library.error}"
         if root == "builtins":
             continue  # it wakes the formats of plain data and of pickles, which have lines
-        lines.append(FormatStatus(root, lazy.module, lazy.state, encodings, reason, lazy.source))
+        lines.append(
+            FormatStatus(root, library.module, library.state, encodings, reason, library.source)
+        )
     return tuple(lines)

@@ -19,7 +19,7 @@ import pytest
 from kalelite import marshal
 from kalelite.errors import UnmarshallableError
 from kalelite.marshal import Store
-from kalelite.marshal.registry import Format, register_format
+from kalelite.marshal.registry import Format, register
 
 LARGE = 40_000  # float64s: more than shares a file with its manifest
 
@@ -401,7 +401,7 @@ class SampleFormat(Format):
         return Sample(np.frombuffer(frames[0]), header["name"])
 
 
-register_format(Sample, SampleFormat())
+register(Sample, SampleFormat())
 
 
 @pytest.mark.parametrize("size", [3, LARGE])

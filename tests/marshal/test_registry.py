@@ -7,7 +7,7 @@ import textwrap
 import pytest
 
 from kalelite.errors import MarshalError, UsageError
-from kalelite.marshal import Format, Store, register_format
+from kalelite.marshal import Format, Store, register
 
 
 def run(program, *arguments, check=True, **options):
@@ -69,7 +69,7 @@ def plugin(tmp_path):
     (site / "plug_formats.py").write_text(
         textwrap.dedent("""
         from boxes import Box
-        from kalelite.marshal import Format, register_format
+        from kalelite.marshal import Format, register
 
         class BoxFormat(Format):
             encoding = "boxes.box/1"
@@ -78,7 +78,7 @@ def plugin(tmp_path):
             def dump(self, value): return {"n": len(value.data)}, [value.data]
             def load(self, header, frames): return Box(bytes(frames[0]))
 
-        register_format(Box, BoxFormat())
+        register(Box, BoxFormat())
     """)
     )
     return site
@@ -182,7 +182,7 @@ def test_an_encoding_belongs_to_one_format():
             return None
 
     with pytest.raises(ValueError, match="belongs to Plain"):
-        register_format(Other, Other())
+        register(Other, Other())
 
 
 # ---- digests

@@ -1,15 +1,14 @@
-"""One short file for each library; this one says which root module wakes which file."""
+"""One short file for each library; this one lists which root module needs which file."""
 
 from __future__ import annotations
 
-from kalelite.marshal.registry import register_lazy
+__all__ = ["LIBRARIES"]
 
-__all__: list[str] = []
-
+# Root module of a class or first word of an encoding -> module of this package.
 # scikit-learn and lightgbm need no file: pickle with its buffers beside it brings their values
 # back exactly and without copies, with the help of `_numpy`, `_objects` and `_pyarrow`.
-# root module of the value's class, or first word of an encoding -> module of this package
-_MODULES = {
+_FILES = {
+    "builtins": "_builtins",
     "data": "_data",
     "keras": "_keras",
     "numpy": "_numpy",
@@ -25,8 +24,5 @@ _MODULES = {
     "xgboost": "_xgboost",
 }
 
-# Built-in classes wake both: plain data is tried first, the pickle formats are `object`'s.
-_MODULES["builtins"] = "_builtins"
-
-for _root, _module in _MODULES.items():
-    register_lazy(_root, f"{__name__}.{_module}")
+LIBRARIES = {root: f"{__name__}.{module}" for root, module in _FILES.items()}
+"""Root module of a value's class, or first word of an encoding: the module that knows it."""

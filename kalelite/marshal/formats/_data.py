@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kalelite.errors import KaleliteError
-from kalelite.marshal.registry import Format, Frame, UnfitError, register_encoding
+from kalelite.marshal.registry import Format, Frame, UnfitError, register
 from kalelite.marshal.tree import Node, Reader, Writer
 
 __all__ = ["PATIENT", "Tree", "encode_tree", "read_tree"]
@@ -59,4 +59,4 @@ class Tree(Format):
 
 
 PATIENT = Tree(patient=True)
-register_encoding(PATIENT)
+register(Tree, PATIENT)  # for reading alone: nobody saves a format

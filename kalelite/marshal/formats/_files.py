@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.errors import UnmarshallableError
-from kalelite.marshal.registry import Format, Frame, register_format, register_reducer
+from kalelite.marshal.registry import Format, Frame, register
 from kalelite.marshal.session import session
 
 __all__ = ["PathFormat", "stored_path"]
@@ -58,5 +58,4 @@ def _reduce(value: Path) -> Any:
     return stored_path, (session().adopt(os.fspath(value)),)
 
 
-register_format(_Path, PathFormat())
-register_reducer(_Path, _reduce)
+register(_Path, PathFormat(), reduce=_reduce)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from kalelite.marshal.registry import register_reducer
+from kalelite.marshal.registry import register
 
 keras: Any = importlib.import_module("keras")  # typed on some machines only
 
@@ -33,4 +33,4 @@ def _reduce_layer(layer: Any) -> Any:
     return rebuild_layer, (rebuild, arguments, variables), *rest
 
 
-register_reducer(keras.Layer, _reduce_layer, subclasses=True)
+register(keras.Layer, reduce=_reduce_layer, subclasses=True)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from kalelite.marshal.formats._objects import read_objects, reduce_objects, write_objects
-from kalelite.marshal.registry import Format, Frame, UnfitError, register_format, register_reducer
+from kalelite.marshal.registry import Format, Frame, UnfitError, register
 from kalelite.marshal.tree import Node, Reader, Writer, register_node
 
 __all__ = ["Array", "Scalar"]
@@ -269,7 +269,6 @@ def _read_array(args: list[Node], reader: Reader) -> Any:
 
 
 register_node(np.ndarray, "numpy.array", _write_array, _read_array)
-register_format(np.ndarray, Array())
-register_format(np.generic, Scalar())
-register_reducer(np.ndarray, _reduce_array, subclasses=True)
-register_reducer(np.ma.MaskedArray, _reduce_masked)
+register(np.ndarray, Array(), reduce=_reduce_array, subclasses=True)
+register(np.generic, Scalar())
+register(np.ma.MaskedArray, reduce=_reduce_masked)

@@ -14,7 +14,7 @@ import numpy as np
 
 from kalelite.marshal.formats._data import Tree
 from kalelite.marshal.formats._pandas_arrow import ArrowFile, is_large
-from kalelite.marshal.registry import UnfitError, register_format
+from kalelite.marshal.registry import UnfitError, register
 from kalelite.marshal.tree import Node, Reader, Writer, register_node
 
 __all__: list[str] = []
@@ -288,7 +288,7 @@ def _register() -> None:
     register_node(type(pd.NaT), "pandas.nat", lambda _, __: [], lambda _, __: pd.NaT)
     quick = Tree(patient=False, claims=lambda value: not is_large(value))
     for kept in (pd.DataFrame, pd.Series):
-        register_format(kept, ArrowFile(), quick)
+        register(kept, ArrowFile(), quick)
 
 
 _register()

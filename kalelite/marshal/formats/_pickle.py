@@ -33,8 +33,7 @@ from kalelite.marshal.registry import (
     Format,
     Frame,
     reducer_of,
-    register_format,
-    register_reducer,
+    register,
 )
 
 __all__ = ["CloudPickle", "Dill", "Pickle", "by_value_modules"]
@@ -322,5 +321,5 @@ def _reduce_view(value: memoryview) -> Any:
     return rebuild_view, (pickle.PickleBuffer(value), value.format, value.shape)
 
 
-register_reducer(memoryview, _reduce_view)
-register_format(object, Pickle(), CloudPickle(), Dill())
+register(memoryview, reduce=_reduce_view)
+register(object, Pickle(), CloudPickle(), Dill())

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image, ImagePalette
 
 from kalelite.errors import UnmarshallableError
-from kalelite.marshal.registry import register_reducer
+from kalelite.marshal.registry import register
 
 __all__ = ["rebuild_frames", "rebuild_image"]
 
@@ -129,4 +129,4 @@ def _reduce_frames(image: Any, file: bytes) -> Any:
     return rebuild_frames, (PickleBuffer(file), image.tell())
 
 
-register_reducer(Image.Image, _reduce_image, subclasses=True)
+register(Image.Image, reduce=_reduce_image, subclasses=True)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kalelite.marshal.registry import Format, Frame, register_format
+from kalelite.marshal.registry import Format, Frame, register
 
 __all__ = ["Plain"]
 
@@ -79,4 +79,4 @@ def _encodable(text: str) -> bool:
 
 
 for _cls in (type(None), bool, int, float, str, list, dict):
-    register_format(_cls, Plain())
+    register(_cls, Plain())

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pickle import PickleBuffer
 from typing import Any
 
-from kalelite.marshal.registry import Format, Frame, register_format, register_reducer
+from kalelite.marshal.registry import Format, Frame, register
 
 pl: Any = importlib.import_module("polars")  # typed on some machines only
 
@@ -170,7 +170,5 @@ def _reduce(value: Any) -> Any:
     return rebuild, (data, _sorted(frame))
 
 
-register_format(pl.DataFrame, PolarsFrame())
-register_format(pl.Series, PolarsFrame())
-register_reducer(pl.DataFrame, _reduce)
-register_reducer(pl.Series, _reduce)
+register(pl.DataFrame, PolarsFrame(), reduce=_reduce)
+register(pl.Series, PolarsFrame(), reduce=_reduce)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kalelite.marshal.registry import Buffer, Format, Frame, register_format, register_reducer
+from kalelite.marshal.registry import Buffer, Format, Frame, register
 
 pa: Any = importlib.import_module("pyarrow")  # typed on some machines only
 
@@ -196,7 +196,7 @@ def _reduce_scalar(scalar: Any) -> Any:
         return NotImplemented
 
 
-register_format(pa.Table, Table())
-register_format(pa.RecordBatch, Table())
-register_reducer(pa.Array, _reduce_array, subclasses=True)
-register_reducer(pa.Scalar, _reduce_scalar, subclasses=True)
+register(pa.Table, Table())
+register(pa.RecordBatch, Table())
+register(pa.Array, reduce=_reduce_array, subclasses=True)
+register(pa.Scalar, reduce=_reduce_scalar, subclasses=True)

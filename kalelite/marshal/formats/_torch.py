@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kalelite.marshal.registry import UnfitError, register_reducer
+from kalelite.marshal.registry import UnfitError, register
 from kalelite.marshal.tree import Node, Reader, Writer, register_node
 
 torch: Any = importlib.import_module("torch")  # typed on some machines only
@@ -164,7 +164,7 @@ register_node(
 )
 register_node(torch.Tensor, "torch.tensor", _write_tensor, _read_tensor)
 register_node(torch.nn.Parameter, "torch.parameter", _write_tensor, _read_parameter)
-register_reducer(torch.UntypedStorage, _reduce_storage)
-register_reducer(torch.storage.TypedStorage, _reduce_typed_storage)
-register_reducer(torch.Tensor, _reduce_tensor, subclasses=True)
-register_reducer(torch.jit.ScriptModule, _reduce_script, subclasses=True)
+register(torch.UntypedStorage, reduce=_reduce_storage)
+register(torch.storage.TypedStorage, reduce=_reduce_typed_storage)
+register(torch.Tensor, reduce=_reduce_tensor, subclasses=True)
+register(torch.jit.ScriptModule, reduce=_reduce_script, subclasses=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from pickle import PickleBuffer
 from typing import Any
 
-from kalelite.marshal.registry import register_reducer
+from kalelite.marshal.registry import register
 
 xgboost: Any = importlib.import_module("xgboost")  # typed on some machines only
 
@@ -34,4 +34,4 @@ def _reduce_matrix(matrix: Any) -> Any:
     return rebuild_matrix, (PickleBuffer(data), matrix.missing, matrix.nthread)
 
 
-register_reducer(xgboost.DMatrix, _reduce_matrix)
+register(xgboost.DMatrix, reduce=_reduce_matrix)
