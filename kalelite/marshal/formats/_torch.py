@@ -66,7 +66,7 @@ def rebuild_with_gradient(rebuild: Any, arguments: tuple[Any, ...], gradient: An
 def rebuild_script(data: Any) -> Any:
     """A TorchScript module, on the CPU if its device is not here."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")  # it is deprecated
         try:
             return torch.jit.load(io.BytesIO(data))
         except RuntimeError:
@@ -102,7 +102,7 @@ def _typed(arguments: Any) -> Any:
 
 def _reduce_script(module: Any) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")  # it is deprecated
         stream = io.BytesIO()
         torch.jit.save(module, stream)
     return rebuild_script, (PickleBuffer(stream.getbuffer()),)

@@ -177,7 +177,7 @@ def test_module_of_the_users_own_with_a_lambda(roundtrip):
 
 def test_scripted_module(roundtrip):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")  # torch deprecates the type
         model = torch.jit.script(torch.nn.Linear(3, 2))
     after = roundtrip({"model": model})["model"]
     assert torch.equal(after(torch.ones(3)), model(torch.ones(3)))
