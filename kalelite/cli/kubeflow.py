@@ -46,7 +46,7 @@ class Kubeflow:
             return
         assert self.file is not None
         kubeflow.compile_plan(plan, self.file, **said)
-        for note in kubeflow.surprises(plan, **said):
+        for note in kubeflow.warnings_for(plan, **said):
             self.face.out.line(note)
         self.face.out.line(f"compiled {plan.name} to {self.file}")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from kalelite.errors import StepError
+from kalelite.plan.comparisons import COMPARISONS
 from kalelite.plan.graph import (
     AllOf,
     AnyOf,
@@ -26,15 +26,6 @@ __all__ = ["Entry", "Missing", "Scene", "evaluate", "select"]
 
 Entry = Mapping[str, Any]
 """An output as a record holds it: ``{"ref": …, "native": …}``."""
-
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 class Missing(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -102,7 +93,7 @@ def _pack(kind: type, values: list[Any], keys: tuple[Any, ...]) -> Any:
 
 def _compare(op: str, left: Any, right: Any) -> bool:
     try:
-        return bool(_COMPARE[op](left, right))
+        return bool(COMPARISONS[op](left, right))
     except TypeError as error:
         kinds = f"{type(left).__name__} {op} {type(right).__name__}"
         raise StepError(f"a condition cannot compare {kinds}") from error

@@ -6,7 +6,6 @@ give and take itself. They travel with the pipelines that need them.
 
 from __future__ import annotations
 
-import importlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -93,8 +92,9 @@ def text(value: Any, name: str) -> str:
 def _as_text(value: Any) -> str:
     if value is None:
         return ""
-    # By name, so that it travels only with pipelines that need it.
-    return str(importlib.import_module("kalelite.plan.types.spelling").to_text(value))
+    from kalelite.plan.types.spelling import to_text  # travels with pipelines that need it
+
+    return to_text(value)
 
 
 def _no_file(name: str, path: Path) -> StepError:

@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from kalelite.executor.spec import OutputSpec, Slot, TaskSpec
 
-__all__ = ["TaskTemplate", "Values", "fill", "value_slot", "with_path"]
+__all__ = ["TaskTemplate", "Values", "fill", "fill_slot", "value_slot", "with_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def fill(
     attempt, record
         As in `TaskSpec`.
     """
-    arguments = {name: _fill(slot, values) for name, slot in template.arguments.items()}
+    arguments = {name: fill_slot(slot, values) for name, slot in template.arguments.items()}
     return TaskSpec(
         task=task or template.task,
         step=template.step,
@@ -124,7 +124,8 @@ def fill(
     )
 
 
-def _fill(slot: Slot, values: Values) -> Slot:  # noqa: PLR0911 - one line for each kind
+def fill_slot(slot: Slot, values: Values) -> Slot:  # noqa: PLR0911 - one line for each kind
+    """A slot in which nothing is left to be replaced."""
     path = slot.get("path", ())
     if "output" in slot:
         return with_path(values.output(slot["output"], slot["name"]), path)
@@ -135,9 +136,9 @@ def _fill(slot: Slot, values: Values) -> Slot:  # noqa: PLR0911 - one line for e
     if "collected" in slot:
         return values.collected(slot["collected"], slot["loops"])
     if "one_of" in slot:
-        return _fill(values.choose(slot["one_of"], slot["of"]), values)
+        return fill_slot(values.choose(slot["one_of"], slot["of"]), values)
     if "final" in slot:
         return {"status": dict(values.status(slot["final"]))}
     if "pack" in slot:
-        return {**slot, "of": [_fill(item, values) for item in slot["of"]]}
+        return {**slot, "of": [fill_slot(item, values) for item in slot["of"]]}
     return slot

@@ -31,7 +31,8 @@ tasks = {{}}
 for task in plan.tasks:
     template = task_template(task, code).to_json()
     template["outputs"] = [{{"name": "value", "index": None, "native": None}}]
-    tasks[task.id] = {{"template": template, "inputs": [], "outputs": []}}
+    ports = {{"inputs": [], "outputs": []}}
+    tasks[task.id] = {{"template": template, **ports, "looped": False, "tolerant": False}}
 data = bundle(code, {{"tasks.json": json.dumps(tasks).encode()}})
 open(os.environ["TARGET"], "wb").write(data)
 print(json.dumps(contents(code, data)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.build import Compiled, compile_plan
     from kalelite.backends.kubeflow.compile.compile_settings import Clone, Settings, settings_for
-    from kalelite.backends.kubeflow.compile.compile_warnings import surprises
+    from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
     from kalelite.backends.kubeflow.compile.dry_run import dry_run
     from kalelite.backends.kubeflow.compile.kfp_check import check_plan
 
@@ -25,7 +25,7 @@ __all__ = [
     "dry_run",
     "settings_for",
     "submit_plan",
-    "surprises",
+    "warnings_for",
 ]
 
 NOT_SUBMITTING = (
@@ -41,7 +41,7 @@ _HOMES = {
     "compile_plan": "compile.build",
     "dry_run": "compile.dry_run",
     "settings_for": "compile.compile_settings",
-    "surprises": "compile.compile_warnings",
+    "warnings_for": "compile.compile_warnings",
 }
 
 

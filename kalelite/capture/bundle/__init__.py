@@ -45,7 +45,7 @@ _TRAVELS = (
     "kalelite.backends.kubeflow.pod",
     "kalelite.plan.status",
     "kalelite.plan",
-    # For parameters that are no primitives; nothing else of the runtime imports them.
+    "kalelite.plan.comparisons",
     "kalelite.plan.types",
     "kalelite.plan.types.convert",
     "kalelite.plan.types.annotations",
@@ -61,6 +61,8 @@ _WHOLE = (
     "kalelite.backends.kubeflow.pod",
 )
 _STAYS = ("kalelite.marshal.clean",)
+_ON_REQUEST = "kalelite.plan.types"
+"""For parameters that are no primitives: most pipelines never import it, so it has to be named."""
 # Formats are imported by name, when a value of their library turns up; steps ask for the rest.
 _ROOTS = (
     "kalelite",
@@ -95,7 +97,7 @@ def bundle(
         ``module:function`` to call with the arguments and a function that reads a file of the
         bundle by its path; the function returns the exit code.
     modules
-        More modules of kalelite that are imported by name only.
+        More modules of kalelite, which the entry does not import, or only for some pipelines.
 
     Returns
     -------
@@ -185,7 +187,12 @@ def _packed(sources: Mapping[str, str]) -> bytes:
 
 def runtime(entries: tuple[str, ...] = ()) -> dict[str, str]:
     """The sources that a bundle holds, by path: what the entries import, and cloudpickle."""
-    found = reached([*_ROOTS, *entries, *_formats()], _source_of, lambda _, source: source.imports)
+    stays = () if any(name.startswith(_ON_REQUEST) for name in entries) else (_ON_REQUEST,)
+
+    def find(name: str) -> _Source | None:
+        return None if name.startswith(stays) else _source_of(name)
+
+    found = reached([*_ROOTS, *entries, *_formats()], find, lambda _, source: source.imports)
     files = {
         source.path: strip(source.tree, package=source.path.endswith("/__init__.py"))
         for source in found.values()

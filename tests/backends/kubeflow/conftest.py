@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from kubeflow_scripts import pipeline_in
 
-WITHOUT_KFP = ("test_kubeflow_stage", "test_kubeflow_provision", "test_kubeflow_size")
+WITHOUT_KFP = ("test_stage", "test_workflow_size", "test_outputs")
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from kalelite.backends.kubeflow.compile.lower import lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.stage import Part, bundle_path, parts_of
-from kalelite.backends.kubeflow.compile.task_manifest import task_files
+from kalelite.backends.kubeflow.compile.task_manifest import task_manifests
 from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.executor import container_io as files
 from kalelite.plan.graph import Plan, StepDef
@@ -30,7 +30,7 @@ __all__ = ["Compiled", "build", "compile_plan", "write"]
 
 
 _CONVERTER = "kalelite.plan.types.spelling"
-"""What pods need for parameters that are no primitives, and for values as text."""
+"""For parameters that are no primitives, and for values as text. It travels on request only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     code = capture(lowered.plan)
     # One file for all tasks: they are alike, and compress well together only.
     tasks = json.dumps(
-        task_files(wiring, scopes, code), sort_keys=True, separators=(",", ":")
+        task_manifests(wiring, scopes, code), sort_keys=True, separators=(",", ":")
     ).encode()
     functions = {
         task.step.function

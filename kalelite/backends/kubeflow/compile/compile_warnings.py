@@ -13,12 +13,12 @@ from kalelite.backends.kubeflow.compile.kfp_options import notes
 from kalelite.capture.fingerprint import libraries
 from kalelite.plan.graph import Plan, StepDef
 
-__all__ = ["lacking", "surprises"]
+__all__ = ["missing_packages", "warnings_for"]
 
 _IN_STOCK_IMAGES = frozenset({"pip", "pkg_resources", "setuptools", "wheel"})
 
 
-def surprises(plan: Plan, **said: Any) -> Iterator[str]:
+def warnings_for(plan: Plan, **said: Any) -> Iterator[str]:
     """A line for each thing that a run on KFP does otherwise than one might think.
 
     Parameters
@@ -36,10 +36,10 @@ def surprises(plan: Plan, **said: Any) -> Iterator[str]:
             tasks.setdefault(note, []).append(task.id)
     for note, names in tasks.items():
         yield f"{note} ({_few(names)})"
-    yield from lacking(plan, settings_for(plan, said))
+    yield from missing_packages(plan, settings_for(plan, said))
 
 
-def lacking(plan: Plan, settings: Settings) -> Iterator[str]:
+def missing_packages(plan: Plan, settings: Settings) -> Iterator[str]:
     """A line about packages that steps import and the stock Python image does not have."""
     if settings.image is not None:
         return

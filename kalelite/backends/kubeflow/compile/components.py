@@ -14,6 +14,7 @@ from kalelite.backends.kubeflow.compile.kfp_options import TaskConfig, claim_mou
 from kalelite.backends.kubeflow.compile.mounts import JOB_NAME, Creation, Storage
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.stage import Part
+from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill
 from kalelite.plan.graph import Constant, ContainerDef, Task
 from kalelite.volumes import provision
@@ -22,7 +23,6 @@ __all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Step
 
 EXECUTOR_INPUT = "{{$}}"
 JOB_ID = "{{$.pipeline_job_uuid}}"
-RUN = "run"
 TASK = "KALELITE_TASK"
 """A variable of every container of the user's own; it makes each of them another one for KFP."""
 

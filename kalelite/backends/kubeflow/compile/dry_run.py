@@ -8,7 +8,7 @@ from typing import Any
 from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.build import Compiled, build
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
-from kalelite.backends.kubeflow.compile.compile_warnings import lacking
+from kalelite.backends.kubeflow.compile.compile_warnings import missing_packages
 from kalelite.backends.kubeflow.compile.kfp_options import notes
 from kalelite.backends.kubeflow.compile.mounts import Creation, Mount
 from kalelite.backends.kubeflow.compile.stage import bundle_path
@@ -109,7 +109,7 @@ def _notes(plan: Plan, settings: Settings, compiled: Compiled) -> Iterator[tuple
     for task in plan.tasks:
         for note in notes(task.options):
             yield task.id, note
-    for line in lacking(plan, settings):
+    for line in missing_packages(plan, settings):
         yield "packages", line
     if compiled.estimate.tasks > size.RETRYABLE:
         yield "Workflow", _NO_RETRY

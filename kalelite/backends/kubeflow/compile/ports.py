@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from kalelite.backends.kubeflow.compile.container_calls import FILE
 from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.lower import Lowered
 from kalelite.backends.kubeflow.compile.native_values import element_type, item_type, parameter_type
+from kalelite.backends.kubeflow.pod.contract import Form, Reading
 from kalelite.plan.graph import (
     Block,
     Branch,
@@ -45,13 +46,12 @@ TEXTS = "texts"
 class Wire:
     """Where a parameter comes from.
 
-    ``kind`` is "parameter", "output", "item", "collected", "choice", "status", or "own" for the file
-    that the task itself is to write; ``ids`` are the ids that it needs: of an output the task and
-    the port, of collected values the task, the port and the loop, of a choice the switch and then
-    a task and port for each branch.
+    ``kind`` is "own" for the file that the task itself is to write. ``ids`` are the ids that it
+    needs: of an output the task and the port, of collected values the task, the port and the loop,
+    of a choice the switch and then a task and port for each branch.
     """
 
-    kind: str
+    kind: Literal["parameter", "output", "item", "collected", "choice", "status", "own"]
     ids: tuple[str, ...]
     type: str
 
@@ -60,15 +60,12 @@ class Wire:
 class Port:
     """An input of a task: its name, where it comes from, and how the pod reads it.
 
-    ``reading`` is "value" (as KFP has it), "text" (a pipeline parameter as text), "json" (a value
-    as JSON in a text), "number" (the number of a loop item), "ref", "refs", "values" (a list of
-    values), "status" or "file" (the path of an artifact). ``symbol`` is what the task's template
-    calls it.
+    ``symbol`` is what the task's template calls it.
     """
 
     name: str
     wire: Wire
-    reading: str
+    reading: Reading
     symbol: tuple[Any, ...]
 
 
@@ -87,7 +84,7 @@ class Wiring:
             for loop in self.loops.values()
             if isinstance(loop.items, OutputRef)
         }
-        self._outputs: dict[str, dict[tuple[str, str], tuple[str, str]]] = {}
+        self._outputs: dict[str, dict[tuple[str, Form], tuple[str, str]]] = {}
 
     def inputs(self, task: Task, taken: tuple[str, ...] = ()) -> list[Port]:
         """The inputs of a task: one for each different thing that its arguments refer to."""
@@ -115,14 +112,11 @@ class Wiring:
         ports = []
         for name, expr in task.arguments.items():
             for leaf in leaves(expr):
-                if isinstance(leaf, OutputRef):
-                    wire, reading = self.native(leaf), "value"
-                else:
-                    wire, reading, _ = self.wire(leaf)
-                ports.append(Port(name, wire, reading, symbol_of(leaf)))
+                wire = self.native(leaf) if isinstance(leaf, OutputRef) else self.wire(leaf)[0]
+                ports.append(Port(name, wire, "value", symbol_of(leaf)))
         return ports
 
-    def outputs(self, task: Task) -> Mapping[tuple[str, str], tuple[str, str]]:
+    def outputs(self, task: Task) -> Mapping[tuple[str, Form], tuple[str, str]]:
         """Outputs by (output, form), each with its KFP name and type.
 
         The forms are "ref", "native" and "items", the items of a loop as JSON texts. A container
@@ -131,12 +125,12 @@ class Wiring:
         if task.id in self.lowered.givers:
             return {(FILE, "native"): (FILE, FILE)}
         if task.id not in self._outputs:
-            ports: dict[tuple[str, str], tuple[str, str]] = {}
+            ports: dict[tuple[str, Form], tuple[str, str]] = {}
             names: set[str] = set()
             is_container = isinstance(task.step, ContainerDef)
             for output in task.outputs:
                 kind = FILE if output.type is Path else output.native or "str"
-                forms = [("native", kind)] if is_container else []
+                forms: list[tuple[Form, str]] = [("native", kind)] if is_container else []
                 if not is_container:
                     if output.native:
                         forms.append(("native", output.native))
@@ -152,12 +146,12 @@ class Wiring:
             self._outputs[task.id] = ports
         return self._outputs[task.id]
 
-    def wire(self, leaf: Expr) -> tuple[Wire, str, str]:
+    def wire(self, leaf: Expr) -> tuple[Wire, Reading, str]:
         """The wire of a leaf, how the pod reads it, and a name for it."""
         if isinstance(leaf, ParameterRef):
             kind = parameter_type(self.parameters[leaf.name])
-            reading = "value" if self.is_native(leaf.name) else "text"
-            return Wire("parameter", (leaf.name,), kind), reading, leaf.name
+            wire = Wire("parameter", (leaf.name,), kind)
+            return wire, "value" if self.is_native(leaf.name) else "text", leaf.name
         if isinstance(leaf, OutputRef):
             return self._output(leaf)
         if isinstance(leaf, ItemRef):
@@ -165,7 +159,7 @@ class Wiring:
         if isinstance(leaf, Collected):
             source, reading, name = self._output(leaf.source)
             wire = Wire("collected", (*source.ids, leaf.loops[0]), "list")
-            return wire, "refs" if reading == "ref" else "values", f"{name}_list"
+            return wire, reading, f"{name}_list"
         if isinstance(leaf, OneOf):
             ids: list[str] = [leaf.switch]
             for choice in leaf.choices:
@@ -173,7 +167,7 @@ class Wiring:
                 ids += self._output(choice)[0].ids
             return Wire("choice", tuple(ids), "str"), "ref", leaf.switch
         assert isinstance(leaf, StatusRef)
-        return Wire("status", (leaf.scope,), "status"), "status", "status"
+        return Wire("status", (leaf.scope,), "status"), "value", "status"
 
     def native(self, ref: OutputRef) -> Wire:
         """The wire of a primitive output that KFP itself reads."""
@@ -186,7 +180,7 @@ class Wiring:
             return self.wire(loop.items)[0]
         assert isinstance(loop.items, OutputRef)
         ports = self.outputs(self.tasks[loop.items.task])
-        form = "items" if (loop.items.output, "items") in ports else "native"
+        form: Form = "items" if (loop.items.output, "items") in ports else "native"
         name, kind = ports[loop.items.output, form]
         return Wire("output", (loop.items.task, name), kind)
 
@@ -207,25 +201,25 @@ class Wiring:
         kind = found.type if found.type is not None else type(found.default)
         return found.default is not None and native_name(kind) is not None
 
-    def _output(self, ref: OutputRef) -> tuple[Wire, str, str]:
+    def _output(self, ref: OutputRef) -> tuple[Wire, Reading, str]:
         task = self.tasks[ref.task]
         ports = self.outputs(task)
-        form = "ref" if (ref.output, "ref") in ports else "native"
+        form: Form = "ref" if (ref.output, "ref") in ports else "native"
         name, kind = ports[ref.output, form]
-        reading = "ref" if form == "ref" else "file" if kind == FILE else "value"
+        reading: Reading = "ref" if form == "ref" else "file" if kind == FILE else "value"
         return Wire("output", (ref.task, name), kind), reading, f"{ref.task}_{ref.output}"
 
-    def item(self, id: str) -> tuple[Wire, str, str]:
+    def item(self, id: str) -> tuple[Wire, Reading, str]:
         """The wire of a loop's current item; see `wire`."""
         loop = self.loops[id]
         if id in self.lowered.numbered:
-            return Wire("item", (id,), "int"), "number", "item"
+            return Wire("item", (id,), "int"), "index", "item"
         if isinstance(loop.items, Constant):
             return Wire("item", (id,), item_type(loop.items)), "value", "item"
         if isinstance(loop.items, ParameterRef):
             return Wire("item", (id,), self._parameter_items(loop.items.name)), "value", "item"
         is_text = self.items(loop).type == TEXTS
-        return Wire("item", (id,), "str"), "json" if is_text else "value", "item"
+        return Wire("item", (id,), "str"), "slot" if is_text else "value", "item"
 
     def _parameter_items(self, name: str) -> str:
         return element_type(self.parameters[name].type) or "str"

@@ -7,7 +7,6 @@ each task a call of a container component made with kfp's public functions.
 from __future__ import annotations
 
 import inspect
-import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, List, NamedTuple, cast  # noqa: UP035 - kfp reads List[str], not list[str]
@@ -23,6 +22,7 @@ from kalelite.backends.kubeflow.compile.ir_order import add_waits
 from kalelite.backends.kubeflow.compile.kfp_parameters import RootParameter
 from kalelite.backends.kubeflow.compile.ports import Wire, Wiring
 from kalelite.backends.kubeflow.compile.subgraph_io import border_of
+from kalelite.plan.comparisons import COMPARISONS
 from kalelite.plan.graph import (
     REQUIRED,
     Branch,
@@ -261,7 +261,7 @@ class _Trace:
     def condition(self, condition: Expr) -> Any:
         assert isinstance(condition, Compare)
         left, right = (self.operand(side) for side in (condition.left, condition.right))
-        return _COMPARE[condition.op](left, right)
+        return COMPARISONS[condition.op](left, right)
 
     def operand(self, expr: Expr) -> Any:
         if isinstance(expr, Constant):
@@ -318,14 +318,6 @@ _TRACERS: dict[type, Callable[[_Trace, Any], None]] = {
     Loop: _Trace.loop,
     ExitScope: _Trace.exit_scope,
     Group: _Trace.group,
-}
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
 }
 
 

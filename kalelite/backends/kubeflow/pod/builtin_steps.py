@@ -1,25 +1,15 @@
-"""What a backend lets a task of its own do with values, where it cannot do it itself.
+"""The functions of tasks that the compiler adds, for what KFP cannot do with values itself.
 
-A backend that cannot compare a part of a value, or join conditions, makes a task of one of these
-functions. They travel with the executor.
+KFP cannot compare a part of a value, or join conditions: a task of one of these functions does.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable
 from typing import Any
 
-__all__ = ["decide", "items", "same"]
+from kalelite.plan.comparisons import COMPARISONS
 
-_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+__all__ = ["decide", "items", "same"]
 
 
 def same(value: Any) -> Any:
@@ -56,4 +46,4 @@ def _evaluate(tree: list[Any], values: list[Any]) -> Any:
         return any(_evaluate(part, values) for part in parts)
     if kind == "not":
         return not _evaluate(parts[0], values)
-    return _COMPARE[kind](_evaluate(parts[0], values), _evaluate(parts[1], values))
+    return COMPARISONS[kind](_evaluate(parts[0], values), _evaluate(parts[1], values))

@@ -6,26 +6,22 @@ template lies in the bundle, beside the code; the values lie in the marshal stor
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.backends.kubeflow.pod.inputs import AbsentError, Inputs
+from kalelite.backends.kubeflow.pod.inputs import record_path, spec_of
 from kalelite.backends.kubeflow.pod.outputs import write_outputs
 from kalelite.errors import KaleliteError, StepError, UsageError
-from kalelite.executor import record_file as records
 from kalelite.executor.execute import execute
-from kalelite.executor.spec import Record, TaskSpec
-from kalelite.executor.template import TaskTemplate, fill
 
 if TYPE_CHECKING:
-    from kalelite.capture.load import CodeSource
+    from kalelite.backends.kubeflow.pod.contract import TaskManifest
+    from kalelite.executor.spec import Record
     from kalelite.marshal.store import Store
 
 __all__ = ["main"]
@@ -49,17 +45,20 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
         The exit code: 0, or 1 if the task failed. Its error is on the standard error by then.
     """
     try:
-        given = _arguments(argv)
-        task = json.loads(read("tasks.json"))[given.task]
-        received = json.loads(given.executor_input)
-        _install(given.packages)
-        record = _run(given, task, received, read)
+        flags = _flags(argv)
+        task: TaskManifest = json.loads(read("tasks.json"))[flags.task]
+        received: Json = json.loads(flags.executor_input)
+        _install(flags.packages)
+        from kalelite.marshal.store import Store
+
+        # sha256, because no other digest is in every image.
+        store = Store(Path(flags.home) / "store", digest="sha256", durable=True)
+        record = _run(flags, task, received, read, store)
         if record.failure is not None:
             print(record.failure.traceback or record.failure.message, file=sys.stderr)
             if record.failure.hint:
                 print(f"  {record.failure.hint}", file=sys.stderr)
             return 1
-        store = _store(given)
         files = received.get("outputs", {}).get("parameters", {})
         write_outputs(task["outputs"], record, files, store.load)
     except KaleliteError as error:
@@ -69,7 +68,7 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
 
 
 @dataclass(frozen=True)
-class _Given:
+class _Flags:
     """The flags of ``run``; read by hand, for argparse costs as much as the rest of the start."""
 
     task: str
@@ -79,7 +78,7 @@ class _Given:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def _arguments(argv: list[str]) -> _Given:
+def _flags(argv: list[str]) -> _Flags:
     """Read the flags.
 
     Raises
@@ -90,82 +89,36 @@ def _arguments(argv: list[str]) -> _Given:
     flags: dict[str, str] = {}
     packages: list[str] = []
     files: dict[str, str] = {}
-    words = iter(argv[1:])
-    for word in words:
-        name, equals, value = word.partition("=")
+    rest = iter(argv[1:])
+    for flag in rest:
+        name, equals, value = flag.partition("=")
         if name == "--package" and equals:
             packages.append(value)
         elif name == "--file" and equals:
             port, _, path = value.partition("=")
             files[port] = path
         else:
-            flags[word.lstrip("-").replace("-", "_")] = next(words, "")
+            flags[flag.lstrip("-").replace("-", "_")] = next(rest, "")
     if argv[:1] != ["run"] or set(flags) != {"task", "home", "executor_input"}:
         raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
-    return _Given(**flags, packages=tuple(packages), files=files)
+    return _Flags(**flags, packages=tuple(packages), files=files)
 
 
-def _run(given: _Given, task: Json, received: Json, read: Callable[[str], bytes]) -> Record:
+def _run(
+    flags: _Flags,
+    task: TaskManifest,
+    received: Json,
+    read: Callable[[str], bytes],
+    store: Store,
+) -> Record:
     from kalelite.capture.load import CodeReader
 
     code = CodeReader(lambda name: read(f"code/{name}"))
-    store = _store(given)
-    values = {**received.get("inputs", {}).get("parameterValues", {}), **given.files}
-    run = Path(given.home) / "runs" / str(values.get("run") or "run")
-    path = run / "tasks" / _instance(task, values) / "record.json"
-    spec = _spec(task, values, path, code, store)
-    sys.argv = [given.task]
+    values = {**received.get("inputs", {}).get("parameterValues", {}), **flags.files}
+    record = record_path(task, values, Path(flags.home) / "runs")
+    spec = spec_of(task, values, record, code, store)
+    sys.argv = [flags.task]
     return execute(spec, code, store, durable=True)
-
-
-def _store(given: _Given) -> Store:
-    """The store of the run; sha256, because no other digest is in every image."""
-    from kalelite.marshal.store import Store
-
-    return Store(Path(given.home) / "store", digest="sha256", durable=True)
-
-
-def _spec(
-    task: Json, values: Mapping[str, Any], path: Path, code: CodeSource, store: Store
-) -> TaskSpec:
-    """The filled template; an argument without a value is left to the function's default."""
-    template = TaskTemplate.from_json(task["template"])
-    inputs = Inputs(task, values, code, store, path.parent.parent)
-    filled = {}
-    for name, slot in template.arguments.items():
-        one = TaskTemplate(template.task, template.step, {name: slot}, (), None)
-        with suppress(AbsentError):
-            filled[name] = fill(one, inputs).arguments[name]
-        if name not in filled and not task.get("tolerant"):
-            raise StepError(f"task {template.task!r} got no value for {name!r}")
-    return TaskSpec(
-        task=template.task,
-        step=template.step,
-        arguments=filled,
-        outputs=template.outputs,
-        arity=template.arity,
-        attempt=_attempt(path),
-        record=str(path),
-    )
-
-
-def _instance(task: Json, values: Mapping[str, Any]) -> str:
-    """A name for this run of the task: in a loop there is one for each item."""
-    name = str(task["template"]["task"])
-    if not task.get("looped"):
-        return name
-    inputs = {port["name"]: values.get(port["name"]) for port in task["inputs"]}
-    text = json.dumps(inputs, sort_keys=True).encode()
-    return f"{name}-{hashlib.sha256(text).hexdigest()[:12]}"
-
-
-def _attempt(path: Path) -> int:
-    """One more than the attempt whose failure lies there."""
-    try:
-        before = records.read(path)
-    except (KaleliteError, OSError):
-        return 1
-    return before.attempt + 1 if before is not None and before.status == "failed" else 1
 
 
 def _install(packages: tuple[str, ...]) -> None:

@@ -2,90 +2,148 @@
 
 from __future__ import annotations
 
-import importlib
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.errors import KaleliteError
+from kalelite.errors import KaleliteError, StepError
 from kalelite.executor import record_file as records
-from kalelite.executor.spec import Record, Slot
-from kalelite.executor.template import value_slot
+from kalelite.executor.spec import Record, Slot, TaskSpec
+from kalelite.executor.template import TaskTemplate, fill_slot, value_slot
 
 if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.pod.contract import InputPort, TaskManifest
     from kalelite.capture.load import CodeSource
     from kalelite.marshal.store import Store
 
-__all__ = ["AbsentError", "Inputs"]
+__all__ = ["RUN", "Inputs", "record_path", "spec_of"]
 
-Json = dict[str, Any]
+RUN = "run"
+"""The parameter of every task that holds the id of the run; it is no port."""
+
 _CASTS: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
 _ENDED = {"COMPLETE": "SUCCEEDED", "COMPLETED": "SUCCEEDED", "CACHED": "SUCCEEDED"}
 
 
-class AbsentError(Exception):
-    """A parameter has no value: the task that it comes from did not succeed."""
+def record_path(task: TaskManifest, values: Mapping[str, Any], runs: Path) -> Path:
+    """Where this run of the task leaves its record: in a loop there is one for each item."""
+    name = str(task["template"]["task"])
+    if task["looped"]:
+        inputs = {port["name"]: values.get(port["name"]) for port in task["inputs"]}
+        text = json.dumps(inputs, sort_keys=True).encode()
+        name = f"{name}-{hashlib.sha256(text).hexdigest()[:12]}"
+    return runs / str(values.get(RUN) or "run") / "tasks" / name / "record.json"
 
 
-class Inputs:
-    """The `kalelite.executor.template.Values` of one task.
+def spec_of(
+    task: TaskManifest, values: Mapping[str, Any], record: Path, code: CodeSource, store: Store
+) -> TaskSpec:
+    """The filled template; an argument without a value is left to the function's default.
 
     Parameters
     ----------
     task
-        The task's file in the bundle. Each of its inputs has the ``symbol`` that the template
-        names it by, the ``name`` of the parameter, its ``type``, and how to read it.
+        The task's manifest.
     values
-        The values of the parameters, by name.
+        The values of KFP's parameters, by name.
+    record
+        Where the record goes; an attempt that has failed has left one there.
     code, store
         Where constants come from, and where a value is put that JSON cannot hold.
-    folder
-        The folder of this run's task records.
+
+    Raises
+    ------
+    StepError
+        An argument has no value, and the task does not run after failures.
     """
+    template = TaskTemplate.from_json(task["template"])
+    inputs = Inputs(task["inputs"], values, code, store, record.parent.parent)
+    arguments = {}
+    for name, slot in template.arguments.items():
+        try:
+            arguments[name] = fill_slot(slot, inputs)
+        except _AbsentError:
+            if not task["tolerant"]:
+                message = f"task {template.task!r} got no value for {name!r}"
+                raise StepError(message) from None
+    return TaskSpec(
+        task=template.task,
+        step=template.step,
+        arguments=arguments,
+        outputs=template.outputs,
+        arity=template.arity,
+        attempt=_attempt(record),
+        record=str(record),
+    )
+
+
+def _attempt(path: Path) -> int:
+    """One more than the attempt whose failure lies there."""
+    before = _read(path)
+    return before.attempt + 1 if before is not None and before.status == "failed" else 1
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        return records.read(path)
+    except (KaleliteError, OSError):
+        return None
+
+
+class _AbsentError(Exception):
+    """A parameter has no value: the task that it comes from did not succeed."""
+
+
+class Inputs:
+    """The `kalelite.executor.template.Values` of one task; ``folder`` holds the run's records."""
 
     def __init__(
         self,
-        task: Json,
+        ports: Sequence[InputPort],
         values: Mapping[str, Any],
         code: CodeSource,
         store: Store,
         folder: Path,
     ) -> None:
-        self._ports = {json.dumps(port["symbol"]): port for port in task["inputs"]}
+        self._ports = {json.dumps(port["symbol"]): port for port in ports}
         self._values = values
         self._code = code
         self._store = store
         self._folder = folder
 
     def output(self, task: str, output: str) -> Slot:
-        return self._read(["output", task, output])
+        return self._slot("output", task, output)
 
     def parameter(self, name: str) -> Slot:
-        return self._read(["parameter", name])
+        return self._slot("parameter", name)
 
     def item(self, loop: str) -> Slot:
-        return self._read(["item", loop])
+        return self._slot("item", loop)
 
     def collected(self, source: Slot, loops: Sequence[str]) -> Slot:
         """The list of the values; a path into each of them is followed when it is loaded."""
-        port, values = self._given(["collected", source["output"], source["name"], loops[0]])
+        port = self._port("collected", source["output"], source["name"], loops[0])
         path = source.get("path", [])
-        values = [value for value in values if value is not None]  # of an item that skipped it
-        if port["reading"] == "refs":
-            return {"pack": "list", "of": [{"ref": value, "path": path} for value in values]}
-        return {"pack": "list", "of": [{**self._slot(value), "path": path} for value in values]}
+        slots = [
+            {"ref": value} if port["reading"] == "ref" else self._as_slot(value)
+            for value in self._given(port)
+            if value is not None  # as that of an item that skipped the task
+        ]
+        return {"pack": "list", "of": [{**slot, "path": path} for slot in slots]}
 
     def choose(self, switch: str, choices: Sequence[Slot]) -> Slot:
         names = [[choice["output"], choice["name"]] for choice in choices]
-        return self._read(["choice", switch, names])
+        return self._slot("choice", switch, names)
 
     def status(self, scope: str) -> Mapping[str, Any]:
         """How the body of an exit scope ended.
 
         KFP tells whether it failed, but neither where nor why: the records on the volume do.
         """
-        port, status = self._given(["status", scope])
+        port = self._port("status", scope)
+        status = self._values.get(port["name"]) or {}
         state = str(status.get("state", ""))
         failures = [record for task in port["tasks"] for record in self._failures(task)]
         first = min(failures, key=lambda record: record.finished, default=None)
@@ -97,44 +155,46 @@ class Inputs:
         }
 
     def _failures(self, task: str) -> list[Record]:
-        found = []
-        for path in [self._folder / task, *self._folder.glob(f"{task}-" + "[0-9a-f]" * 12)]:
-            try:
-                record = records.read(path / "record.json")
-            except (KaleliteError, OSError):
-                continue
-            if record is not None and record.status == "failed" and record.task == task:
-                found.append(record)
-        return found
+        paths = [self._folder / task, *self._folder.glob(f"{task}-" + "[0-9a-f]" * 12)]
+        found = [_read(path / "record.json") for path in paths]
+        return [
+            record
+            for record in found
+            if record and record.status == "failed" and record.task == task
+        ]
 
-    def _given(self, symbol: list[Any]) -> tuple[Json, Any]:
-        port = self._ports[json.dumps(symbol)]
+    def _port(self, *symbol: Any) -> InputPort:
+        return self._ports[json.dumps(symbol)]
+
+    def _given(self, port: InputPort) -> Any:
         value = self._values.get(port["name"])
-        if value is None and port["reading"] != "status":
-            raise AbsentError(port["name"])
-        return port, value or ({} if port["reading"] == "status" else value)
+        if value is None:
+            raise _AbsentError(port["name"])
+        return value
 
-    def _read(self, symbol: list[Any]) -> Slot:
-        port, value = self._given(symbol)
-        reading = port["reading"]
-        if reading == "ref":
-            return {"ref": value}
-        if reading == "file":
-            return {"value": value}
-        if reading == "number":
-            return {"const": port["items"], "path": [int(value)]}
-        if reading == "json":
-            slot: Slot = json.loads(value)
-            return slot if "ref" in slot else self._slot(slot["value"])
-        kind = port["type"]
-        if "convert" in port:
-            # By name, so that it travels only with pipelines that need it.
-            convert = importlib.import_module("kalelite.plan.types.convert").convert
-            annotation = self._code.constant(port["convert"])
-            text = reading == "text"
-            return self._slot(convert(value, annotation, name=port["name"], text=text))
-        return self._slot(_CASTS[kind](value) if kind in _CASTS else value)
+    def _slot(self, *symbol: Any) -> Slot:
+        port = self._port(*symbol)
+        value = self._given(port)
+        match port["reading"]:
+            case "ref":
+                return {"ref": value}
+            case "file":
+                return {"value": value}
+            case "index":
+                return {"const": port["items"], "path": [int(value)]}
+            case "slot":
+                slot: Slot = json.loads(value)
+                return slot if "ref" in slot else self._as_slot(slot["value"])
+            case reading:
+                return self._as_slot(self._converted(port, value, text=reading == "text"))
 
-    def _slot(self, value: Any) -> Slot:
+    def _converted(self, port: InputPort, value: Any, *, text: bool) -> Any:
+        if "convert" not in port:
+            return _CASTS.get(port["type"], lambda same: same)(value)
+        from kalelite.plan.types.convert import convert  # travels where a port names it
+
+        return convert(value, self._code.constant(port["convert"]), name=port["name"], text=text)
+
+    def _as_slot(self, value: Any) -> Slot:
         """The value itself, or a reference to it where JSON cannot hold it."""
         return value_slot(value) or {"ref": self._store.save(value, name="a parameter")}

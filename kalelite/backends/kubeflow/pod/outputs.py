@@ -8,10 +8,13 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import StepError
 from kalelite.executor.spec import Record
+
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.pod.contract import OutputPort
 
 __all__ = ["write_outputs"]
 
@@ -21,7 +24,7 @@ _EXACT = 2**53
 
 
 def write_outputs(
-    outputs: Sequence[Mapping[str, Any]],
+    outputs: Sequence[OutputPort],
     record: Record,
     files: Mapping[str, Mapping[str, str]],
     load: Callable[[str], Any],
@@ -31,8 +34,7 @@ def write_outputs(
     Parameters
     ----------
     outputs
-        For each parameter its ``name`` and ``type``, the step's ``output``, the ``form`` ("ref",
-        "native" or "items") and whether KFP itself ``reads`` it.
+        The parameters, as the task's manifest has them.
     record
         What the task left behind.
     files
@@ -73,7 +75,7 @@ def _item(slot: Mapping[str, Any]) -> str:
     return json.dumps(slot, allow_nan=False).replace("$", r"\u0024")
 
 
-def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
+def _text(port: OutputPort, entry: Mapping[str, Any], task: str) -> str:
     """A primitive value as KFP reads it."""
     problem = entry.get("not_native", "")
     if "native" in entry:
@@ -82,14 +84,14 @@ def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
         except ValueError as error:
             problem = str(error)
         else:
-            if port.get("word") and "$$" in text:
+            if port["reader"] == "container" and "$$" in text:
                 raise StepError(
                     f"output {port['output']!r} of task {task!r} goes into the command of a "
                     "container and holds '$$', of which Kubernetes makes '$'",
                     hint="Let the container take it as a file: InputPath.",
                 )
             return text
-    if port["reads"] or port["type"] == "int":
+    if port["reader"] or port["type"] == "int":
         raise StepError(
             f"Kubeflow Pipelines cannot carry output {port['output']!r} of task {task!r}: {problem}",
             hint="Where a condition or loop reads it, return a smaller or simpler value; "
@@ -99,9 +101,9 @@ def _text(port: Mapping[str, Any], entry: Mapping[str, Any], task: str) -> str:
     return str(_STAND_INS.get(port["type"], str)(entry.get("preview", "")))
 
 
-def _spell(value: Any, port: Mapping[str, Any]) -> str:
+def _spell(value: Any, port: OutputPort) -> str:
     kind = port["type"]
-    if port["reads"] and _is_rounded(value):
+    if port["reader"] and _is_rounded(value):
         raise ValueError("it has a number of more than 53 bits, which KFP would round")
     if kind == "str":
         value.encode("utf-8")
@@ -111,7 +113,7 @@ def _spell(value: Any, port: Mapping[str, Any]) -> str:
     if kind == "int" and abs(value) >= _LARGEST_INT:
         raise ValueError("it has more than 64 bits")
     if kind == "float":
-        if not math.isfinite(value) and port["reads"]:
+        if not math.isfinite(value) and port["reader"]:
             raise ValueError("it is not finite")
         return repr(float(value))
     return json.dumps(value, allow_nan=False)

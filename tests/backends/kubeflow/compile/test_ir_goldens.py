@@ -16,9 +16,9 @@ HERE = Path(__file__).parent
 GOLDENS = HERE / "goldens"
 SCRIPTS = sorted(
     [
-        *(HERE.parents[1] / "conformance" / "programs").glob("*.py"),
-        *(HERE.parents[1] / "conformance" / "compiled_only").glob("*.py"),
-        *(HERE.parents[2] / "notebooks").glob("*.py"),
+        *(HERE.parents[2] / "conformance" / "programs").glob("*.py"),
+        *(HERE.parents[2] / "conformance" / "compiled_only").glob("*.py"),
+        *(HERE.parents[3] / "notebooks").glob("*.py"),
     ],
     key=lambda path: path.stem,
 )
@@ -84,6 +84,6 @@ def check_schema(documents):
 def test_kfp_loads_what_was_compiled(compiled):
     from kfp import components
 
-    script = HERE.parents[1] / "conformance" / "programs" / "if_else.py"
+    script = HERE.parents[2] / "conformance" / "programs" / "if_else.py"
     loaded = components.load_component_from_file(str(compiled(script)))
     assert set(loaded.component_spec.inputs) == {"x"}

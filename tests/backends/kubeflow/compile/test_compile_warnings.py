@@ -1,4 +1,4 @@
-"""Packages that steps import and a stock Python image does not have."""
+"""What is true of a plan on KFP and might surprise: each thing once, with the steps it is about."""
 
 from __future__ import annotations
 
@@ -7,7 +7,42 @@ import sys
 import pytest
 from kubeflow_scripts import pipeline_in
 
-from kalelite.backends.kubeflow import dry_run, surprises
+from kalelite.authoring.pipeline import pipeline
+from kalelite.authoring.step import step
+from kalelite.backends.kubeflow import dry_run, warnings_for
+
+
+@step(cache=True)
+def kept():
+    return 1
+
+
+@step
+def plain():
+    return 1
+
+
+def test_a_cache_that_kfp_does_not_have_is_named():
+    @pipeline
+    def p():
+        for _ in range(7):
+            kept()
+        plain()
+        kept.options(name="last", cache=False)()
+
+    assert list(warnings_for(p.plan())) == [
+        "cache=True: steps on KFP run anew in every run (kept, kept-2, kept-3, kept-4, kept-5 and 2 more)"
+    ]
+
+
+def test_an_experiment_that_a_file_cannot_hold_is_named():
+    @pipeline(experiment="digits")
+    def p():
+        plain()
+
+    assert list(warnings_for(p.plan())) == [
+        "experiment: choose 'digits' when you create a run of the file"
+    ]
 
 
 @pytest.fixture
@@ -66,6 +101,6 @@ def test_what_the_stock_image_lacks_is_named_with_steps_and_what_to_write(packag
         f"the image {image} lacks what steps import: leaf (one, two, one-2), twig (two, three); "
         "write @pipeline(defaults={'packages': ['leafy', 'twig']}), or packages= or image= at the steps"
     ]
-    assert list(surprises(plan))[1:] == lines
+    assert list(warnings_for(plan))[1:] == lines
     assert lines[0] in dry_run(plan)
-    assert list(surprises(plan, image="own/image:1"))[1:] == []
+    assert list(warnings_for(plan, image="own/image:1"))[1:] == []
