@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from kalelite import pipeline, step
-from kalelite.backends.kubeflow import compile_plan
+from kalelite.backends.kubeflow.compile.build import compile_plan
 
 GOALS = {"x kfp": 1.1, "script": 2.0, "start": 0.120}
 

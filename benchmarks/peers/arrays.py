@@ -5,7 +5,7 @@ The fork server is started first of all, as the command starts it before it runs
 
 import sys
 
-from kalelite.backends.local import prewarm
+from kalelite.backends.local.pool.prewarm import prewarm
 
 if __name__ == "__main__":
     prewarm("import numpy")
@@ -13,7 +13,8 @@ if __name__ == "__main__":
 import numpy as np
 
 from kalelite import pipeline, step
-from kalelite.backends.local import LocalSettings, run_plan
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.run import run_plan
 from kalelite.engine.events import NullReporter
 
 

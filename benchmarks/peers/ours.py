@@ -5,7 +5,9 @@ import sys
 import time
 
 from kalelite import ParallelFor, pipeline, step
-from kalelite.backends.local import LocalSettings, prewarm, run_plan
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.pool.prewarm import prewarm
+from kalelite.backends.local.run import run_plan
 from kalelite.engine.events import NullReporter
 
 

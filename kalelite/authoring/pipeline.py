@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
+from kalelite.authoring.backends import Backend, ambient_backend, open_backend
 from kalelite.authoring.definition import function_problem, look_like
 from kalelite.authoring.parameters import arguments_of, parameters_of, with_defaults
 from kalelite.authoring.step import Step
-from kalelite.authoring.target import ambient_target, fixed_by
 from kalelite.authoring.trace import current, register
 from kalelite.authoring.trace.body import nest, trace_body
 from kalelite.errors import PipelineError, Problem, Where
@@ -121,7 +120,7 @@ class Pipeline(Generic[P, R]):
         return with_defaults(plan, args, kwargs)
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the pipeline on the ambient target, which is this machine if nothing else is said.
+        """Run the pipeline on the ambient backend, which is this machine unless another was set.
 
         Parameters
         ----------
@@ -131,7 +130,7 @@ class Pipeline(Generic[P, R]):
         Returns
         -------
         Any
-            What the target gives back.
+            What the pipeline function returned.
 
         Raises
         ------
@@ -139,55 +138,78 @@ class Pipeline(Generic[P, R]):
             The pipeline is wrong; nothing was run.
         UsageError
             A value is missing, or is not one that its parameter takes.
+        StepError
+            A step failed.
         """
-        plan, target = self.plan(), ambient_target()
-        fixed = fixed_by(target, plan.parameters)
-        parameters = tuple(
-            dataclasses.replace(parameter, default=fixed.get(parameter.name, parameter.default))
-            for parameter in plan.parameters
-        )
-        arguments = arguments_of(self, parameters, args, kwargs, _called_at())
-        return target.run(self, plan, {**arguments, **fixed})
+        backend = ambient_backend()
+        if backend is None:
+            return cast("Any", self.__wrapped__)(*args, **kwargs)
+        return self._run_on(backend, args, kwargs)
 
-    def compile(self, path: str | Path, **settings: Any) -> Any:
-        """Write the pipeline as a Kubeflow Pipelines package.
+    def compile(
+        self, path: str | Path, *, backend: str = "kubeflow", **settings: Any
+    ) -> Sequence[str]:
+        """Write the pipeline as a package for Kubeflow Pipelines.
 
         Parameters
         ----------
         path
             The YAML file to write.
+        backend
+            The backend that the file is for.
         settings
-            Settings of the Kubeflow backend.
+            Settings of that backend, as ``image`` or ``marshal_volume``.
+
+        Returns
+        -------
+        Sequence[str]
+            What you should know about the file, such as packages that the image has to have.
 
         Raises
         ------
         PipelineError
-            The pipeline is wrong, or says something that Kubeflow Pipelines cannot do.
+            The pipeline is wrong, or asks for something that Kubeflow Pipelines cannot do.
         """
-        backend = importlib.import_module("kalelite.backends.kubeflow")
-        return backend.compile_plan(self.plan(), path, **settings)
+        return open_backend(backend, **settings).compile(self.plan(), path, {})
 
-    def submit(self, *args: Any, settings: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+    def submit(
+        self,
+        *args: Any,
+        backend: str = "kubeflow",
+        settings: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Run the pipeline on Kubeflow Pipelines.
 
         Parameters
         ----------
         args, kwargs
             Values of the pipeline's parameters.
+        backend
+            The backend that runs it.
         settings
-            Settings of the Kubeflow backend.
+            Settings of that backend.
 
         Raises
         ------
         PipelineError
-            The pipeline is wrong, or says something that Kubeflow Pipelines cannot do.
+            The pipeline is wrong, or asks for something that Kubeflow Pipelines cannot do.
         UsageError
             A value is missing, or is not one that its parameter takes.
         """
-        backend = importlib.import_module("kalelite.backends.kubeflow")
+        return self._run_on(open_backend(backend, **(settings or {})), args, kwargs)
+
+    def _run_on(self, backend: Backend, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         plan = self.plan()
-        arguments = arguments_of(self, plan.parameters, args, kwargs, _called_at())
-        return backend.submit_plan(self, plan, arguments, **(settings or {}))
+        fixed = backend.fixed(plan.parameters)
+        parameters = tuple(
+            dataclasses.replace(parameter, default=fixed.get(parameter.name, parameter.default))
+            for parameter in plan.parameters
+        )
+        arguments = arguments_of(self, parameters, args, kwargs, _called_at())
+        result = backend.run(plan, {**arguments, **fixed})
+        result.check()
+        return result.value
 
     def __repr__(self) -> str:
         return f"<pipeline {self.name}>"

@@ -52,21 +52,21 @@ def choose(
     )
 
 
-def known_names(pipelines: Iterable[Pipeline[..., Any]], given: Mapping[str, str]) -> None:
-    """Refuse values for parameters that none of the pipelines has.
+def known_names(known: Iterable[Parameter], given: Mapping[str, str]) -> None:
+    """Refuse values for parameters that do not exist.
 
     Raises
     ------
     UsageError
         Naming each such parameter, and the one that was probably meant.
     """
-    parameters = {p.name: p for pipeline in pipelines for p in pipeline.parameters}
+    parameters = {p.name: p for p in known}
     shown = ", ".join(f"{p.name}: {type_name(p)}" for p in parameters.values())
-    known = f"Parameters: {shown}." if shown else "The pipeline has no parameters."
+    all_of_them = f"Parameters: {shown}." if shown else "The pipeline has no parameters."
     problems = [
         Problem(
             f"there is no pipeline parameter called {name!r}",
-            _suggestion(name, parameters) or known,
+            _suggestion(name, parameters) or all_of_them,
         )
         for name in given
         if name not in parameters

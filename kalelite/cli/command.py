@@ -7,21 +7,19 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import Any, TextIO
 
 from kalelite.cli.parser import Request
 from kalelite.cli.settings import (
     Value,
     find_config,
     resolve_all,
+    settings_for,
     start_folder,
     unknown_variables,
 )
 from kalelite.cli.terminal import Terminal
 from kalelite.errors import UsageError
-
-if TYPE_CHECKING:
-    from kalelite.cli.script import Script
 
 __all__ = ["perform"]
 
@@ -70,7 +68,8 @@ def _verb(request: Request, settings: dict[str, Value], out: Terminal) -> int:
 def _run(
     request: Request, settings: dict[str, Value], out: Terminal, err: Terminal, words: Sequence[str]
 ) -> int:
-    from kalelite.cli.script import read_script
+    from kalelite.authoring.backends import open_backend
+    from kalelite.cli.script import import_path, read_script
 
     if not request.script:
         raise UsageError(
@@ -78,32 +77,26 @@ def _run(
         )
     options = request.options
     script = read_script(request.script)
+    name = "kubeflow" if options.get("kfp") or options.get("compile") else "local"
+    extra: dict[str, Any] = {"debug": True} if options.get("debug") else {}
+    if options.get("no_cache"):
+        extra["cache"] = False
+    backend = open_backend(name, **settings_for(name, settings), **extra)
     looks = bool(options.get("check") or options.get("graph"))
-    local = not looks and not options.get("kfp") and not options.get("compile")
-    if local and not options.get("debug") and settings["start"].value != "spawn":
-        _prewarm(script)
-    from kalelite.cli.run import Face, run_script
+    if not looks:
+        backend.prepare(script.text, import_path(script))
+    from kalelite.cli.script_run import Face, run_script
 
-    face = Face(request, script, settings, out, err, sys.argv[0], tuple(words))
+    face = Face(request, script, settings, out, err, backend, sys.argv[0], tuple(words))
     if looks:
-        from kalelite.cli import look
+        from kalelite.cli import inspect_script
 
-        return look.check_script(face) if options.get("check") else look.draw_script(face)
-    if local:
-        from kalelite.cli.local import Local
-
-        return run_script(face, Local(face))
-    from kalelite.cli.kubeflow import Kubeflow
-
-    return run_script(face, Kubeflow(face))
-
-
-def _prewarm(script: Script) -> None:
-    """Let the fork server import what the script imports, while this process gets ready."""
-    from kalelite.backends.local.pool.prewarm import prewarm
-    from kalelite.cli.script import import_path
-
-    prewarm(script.text, import_path(script))
+        return (
+            inspect_script.check_script(face)
+            if options.get("check")
+            else inspect_script.draw_script(face)
+        )
+    return run_script(face)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import functools
 import linecache
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -219,8 +220,6 @@ def _frame(summary: traceback.FrameSummary) -> Frame:
 @functools.cache
 def library_roots() -> tuple[str, ...]:
     """The folders of Python's own modules and of installed packages."""
-    import sysconfig
-
     paths = sysconfig.get_paths()
     return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 

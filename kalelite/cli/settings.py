@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kalelite.errors import UsageError, Where
-
-if TYPE_CHECKING:
-    from kalelite.plan.graph import Plan
 
 __all__ = ["SETTINGS", "ConfigFile", "Setting", "Value", "find_config", "resolve", "resolve_all"]
 
@@ -55,8 +52,8 @@ class Setting:
     """One setting.
 
     ``read`` makes the value from text, or raises ValueError; ``expects`` says in words what it
-    takes; ``flag`` is empty where the command line has none. ``kfp`` marks what only Kubeflow
-    Pipelines reads.
+    takes; ``flag`` is empty where the command line has none; ``backend`` names the backend that
+    reads it.
     """
 
     name: str
@@ -65,11 +62,13 @@ class Setting:
     help: str
     flag: str = ""
     default: Any = None
-    kfp: bool = False
+    backend: str = ""
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("jobs", _count, "a number from 1", "how many steps run at once", "--jobs"),
+    Setting(
+        "jobs", _count, "a number from 1", "how many steps run at once", "--jobs", backend="local"
+    ),
     Setting(
         "output",
         _choice("auto", "plain", "json"),
@@ -78,13 +77,14 @@ SETTINGS: tuple[Setting, ...] = (
         "--output",
         "auto",
     ),
-    Setting("home", _text, "a folder", "where runs and values are kept", "--home"),
+    Setting("home", _text, "a folder", "where runs and values are kept", "--home", backend="local"),
     Setting(
         "verify",
         _choice("before", "background", "off"),
         "before, background or off",
         "when the digests of a step's inputs are checked",
         default="background",
+        backend="local",
     ),
     Setting(
         "start",
@@ -92,30 +92,43 @@ SETTINGS: tuple[Setting, ...] = (
         "auto, fork or spawn",
         "how the processes of steps are made",
         default="auto",
+        backend="local",
     ),
-    Setting("image", _text, "an image", "where steps run that name no image", kfp=True),
+    Setting("image", _text, "an image", "where steps run that name no image", backend="kubeflow"),
     Setting(
         "marshal_volume",
         _volume,
         "true, false or the name of a claim",
         "the volume that values pass through",
-        kfp=True,
+        backend="kubeflow",
     ),
     Setting(
         "marshal_volume_size",
         _text,
         "a size such as 10Gi",
         "how large the marshal volume is made",
-        kfp=True,
+        backend="kubeflow",
     ),
     Setting(
-        "marshal_path", _text, "an absolute path", "where steps mount the marshal volume", kfp=True
+        "marshal_path",
+        _text,
+        "an absolute path",
+        "where steps mount the marshal volume",
+        backend="kubeflow",
     ),
     Setting(
-        "storage_class", _text, "a storage class", "the class of volumes that are made", kfp=True
+        "storage_class",
+        _text,
+        "a storage class",
+        "the class of volumes that are made",
+        backend="kubeflow",
     ),
     Setting(
-        "access_mode", _text, "an access mode", "who may mount them: ReadWriteOnce, ...", kfp=True
+        "access_mode",
+        _text,
+        "an access mode",
+        "who may mount them: ReadWriteOnce, ...",
+        backend="kubeflow",
     ),
 )
 
@@ -174,15 +187,9 @@ def resolve(
         return _read(setting, environ[variable], variable)
     if name in config.values:
         return _read(setting, config.values[name], config.path, config.places.get(name))
-    return heed(Value(name, setting.default, "default"), decorator or {})
-
-
-def heed(value: Value, decorator: Mapping[str, Any]) -> Value:
-    """What the decorator says, if nobody before it has spoken."""
-    said = decorator.get(value.name)
-    if value.origin != "default" or said is None:
-        return value
-    return Value(value.name, said, "decorator")
+    if (decorator or {}).get(name) is not None:
+        return Value(name, (decorator or {})[name], "decorator")
+    return Value(name, setting.default, "default")
 
 
 def resolve_all(
@@ -195,11 +202,10 @@ def resolve_all(
     }
 
 
-def kfp_settings(settings: Mapping[str, Value], plan: Plan) -> dict[str, Any]:
-    """What was said about Kubeflow Pipelines, outside the script or in its decorator."""
-    decorator = {one.name: getattr(plan.options, one.name) for one in fields(plan.options)}
-    heard = [heed(settings[setting.name], decorator) for setting in SETTINGS if setting.kfp]
-    return {value.name: value.value for value in heard if value.origin != "default"}
+def settings_for(backend: str, settings: Mapping[str, Value]) -> dict[str, Any]:
+    """The settings of a backend that a flag, the environment or a file gives."""
+    mine = [setting.name for setting in SETTINGS if setting.backend == backend]
+    return {name: settings[name].value for name in mine if settings[name].origin != "default"}
 
 
 def find_config(start: Path) -> ConfigFile:

@@ -27,8 +27,6 @@ def bad(how):
         raise Own("no rows")
     if how == "sys.exit":
         sys.exit(0)
-    if how == "os._exit":
-        os._exit(0)
 
 class Own(BaseException):
     pass
@@ -42,65 +40,6 @@ def broken(how: str = "raise"):
     load()
     bad(how)
 """
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("import os; os._exit(0)", "os._exit(0)"),
-        ("from os import _exit; _exit(5)", "_exit(5)"),
-        ("import posix; posix._exit(256)", "posix._exit(256)"),
-    ],
-)
-@pytest.mark.parametrize("verb", ["run", "check", "debug"])
-def test_a_script_that_leaves_at_once_is_told_of(shell, line, said, verb):
-    shell.write("script.py", f"x = 1\n{line}\n")
-    words = {
-        "run": ["script.py"],
-        "check": ["check", "script.py"],
-        "debug": ["script.py", "--debug"],
-    }
-
-    done = shell(*words[verb])
-
-    assert done.returncode == 3
-    assert "script.py:2: script.py ended with os._exit" in done.stderr
-    assert "before a pipeline ran" in done.stderr
-    if sys.version_info >= (3, 11):
-        source, caret = done.stderr.splitlines()[1:3]
-        assert source[caret.index("^") : caret.rindex("^") + 1] == said
-
-
-@pytest.mark.parametrize(
-    ("calls", "code"),
-    [
-        ("good()\nos._exit(0)", 0),
-        ("good()\nos._exit(7)", 7),
-        ("try:\n    broken()\nexcept Exception:\n    os._exit(0)", 1),
-        ("import atexit\natexit.register(os._exit, 0)\nbroken()", 1),
-        ("pid = os.fork()\nif pid == 0:\n    os._exit(9)\nos.waitpid(pid, 0)\ngood()", 0),
-    ],
-)
-def test_a_script_may_leave_when_its_pipeline_has_run(shell, calls, code):
-    shell.write("script.py", f"{STEPS}\n{calls}\n")
-
-    done = shell("script.py")
-
-    assert done.returncode == code
-    assert done.stderr == ""
-
-
-def test_a_step_may_hold_the_function_that_leaves(shell):
-    text = (
-        "from os import _exit\nfrom kalelite import pipeline, step\n"
-        "@step\ndef end():\n    _exit(0)\n@pipeline\ndef p():\n    end()\n"
-    )
-    shell.write("script.py", text)
-
-    done = shell("script.py")
-
-    assert done.returncode == 1
-    assert "its process ended by itself with exit code 0" in done.stdout
 
 
 @pytest.mark.parametrize("how", ["raise", "own", "sys.exit"])
@@ -123,16 +62,6 @@ def test_a_script_may_catch_what_a_step_raises_while_debugging(shell):
 
     assert done.returncode == 1
     assert "caught no rows" in done.stdout
-
-
-def test_a_step_that_leaves_while_debugging_is_no_success(shell):
-    shell.write("script.py", STEPS)
-
-    done = shell("script.py", "--debug", "--pipeline", "broken", "-p", "how=os._exit")
-
-    assert done.returncode == 1
-    assert "os._exit(0) while its pipeline ran" in done.stderr
-    assert "os._exit(0)" in done.stderr.splitlines()[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -22,7 +22,7 @@ class Seen:
     log: str = ""
 
 
-def seen_in(plan, compiled, outcome, home: Path, run: str, arguments) -> Seen:
+def seen_in(plan, outcome, home: Path, run: str, arguments) -> Seen:
     """A harness outcome in the terms of the plan."""
     from kalelite.backends.kubeflow.compile.lower import lower
     from kalelite.backends.kubeflow.compile.ports import Wiring

@@ -13,6 +13,8 @@ from conformance_programs import PROGRAMS, arguments_of, load
 from conformance_seen import Seen, seen_in
 from harness import Harness, cluster
 
+from kalelite.authoring.backends import open_backend
+
 
 @pytest.fixture(scope="session")
 def bare_python(tmp_path_factory) -> Path:
@@ -65,8 +67,6 @@ def run_here(tmp_path, monkeypatch):
     """Run a program's pipeline with the local backend."""
 
     def run(program: ModuleType) -> Seen:
-        from kalelite.backends.local import LocalSettings, run_plan
-
         monkeypatch.setenv("KALELITE_HOME", str(tmp_path / "home"))
         (tmp_path / "work").mkdir()
         monkeypatch.chdir(tmp_path / "work")
@@ -74,7 +74,7 @@ def run_here(tmp_path, monkeypatch):
         journal.mkdir()
         plan = program.main.plan()
         arguments = arguments_of(program, plan, journal)
-        result = run_plan(plan, arguments, settings=LocalSettings(home=tmp_path / "home"))
+        result = open_backend("local", home=tmp_path / "home").run(plan, arguments)
         seen = Seen(result.state)
         if result.state == "succeeded":
             seen.value = result.value
@@ -97,19 +97,17 @@ def run_compiled(tmp_path, kubernetes, bare_python):
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
 
     def run(program: ModuleType, python: Path | None = None) -> Seen:
-        from kalelite.backends.kubeflow import compile_plan
-
         journal = tmp_path / "journal-compiled"
         journal.mkdir()
         plan = program.main.plan()
         arguments = arguments_of(program, plan, journal)
         marshal = tmp_path / "mounts" / "marshal"
         path = tmp_path / "pipeline.yaml"
-        compiled = compile_plan(plan, path, arguments=arguments, marshal_path=str(marshal))
+        open_backend("kubeflow", marshal_path=str(marshal)).compile(plan, path, arguments)
         harness = Harness(path, kubernetes, python or bare_python)
         outcome = harness.run()
         claim = kubernetes.claims / "run-1" / ".kalelite"
-        return seen_in(plan, compiled, outcome, claim, harness.run_id, arguments)
+        return seen_in(plan, outcome, claim, harness.run_id, arguments)
 
     return run
 

@@ -57,7 +57,7 @@ def _own():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["chain", "failure"])
 def test_program_runs_in_bare_containers(name, engine, kubernetes, tmp_path, monkeypatch):
-    from kalelite.backends.kubeflow import compile_plan
+    from kalelite.backends.kubeflow.compile.build import compile_plan
 
     module = load(PROGRAMS / f"{name}.py")
     monkeypatch.setitem(sys.modules, "__main__", module)

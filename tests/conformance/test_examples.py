@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from conformance_programs import arguments_of, load
 
-from kalelite.backends.local import LocalSettings, run_plan
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.run import run_plan
 from kalelite.engine.events import Note
 from kalelite.errors import StepError
 from kalelite.runs import Run

@@ -19,7 +19,7 @@ KFPS_OWN = ["python3", "-X", "runner=kfp.dsl.executor_main"]
 @pytest.fixture
 def compiled(tmp_path, request, monkeypatch):
     """A program compiled onto a claim that exists already, as the pipeline's own YAML."""
-    from kalelite.backends.kubeflow import compile_plan
+    from kalelite.backends.kubeflow.compile.build import compile_plan
 
     def compile_program(name, marshal):
         module = load(PROGRAMS / f"{name}.py")

@@ -7,9 +7,9 @@ import base64
 import pytest
 
 from kalelite import log_artifact, pipeline, step
-from kalelite.authoring.target import use_target
-from kalelite.backends.local import LocalSettings, LocalTarget
-from kalelite.engine.events import NullReporter
+from kalelite.authoring.backends import use_backend
+from kalelite.backends.local.local_backend import LocalBackend
+from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.runs import Run
 from kalelite.runs.artifacts_html import artifacts_html
 
@@ -34,7 +34,7 @@ def drawn():
 
 
 def test_a_run_shows_its_artifacts(tmp_path):
-    with use_target(LocalTarget(LocalSettings(home=tmp_path), NullReporter())):
+    with use_backend(LocalBackend(LocalSettings(home=tmp_path))):
         drawn()
 
     html = Run.open(folder=tmp_path)._repr_html_()

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from kalelite import pipeline, step
-from kalelite.authoring.target import use_target
+from kalelite.authoring.backends import use_backend
 from kalelite.picture.mimebundle import plan_html, plan_text
 from kalelite.runs import Run
 from kalelite.runs.html import run_html
@@ -87,12 +87,12 @@ def test_a_broken_pipeline_is_shown_with_its_problems():
 
 
 def test_a_run_shows_what_its_tasks_did(tmp_path):
-    from kalelite.backends.local import LocalSettings, LocalTarget
-    from kalelite.engine.events import NullReporter
+    from kalelite.backends.local.local_backend import LocalBackend
+    from kalelite.backends.local.local_settings import LocalSettings
     from kalelite.errors import StepError
 
-    target = LocalTarget(LocalSettings(home=tmp_path), NullReporter())
-    with use_target(target), pytest.raises(StepError):
+    backend = LocalBackend(LocalSettings(home=tmp_path))
+    with use_backend(backend), pytest.raises(StepError):
         shown()
     html = Run.open(folder=tmp_path)._repr_html_()
 

@@ -7,9 +7,9 @@ import heapq
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kalelite.authoring.target import use_target
+from kalelite.authoring.backends import use_backend
 from kalelite.backends.local.containers.container_function import on
 from kalelite.backends.local.pool.slots import Grant
 from kalelite.backends.local.result import step_error
@@ -37,9 +37,6 @@ from kalelite.executor.execute import execute
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
-
-if TYPE_CHECKING:
-    from kalelite.authoring.pipeline import Pipeline
 
 __all__ = ["run_here"]
 
@@ -70,14 +67,6 @@ class _Watched:
 
     def constant(self, name: str) -> Any:
         return self._code.constant(name)
-
-
-class _Plain:
-    """In a step a pipeline is a plain function, as it is in a process of its own."""
-
-    def run(self, pipeline: Pipeline[..., Any], plan: Plan, arguments: Mapping[str, Any]) -> Any:
-        del plan
-        return pipeline.__wrapped__(**arguments)
 
 
 def run_here(
@@ -135,7 +124,7 @@ def _run(ready: Ready, workshop: Workshop, code: CodeSource, store: Store, emit:
     emit(TaskStarted(time.time(), instance.name, 1))
     container = workshop.container(ready, Grant(1.0))
     around = contextlib.nullcontext() if container is None else on(container)
-    with around, use_target(_Plain()):
+    with around, use_backend(None):
         record = execute(workshop.spec(ready, 1), watched, store)
     emit(TaskFinished(time.time(), record, folder / "log.txt"))
     if isinstance(watched.error, (Exception, KeyboardInterrupt)):

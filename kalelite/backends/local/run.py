@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kalelite.backends.local import prepare
 from kalelite.backends.local.cache import Cache
@@ -44,10 +44,7 @@ from kalelite.plan.graph import Plan
 from kalelite.runs import RunFolder, create
 from kalelite.runs import home as home_of
 
-if TYPE_CHECKING:
-    from kalelite.authoring.pipeline import Pipeline
-
-__all__ = ["LocalTarget", "run_plan"]
+__all__ = ["run_plan"]
 
 
 def run_plan(
@@ -237,28 +234,3 @@ def _note(event: Event, folder: RunFolder) -> None:
             folder.event(record.task, "cached", reason=f"as in run {record.cached}")
         case TaskFinished(record=record, peak=peak):
             folder.event(record.task, record.status, peak=peak)
-
-
-class LocalTarget:
-    """Runs pipelines that are called here; a `kalelite.authoring.target.Target`."""
-
-    def __init__(
-        self, settings: LocalSettings | None = None, reporter: Reporter | None = None
-    ) -> None:
-        self._settings = settings
-        self._reporter = reporter
-
-    def run(self, pipeline: Pipeline[..., Any], plan: Plan, arguments: Mapping[str, Any]) -> Any:
-        """Run the plan; what the pipeline function returned.
-
-        Raises
-        ------
-        StepError
-            A step failed.
-        KeyboardInterrupt
-            The run was interrupted.
-        """
-        del pipeline
-        result = run_plan(plan, arguments, settings=self._settings, reporter=self._reporter)
-        result.check()
-        return result.value

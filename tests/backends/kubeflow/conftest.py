@@ -23,7 +23,7 @@ def compiled(tmp_path, monkeypatch):
     """Compile a script's pipeline; the path of the YAML file."""
 
     def compile_script(script: Path, **settings):
-        from kalelite.backends.kubeflow import compile_plan
+        from kalelite.backends.kubeflow.compile.build import compile_plan
 
         module, pipeline = pipeline_in(script)
         monkeypatch.setitem(sys.modules, "__main__", module)

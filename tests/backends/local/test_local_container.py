@@ -17,8 +17,9 @@ from local_container_steps import a_file, a_folder, double, texts
 
 from kalelite import If, ParallelFor, container_step, load_component
 from kalelite.authoring.pipeline import pipeline
-from kalelite.backends.local import LocalSettings, run_plan
 from kalelite.backends.local.containers.container_engine import Engine, find
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.run import run_plan
 from kalelite.errors import UsageError
 from kalelite.plan.container_command import Concat, IfPresent, InputPath, InputValue, OutputPath
 from kalelite.plan.options import step_options
@@ -617,7 +618,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from kalelite import container_step, pipeline
-from kalelite.backends.local import LocalSettings, run_plan
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.run import run_plan
 
 tool = container_step("tool", image=sys.argv[2], command=["sh", "-c", "trap '' TERM; sleep 100"])
 

@@ -9,7 +9,8 @@ from local_steps import add, fail, one, pid
 from kalelite import ParallelFor
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
-from kalelite.backends.local import LocalSettings, run_plan
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.run import run_plan
 from kalelite.engine.events import NullReporter, TaskSkipped
 from kalelite.errors import StepError
 

@@ -10,7 +10,8 @@ from local_steps import add, fail, label, note_status, numbers, one, pid, square
 from kalelite import Collected, Elif, Else, ExitHandler, If, OneOf, ParallelFor
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
-from kalelite.backends.local import LocalSettings, run_plan
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.run import run_plan
 from kalelite.engine.events import (
     LoopStarted,
     RunFinished,

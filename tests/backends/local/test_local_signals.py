@@ -14,7 +14,8 @@ import pytest
 SCRIPT = """
 import os, subprocess, sys, time
 from pathlib import Path
-from kalelite.backends.local import LocalSettings, run_plan
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.run import run_plan
 from kalelite.engine.events import PlainReporter
 from kalelite import ExitHandler, pipeline, step
 

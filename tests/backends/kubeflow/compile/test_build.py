@@ -7,7 +7,9 @@ import json
 import pytest
 import yaml
 
-from kalelite.backends.kubeflow import Clone, compile_plan, dry_run
+from kalelite.backends.kubeflow.compile.build import compile_plan
+from kalelite.backends.kubeflow.compile.compile_settings import Clone
+from kalelite.backends.kubeflow.compile.dry_run import dry_run
 from kalelite.errors import UsageError
 from kalelite.plan.graph import Plan
 

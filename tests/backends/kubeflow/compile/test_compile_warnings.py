@@ -9,7 +9,8 @@ from kubeflow_scripts import pipeline_in
 
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
-from kalelite.backends.kubeflow import dry_run, warnings_for
+from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
+from kalelite.backends.kubeflow.compile.dry_run import dry_run
 
 
 @step(cache=True)

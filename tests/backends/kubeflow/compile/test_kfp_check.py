@@ -7,8 +7,11 @@ import re
 import pytest
 from kubeflow_scripts import pipeline_in
 
-from kalelite.backends.kubeflow import NOT_SUBMITTING, check_plan, compile_plan, submit_plan
+from kalelite.backends.kubeflow.compile.build import compile_plan
+from kalelite.backends.kubeflow.compile.kfp_check import check_plan
+from kalelite.backends.kubeflow.kubeflow_backend import KubeflowBackend
 from kalelite.errors import CaptureError, PipelineError, UsageError
+from kalelite.plan.graph import Plan
 
 HEAD = "from kalelite import *\nfrom kalelite import ExitHandler, If, pipeline, step\n"
 
@@ -161,8 +164,7 @@ def test_too_much_code_is_refused(write_script, tmp_path):
 
 def test_submitting_says_what_to_do_instead():
     with pytest.raises(UsageError, match="--compile"):
-        submit_plan(None, None, {})
-    assert NOT_SUBMITTING.count(".") <= 3
+        KubeflowBackend().run(Plan("p"), {})
 
 
 CAT = (

@@ -26,8 +26,8 @@ def test_the_estimate_before_compiling_is_below_the_one_behind_it(write_script):
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
     from kubeflow_scripts import pipeline_in
 
-    from kalelite.backends.kubeflow import settings_for
     from kalelite.backends.kubeflow.compile.build import build
+    from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 
     text = "from kalelite import pipeline, step\n@step\ndef s(): ...\n@pipeline\ndef main():\n"
     plan = pipeline_in(write_script(text + "    s()\n" * 60))[1].plan()
@@ -61,7 +61,7 @@ def test_more_steps_make_the_bundle_hardly_larger(tmp_path):
     """What a task adds is in the Workflow five times: once sent and four times in its state."""
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
     from kalelite import pipeline, step
-    from kalelite.backends.kubeflow import compile_plan
+    from kalelite.backends.kubeflow.compile.build import compile_plan
 
     @step
     def work(x):
@@ -87,8 +87,8 @@ def test_the_code_of_kalelite_itself_stays_small(write_script, parameter, most):
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
     from kubeflow_scripts import pipeline_in
 
-    from kalelite.backends.kubeflow import settings_for
     from kalelite.backends.kubeflow.compile.build import build
+    from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 
     text = (
         "from kalelite import If, pipeline, step\n"

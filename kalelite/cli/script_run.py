@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
+from kalelite.authoring.backends import Backend, Result, use_backend
 from kalelite.authoring.pipeline import Pipeline
-from kalelite.authoring.target import use_target
 from kalelite.authoring.trace import pipelines_of
 from kalelite.cli.choose import arguments_of, choose, known_names
-from kalelite.cli.leaving import Judge, judged_exits
 from kalelite.cli.parser import Request
-from kalelite.cli.screens import error_screen, exception_screen, is_ours
+from kalelite.cli.run_view import RunView, reporter_for
+from kalelite.cli.screens import exception_screen, is_ours
 from kalelite.cli.script import Script, ScriptExit, ScriptFailed, as_main, execute
+from kalelite.cli.script_backend import Act, ScriptBackend, StopScript
 from kalelite.cli.settings import Value
-from kalelite.cli.tampering import blamed, with_path
-from kalelite.cli.targets import FaceTarget, StopScript
 from kalelite.cli.terminal import Terminal
 from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
 from kalelite.plan.graph import Group, Plan
 
-__all__ = ["Backend", "Face", "opened", "run_script"]
+__all__ = ["Face", "opened", "run_script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,7 @@ class Face:
     settings: Mapping[str, Value]
     out: Terminal
     err: Terminal
+    backend: Backend
     program: str = "kalelite"
     words: tuple[str, ...] = ()
 
@@ -54,136 +52,97 @@ class Face:
         return shlex.join([*start, *self.words])
 
 
-class Backend(Protocol):
-    """A backend as the command uses it: made before the script runs, closed at the end.
-
-    ``status`` is the exit code so far; ``shown`` is an error that the user has seen already;
-    ``gives_value`` tells whether the script can go on after its call of a pipeline.
-    """
-
-    gives_value: bool
-
-    status: int
-    shown: BaseException | None
-
-    def close(self) -> None:
-        """Let go of what the backend holds."""
-
-    def act(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
-        """Run or compile a plan; what the call of the pipeline gives back, if that is wanted."""
-
-
 @dataclass(frozen=True, slots=True)
 class Opened:
     """A script that ran: its pipelines, and how it ended.
 
-    ``called`` is the pipeline whose call stopped it, ``problems`` what that call complained of.
+    ``called`` is the plan of the call that stopped it, ``problems`` what is wrong with that call.
     """
 
     script: Script
     pipelines: tuple[Pipeline[..., Any], ...]
     ended: ScriptExit
-    called: Pipeline[..., Any] | None = None
+    called: Plan | None = None
     problems: tuple[Problem, ...] = ()
 
 
-def run_script(face: Face, backend: Backend) -> int:
-    """Run the pipelines that the script calls, or else its one pipeline; the exit code."""
-    acts = _Acts(face, backend)
-    with closing(backend), _as_main(face, acts.judge) as module:
-        try:
-            return _run_pipelines(face, backend, acts, module)
-        except BaseException as error:
-            if error is not backend.shown:
-                raise
-            return backend.status
+def run_script(face: Face) -> int:
+    """Run the pipelines that the script calls, or else its one pipeline; the exit code.
+
+    To compile a pipeline, or to show what a run would create, the script stops at its first call.
+    """
+    debug = bool(face.request.options.get("debug"))
+    reporter = reporter_for(face.setting("output"), face.out, debug=debug)
+    view = RunView(reporter, face.out, face.err, face.command)
+    try:
+        with as_main(face.script, face.request.script_args) as module:
+            return _run_pipelines(face, _act(face, view), view, module)
+    except BaseException as error:
+        if error is not view.shown:
+            raise
+        return view.status
+    finally:
+        view.close()
 
 
-@contextmanager
-def _as_main(face: Face, judge: Judge) -> Iterator[ModuleType]:
-    """The script's module, in a process where a script may do what it wants."""
-    script = face.script
-    exits, main = judged_exits(judge, script.path), as_main(script, face.request.script_args)
-    with exits, main as module, blamed(script):
-        yield module
+def _act(face: Face, view: RunView) -> Act:
+    """What the command asks for: a run, a file, or a look at what a run would create."""
+    file: str | None = face.request.options.get("compile")
+    dry_run = bool(face.request.options.get("dry_run"))
+
+    def act(plan: Plan, arguments: Mapping[str, Any]) -> Result | None:
+        if dry_run:
+            face.out.line(face.backend.dry_run(plan, arguments))
+        elif file is not None:
+            for note in face.backend.compile(plan, file, arguments):
+                face.out.line(note)
+            face.out.line(f"compiled {plan.name} to {file}")
+        else:
+            return view.watch(face.backend, plan, arguments)
+        return None
+
+    return act
 
 
-def _run_pipelines(face: Face, backend: Backend, acts: _Acts, module: ModuleType) -> int:
+def _run_pipelines(face: Face, act: Act, view: RunView, module: ModuleType) -> int:
     request, script = face.request, face.script
     only = request.options.get("pipeline")
     given = dict(request.parameters)
     known = pipelines_of()
-    target = FaceTarget(acts, given, only, stop_after=not backend.gives_value)
-    ended = _execute(script, module, target, face.err, backend)
-    if target.calls:
+    backend = ScriptBackend(act, given, only)
+    try:
+        ended = _execute(script, module, backend, face.err, view)
+    except StopScript:
+        ended = ScriptExit()
+    if backend.calls:
         if isinstance(ended.code, str):
             face.err.line(ended.code)
-        return ended.status or backend.status
+        return ended.status or view.status
     _refuse_early_exit(script, ended)
     pipelines = _of_script(script, module, known)
     if not pipelines and _was_help(script, ended, request.script_args):
         return ExitCode.OK
     found = choose(pipelines, only, script.name)
-    known_names([found], given)
+    known_names(found.parameters, given)
     plan = found.plan()
-    with use_target(target):
-        acts(plan, arguments_of(plan.parameters, given), wanted=False)
-    return backend.status
-
-
-class _Acts:
-    """What the backend does for a script, and so what an exit in the middle of it means."""
-
-    def __init__(self, face: Face, backend: Backend) -> None:
-        self._face = face
-        self._backend = backend
-        self._begun = self._done = 0
-        self._one_at_a_time = threading.RLock()
-        self._path = list(sys.path)
-
-    def __call__(self, plan: Plan, arguments: Mapping[str, Any], *, wanted: bool = True) -> Any:
-        with self._one_at_a_time:
-            self._begun += 1
-            with_path(self._path)
-            try:
-                return self._backend.act(plan, arguments, wanted=wanted)
-            finally:
-                self._done += 1
-
-    def judge(self, status: int, where: Where) -> int:
-        """The exit code for ``os._exit`` in the script, or in a step that is debugged."""
-        if self._begun and self._begun == self._done:
-            return status or self._backend.status
-        self._backend.close()
-        when = "while its pipeline ran" if self._begun else "before a pipeline ran"
-        error = _left_early(self._face.script, f"os._exit({status})", when, where)
-        if self._begun:
-            error.hint = (
-                "A step that ends this process ends the run: return, or raise an exception."
-            )
-        self._face.err.line(error_screen(error, self._face.err))
-        return ExitCode.STEP_FAILED if self._begun else error.exit_code
+    with use_backend(backend):
+        act(plan, arguments_of(plan.parameters, given))
+    return view.status
 
 
 @contextmanager
 def opened(face: Face) -> Iterator[Opened]:
     """Run a script up to its first call of a pipeline, to look at what it defines."""
     request, script = face.request, face.script
-
-    def judge(status: int, where: Where) -> int:
-        error = _left_early(script, f"os._exit({status})", "before a pipeline ran", where)
-        face.err.line(error_screen(error, face.err))
-        return error.exit_code
-
-    with _as_main(face, judge) as module:
+    with as_main(script, request.script_args) as module:
         known = pipelines_of()
-        called: Pipeline[..., Any] | None = None
+        called: Plan | None = None
         problems: tuple[Problem, ...] = ()
         ended = ScriptExit()
         try:
-            ended = _execute(script, module, FaceTarget(None, {}), face.err)
+            ended = _execute(script, module, ScriptBackend(_no_act, {}), face.err)
         except StopScript as stop:
-            called = stop.pipeline
+            called = stop.plan
         except PipelineError as error:
             problems = error.problems
         _refuse_early_exit(script, ended)
@@ -194,30 +153,27 @@ def opened(face: Face) -> Iterator[Opened]:
         yield Opened(script, pipelines, ended, called, problems)
 
 
+def _no_act(plan: Plan, arguments: Mapping[str, Any]) -> None:
+    """Nothing is done: the script stops at its first call."""
+
+
 def _execute(
     script: Script,
     module: ModuleType,
-    target: FaceTarget,
+    backend: ScriptBackend,
     err: Terminal,
-    backend: Backend | None = None,
+    view: RunView | None = None,
 ) -> ScriptExit:
-    """Run the script's code, and tell the user's mistakes from ours.
-
-    Without a backend the script's first call of a pipeline comes through, as a `StopScript`.
-    """
+    """Run the script's code, and tell the user's mistakes from ours."""
     try:
-        with use_target(target, everywhere=True):
+        with use_backend(backend, everywhere=True):
             return execute(script, module)
-    except StopScript:
-        if backend is None:
-            raise
-        return ScriptExit()
-    except (KaleliteError, KeyboardInterrupt):
+    except (KaleliteError, KeyboardInterrupt, StopScript):
         raise
     except BaseException as error:
-        if is_ours(error) or (backend is not None and error is backend.shown):
+        if is_ours(error) or (view is not None and error is view.shown):
             raise
-        after = " after its pipeline had run" if target.calls else ""
+        after = " after its pipeline had run" if backend.calls else ""
         title = f"{script.name} could not be run to its end{after}"
         raise ScriptFailed(exception_screen(error, title, err)) from error
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from kalelite.cli.choose import arguments_of, choose, known_names
 from kalelite.cli.json_output import JsonReporter, encode
-from kalelite.cli.run import Face, opened
 from kalelite.cli.screens import error_screen
-from kalelite.cli.settings import kfp_settings
+from kalelite.cli.script_run import Face, opened
 from kalelite.cli.words import count
 from kalelite.errors import CaptureError, ExitCode, PipelineError, Problem, UsageError
 from kalelite.plan.graph import Plan
@@ -35,7 +34,7 @@ def check_script(face: Face) -> int:
         plans: list[Plan] = []
         for pipeline in script.pipelines:
             plan, found = pipeline.draft()
-            problems += found or _problems_of_code(plan) + _problems_on_kubeflow(face, plan)
+            problems += found or _problems_of_code(plan) + list(face.backend.check(plan))
             plans.append(plan)
         if problems:
             problems = _distinct(problems)
@@ -43,7 +42,7 @@ def check_script(face: Face) -> int:
                 for problem in problems:
                     JsonReporter(face.out).write({"event": "problem", **encode(problem)})
             raise PipelineError(*problems)
-        known_names(script.pipelines, given)
+        known_names((p for each in script.pipelines for p in each.parameters), given)
         for plan in plans:
             _tell_good(face, plan, given)
     return ExitCode.OK
@@ -59,15 +58,6 @@ def _problems_of_code(plan: Plan) -> list[Problem]:
     except CaptureError as error:
         return list(error.problems)
     return []
-
-
-def _problems_on_kubeflow(face: Face, plan: Plan) -> list[Problem]:
-    """What only Kubeflow Pipelines has against a plan, if that is asked for."""
-    if not face.request.options.get("kfp"):
-        return []
-    from kalelite.backends.kubeflow import check_plan
-
-    return check_plan(plan, kfp_settings(face.settings, plan))
 
 
 def _tell_good(face: Face, plan: Plan, given: Mapping[str, str]) -> None:
@@ -94,11 +84,11 @@ def draw_script(face: Face) -> int:
     format = face.request.options["graph"]
     with opened(face) as script:
         only = face.request.options.get("pipeline")
-        pipeline = script.called if script.called is not None and only is None else None
-        if pipeline is None:
-            pipeline = choose(script.pipelines, only, script.script.name)
-        known_names([pipeline], dict(face.request.parameters))
-        plan, problems = pipeline.draft()
+        plan = script.called
+        problems: list[Problem] = []
+        if plan is None or only is not None:
+            plan, problems = choose(script.pipelines, only, script.script.name).draft()
+        known_names(plan.parameters, dict(face.request.parameters))
     draw = getattr(picture, f"to_{format}")
     text: str = draw(plan, tuple(problems))
     file = face.request.options.get("file")

@@ -1,0 +1,161 @@
+"""Where a pipeline goes when it is run or compiled: a backend.
+
+A backend is a package with a factory, and a line in `BACKENDS`. Everything else that knows
+backends (pipelines, the command line, the conformance suite) knows them by this module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from kalelite.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kalelite.errors import Problem
+    from kalelite.plan.graph import Parameter, Plan
+
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Listener",
+    "Result",
+    "ambient_backend",
+    "open_backend",
+    "use_backend",
+]
+
+BACKENDS: Final[Mapping[str, str]] = {
+    "local": "kalelite.backends.local.local_backend:local_backend",
+    "kubeflow": "kalelite.backends.kubeflow.kubeflow_backend:KubeflowBackend",
+}
+"""The factory of each backend, as ``module:attribute``; it takes the backend's settings by name."""
+
+
+class Result(Protocol):
+    """The end of a run."""
+
+    @property
+    def state(self) -> str:
+        """One of succeeded, failed and interrupted."""
+
+    @property
+    def value(self) -> Any:
+        """What the pipeline function returned, loaded when it is asked for."""
+
+    def check(self) -> None:
+        """Raise `StepError` or `KeyboardInterrupt` if the run did not succeed."""
+
+
+class Listener(Protocol):
+    """Receives the events of a run, as `kalelite.engine.events` has them."""
+
+    def emit(self, event: Any) -> None:
+        """Something happened."""
+
+
+class Backend(Protocol):
+    """Runs or compiles plans. Backends inherit from it and override what they can do."""
+
+    name: str
+
+    def check(self, plan: Plan) -> Sequence[Problem]:
+        """What this backend has against a plan that is right by itself."""
+        del plan
+        return ()
+
+    def run(
+        self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None
+    ) -> Result:
+        """Run a checked plan to its end; ``arguments`` has a converted value for every parameter.
+
+        Raises
+        ------
+        UsageError, PipelineError, CaptureError
+            The plan cannot run here; nothing was started.
+        """
+        del plan, arguments, listener
+        raise UsageError(f"the backend {self.name!r} does not run pipelines")
+
+    def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> Sequence[str]:
+        """Write a checked plan to a file; ``arguments`` become the defaults of its parameters.
+
+        Returns
+        -------
+        Sequence[str]
+            What the user should know about the file.
+        """
+        del plan, path, arguments
+        raise UsageError(f"the backend {self.name!r} does not compile pipelines")
+
+    def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> str:
+        """What a run would create, after every check. Nothing is touched."""
+        del plan, arguments
+        raise UsageError(f"the backend {self.name!r} has no dry run")
+
+    def prepare(self, source: str, path: Sequence[str]) -> None:
+        """Get ready for a script that is about to be run: import what a run needs.
+
+        When the script has begun, modules beside it may hide others of the same name.
+
+        ``source`` is its text, ``path`` the ``sys.path`` that it will have.
+        """
+        del source, path
+
+    def fixed(self, parameters: Sequence[Parameter]) -> Mapping[str, Any]:
+        """Converted values for some of the parameters, which go before those of the call."""
+        del parameters
+        return {}
+
+
+def open_backend(name: str, **settings: Any) -> Backend:
+    """The backend of that name.
+
+    Raises
+    ------
+    UsageError
+        There is no such backend, or it does not take a setting.
+    """
+    if name not in BACKENDS:
+        raise UsageError(f"there is no backend {name!r}", hint=f"There are {', '.join(BACKENDS)}.")
+    module, _, attribute = BACKENDS[name].partition(":")
+    factory: Callable[..., Backend] = getattr(importlib.import_module(module), attribute)
+    return factory(**settings)
+
+
+_Ambient = tuple[Backend | None]
+_current: ContextVar[_Ambient | None] = ContextVar("kalelite_backend", default=None)
+_everywhere: list[_Ambient] = []
+"""Backends for threads that have none of their own; the last one counts."""
+
+
+def ambient_backend() -> Backend | None:
+    """The backend that was set for this context, else the local one.
+
+    None inside a step: there a pipeline is a plain function.
+    """
+    found = _current.get() or next(reversed(_everywhere), None)
+    return open_backend("local") if found is None else found[0]
+
+
+@contextmanager
+def use_backend(backend: Backend | None, *, everywhere: bool = False) -> Iterator[None]:
+    """Let pipelines that are called inside the ``with`` go to this backend.
+
+    With ``everywhere`` also those that other threads call meanwhile.
+    """
+    entry = (backend,)
+    token = _current.set(entry)
+    if everywhere:
+        _everywhere.append(entry)
+    try:
+        yield
+    finally:
+        if everywhere:
+            _everywhere.remove(entry)
+        _current.reset(token)

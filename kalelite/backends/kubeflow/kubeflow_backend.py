@@ -1,0 +1,60 @@
+"""The Kubeflow backend as pipelines and the command line know it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from kalelite.authoring.backends import Backend, Listener
+from kalelite.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kalelite.errors import Problem
+    from kalelite.plan.graph import Plan
+
+__all__ = ["KubeflowBackend"]
+
+
+class KubeflowBackend(Backend):
+    """Compiles pipelines for Kubeflow Pipelines.
+
+    Takes the settings of `kalelite.backends.kubeflow.compile.compile_settings.Settings`.
+    """
+
+    name = "kubeflow"
+
+    def __init__(self, **settings: Any) -> None:
+        self._settings = settings
+
+    def check(self, plan: Plan) -> list[Problem]:
+        """What Kubeflow Pipelines cannot do."""
+        from kalelite.backends.kubeflow.compile.kfp_check import check_plan
+
+        return check_plan(plan, self._settings)
+
+    def run(
+        self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None
+    ) -> NoReturn:
+        """Refuse, in a sentence that says what to do instead."""
+        del plan, arguments, listener
+        raise UsageError(
+            "kalelite cannot submit to a cluster yet: write --kfp --compile FILE.yaml and upload "
+            "the file to Kubeflow Pipelines, or --kfp --dry-run to see what it would create."
+        )
+
+    def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> list[str]:
+        """Write the pipeline's package; imports kfp."""
+        from kalelite.backends.kubeflow.compile.build import compile_plan
+        from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
+
+        settings = {"arguments": arguments, **self._settings}
+        compile_plan(plan, path, **settings)
+        return list(warnings_for(plan, **settings))
+
+    def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> str:
+        """Every check, and a table of what a run would create."""
+        from kalelite.backends.kubeflow.compile.dry_run import dry_run
+
+        return dry_run(plan, **{"arguments": arguments, **self._settings})
