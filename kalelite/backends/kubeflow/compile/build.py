@@ -126,7 +126,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     functions = {
         task.step.function
         for task in lowered.plan.tasks
-        if task.id in lowered.extra and isinstance(task.step, StepDef)
+        if task.id in lowered.added and isinstance(task.step, StepDef)
     }
     modules = {function.__module__ for function in functions}
     if b'"convert"' in tasks or functions.intersection((files.give, files.text)):

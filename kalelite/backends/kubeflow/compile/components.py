@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
-from kalelite.backends.kubeflow.compile.container_calls import FILE
 from kalelite.backends.kubeflow.compile.escaping import summary
 from kalelite.backends.kubeflow.compile.inline_program import inline
 from kalelite.backends.kubeflow.compile.kfp_options import TaskConfig, claim_mount, task_config
 from kalelite.backends.kubeflow.compile.mounts import JOB_NAME, Creation, Storage
 from kalelite.backends.kubeflow.compile.ports import Wiring
+from kalelite.backends.kubeflow.compile.rewriting import FILE
 from kalelite.backends.kubeflow.compile.stage import Part
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill

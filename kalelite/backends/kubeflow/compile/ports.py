@@ -12,27 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from kalelite.backends.kubeflow.compile.container_calls import FILE
 from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.lower import Lowered
 from kalelite.backends.kubeflow.compile.native_values import element_type, item_type, parameter_type
+from kalelite.backends.kubeflow.compile.rewriting import FILE
 from kalelite.backends.kubeflow.pod.contract import Form, Reading
-from kalelite.plan.graph import (
-    Block,
-    Branch,
-    Collected,
-    Compare,
-    Constant,
-    ContainerDef,
-    Expr,
-    ItemRef,
-    Loop,
-    OneOf,
-    OutputRef,
-    ParameterRef,
-    StatusRef,
-    Task,
-)
+from kalelite.plan import graph
 from kalelite.plan.names import unique
 from kalelite.plan.types.fit import native_name
 
@@ -74,28 +59,28 @@ class Wiring:
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
-        self.tasks: Mapping[str, Task] = {task.id: task for task in lowered.plan.tasks}
-        self.loops: Mapping[str, Loop] = {
-            block.id: block for block in lowered.plan.blocks if isinstance(block, Loop)
+        self.tasks: Mapping[str, graph.Task] = {task.id: task for task in lowered.plan.tasks}
+        self.loops: Mapping[str, graph.Loop] = {
+            block.id: block for block in lowered.plan.blocks if isinstance(block, graph.Loop)
         }
         self.parameters = {parameter.name: parameter for parameter in lowered.plan.parameters}
         self.looped = {
             (loop.items.task, loop.items.output)
             for loop in self.loops.values()
-            if isinstance(loop.items, OutputRef)
+            if isinstance(loop.items, graph.OutputRef)
         }
         self._outputs: dict[str, dict[tuple[str, Form], tuple[str, str]]] = {}
 
-    def inputs(self, task: Task, taken: tuple[str, ...] = ()) -> list[Port]:
+    def inputs(self, task: graph.Task, taken: tuple[str, ...] = ()) -> list[Port]:
         """The inputs of a task: one for each different thing that its arguments refer to."""
-        if isinstance(task.step, ContainerDef):
+        if isinstance(task.step, graph.ContainerDef):
             return self._container_inputs(task)
         ports: list[Port] = []
         seen: set[Wire] = set()
         names = set(taken) | {name for name, _ in self.outputs(task).values()}
         for expr in task.arguments.values():
             for leaf in leaves(expr):
-                if leaf == OutputRef(task.id, FILE):
+                if leaf == graph.OutputRef(task.id, FILE):
                     wire = Wire("own", (task.id, FILE), FILE)
                     ports.append(Port(FILE, wire, "file", symbol_of(leaf)))
                     continue
@@ -107,27 +92,29 @@ class Wiring:
                     ports.append(Port(name, wire, reading, symbol_of(leaf)))
         return ports
 
-    def _container_inputs(self, task: Task) -> list[Port]:
+    def _container_inputs(self, task: graph.Task) -> list[Port]:
         """The inputs of a container: each under its own name, and as it is."""
         ports = []
         for name, expr in task.arguments.items():
             for leaf in leaves(expr):
-                wire = self.native(leaf) if isinstance(leaf, OutputRef) else self.wire(leaf)[0]
+                wire = (
+                    self.native(leaf) if isinstance(leaf, graph.OutputRef) else self.wire(leaf)[0]
+                )
                 ports.append(Port(name, wire, "value", symbol_of(leaf)))
         return ports
 
-    def outputs(self, task: Task) -> Mapping[tuple[str, Form], tuple[str, str]]:
+    def outputs(self, task: graph.Task) -> Mapping[tuple[str, Form], tuple[str, str]]:
         """Outputs by (output, form), each with its KFP name and type.
 
         The forms are "ref", "native" and "items", the items of a loop as JSON texts. A container
         step has only native ones, and files among them.
         """
-        if task.id in self.lowered.givers:
+        if task.id in self.lowered.writers:
             return {(FILE, "native"): (FILE, FILE)}
         if task.id not in self._outputs:
             ports: dict[tuple[str, Form], tuple[str, str]] = {}
             names: set[str] = set()
-            is_container = isinstance(task.step, ContainerDef)
+            is_container = isinstance(task.step, graph.ContainerDef)
             for output in task.outputs:
                 kind = FILE if output.type is Path else output.native or "str"
                 forms: list[tuple[Form, str]] = [("native", kind)] if is_container else []
@@ -146,53 +133,53 @@ class Wiring:
             self._outputs[task.id] = ports
         return self._outputs[task.id]
 
-    def wire(self, leaf: Expr) -> tuple[Wire, Reading, str]:
+    def wire(self, leaf: graph.Expr) -> tuple[Wire, Reading, str]:
         """The wire of a leaf, how the pod reads it, and a name for it."""
-        if isinstance(leaf, ParameterRef):
+        if isinstance(leaf, graph.ParameterRef):
             kind = parameter_type(self.parameters[leaf.name])
             wire = Wire("parameter", (leaf.name,), kind)
             return wire, "value" if self.is_native(leaf.name) else "text", leaf.name
-        if isinstance(leaf, OutputRef):
+        if isinstance(leaf, graph.OutputRef):
             return self._output(leaf)
-        if isinstance(leaf, ItemRef):
+        if isinstance(leaf, graph.ItemRef):
             return self.item(leaf.loop)
-        if isinstance(leaf, Collected):
+        if isinstance(leaf, graph.Collected):
             source, reading, name = self._output(leaf.source)
             wire = Wire("collected", (*source.ids, leaf.loops[0]), "list")
             return wire, reading, f"{name}_list"
-        if isinstance(leaf, OneOf):
+        if isinstance(leaf, graph.OneOf):
             ids: list[str] = [leaf.switch]
             for choice in leaf.choices:
-                assert isinstance(choice, OutputRef)
+                assert isinstance(choice, graph.OutputRef)
                 ids += self._output(choice)[0].ids
             return Wire("choice", tuple(ids), "str"), "ref", leaf.switch
-        assert isinstance(leaf, StatusRef)
+        assert isinstance(leaf, graph.StatusRef)
         return Wire("status", (leaf.scope,), "status"), "value", "status"
 
-    def native(self, ref: OutputRef) -> Wire:
+    def native(self, ref: graph.OutputRef) -> Wire:
         """The wire of a primitive output that KFP itself reads."""
         name, kind = self.outputs(self.tasks[ref.task])[ref.output, "native"]
         return Wire("output", (ref.task, name), kind)
 
-    def items(self, loop: Loop) -> Wire:
+    def items(self, loop: graph.Loop) -> Wire:
         """The wire of a loop's items, which are no constant."""
-        if isinstance(loop.items, ParameterRef):
+        if isinstance(loop.items, graph.ParameterRef):
             return self.wire(loop.items)[0]
-        assert isinstance(loop.items, OutputRef)
+        assert isinstance(loop.items, graph.OutputRef)
         ports = self.outputs(self.tasks[loop.items.task])
         form: Form = "items" if (loop.items.output, "items") in ports else "native"
         name, kind = ports[loop.items.output, form]
         return Wire("output", (loop.items.task, name), kind)
 
-    def block_wires(self, block: Block) -> Iterator[Wire]:
+    def block_wires(self, block: graph.Block) -> Iterator[Wire]:
         """What KFP itself reads to decide a branch or to go over a loop."""
-        if isinstance(block, Loop) and not isinstance(block.items, Constant):
+        if isinstance(block, graph.Loop) and not isinstance(block.items, graph.Constant):
             yield self.items(block)
-        elif isinstance(block, Branch) and isinstance(block.condition, Compare):
+        elif isinstance(block, graph.Branch) and isinstance(block.condition, graph.Compare):
             for side in (block.condition.left, block.condition.right):
-                if isinstance(side, OutputRef):
+                if isinstance(side, graph.OutputRef):
                     yield self.native(side)
-                elif not isinstance(side, Constant):
+                elif not isinstance(side, graph.Constant):
                     yield self.wire(side)[0]
 
     def is_native(self, parameter: str) -> bool:
@@ -201,7 +188,7 @@ class Wiring:
         kind = found.type if found.type is not None else type(found.default)
         return found.default is not None and native_name(kind) is not None
 
-    def _output(self, ref: OutputRef) -> tuple[Wire, Reading, str]:
+    def _output(self, ref: graph.OutputRef) -> tuple[Wire, Reading, str]:
         task = self.tasks[ref.task]
         ports = self.outputs(task)
         form: Form = "ref" if (ref.output, "ref") in ports else "native"
@@ -214,9 +201,9 @@ class Wiring:
         loop = self.loops[id]
         if id in self.lowered.numbered:
             return Wire("item", (id,), "int"), "index", "item"
-        if isinstance(loop.items, Constant):
+        if isinstance(loop.items, graph.Constant):
             return Wire("item", (id,), item_type(loop.items)), "value", "item"
-        if isinstance(loop.items, ParameterRef):
+        if isinstance(loop.items, graph.ParameterRef):
             return Wire("item", (id,), self._parameter_items(loop.items.name)), "value", "item"
         is_text = self.items(loop).type == TEXTS
         return Wire("item", (id,), "str"), "slot" if is_text else "value", "item"
@@ -225,26 +212,36 @@ class Wiring:
         return element_type(self.parameters[name].type) or "str"
 
 
-def symbol_of(leaf: Expr) -> tuple[Any, ...]:
+def symbol_of(leaf: graph.Expr) -> tuple[Any, ...]:
     """What `kalelite.executor.template` calls a leaf."""
-    if isinstance(leaf, OutputRef):
+    if isinstance(leaf, graph.OutputRef):
         return "output", leaf.task, leaf.output
-    if isinstance(leaf, Collected):
+    if isinstance(leaf, graph.Collected):
         return "collected", leaf.source.task, leaf.source.output, leaf.loops[0]
-    if isinstance(leaf, OneOf):
-        choices = [choice for choice in leaf.choices if isinstance(choice, OutputRef)]
+    if isinstance(leaf, graph.OneOf):
+        choices = [choice for choice in leaf.choices if isinstance(choice, graph.OutputRef)]
         return "choice", leaf.switch, [[choice.task, choice.output] for choice in choices]
-    if isinstance(leaf, ParameterRef):
+    if isinstance(leaf, graph.ParameterRef):
         return "parameter", leaf.name
-    if isinstance(leaf, ItemRef):
+    if isinstance(leaf, graph.ItemRef):
         return "item", leaf.loop
-    assert isinstance(leaf, StatusRef)
+    assert isinstance(leaf, graph.StatusRef)
     return "status", leaf.scope
 
 
-def leaves(expr: Expr) -> Iterator[Expr]:
+def leaves(expr: graph.Expr) -> Iterator[graph.Expr]:
     """The parts of an expression that come from somewhere else, as KFP sees them."""
-    if isinstance(expr, (Collected, OneOf, ParameterRef, OutputRef, ItemRef, StatusRef)):
+    if isinstance(
+        expr,
+        (
+            graph.Collected,
+            graph.OneOf,
+            graph.ParameterRef,
+            graph.OutputRef,
+            graph.ItemRef,
+            graph.StatusRef,
+        ),
+    ):
         yield expr
         return
     for child in expr.children():

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kalelite.backends.kubeflow.compile.container_calls import FILE
 from kalelite.backends.kubeflow.compile.ports import Port, Wiring
+from kalelite.backends.kubeflow.compile.rewriting import FILE
 from kalelite.backends.kubeflow.pod.contract import InputPort, OutputPort, Reader, TaskManifest
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.capture.code import Code

@@ -17,10 +17,10 @@ from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 
 from kalelite.backends.kubeflow.compile.components import Component, Input, OutputFile, Steps
 from kalelite.backends.kubeflow.compile.configure import configure
-from kalelite.backends.kubeflow.compile.container_calls import FILE
 from kalelite.backends.kubeflow.compile.ir_order import add_waits
 from kalelite.backends.kubeflow.compile.kfp_parameters import RootParameter
 from kalelite.backends.kubeflow.compile.ports import Wire, Wiring
+from kalelite.backends.kubeflow.compile.rewriting import FILE
 from kalelite.backends.kubeflow.compile.subgraph_io import border_of
 from kalelite.plan.comparisons import COMPARISONS
 from kalelite.plan.graph import (

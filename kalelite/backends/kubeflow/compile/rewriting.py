@@ -1,0 +1,211 @@
+"""A plan while it is rewritten: its parts by id, the tasks that are added, and its values.
+
+Values that KFP cannot hand on become the outputs of small tasks (`Rewriting.add`):
+
+- a choice of branches that is not one output of one task: a task in each branch that picks it;
+- values collected from a loop in a loop: a task in the outer loop that collects the inner one,
+  because KFP collects nested loops into one flat list;
+- a file that a container has written: a task behind it that puts it into the store.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kalelite.backends.kubeflow.pod import builtin_steps
+from kalelite.executor import container_io
+from kalelite.plan import graph
+from kalelite.plan.names import unique
+from kalelite.plan.options import StepOptions
+
+__all__ = ["FILE", "Rewriting"]
+
+FILE = "file"
+"""The output of a task that writes a file, and the type of files among the types of parameters."""
+
+_VALUE = graph.Output("output")
+
+
+class Rewriting:
+    """The rewriting of one plan.
+
+    Attributes
+    ----------
+    tasks, blocks, parameters
+        Those of the plan, by id or name, and the added tasks.
+    added
+        Tasks that stand for something in the user's plan that is no task.
+    writers
+        The ids of added tasks whose output is a file for a container.
+    empty
+        Loops over nothing, which are not compiled.
+    numbered
+        The items of loops that go over numbers.
+    """
+
+    def __init__(self, plan: graph.Plan) -> None:
+        self.plan = plan
+        self.tasks = {task.id: task for task in plan.tasks}
+        self.parameters = {parameter.name: parameter for parameter in plan.parameters}
+        self.blocks: dict[str, graph.Block] = {block.id: block for block in plan.blocks}
+        self.added: list[graph.Task] = []
+        self.writers: set[str] = set()
+        self.empty: set[str] = set()
+        self.numbered: dict[str, tuple[Any, ...]] = {}
+        self._made: dict[Any, graph.Expr] = {}
+
+    def add(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arguments: Mapping[str, graph.Expr],
+        parent: str,
+        output: graph.Output | None = _VALUE,
+    ) -> graph.OutputRef:
+        """Add a task and return its output; None is the file that it writes to its ``path``."""
+        id = unique(name, {**self.tasks, **self.blocks})
+        result = graph.OutputRef(id, output.name if output else FILE)
+        if output is None:
+            self.writers.add(id)
+            arguments = {**arguments, "path": result}
+        step = graph.StepDef(function.__name__, function, inspect.signature(function))
+        self.tasks[id] = graph.Task(
+            id,
+            step,
+            arguments,
+            (output,) if output else (),
+            options=StepOptions(display_name=_display_name(id)),
+            parent=parent,
+            where=self.blocks[parent].where if parent else self.plan.where,
+        )
+        self.added.append(self.tasks[id])
+        return result
+
+    def rewrite(self, expr: graph.Expr, scope: str) -> graph.Expr:
+        """The expression as a task in ``scope`` may take it."""
+        if isinstance(expr, graph.OutputRef):
+            return self._stored(expr) if self.is_file(replace(expr, path=())) else expr
+        if isinstance(expr, graph.Collected):
+            return self._collected(expr)
+        if isinstance(expr, graph.OneOf):
+            return self._one_of(expr)
+        return _with(expr, tuple(self.rewrite(child, scope) for child in expr.children()))
+
+    def is_path(self, expr: graph.Expr) -> bool:
+        """Whether an expression is certain to be a path."""
+        if isinstance(expr, graph.Constant):
+            return isinstance(expr.value, Path)
+        if isinstance(expr, graph.OneOf):
+            return all(map(self.is_path, expr.choices))
+        if isinstance(expr, graph.ParameterRef):
+            return not expr.path and self.parameters[expr.name].type is Path
+        if not isinstance(expr, graph.OutputRef) or expr.path:
+            return False
+        return self.tasks[expr.task].output(expr.output).type is Path
+
+    def is_file(self, expr: graph.Expr) -> bool:
+        """Whether an expression is a file that a container writes."""
+        return (
+            isinstance(expr, graph.OutputRef)
+            and isinstance(self.tasks[expr.task].step, graph.ContainerDef)
+            and self.is_path(expr)
+        )
+
+    def _stored(self, ref: graph.OutputRef) -> graph.OutputRef:
+        """The file of a container as a value of the store."""
+        source = replace(ref, path=())
+        if source not in self._made:
+            arguments = {"path": source, "name": graph.Constant(ref.output)}
+            parent = self.tasks[ref.task].parent
+            name = f"{ref.task}-{ref.output}-{FILE}"
+            output = graph.Output("output", type=Path)
+            self._made[source] = self.add(name, container_io.take, arguments, parent, output)
+        stored = self._made[source]
+        assert isinstance(stored, graph.OutputRef)
+        return replace(stored, path=ref.path)
+
+    def _collected(self, expr: graph.Collected) -> graph.Expr:
+        """The collected values of one loop; those of an inner loop are collected by a task."""
+        outer, *inner = expr.loops
+        if outer in self.empty:
+            return graph.Constant([])
+        source = self.rewrite(expr.source, "")
+        assert isinstance(source, graph.OutputRef)
+        expr = replace(expr, source=source)
+        if not inner:
+            return expr
+        if expr not in self._made:
+            collected = self._collected(replace(expr, loops=tuple(inner)))
+            name = f"{source.task}-{source.output}-collected"
+            body = self.blocks[inner[0]].parent
+            self._made[expr] = self.add(name, builtin_steps.same, {"value": collected}, body)
+        made = self._made[expr]
+        assert isinstance(made, graph.OutputRef)
+        return graph.Collected(made, (outer,))
+
+    def _one_of(self, expr: graph.OneOf) -> graph.Expr:
+        """A choice between one output of each branch, all of them stored in the same way."""
+        key = (expr.switch, tuple(map(_identity, expr.choices)))
+        if key not in self._made:
+            branches = [
+                block.id
+                for block in self.plan.blocks
+                if isinstance(block, graph.Branch) and block.parent == expr.switch
+            ]
+            choices = [
+                self.rewrite(choice, branch)
+                for choice, branch in zip(expr.choices, branches, strict=True)
+            ]
+            if not all(map(self._is_stored_in, choices, branches)):
+                choices = [
+                    self.add(f"{branch}-value", builtin_steps.same, {"value": choice}, branch)
+                    for choice, branch in zip(choices, branches, strict=True)
+                ]
+            self._made[key] = graph.OneOf(expr.switch, tuple(choices))
+        return self._made[key]
+
+    def _is_stored_in(self, expr: graph.Expr, branch: str) -> bool:
+        """Whether an expression is a whole output of a Python task right in that branch."""
+        if not isinstance(expr, graph.OutputRef) or expr.path:
+            return False
+        task = self.tasks[expr.task]
+        return isinstance(task.step, graph.StepDef) and task.parent == branch
+
+
+def _with(expr: graph.Expr, children: tuple[graph.Expr, ...]) -> graph.Expr:
+    """The expression with other children."""
+    match expr:
+        case graph.Pack():
+            return replace(expr, items=children)
+        case graph.Compare():
+            return replace(expr, left=children[0], right=children[1])
+        case graph.AllOf() | graph.AnyOf():
+            return replace(expr, operands=children)
+        case graph.Negation():
+            return replace(expr, operand=children[0])
+    return expr
+
+
+def _identity(expr: graph.Expr) -> Any:
+    """The expression if it can be a key, else its object."""
+    return (
+        id(expr)
+        if any(isinstance(part, (graph.Constant, graph.Pack)) for part in expr.walk())
+        else expr
+    )
+
+
+def _display_name(id: str) -> str:
+    """A task's id for people: ``if-1-condition`` is ``condition of if-1``."""
+    about, _, what = id.rpartition("-")
+    if what.isdigit():
+        about, _, what = about.rpartition("-")
+    return (
+        f"{what} of {about}"
+        if about and what in ("condition", "items", "value", "collected", "file")
+        else id
+    )
