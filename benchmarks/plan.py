@@ -12,7 +12,7 @@ from kalelite.authoring.control import Else, If, ParallelFor
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
 from kalelite.plan.check import check
-from kalelite.plan.order import dependencies, topological
+from kalelite.plan.order import Scopes, dependencies
 
 TASKS = 10_000
 
@@ -72,7 +72,7 @@ def main() -> None:
         assert len(plan.tasks) == TASKS
         whole = best(pipe.plan)
         checked = best(lambda plan=plan: check(plan))
-        ordered = best(lambda plan=plan: (dependencies(plan), topological(plan)))
+        ordered = best(lambda plan=plan: (dependencies(plan), Scopes(plan)))
         print(f"  {pipe.name:20s} {whole:10.0f} ms {checked:6.0f} ms {ordered:5.0f} ms")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from kalelite.errors import StepError
@@ -22,10 +22,7 @@ from kalelite.plan.graph import (
     ParameterRef,
 )
 
-__all__ = ["Entry", "Missing", "Scene", "evaluate", "select"]
-
-Entry = Mapping[str, Any]
-"""An output as a record holds it: ``{"ref": …, "native": …}``."""
+__all__ = ["Bindings", "Missing", "evaluate", "select"]
 
 
 class Missing(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -40,8 +37,8 @@ class Missing(Exception):  # noqa: N818 - it is an answer, not a fault
         self.failed = failed
 
 
-class Scene(Protocol):
-    """What can be seen from one place of a running plan."""
+class Bindings(Protocol):
+    """What the names in an expression stand for, at one place of a running plan."""
 
     def parameter(self, name: str) -> Any: ...
 
@@ -57,7 +54,7 @@ class Scene(Protocol):
         """The choice of the branch that ran; raises Missing."""
 
 
-def evaluate(expr: Expr, scene: Scene) -> Any:
+def evaluate(expr: Expr, bindings: Bindings) -> Any:
     """The Python value of an expression.
 
     Raises
@@ -70,7 +67,7 @@ def evaluate(expr: Expr, scene: Scene) -> Any:
     compute = _EVALUATE.get(type(expr))
     if compute is None:
         raise StepError(f"{type(expr).__name__} has no value here")
-    return compute(expr, scene)
+    return compute(expr, bindings)
 
 
 def select(value: Any, path: tuple[str | int, ...], name: str) -> Any:
@@ -99,24 +96,26 @@ def _compare(op: str, left: Any, right: Any) -> bool:
         raise StepError(f"a condition cannot compare {kinds}") from error
 
 
-def _one_of(expr: OneOf, scene: Scene) -> Any:
-    return evaluate(scene.choice(expr), scene)
+def _one_of(expr: OneOf, bindings: Bindings) -> Any:
+    return evaluate(bindings.choice(expr), bindings)
 
 
-_EVALUATE: dict[type[Expr], Callable[[Any, Scene], Any]] = {
+_EVALUATE: dict[type[Expr], Callable[[Any, Bindings], Any]] = {
     Constant: lambda expr, _: expr.value,
-    ParameterRef: lambda expr, scene: select(scene.parameter(expr.name), expr.path, expr.name),
-    ItemRef: lambda expr, scene: select(scene.item(expr.loop), expr.path, "the item"),
-    OutputRef: lambda expr, scene: select(scene.output(expr), expr.path, expr.task),
-    Collected: lambda expr, scene: scene.collected(expr),
+    ParameterRef: lambda expr, bindings: select(
+        bindings.parameter(expr.name), expr.path, expr.name
+    ),
+    ItemRef: lambda expr, bindings: select(bindings.item(expr.loop), expr.path, "the item"),
+    OutputRef: lambda expr, bindings: select(bindings.output(expr), expr.path, expr.task),
+    Collected: lambda expr, bindings: bindings.collected(expr),
     OneOf: _one_of,
-    Pack: lambda expr, scene: _pack(
-        expr.type, [evaluate(item, scene) for item in expr.items], expr.keys
+    Pack: lambda expr, bindings: _pack(
+        expr.type, [evaluate(item, bindings) for item in expr.items], expr.keys
     ),
-    Compare: lambda expr, scene: _compare(
-        expr.op, evaluate(expr.left, scene), evaluate(expr.right, scene)
+    Compare: lambda expr, bindings: _compare(
+        expr.op, evaluate(expr.left, bindings), evaluate(expr.right, bindings)
     ),
-    AllOf: lambda expr, scene: all(evaluate(operand, scene) for operand in expr.operands),
-    AnyOf: lambda expr, scene: any(evaluate(operand, scene) for operand in expr.operands),
-    Negation: lambda expr, scene: not evaluate(expr.operand, scene),
+    AllOf: lambda expr, bindings: all(evaluate(operand, bindings) for operand in expr.operands),
+    AnyOf: lambda expr, bindings: any(evaluate(operand, bindings) for operand in expr.operands),
+    Negation: lambda expr, bindings: not evaluate(expr.operand, bindings),
 }

@@ -1,4 +1,4 @@
-"""What a local run tells while it goes on: plain events, and those who listen to them."""
+"""What happens while a run goes on: plain events, and the reporters that take them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Plan
 
 __all__ = [
+    "BriefReporter",
     "Event",
     "LoopStarted",
     "Note",
     "NullReporter",
-    "PlainReporter",
     "Reporter",
     "RunFinished",
     "RunStarted",
@@ -124,7 +124,7 @@ class NullReporter:
         del event
 
 
-class PlainReporter:
+class BriefReporter:
     """One line for what failed, was skipped or is worth knowing; for runs without a face."""
 
     def __init__(self, stream: TextIO | None = None) -> None:

@@ -2,58 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from kalelite.engine.evaluate import Entry, Missing
-from kalelite.engine.outline import Outline
+from kalelite.engine.evaluate import Missing
+from kalelite.engine.transitions import Index, instance_name
 from kalelite.errors import StepError
+from kalelite.executor.spec import OutputEntry
 from kalelite.plan.graph import Collected, Expr, ItemRef, OneOf, OutputRef
+from kalelite.plan.order import Scopes
 
-__all__ = ["Place", "Results"]
-
-Index = tuple[int, ...]
-Read = Callable[[Entry, tuple[str | int, ...]], Any]
+__all__ = ["Results", "ResultsView"]
 
 
 class Results:
     """Outputs, loop items, taken branches and final statuses, by node and loop index."""
 
     def __init__(
-        self, outline: Outline, parameters: Mapping[str, Any], read: Read | None = None
+        self,
+        scopes: Scopes,
+        parameters: Mapping[str, Any],
+        read: Callable[[OutputEntry], Any] | None = None,
     ) -> None:
-        self.outline = outline
+        self.scopes = scopes
         self.parameters = parameters
         self.items: dict[tuple[str, Index], list[Any]] = {}
         self.choices: dict[tuple[str, Index], str] = {}
         self.statuses: dict[tuple[str, Index], dict[str, str]] = {}
         self.failed: set[tuple[str, Index]] = set()
-        self._outputs: dict[tuple[str, Index], Mapping[str, Entry]] = {}
+        self._outputs: dict[tuple[str, Index], Mapping[str, OutputEntry]] = {}
         self._read = read
 
-    def put(self, task: str, index: Index, outputs: Mapping[str, Entry]) -> None:
+    def put(self, task: str, index: Index, outputs: Mapping[str, OutputEntry]) -> None:
         """Keep what an instance left behind."""
         self._outputs[task, index] = outputs
 
-    def entry(self, ref: OutputRef, index: Index) -> Entry:
+    def entry(self, ref: OutputRef, index: Index) -> OutputEntry:
         """An output of an instance; raises Missing."""
         try:
             return self._outputs[ref.task, index][ref.output]
         except KeyError:
-            name = ref.task + "".join(f"[{position}]" for position in index)
-            raise Missing(name, failed=(ref.task, index) in self.failed) from None
+            raise Missing(
+                instance_name(ref.task, index), failed=(ref.task, index) in self.failed
+            ) from None
 
-    def value(self, entry: Entry, ref: OutputRef) -> Any:
+    def value(self, entry: OutputEntry, ref: OutputRef) -> Any:
         """The Python value of an output."""
         if "native" in entry:
             return entry["native"]
         if self._read is None:
             raise StepError(f"the output {ref.output!r} of {ref.task} is not a native value")
-        return self._read(entry, ())
+        return self._read(entry)
 
 
-class Place:
-    """The results as one node sees them: ``loops`` stand around it, ``index`` tells where in them."""
+class ResultsView:
+    """The results as one node sees them: ``loops`` stand around it, ``index`` is where in them."""
 
     def __init__(self, results: Results, loops: tuple[str, ...], index: Index) -> None:
         self._results = results
@@ -68,13 +71,13 @@ class Place:
         return self._results.items[loop, self._index[:depth]][self._index[depth]]
 
     def within(self, loop: str) -> Index:
-        """Where in the loop, and in those around it, this place is."""
+        """Where in the loop, and in those around it, this node is."""
         return self._index[: self._loops.index(loop) + 1]
 
     def output(self, ref: OutputRef) -> Any:
         return self._results.value(self.entry(ref), ref)
 
-    def entry(self, ref: OutputRef) -> Entry:
+    def entry(self, ref: OutputRef) -> OutputEntry:
         """The output as its record holds it."""
         return self._results.entry(ref, self._index[: self._depth(ref)])
 
@@ -92,23 +95,33 @@ class Place:
         return self._gather(expr.source, expr.loops, self._index[:depth])
 
     def choice(self, expr: OneOf) -> Expr:
-        outline = self._results.outline
-        index = self._index[: len(outline.nodes[expr.switch].loops)]
-        taken = self._results.choices.get((expr.switch, index))
-        if taken is None:
-            raise Missing(expr.switch, failed=False)
-        for choice in expr.choices:
-            sources = [part for part in choice.walk() if isinstance(part, OutputRef)]
-            if any(outline.contains(taken, source.task) for source in sources):
-                return choice
-        position = outline.children[expr.switch].index(taken)
-        if position >= len(expr.choices):
-            raise Missing(expr.switch, failed=False)
-        return expr.choices[position]
+        sources = [
+            [part.task for part in choice.walk() if isinstance(part, OutputRef)]
+            for choice in expr.choices
+        ]
+        return expr.choices[self.taken(expr.switch, sources)]
+
+    def taken(self, switch: str, sources: Sequence[Iterable[str]]) -> int:
+        """Which of a switch's choices is of the branch that ran; raises Missing.
+
+        ``sources`` are the tasks that each choice takes values of. A choice without any is of
+        the branch at its own position.
+        """
+        scopes = self._results.scopes
+        branch = self._results.choices.get((switch, self._index[: len(scopes.loops[switch])]))
+        if branch is None:
+            raise Missing(switch, failed=False)
+        for position, tasks in enumerate(sources):
+            if any(branch in scopes.around(task) for task in tasks):
+                return position
+        position = scopes.children[switch].index(branch)
+        if position >= len(sources):
+            raise Missing(switch, failed=False)
+        return position
 
     def status(self, scope: str) -> dict[str, str]:
         """How the body of an exit scope ended."""
-        depth = len(self._results.outline.nodes[scope].loops)
+        depth = len(self._results.scopes.loops[scope])
         return self._results.statuses[scope, self._index[:depth]]
 
     def missing(self, expr: Expr) -> Missing | None:
@@ -131,7 +144,7 @@ class Place:
                 self._require(child)
 
     def _depth(self, ref: OutputRef) -> int:
-        return len(self._results.outline.nodes[ref.task].loops)
+        return len(self._results.scopes.loops[ref.task])
 
     def _gather(self, ref: OutputRef, loops: tuple[str, ...], index: Index) -> list[Any]:
         count = len(self._results.items.get((loops[0], index), ()))
@@ -149,5 +162,5 @@ class Place:
         return found
 
 
-def _map(values: list[Any], convert: Callable[[Entry], Any]) -> list[Any]:
+def _map(values: list[Any], convert: Callable[[OutputEntry], Any]) -> list[Any]:
     return [_map(value, convert) if isinstance(value, list) else convert(value) for value in values]

@@ -11,34 +11,35 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from kalelite.engine.evaluate import Entry, Missing, evaluate
-from kalelite.engine.outline import ROOT, Node, Outline, outline
-from kalelite.engine.results import Place, Results
+from kalelite.engine.evaluate import Missing, evaluate
+from kalelite.engine.results import Results, ResultsView
 from kalelite.engine.transitions import (
-    Change,
-    Expanded,
+    EvaluationFailed,
     Index,
     Instance,
+    LoopExpanded,
+    NodeState,
     Outcome,
     Ready,
     Result,
     Skipped,
-    State,
-    Trouble,
+    Transition,
     instance_name,
 )
 from kalelite.errors import KaleliteError
+from kalelite.executor.spec import OutputEntry
 from kalelite.plan.graph import Branch, Loop, Plan, Switch, Task
+from kalelite.plan.order import ROOT, Scopes
 
 __all__ = ["Schedule"]
 
 
 @dataclass(slots=True)
-class _Frame:
+class _ScopeRun:
     """A scope that runs: one execution of a block's body, or the pipeline itself."""
 
     scope: str
@@ -49,8 +50,8 @@ class _Frame:
 
 @dataclass(slots=True)
 class _LoopRun:
-    frame: _Frame
-    node: Node
+    outer: _ScopeRun
+    loop: str
     items: list[Any]
     started: int = 0
     results: list[Result] = field(default_factory=list)
@@ -73,14 +74,14 @@ class Schedule:
         self,
         plan: Plan,
         parameters: Mapping[str, Any],
-        read: Callable[[Entry, tuple[str | int, ...]], Any] | None = None,
+        read: Callable[[OutputEntry], Any] | None = None,
     ) -> None:
-        self.outline: Outline = outline(plan)
-        self.results = Results(self.outline, parameters, read)
-        self._frames: dict[tuple[str, Index], _Frame] = {}
+        self._scopes = Scopes(plan)
+        self.results = Results(self._scopes, parameters, read)
+        self._running: dict[tuple[str, Index], _ScopeRun] = {}
         self._loops: dict[tuple[str, Index], _LoopRun] = {}
         self._queue: deque[Callable[[], None]] = deque()
-        self._changes: list[Change] = []
+        self._transitions: list[Transition] = []
         self._interrupted = False
         self._end: Result | None = None
 
@@ -96,232 +97,230 @@ class Schedule:
             return "running"
         if self._interrupted:
             return "interrupted"
-        return "succeeded" if self._end.state is State.SUCCEEDED else "failed"
+        return "succeeded" if self._end.state is NodeState.SUCCEEDED else "failed"
 
-    def start(self) -> list[Change]:
-        """Begin; tells what is ready at once."""
+    def start(self) -> list[Transition]:
+        """Begin; returns what is ready at once."""
         self._open(ROOT, ())
         return self._settle()
 
-    def finish(self, instance: Instance, outcome: Outcome) -> list[Change]:
-        """Take in how an instance ended; tells what that makes ready, and what it rules out."""
-        frame = self._frames[self.outline.nodes[instance.task].parent, instance.index]
-        state = State(outcome.state)
-        if state is State.SUCCEEDED:
+    def finish(self, instance: Instance, outcome: Outcome) -> list[Transition]:
+        """Take in how an instance ended; returns what that makes ready, and what it rules out."""
+        run = self._running[self._scopes.parent(instance.task), instance.index]
+        state = NodeState(outcome.state)
+        if state is NodeState.SUCCEEDED:
             self.results.put(instance.task, instance.index, outcome.outputs)
             result = Result(state)
         else:
-            reason = f"{instance.name} {'failed' if state is State.FAILED else 'was stopped'}"
+            reason = f"{instance.name} {'failed' if state is NodeState.FAILED else 'was stopped'}"
             result = Result(state, reason, instance.name, outcome.message)
-        self._close(frame, instance.task, result)
+        self._close(run, instance.task, result)
         return self._settle()
 
-    def interrupt(self) -> list[Change]:
+    def interrupt(self) -> list[Transition]:
         """Start nothing more, except the handlers of exit scopes that have begun."""
         self._interrupted = True
         return self._settle()
 
-    def scene(self, instance: Instance) -> Place:
-        """What the expressions of an instance see."""
-        return Place(self.results, self.outline.nodes[instance.task].loops, instance.index)
+    def view(self, instance: Instance) -> ResultsView:
+        """What the expressions of an instance can read."""
+        return self._view(instance.task, instance.index)
 
-    def _settle(self) -> list[Change]:
+    def _view(self, id: str, index: Index) -> ResultsView:
+        return ResultsView(self.results, self._scopes.loops[id], index)
+
+    def _settle(self) -> list[Transition]:
         while self._queue:
             self._queue.popleft()()
-        changes, self._changes = self._changes, []
-        return changes
+        transitions, self._transitions = self._transitions, []
+        return transitions
 
     def _open(self, scope: str, index: Index) -> None:
         """Start the body of a scope."""
-        children = self.outline.children[scope]
-        nodes = self.outline.nodes
-        frame = _Frame(scope, index, {id: len(nodes[id].waits) for id in children})
-        self._frames[scope, index] = frame
+        waits = self._scopes.waits
+        children = self._scopes.children[scope]
+        run = _ScopeRun(scope, index, {id: len(waits[id]) for id in children})
+        self._running[scope, index] = run
         for id in children:
-            if not nodes[id].waits:
-                self._queue.append(partial(self._begin, frame, id))
+            if not waits[id]:
+                self._queue.append(partial(self._begin, run, id))
         if not children:
-            self._shut(frame)
+            self._shut(run)
 
-    def _begin(self, frame: _Frame, id: str) -> None:
+    def _begin(self, run: _ScopeRun, id: str) -> None:
         """Everything that the node waits for has ended: start it, or rule it out."""
-        node = self.outline.nodes[id]
-        obstacle = self._obstacle(frame, node)
+        obstacle = self._obstacle(run, id)
         if obstacle is not None:
-            self._rule_out(frame, node, obstacle)
+            self._rule_out(run, id, obstacle)
             return
         try:
-            match node.item:
+            match self._scopes.items[id]:
                 case Task() as task:
-                    absent = self._absent(task, frame)
-                    self._changes.append(Ready(Instance(id, frame.index), absent))
+                    defaulted = self._defaulted(task, run)
+                    self._transitions.append(Ready(Instance(id, run.index), defaulted))
                 case Switch():
-                    self._begin_switch(frame, node)
+                    self._begin_switch(run, id)
                 case Loop() as loop:
-                    self._begin_loop(frame, node, loop)
+                    self._begin_loop(run, loop)
                 case _:
-                    self._open(id, frame.index)
+                    self._open(id, run.index)
         except Missing as missing:
-            state = State.NOT_RUN if missing.failed else State.SKIPPED
+            state = NodeState.NOT_RUN if missing.failed else NodeState.SKIPPED
             verb = "failed" if missing.failed else "was skipped"
-            result = Result(state, f"{missing.task} {verb}", missing.task)
-            self._rule_out(frame, node, result)
+            self._rule_out(run, id, Result(state, f"{missing.task} {verb}", missing.task))
         except KaleliteError as error:
-            self._changes.append(Trouble(id, error.message))
-            for below in self.outline.tasks_below(id):
-                name = instance_name(below.id, frame.index)
-                self._changes.append(Skipped(name, State.NOT_RUN.value, error.message))
-            self._close(frame, id, Result(State.FAILED, error.message, id, error.message))
+            self._transitions.append(EvaluationFailed(id, error.message))
+            self._skip(id, run.index, NodeState.NOT_RUN, error.message)
+            self._close(run, id, Result(NodeState.FAILED, error.message, id, error.message))
 
-    def _obstacle(self, frame: _Frame, node: Node) -> Result | None:
+    def _obstacle(self, run: _ScopeRun, id: str) -> Result | None:
         """Why a node may not start, None if it may."""
-        if node.scope:
-            scope = frame.results[node.scope]
-            return scope if scope.state in (State.SKIPPED, State.NOT_RUN) else None
+        handled = self._scopes.handlers.get(id)
+        if handled is not None:
+            scope = run.results[handled]
+            return scope if scope.state in (NodeState.SKIPPED, NodeState.NOT_RUN) else None
         if self._interrupted:
-            return Result(State.NOT_RUN, "the run was interrupted")
-        if isinstance(node.item, Task) and node.item.options.ignore_failures:
+            return Result(NodeState.NOT_RUN, "the run was interrupted")
+        item = self._scopes.items[id]
+        if isinstance(item, Task) and item.options.ignore_failures:
             return None
-        results = [frame.results[other] for other in node.waits]
-        bad = (State.FAILED, State.NOT_RUN, State.CANCELLED)
-        for result in results:
-            if result.state in bad:
-                return Result(State.NOT_RUN, result.reason, result.culprit, result.message)
-        for other, result in zip(node.waits, results, strict=True):
-            if result.state is State.SKIPPED:
-                name = instance_name(other, frame.index)
-                return Result(State.SKIPPED, f"{name} was skipped: {_cause(result)}")
+        results = [(other, run.results[other]) for other in self._scopes.waits[id]]
+        for _, result in results:
+            if result.state in _BAD:
+                return replace(result, state=NodeState.NOT_RUN)
+        for other, result in results:
+            if result.state is NodeState.SKIPPED:
+                cause = result.reason or "its condition was false"
+                name = instance_name(other, run.index)
+                return Result(NodeState.SKIPPED, f"{name} was skipped: {cause}")
         return None
 
-    def _absent(self, task: Task, frame: _Frame) -> tuple[str, ...]:
+    def _defaulted(self, task: Task, run: _ScopeRun) -> tuple[str, ...]:
         """Arguments without a value that a tolerant task leaves to their defaults."""
-        node = self.outline.nodes[task.id]
-        place = Place(self.results, node.loops, frame.index)
-        tolerant = bool(node.scope or task.options.ignore_failures)
-        if node.scope:
-            self.results.statuses[node.scope, frame.index] = _status(frame.results[node.scope])
+        handled = self._scopes.handlers.get(task.id)
+        if handled is not None:
+            result = run.results[handled]
+            self.results.statuses[handled, run.index] = {
+                "state": result.state.name,
+                "failed_task": result.root_cause,
+                "message": result.message,
+            }
+        view = self._view(task.id, run.index)
         missing = {
             name: cause
             for name, value in task.arguments.items()
-            if (cause := place.missing(value)) is not None
+            if (cause := view.missing(value)) is not None
         }
+        tolerant = handled is not None or task.options.ignore_failures
         for name, cause in missing.items():
             if not (tolerant and _has_default(task, name)):
                 raise cause
         return tuple(missing)
 
-    def _begin_switch(self, frame: _Frame, node: Node) -> None:
+    def _begin_switch(self, run: _ScopeRun, id: str) -> None:
         """Take the first branch whose condition holds and rule out the others."""
-        place = Place(self.results, node.loops, frame.index)
-        branches = [self.outline.nodes[id] for id in self.outline.children[node.id]]
+        view = self._view(id, run.index)
+        branches = self._scopes.children[id]
         taken = None
         for branch in branches:
-            assert isinstance(branch.item, Branch)
-            if branch.item.condition is None or evaluate(branch.item.condition, place):
+            block = self._scopes.items[branch]
+            assert isinstance(block, Branch)
+            if block.condition is None or evaluate(block.condition, view):
                 taken = branch
                 break
+        later = branches[branches.index(taken) + 1 :] if taken is not None else ()
         for branch in branches:
-            if branch is not taken:
-                self._tell_skipped(branch, frame.index, _why_not(branch, taken, branches))
+            if branch in later:
+                reason = "an earlier branch was taken"
+                self._skip(branch, run.index, NodeState.SKIPPED, reason)
+            elif branch != taken:
+                self._skip(branch, run.index, NodeState.SKIPPED, self._why_false(branch))
         if taken is not None:
-            self.results.choices[node.id, frame.index] = taken.id
-            self._open(taken.id, frame.index)
+            self.results.choices[id, run.index] = taken
+            self._open(taken, run.index)
         elif len(branches) == 1:
-            self._close(frame, node.id, Result(State.SKIPPED, _why_not(branches[0], None, [])))
+            self._close(run, id, Result(NodeState.SKIPPED, self._why_false(branches[0])))
         else:
-            self._close(frame, node.id, Result(State.SUCCEEDED))
+            self._close(run, id, Result(NodeState.SUCCEEDED))
 
-    def _begin_loop(self, frame: _Frame, node: Node, loop: Loop) -> None:
-        items = evaluate(loop.items, Place(self.results, node.loops, frame.index))
+    def _why_false(self, branch: str) -> str:
+        where = self._scopes.items[branch].where
+        return f"{f'the condition at line {where.line}' if where else 'its condition'} was false"
+
+    def _begin_loop(self, run: _ScopeRun, loop: Loop) -> None:
+        items = evaluate(loop.items, self._view(loop.id, run.index))
         if not isinstance(items, list | tuple):
             kind = type(items).__name__
             raise KaleliteError(f"a ParallelFor goes over a list, and this is a {kind}")
-        self.results.items[node.id, frame.index] = items = list(items)
-        self._changes.append(Expanded(instance_name(node.id, frame.index), len(items)))
-        run = _LoopRun(frame, node, items)
-        self._loops[node.id, frame.index] = run
+        self.results.items[loop.id, run.index] = items = list(items)
+        self._transitions.append(LoopExpanded(instance_name(loop.id, run.index), len(items)))
+        loop_run = _LoopRun(run, loop.id, items)
+        self._loops[loop.id, run.index] = loop_run
         width = loop.parallelism or len(items)
         for _ in range(min(width, len(items))):
-            self._next_item(run)
+            self._next_item(loop_run)
         if not items:
-            self._close(frame, node.id, Result(State.SUCCEEDED))
+            self._close(run, loop.id, Result(NodeState.SUCCEEDED))
 
     def _next_item(self, run: _LoopRun) -> None:
         if run.started < len(run.items):
             run.started += 1
-            self._open(run.node.id, (*run.frame.index, run.started - 1))
+            self._open(run.loop, (*run.outer.index, run.started - 1))
 
-    def _shut(self, frame: _Frame) -> None:
+    def _shut(self, run: _ScopeRun) -> None:
         """The body of a scope has ended: close the node that it belongs to."""
-        result = _total(frame.results.values())
-        if frame.scope == ROOT:
+        result = _total(run.results.values())
+        id = run.scope
+        if id == ROOT:
             self._end = result
             return
-        del self._frames[frame.scope, frame.index]
-        node = self.outline.nodes[frame.scope]
-        if isinstance(node.item, Loop):
-            run = self._loops[node.id, frame.index[:-1]]
-            run.results.append(result)
-            self._queue.append(partial(self._next_item, run))
-            if len(run.results) == len(run.items):
-                self._close(run.frame, node.id, _total(run.results))
+        del self._running[id, run.index]
+        block = self._scopes.items[id]
+        if isinstance(block, Loop):
+            loop = self._loops[id, run.index[:-1]]
+            loop.results.append(result)
+            self._queue.append(partial(self._next_item, loop))
+            if len(loop.results) == len(loop.items):
+                self._close(loop.outer, id, _total(loop.results))
             return
-        if isinstance(node.item, Branch):
-            node = self.outline.nodes[node.parent]
-        self._close(self._frames[node.parent, frame.index], node.id, result)
+        if isinstance(block, Branch):
+            id = block.parent
+        self._close(self._running[self._scopes.parent(id), run.index], id, result)
 
-    def _close(self, frame: _Frame, id: str, result: Result) -> None:
+    def _close(self, run: _ScopeRun, id: str, result: Result) -> None:
         """A node has ended: count down those that wait for it."""
-        frame.results[id] = result
-        if result.state in (State.FAILED, State.NOT_RUN, State.CANCELLED):
-            self.results.failed.add((id, frame.index))
-        for user in self.outline.nodes[id].users:
-            frame.waiting[user] -= 1
-            if not frame.waiting[user]:
-                self._queue.append(partial(self._begin, frame, user))
-        if len(frame.results) == len(frame.waiting):
-            self._shut(frame)
+        run.results[id] = result
+        if result.state in _BAD:
+            self.results.failed.add((id, run.index))
+        for user in self._scopes.users[id]:
+            run.waiting[user] -= 1
+            if not run.waiting[user]:
+                self._queue.append(partial(self._begin, run, user))
+        if len(run.results) == len(run.waiting):
+            self._shut(run)
 
-    def _rule_out(self, frame: _Frame, node: Node, result: Result) -> None:
-        for below in self.outline.tasks_below(node.id):
-            name = instance_name(below.id, frame.index)
-            self._changes.append(Skipped(name, result.state.value, result.reason))
-        self._close(frame, node.id, result)
+    def _rule_out(self, run: _ScopeRun, id: str, result: Result) -> None:
+        self._skip(id, run.index, result.state, result.reason)
+        self._close(run, id, result)
 
-    def _tell_skipped(self, branch: Node, index: Index, reason: str) -> None:
-        for below in self.outline.tasks_below(branch.id):
-            name = instance_name(below.id, index)
-            self._changes.append(Skipped(name, State.SKIPPED.value, reason))
+    def _skip(self, id: str, index: Index, state: NodeState, reason: str) -> None:
+        for task in self._scopes.tasks_of(id):
+            name = instance_name(task.id, index)
+            self._transitions.append(Skipped(name, state.value, reason))
+
+
+_BAD = (NodeState.FAILED, NodeState.NOT_RUN, NodeState.CANCELLED)
 
 
 def _total(results: Iterable[Result]) -> Result:
     """How a scope ended, given how the nodes in it did."""
-    worst = Result(State.SUCCEEDED)
+    worst = Result(NodeState.SUCCEEDED)
     for result in results:
-        if result.state is State.FAILED:
-            return Result(State.FAILED, result.reason, result.culprit, result.message)
-        if result.state in (State.CANCELLED, State.NOT_RUN) and worst.state is State.SUCCEEDED:
-            worst = Result(State.CANCELLED, result.reason, result.culprit, result.message)
+        if result.state is NodeState.FAILED:
+            return result
+        if result.state in _BAD and worst.state is NodeState.SUCCEEDED:
+            worst = replace(result, state=NodeState.CANCELLED)
     return worst
-
-
-def _status(result: Result) -> dict[str, str]:
-    return {
-        "state": result.state.name,
-        "failed_task": result.culprit,
-        "message": result.message,
-    }
-
-
-def _cause(result: Result) -> str:
-    return result.reason or "its condition was false"
-
-
-def _why_not(branch: Node, taken: Node | None, branches: list[Node]) -> str:
-    if taken is not None and branches.index(taken) < branches.index(branch):
-        return "an earlier branch was taken"
-    where = branch.item.where
-    return f"the condition at line {where.line} was false" if where else "its condition was false"
 
 
 def _has_default(task: Task, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The words between a schedule and whoever runs its tasks."""
+"""What a schedule decides, and what it is told: plain data between it and whoever runs its tasks."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from kalelite.engine.evaluate import Entry
+from kalelite.executor.spec import OutputEntry
 
 __all__ = [
-    "Change",
-    "Expanded",
+    "EvaluationFailed",
     "Index",
     "Instance",
+    "LoopExpanded",
+    "NodeState",
     "Outcome",
     "Ready",
     "Result",
     "Skipped",
-    "State",
-    "Trouble",
+    "Transition",
     "instance_name",
 ]
 
 Index = tuple[int, ...]
 
 
-class State(Enum):
+class NodeState(Enum):
     """How a node ended."""
 
     SUCCEEDED = "succeeded"
@@ -53,16 +53,16 @@ class Outcome:
     """How an instance ended: "succeeded", "failed" or "cancelled", and what it left behind."""
 
     state: str
-    outputs: Mapping[str, Entry] = field(default_factory=dict)
+    outputs: Mapping[str, OutputEntry] = field(default_factory=dict)
     message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An instance may start. ``absent`` are arguments left to the function's own defaults."""
+    """An instance may start. ``defaulted`` are arguments left to the function's own defaults."""
 
     instance: Instance
-    absent: tuple[str, ...] = ()
+    defaulted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
-class Expanded:
+class LoopExpanded:
     """The number of items of a loop is known."""
 
     loop: str
@@ -83,23 +83,23 @@ class Expanded:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class EvaluationFailed:
     """A condition or the items of a loop could not be evaluated; the run fails."""
 
     block: str
     message: str
 
 
-Change = Ready | Skipped | Expanded | Trouble
+Transition = Ready | Skipped | LoopExpanded | EvaluationFailed
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a node ended and why; ``culprit`` is the instance whose failure is behind it."""
+    """How a node ended and why; ``root_cause`` is the instance whose failure is behind it."""
 
-    state: State
+    state: NodeState
     reason: str = ""
-    culprit: str = ""
+    root_cause: str = ""
     message: str = ""
 
 

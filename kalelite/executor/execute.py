@@ -22,7 +22,7 @@ from kalelite.executor import primitives as native
 from kalelite.executor.metrics import TaskLog, recording
 from kalelite.executor.preview import preview, type_name
 from kalelite.executor.record_file import commit
-from kalelite.executor.spec import FailureReport, OutputSpec, Record, Slot, TaskSpec
+from kalelite.executor.spec import FailureReport, OutputEntry, OutputSpec, Record, Slot, TaskSpec
 from kalelite.marshal.store import select
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool
     """
     started = time.time()
     log = TaskLog(spec.record)
-    outputs: dict[str, dict[str, Any]] = {}
+    outputs: dict[str, OutputEntry] = {}
     report: FailureReport | None = None
     try:
         with recording(log):
@@ -224,11 +224,9 @@ def _at(function: Any) -> Any:
 # --- outputs ---------------------------------------------------------------------------------
 
 
-def _save(
-    spec: TaskSpec, result: Any, function: Any, store: StoreLike
-) -> dict[str, dict[str, Any]]:
+def _save(spec: TaskSpec, result: Any, function: Any, store: StoreLike) -> dict[str, OutputEntry]:
     values = _unpack(spec, result, function)
-    saved: dict[str, dict[str, Any]] = {}
+    saved: dict[str, OutputEntry] = {}
     for output in spec.outputs:
         value = result if output.index is None else values[output.index]
         try:
@@ -261,19 +259,19 @@ def _save(
     return saved
 
 
-def _save_one(output: OutputSpec, value: Any, store: StoreLike) -> dict[str, Any]:
-    entry: dict[str, Any] = {}
+def _save_one(output: OutputSpec, value: Any, store: StoreLike) -> OutputEntry:
+    fits = why = None
     if output.native is not None:
         value = native.convert(value, output.native)
         fits, why = native.as_json(value)
-        if fits:
-            entry["native"] = value
-        else:
-            entry["not_native"] = why
     reference = store.save(value, name=output.name)
     size = int(getattr(store.describe(reference), "size", 0))
-    entry |= {"ref": reference, "type": type_name(value), "size": size}
+    entry: OutputEntry = {"ref": reference, "type": type_name(value), "size": size}
     entry["preview"] = preview(value, size)
+    if fits:
+        entry["native"] = value
+    elif why:
+        entry["not_native"] = why
     return entry
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from kalelite.errors import CorruptObjectError
 from kalelite.executor.spec import FailureReport, Frame, Record
 
-__all__ = ["commit", "dump", "parse", "read", "write_atomically"]
+__all__ = ["commit", "dump", "parse", "read", "read_attempt", "write_atomically"]
 
 # Made now: the step may change what it finds in `json`.
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
@@ -133,3 +133,12 @@ def read(path: str | Path) -> Record | None:
         return parse(json.loads(data))
     except (ValueError, TypeError, KeyError) as error:
         raise CorruptObjectError(f"{path} is not the record of a task: {error}") from error
+
+
+def read_attempt(path: str | Path, attempt: int) -> Record | None:
+    """The record that an attempt has committed, None if it has left none that can be read."""
+    try:
+        record = read(path)
+    except (CorruptObjectError, OSError):
+        return None
+    return record if record is not None and record.attempt == attempt else None

@@ -17,11 +17,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
-__all__ = ["FailureReport", "Frame", "OutputSpec", "Record", "Slot", "TaskSpec"]
+__all__ = ["FailureReport", "Frame", "OutputEntry", "OutputSpec", "Record", "Slot", "TaskSpec"]
 
 Slot = dict[str, Any]
+
+
+class OutputEntry(TypedDict):
+    """An output as a record holds it.
+
+    ``native`` is the value itself, where it is promised and fits into JSON; ``not_native`` is
+    why it does not fit. ``size`` is in bytes.
+    """
+
+    ref: str
+    type: NotRequired[str]
+    size: NotRequired[int]
+    preview: NotRequired[str]
+    native: NotRequired[Any]
+    not_native: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +63,25 @@ class TaskSpec:
     arity: int | None = None
     attempt: int = 1
     record: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The spec as JSON data."""
+        # dataclasses.asdict copies all below, which takes as long as the rest of a request.
+        data = {name: getattr(self, name) for name in _TASK_FIELDS}
+        data["outputs"] = [
+            {"name": output.name, "index": output.index, "native": output.native}
+            for output in self.outputs
+        ]
+        return data
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TaskSpec:
+        """The spec from JSON data."""
+        outputs = tuple(OutputSpec(**output) for output in data["outputs"])
+        return cls(**{**data, "outputs": outputs})
+
+
+_TASK_FIELDS = ("task", "step", "arguments", "arity", "attempt", "record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +118,14 @@ class FailureReport:
 class Record:
     """What a task leaves behind, committed atomically and last.
 
-    ``status`` is "succeeded" or "failed". ``outputs`` maps an output's name to
-    ``{"ref": str, "type": str, "preview": str, "size": int}`` and, for a native output, "native".
-    ``started`` and ``finished`` are POSIX times in seconds. ``cached`` is the run that computed
+    ``status`` is "succeeded" or "failed". ``outputs`` are by name. ``started`` and ``finished`` are POSIX times in seconds. ``cached`` is the run that computed
     it, if that was an earlier one.
     """
 
     task: str
     status: str
     attempt: int = 1
-    outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    outputs: Mapping[str, OutputEntry] = field(default_factory=dict)
     failure: FailureReport | None = None
     metrics: tuple[Mapping[str, Any], ...] = ()
     artifacts: tuple[Mapping[str, Any], ...] = ()

@@ -20,8 +20,7 @@ from kalelite.plan.graph import (
     Switch,
     Task,
 )
-from kalelite.plan.nesting import Nesting
-from kalelite.plan.order import dependencies
+from kalelite.plan.order import Nesting, dependencies
 
 __all__ = ["Edge", "Frame", "Node", "Scene", "scene", "titles", "with_siblings"]
 

@@ -1,26 +1,228 @@
-"""What has to come before what: the edges of a plan."""
+"""Who waits for whom: the nesting of a plan's blocks, its edges, and the order in each scope.
+
+As in KFP v2, where each block is a graph of its own, a task or block only waits for those of its
+own scope: a wait that crosses blocks is lifted to the outermost block that it leaves or enters. So
+a step after one step of a loop waits for the whole loop, and a block waits for all that the steps
+inside it take from outside.
+"""
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 
-from kalelite.plan.graph import Block, Branch, Expr, Loop, OneOf, OutputRef, Plan, Switch
-from kalelite.plan.nesting import ROOT, Nesting
+from kalelite.plan.graph import (
+    Block,
+    Branch,
+    ExitScope,
+    Expr,
+    Loop,
+    OneOf,
+    OutputRef,
+    Plan,
+    Switch,
+    Task,
+)
 
-__all__ = [
-    "cycle",
-    "dependencies",
-    "expressions",
-    "in_call_order",
-    "in_order",
-    "needs",
-    "topological",
-]
+__all__ = ["ROOT", "Nesting", "Scopes", "cycle", "dependencies", "expressions", "in_call_order"]
+
+ROOT = ""
+"""What stands in no block stands in this one: the pipeline itself."""
 
 _Edges = dict[str, dict[str, None]]
 """For each id the ids that it waits for: an ordered set."""
+
+
+class Nesting:
+    """The tree of a plan's blocks.
+
+    Attributes
+    ----------
+    blocks, tasks
+        By id.
+    items
+        Both together, blocks first.
+    handlers
+        The exit scope of each handler task.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.blocks: dict[str, Block] = {block.id: block for block in plan.blocks}
+        self.tasks: dict[str, Task] = {task.id: task for task in plan.tasks}
+        self.items: dict[str, Task | Block] = {**self.blocks, **self.tasks}
+        self.handlers: dict[str, str] = {
+            block.handler: block.id
+            for block in plan.blocks
+            if isinstance(block, ExitScope) and block.handler
+        }
+        self._chains: dict[str, tuple[str, ...]] = {ROOT: ()}
+
+    def parent(self, id: str) -> str:
+        """The block that a task or block stands in."""
+        item = self.items.get(id)
+        return item.parent if item is not None else ROOT
+
+    def around(self, id: str) -> tuple[str, ...]:
+        """The blocks around a task or block, outermost first."""
+        return self._chain(self.parent(id))
+
+    def _chain(self, block: str) -> tuple[str, ...]:
+        missing = []
+        while block not in self._chains:
+            missing.append(block)
+            block = self.parent(block)
+        for inner in reversed(missing):
+            self._chains[inner] = (*self._chains[block], inner)
+            block = inner
+        return self._chains[block]
+
+    def seen_from(self, waiting: str, source: str) -> str:
+        """What ``waiting`` waits for if it needs ``source``.
+
+        That is ``source`` itself if the blocks around it are around ``waiting``, too; otherwise
+        the outermost block that ``waiting`` is not in.
+        """
+        outer = self.around(source)
+        here = self.around(waiting)
+        if waiting in self.blocks:
+            here = (*here, waiting)
+        for depth, block in enumerate(outer):
+            if depth >= len(here) or here[depth] != block:
+                return block
+        return source
+
+    def siblings(self, waiting: str, source: str) -> tuple[str, str] | None:
+        """The items of one block that hold the two; None if one of the two holds the other."""
+        here, there = (*self.around(waiting), waiting), (*self.around(source), source)
+        for one, other in zip(here, there, strict=False):
+            if one != other:
+                return one, other
+        return None
+
+    def is_switch(self, id: str) -> bool:
+        """Whether that is the id of an If/Elif/Else chain."""
+        return isinstance(self.blocks.get(id), Switch)
+
+    def calls(self) -> Iterator[tuple[int, str]]:
+        """Each block with the number of the first call in it, and each task with its own."""
+        seen: set[str] = set()
+        for number, task in enumerate(self.tasks.values()):
+            for id in (*self.around(task.id), task.id):
+                if id not in seen:
+                    seen.add(id)
+                    yield number, id
+
+
+class Scopes(Nesting):
+    """The scopes of a plan: the pipeline itself, and each of its blocks.
+
+    Attributes
+    ----------
+    waits
+        For each id the siblings that it waits for, for a value or otherwise.
+    users
+        For each id the siblings that wait for it.
+    orders
+        The part of ``waits`` that no value stands for.
+    children
+        Ids in each scope, each after those that it waits for, else in call order.
+    loops
+        For each id the loops around it, outermost first.
+
+    Raises
+    ------
+    graphlib.CycleError
+        Some of them wait for each other; its second argument is the ring.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        by_value, by_order = _needs(plan, self)
+        values = self._lifted(by_value)
+        waits = self._lifted({id: {**by_value[id], **by_order[id]} for id in by_value})
+        for handler, scope in self.handlers.items():
+            waits[handler][scope] = None
+        users: dict[str, list[str]] = {id: [] for id in waits}
+        for id, others in waits.items():
+            for other in others:
+                users[other].append(id)
+        self.waits: dict[str, tuple[str, ...]] = {id: tuple(found) for id, found in waits.items()}
+        self.users: dict[str, tuple[str, ...]] = {id: tuple(found) for id, found in users.items()}
+        self.orders: dict[str, tuple[str, ...]] = {
+            id: tuple(other for other in found if other not in values[id])
+            for id, found in waits.items()
+        }
+        self.children: dict[str, tuple[str, ...]] = self._children()
+        self.loops: dict[str, tuple[str, ...]] = {
+            id: tuple(block for block in self.around(id) if isinstance(self.blocks[block], Loop))
+            for id in self.items
+        }
+
+    def below(self, id: str) -> Iterator[Task | Block]:
+        """Everything inside a block, not the block itself; a block before what is in it."""
+        stack = list(reversed(self.children.get(id, ())))
+        while stack:
+            inner = stack.pop()
+            yield self.items[inner]
+            stack.extend(reversed(self.children.get(inner, ())))
+
+    def tasks_of(self, id: str) -> Iterator[Task]:
+        """The tasks inside a block, in an order in which they could run; of a task, itself."""
+        if id in self.tasks:
+            yield self.tasks[id]
+        yield from (item for item in self.below(id) if isinstance(item, Task))
+
+    def _lifted(self, edges: _Edges) -> _Edges:
+        """Waits between siblings, from waits between any two."""
+        waits: _Edges = {id: {} for id in self.items}
+        for id, others in edges.items():
+            for other in others:
+                pair = self.siblings(id, other)
+                if pair is not None:
+                    waits[pair[0]][pair[1]] = None
+        for id in self.items:
+            if self.is_switch(self.parent(id)):
+                # At most one branch runs, so a branch that waited for another would never start.
+                waits[id].clear()
+        return waits
+
+    def _children(self) -> dict[str, tuple[str, ...]]:
+        children: dict[str, list[str]] = {ROOT: [], **{id: [] for id in self.blocks}}
+        for id in self.items:
+            children[self.parent(id)].append(id)
+        # Without a call in it, a block comes last.
+        rank = dict.fromkeys(self.items, len(self.tasks))
+        rank.update((id, number) for number, id in self.calls())
+        return {
+            scope: tuple(ids if self.is_switch(scope) else self._sorted(ids, rank))
+            for scope, ids in children.items()
+        }
+
+    def _sorted(self, ids: Iterable[str], rank: Mapping[str, int]) -> Iterator[str]:
+        """Ids so that each comes after what it waits for; among those that could, by rank."""
+        sorter = TopologicalSorter({id: self.waits[id] for id in ids})
+        sorter.prepare()
+        ready: list[tuple[int, str]] = []
+        while sorter.is_active():
+            for id in sorter.get_ready():
+                heapq.heappush(ready, (rank[id], id))
+            id = heapq.heappop(ready)[1]
+            yield id
+            sorter.done(id)
+
+
+def cycle(plan: Plan) -> tuple[str, ...]:
+    """Ids of tasks and blocks that wait for each other in a ring; empty if there is none."""
+    for task in plan.tasks:
+        if task.id in task.after:
+            return (task.id,)
+    try:
+        Scopes(plan)
+    except CycleError as error:
+        return tuple(error.args[1][1:])
+    return ()
 
 
 def dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -30,38 +232,8 @@ def dependencies(plan: Plan) -> dict[str, tuple[str, ...]]:
     it has ended; neither is listed. A value from inside a block that the consumer is not in is
     waited for as that block.
     """
-    values, orders = needs(plan, Nesting(plan))
-    return {
-        id: (*found, *(other for other in orders[id] if other not in found))
-        for id, found in values.items()
-    }
-
-
-def needs(plan: Plan, nesting: Nesting) -> tuple[_Edges, _Edges]:
-    """`dependencies` in two parts: those that a value stands for, and those that say the order."""
-    values = _values(nesting)
-    orders: _Edges = {id: {} for id in values}
-    for task in plan.tasks:
-        orders[task.id] = _seen(nesting, task.id, task.after)
-    if plan.options.order == "calls":
-        for id, before in _calls(nesting):
-            orders[id][before] = None
-    return values, orders
-
-
-def _values(nesting: Nesting) -> _Edges:
-    result: _Edges = {}
-    switches: dict[str, list[str]] = {}
-    for block in nesting.blocks.values():
-        sources = list(_sources(expressions(block)))
-        result[block.id] = _seen(nesting, block.id, sources)
-        if isinstance(block, Branch):
-            switches.setdefault(block.parent, []).extend(sources)
-    for switch, sources in switches.items():
-        result.setdefault(switch, {}).update(_seen(nesting, switch, sources))
-    for task in nesting.tasks.values():
-        result[task.id] = _seen(nesting, task.id, _sources(task.arguments.values()))
-    return result
+    values, orders = _needs(plan, Nesting(plan))
+    return {id: tuple({**found, **orders[id]}) for id, found in values.items()}
 
 
 def in_call_order(plan: Plan, groups: Collection[str]) -> Plan:
@@ -76,7 +248,7 @@ def in_call_order(plan: Plan, groups: Collection[str]) -> Plan:
     nesting = Nesting(plan)
     first = {id: plan.tasks[number].id for number, id in nesting.calls()}
     waits: dict[str, list[str]] = {}
-    for id, before in _calls(nesting):
+    for id, before in _neighbours(nesting):
         if wanted.isdisjoint((ROOT, *nesting.around(id))):
             continue
         waits.setdefault(first[id], []).append(before)
@@ -87,12 +259,6 @@ def in_call_order(plan: Plan, groups: Collection[str]) -> Plan:
     return replace(plan, tasks=tuple(tasks))
 
 
-def _seen(nesting: Nesting, waiting: str, sources: Iterable[str]) -> dict[str, None]:
-    found = (nesting.seen_from(waiting, source) for source in sources)
-    inside = {*nesting.around(waiting), waiting}
-    return {id: None for id in found if id not in inside or id == waiting}
-
-
 def expressions(block: Block) -> tuple[Expr, ...]:
     """The expressions that a block itself reads."""
     if isinstance(block, Loop):
@@ -100,6 +266,31 @@ def expressions(block: Block) -> tuple[Expr, ...]:
     if isinstance(block, Branch) and block.condition is not None:
         return (block.condition,)
     return ()
+
+
+def _needs(plan: Plan, nesting: Nesting) -> tuple[_Edges, _Edges]:
+    """`dependencies` in two parts: those that a value stands for, and those for order alone."""
+    values: _Edges = {id: {} for id in nesting.items}
+    for block in nesting.blocks.values():
+        sources = list(_sources(expressions(block)))
+        readers = (block.id, block.parent) if isinstance(block, Branch) else (block.id,)
+        for reader in readers:
+            values[reader].update(_seen(nesting, reader, sources))
+    for task in nesting.tasks.values():
+        values[task.id] = _seen(nesting, task.id, _sources(task.arguments.values()))
+    orders: _Edges = {id: {} for id in values}
+    for task in plan.tasks:
+        orders[task.id] = _seen(nesting, task.id, task.after)
+    if plan.options.order == "calls":
+        for id, before in _neighbours(nesting):
+            orders[id][before] = None
+    return values, orders
+
+
+def _seen(nesting: Nesting, waiting: str, sources: Iterable[str]) -> dict[str, None]:
+    found = (nesting.seen_from(waiting, source) for source in sources)
+    inside = {*nesting.around(waiting), waiting}
+    return {id: None for id in found if id not in inside or id == waiting}
 
 
 def _sources(exprs: Iterable[Expr]) -> Iterator[str]:
@@ -112,8 +303,8 @@ def _sources(exprs: Iterable[Expr]) -> Iterator[str]:
                 yield part.switch
 
 
-def _calls(nesting: Nesting) -> Iterator[tuple[str, str]]:
-    """Pairs of neighbours in call order, for ``order="calls"``.
+def _neighbours(nesting: Nesting) -> Iterator[tuple[str, str]]:
+    """Pairs of neighbours in call order, for ``order="calls"``, the later one first.
 
     Neighbours stand in the same block; branches of a switch exclude each other and have no
     order, and an exit handler runs last anyway.
@@ -121,7 +312,7 @@ def _calls(nesting: Nesting) -> Iterator[tuple[str, str]]:
     last: dict[str, str] = {}
     for id in _sequence(nesting):
         parent = nesting.parent(id)
-        if id in nesting.handlers or isinstance(nesting.blocks.get(parent), Switch):
+        if id in nesting.handlers or nesting.is_switch(parent):
             continue
         if parent in last:
             yield id, last[parent]
@@ -137,94 +328,6 @@ def _sequence(nesting: Nesting) -> list[str]:
     first: dict[str, int] = {}
     for number, id in nesting.calls():
         first[id] = number
-        if isinstance(nesting.blocks.get(nesting.parent(id)), Switch):
+        if nesting.is_switch(nesting.parent(id)):
             first[nesting.parent(id)] = number
     return sorted(first, key=lambda node: (first[node], len(nesting.around(node))))
-
-
-def _graph(plan: Plan) -> dict[str, list[str]]:
-    """For each node the nodes that have to be through before it.
-
-    A block is two nodes: its id is its start, ``id + "/end"`` its end.
-    """
-    nesting = Nesting(plan)
-    waits: dict[str, list[str]] = {}
-
-    def end(id: str) -> str:
-        return f"{id}/end" if id in nesting.blocks else id
-
-    for id, found in dependencies(plan).items():
-        waits[id] = [end(other) for other in found]
-    for id in [*nesting.blocks, *nesting.tasks]:
-        around = nesting.around(id)
-        if around:
-            waits[id].append(around[-1])
-            waits.setdefault(f"{around[-1]}/end", []).append(end(id))
-    for id in nesting.blocks:
-        waits.setdefault(f"{id}/end", []).append(id)
-    for task, scope in nesting.handlers.items():
-        if task in waits:
-            waits[task].append(f"{scope}/end")
-    return waits
-
-
-def in_order(
-    waits: Mapping[str, Iterable[str]], rank: Mapping[str, int]
-) -> tuple[list[str], dict[str, set[str]]]:
-    """Ids so that each comes after what it waits for, and what is left where there is no such order.
-
-    Of those that are ready the one of the lowest rank is taken, and before it what has no rank.
-    """
-    left = {id: set(found) for id, found in waits.items()}
-    followers: dict[str, list[str]] = {}
-    for id, found in left.items():
-        for before in found:
-            followers.setdefault(before, []).append(id)
-    ready = [(rank.get(id, -1), id) for id, found in left.items() if not found]
-    heapq.heapify(ready)
-    order: list[str] = []
-    while ready:
-        id = heapq.heappop(ready)[1]
-        order.append(id)
-        del left[id]
-        for follower in followers.get(id, ()):
-            left[follower].discard(id)
-            if not left[follower]:
-                heapq.heappush(ready, (rank.get(follower, -1), follower))
-    return order, left
-
-
-def _sort(plan: Plan) -> tuple[list[str], dict[str, set[str]]]:
-    # Call order is kept where it can be; blocks open and close as soon as they can.
-    return in_order(_graph(plan), {task.id: number for number, task in enumerate(plan.tasks)})
-
-
-def topological(plan: Plan) -> tuple[str, ...]:
-    """Ids of all tasks in an order in which they could run one by one.
-
-    Raises
-    ------
-    ValueError
-        The plan has a cycle; `cycle` tells which.
-    """
-    order, left = _sort(plan)
-    if left:
-        raise ValueError(f"the plan has a cycle: {' -> '.join(cycle(plan))}")
-    tasks = {task.id for task in plan.tasks}
-    return tuple(id for id in order if id in tasks)
-
-
-def cycle(plan: Plan) -> tuple[str, ...]:
-    """Ids of tasks and blocks that wait for each other in a ring; empty if there is none."""
-    left = _sort(plan)[1]
-    if not left:
-        return ()
-    # Everything that is left waits for something left: going back leads into the ring.
-    path: dict[str, None] = {}
-    id = next(iter(left))
-    while id not in path:
-        path[id] = None
-        id = next(before for before in left[id] if before in left)
-    ring = list(path)[list(path).index(id) :]
-    names = [node.removesuffix("/end") for node in reversed(ring)]
-    return tuple(dict.fromkeys(names))

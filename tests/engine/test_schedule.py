@@ -7,9 +7,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kalelite.engine.outline import outline
 from kalelite.engine.schedule import Schedule
-from kalelite.engine.transitions import Expanded, Instance, Outcome, Ready, Skipped, Trouble
+from kalelite.engine.transitions import (
+    EvaluationFailed,
+    Instance,
+    LoopExpanded,
+    Outcome,
+    Ready,
+    Skipped,
+)
 from kalelite.errors import Where
 from kalelite.plan.graph import (
     AllOf,
@@ -34,7 +40,7 @@ from kalelite.plan.graph import (
     Task,
 )
 from kalelite.plan.options import PipelineOptions, StepOptions
-from kalelite.plan.order import cycle, dependencies
+from kalelite.plan.order import Scopes, cycle, dependencies
 
 
 def task(id, parent="", after=(), ignore=False, default=False, **arguments):
@@ -78,7 +84,7 @@ class Ran:
     def __init__(self, plan, values=None, failing=(), parameters=None, width=1, stop_at=None):
         self.schedule = Schedule(plan, parameters or {})
         self.order, self.skipped, self.troubles, self.counts = [], {}, [], {}
-        self.absent, self.most = {}, 0
+        self.defaulted, self.most = {}, 0
         self._queue = deque()
         self._take(self.schedule.start())
         while self._queue:
@@ -104,12 +110,12 @@ class Ran:
         for change in changes:
             if isinstance(change, Ready):
                 self._queue.append(change.instance)
-                self.absent[change.instance.name] = change.absent
+                self.defaulted[change.instance.name] = change.defaulted
             elif isinstance(change, Skipped):
                 self.skipped[change.name] = (change.status, change.reason)
-            elif isinstance(change, Trouble):
+            elif isinstance(change, EvaluationFailed):
                 self.troubles.append((change.block, change.message))
-            elif isinstance(change, Expanded):
+            elif isinstance(change, LoopExpanded):
                 self.counts[change.loop] = change.count
 
     @property
@@ -182,7 +188,7 @@ def test_a_tolerant_task_runs_with_its_default_after_a_failure():
     )
 
     assert ran.order == ["a", "b", "c"]
-    assert ran.absent["b"] == ("x",)
+    assert ran.defaulted["b"] == ("x",)
     assert ran.state == "failed"
 
 
@@ -295,7 +301,7 @@ def test_one_of_gives_the_value_of_the_branch_that_ran(value, source):
     )
 
     assert ran.order == [source, "use"]
-    assert ran.schedule.scene(Instance("use")).choice(either) == ref(source)
+    assert ran.schedule.view(Instance("use")).choice(either) == ref(source)
 
 
 def test_a_value_taken_from_a_branch_that_did_not_run_skips_the_consumer():
@@ -336,7 +342,7 @@ def test_a_loop_runs_its_body_for_each_item():
 
     assert ran.order == ["a[0]", "a[1]", "b[0]", "b[1]"]
     assert ran.counts == {"l": 2}
-    assert ran.schedule.scene(Instance("a", (1,))).item("l") == 20
+    assert ran.schedule.view(Instance("a", (1,))).item("l") == 20
 
 
 @pytest.mark.parametrize(
@@ -357,7 +363,7 @@ def test_an_empty_loop_is_done_at_once():
     ran = Ran(plan(loop(Constant([])), task("body", "l"), task("sum", x=collected)))
 
     assert ran.order == ["sum"]
-    assert ran.schedule.scene(Instance("sum")).entries(collected) == []
+    assert ran.schedule.view(Instance("sum")).entries(collected) == []
 
 
 def test_items_that_are_no_list_fail_the_run():
@@ -385,7 +391,7 @@ def test_collected_is_in_item_order_whatever_ends_first():
         outcome = Outcome("succeeded", {"output": {"native": instance.index[0] * 10}})
         schedule.finish(instance, outcome)
 
-    assert schedule.scene(Instance("s")).collected(collected) == [0, 10, 20]
+    assert schedule.view(Instance("s")).collected(collected) == [0, 10, 20]
 
 
 def test_nested_loops_collect_lists_of_lists():
@@ -401,7 +407,7 @@ def test_nested_loops_collect_lists_of_lists():
     )
 
     assert ran.order[-1] == "s"
-    assert ran.schedule.scene(Instance("s")).collected(collected) == [[1, 2], [3]]
+    assert ran.schedule.view(Instance("s")).collected(collected) == [[1, 2], [3]]
 
 
 def test_a_failed_iteration_leaves_the_others_and_rules_out_the_fan_in():
@@ -431,7 +437,7 @@ def test_a_condition_inside_a_loop_leaves_items_out_of_the_collected():
     )
 
     assert ran.order == ["a[1]", "a[3]", "sum"]
-    assert ran.schedule.scene(Instance("sum")).collected(collected) == [5, 7]
+    assert ran.schedule.view(Instance("sum")).collected(collected) == [5, 7]
 
 
 def test_a_step_after_a_step_in_a_loop_waits_for_the_whole_loop():
@@ -482,7 +488,7 @@ def test_a_handler_runs_after_a_good_body():
     ran = Ran(exit_scope(task("a", "e"), task("b", "e", x="a")))
 
     assert ran.order == ["a", "b", "clean"]
-    assert ran.schedule.scene(Instance("clean")).status("e") == {
+    assert ran.schedule.view(Instance("clean")).status("e") == {
         "state": "SUCCEEDED",
         "failed_task": "",
         "message": "",
@@ -494,7 +500,7 @@ def test_a_handler_runs_after_a_failure_and_is_told():
     ran = Ran(exit_scope(task("a", "e"), task("b", "e", x="a")), failing={"a"})
 
     assert ran.order == ["a", "clean"]
-    assert ran.schedule.scene(Instance("clean")).status("e") == {
+    assert ran.schedule.view(Instance("clean")).status("e") == {
         "state": "FAILED",
         "failed_task": "a",
         "message": "boom",
@@ -512,7 +518,7 @@ def test_a_handler_runs_when_the_run_is_interrupted():
     ran = Ran(exit_scope(task("a", "e"), task("b", "e", x="a")), stop_at="a")
 
     assert ran.order == ["a", "clean"]
-    assert ran.schedule.scene(Instance("clean")).status("e")["state"] == "CANCELLED"
+    assert ran.schedule.view(Instance("clean")).status("e")["state"] == "CANCELLED"
     assert ran.skipped == {"b": ("not run", "the run was interrupted")}
     assert ran.state == "interrupted"
 
@@ -605,7 +611,7 @@ def test_any_plan_comes_to_an_end_in_an_order_that_keeps_every_wait(made, data):
     assume(not cycle(made))
     schedule = Schedule(made, {})
     waits = dependencies(made)
-    inside = outline(made)
+    inside = Scopes(made)
     ready, ended, told = [], [], []
 
     def take(changes):
@@ -636,7 +642,7 @@ def test_any_plan_comes_to_an_end_in_an_order_that_keeps_every_wait(made, data):
 
 def _shares(running, waiting, source, inside):
     """Whether a running instance belongs to what the waiting one waits for."""
-    if not inside.contains(source, running.task):
+    if source not in (running.task, *inside.around(running.task)):
         return False
-    depth = len(inside.nodes[source].loops)
+    depth = len(inside.loops[source])
     return running.index[:depth] == waiting.index[:depth]

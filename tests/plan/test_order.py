@@ -15,7 +15,7 @@ from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
 from kalelite.plan.check import check
 from kalelite.plan.graph import Constant, OutputRef, Plan, StepDef, Task
-from kalelite.plan.order import cycle, dependencies, topological
+from kalelite.plan.order import ROOT, Scopes, cycle, dependencies
 
 
 @step
@@ -26,6 +26,10 @@ def number() -> int:
 @step
 def use(*values) -> int:
     return 1
+
+
+def topological(plan):
+    return tuple(task.id for task in Scopes(plan).tasks_of(ROOT))
 
 
 def plan_of(body, **options):

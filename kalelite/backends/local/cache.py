@@ -17,6 +17,7 @@ import hashlib
 import json
 import shutil
 import sys
+import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from importlib.machinery import PathFinder
@@ -58,8 +59,10 @@ class Cache:
         What is run, and where its values are.
     parameters
         The values of the pipeline's parameters.
-    tell
-        Is told once of each step that cannot be kept.
+    note
+        Is called once for each step that cannot be kept, with a sentence for the user.
+    read
+        Whether results of earlier runs are used, too.
     """
 
     def __init__(
@@ -69,7 +72,9 @@ class Cache:
         code: Code,
         store: Store,
         parameters: Mapping[str, Any],
-        tell: Callable[[str], object],
+        note: Callable[[str], object],
+        *,
+        read: bool = True,
     ) -> None:
         self._folder = folder
         self._code = code
@@ -78,18 +83,42 @@ class Cache:
         self._new_lineage = functools.cache(
             lambda: _Lineage(plan, code, parameters, self._versions)
         )
-        self._tell = tell
-        self._told: set[str] = set()
+        self._note = note
+        self._read = read
+        self._noted: set[str] = set()
+        self._keys: dict[str, str | None] = {}
 
-    def key(self, task: Task, spec: TaskSpec) -> str | None:
-        """The key of an instance of a task; None if an input of it cannot be told from others."""
+    def recall(
+        self, task: Task, instance: str, spec: Callable[[], TaskSpec], folder: Path
+    ) -> Record | None:
+        """The result of an earlier run that stands for an instance, written into its folder.
+
+        It is looked for the first time only that an instance is asked for. The record's
+        ``cached`` is the run that has computed it.
+        """
+        if instance in self._keys:
+            return None
+        key = self._keys[instance] = self._key_or_note(task, spec())
+        return self._find(key, instance, folder) if key is not None and self._read else None
+
+    def remember(self, record: Record, run: str, folder: Path) -> None:
+        """Keep the record of an instance that was asked for; ``folder`` is its own."""
+        key = self._keys.get(record.task)
+        if key is None or record.status != "succeeded":
+            return
+        entry = {"run": run, "artifacts": str(folder / "artifacts"), "record": dump(record)}
+        with contextlib.suppress(OSError):  # it will be computed again, that is all
+            write_atomically(self._path(key), json.dumps(entry).encode())
+
+    def _key_or_note(self, task: Task, spec: TaskSpec) -> str | None:
+        """The key of an instance; None if an input of it cannot be distinguished from others."""
         try:
             return self._key(task, spec)
         except Exception as error:  # noqa: BLE001 - whatever a user's own __reduce__ raises
-            if task.step.name not in self._told:
-                self._told.add(task.step.name)
+            if task.step.name not in self._noted:
+                self._noted.add(task.step.name)
                 why = f"{type(error).__name__}: {error}"
-                self._tell(f"{task.step.name}: its result cannot be kept for other runs ({why}).")
+                self._note(f"{task.step.name}: its result cannot be kept for other runs ({why}).")
             return None
 
     def _key(self, task: Task, spec: TaskSpec) -> str:
@@ -132,11 +161,7 @@ class Cache:
             inner["type"] = self._canonical(slot["type"], pickles)
         return {**slot, **inner}
 
-    def find(self, key: str, task: str, folder: Path, now: float) -> Record | None:
-        """The record of that key for another run, written into the task's folder; None for a miss.
-
-        Its ``cached`` is the run that has computed it.
-        """
+    def _find(self, key: str, instance: str, folder: Path) -> Record | None:
         path = self._path(key)
         try:
             entry = json.loads(path.read_bytes())
@@ -148,17 +173,10 @@ class Cache:
         if not whole or not _copied(record, artifacts, folder / "artifacts"):
             path.unlink(missing_ok=True)
             return None
-        record = replace(
-            record, task=task, attempt=1, started=now, finished=now, cached=str(entry["run"])
-        )
+        now, run = time.time(), str(entry["run"])
+        record = replace(record, task=instance, attempt=1, started=now, finished=now, cached=run)
         commit(record, folder / "record.json")
         return record
-
-    def keep(self, key: str, record: Record, run: str, folder: Path) -> None:
-        """Keep the record of a task that has succeeded; ``folder`` is the task's."""
-        entry = {"run": run, "artifacts": str(folder / "artifacts"), "record": dump(record)}
-        with contextlib.suppress(OSError):  # it will be computed again, that is all
-            write_atomically(self._path(key), json.dumps(entry).encode())
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.json"

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kalelite.engine.evaluate import Entry, Missing, evaluate
-from kalelite.engine.results import Place
+from kalelite.engine.evaluate import Missing, evaluate
+from kalelite.engine.results import ResultsView
 from kalelite.errors import StepError, Where
 from kalelite.executor.failure import is_users
-from kalelite.executor.spec import FailureReport, Record
+from kalelite.executor.spec import FailureReport, OutputEntry, Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
 
@@ -39,7 +39,7 @@ class RunResult:
     folder: Path
     records: Mapping[str, Record]
     plan: Plan = field(repr=False)
-    place: Place = field(repr=False)
+    view: ResultsView = field(repr=False)
     store: Store = field(repr=False)
 
     @property
@@ -54,7 +54,7 @@ class RunResult:
         if self.plan.result is None:
             return None
         try:
-            return evaluate(self.plan.result, self.place)
+            return evaluate(self.plan.result, self.view)
         except Missing as missing:
             verb = "failed" if missing.failed else "did not run"
             raise StepError(f"there is no result: {missing.task} {verb}") from None
@@ -71,7 +71,7 @@ class RunResult:
         """
         task, _, output = name.partition(".")
         record = self.records.get(task)
-        outputs: Mapping[str, Entry] = record.outputs if record else {}
+        outputs: Mapping[str, OutputEntry] = record.outputs if record else {}
         if not output and len(outputs) == 1:
             output = next(iter(outputs))
         if output not in outputs:
@@ -112,5 +112,5 @@ def step_error(task: str, failure: FailureReport) -> StepError:
         frame = (users or failure.frames)[-1]
         where = Where(frame.file, frame.line, frame.column, frame.end_column, frame.text)
     kind = failure.type.removeprefix("builtins.")
-    said = f"{kind}: {failure.message}" if failure.message else kind
-    return StepError(f"{task} failed: {said}", hint=failure.hint, where=where)
+    message = f"{kind}: {failure.message}" if failure.message else kind
+    return StepError(f"{task} failed: {message}", hint=failure.hint, where=where)

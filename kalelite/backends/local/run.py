@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from kalelite.backends.local import prepare
@@ -15,18 +18,16 @@ from kalelite.backends.local.containers.container_plan import containers_of
 from kalelite.backends.local.debug import run_here
 from kalelite.backends.local.driver import Driver
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.backends.local.pool import machine as limits
-from kalelite.backends.local.pool import prewarm as warm
+from kalelite.backends.local.pool import machine, prewarm
 from kalelite.backends.local.pool.client import ForkServer, start_method
 from kalelite.backends.local.pool.interrupts import Interrupts, ends_as_interrupts
 from kalelite.backends.local.pool.slots import Slots
 from kalelite.backends.local.result import RunResult
-from kalelite.backends.local.task_requests import Workshop, install_code
-from kalelite.capture import capture
+from kalelite.backends.local.task_requests import TaskRequestBuilder
+from kalelite.capture import Code, capture
 from kalelite.engine.events import (
+    BriefReporter,
     Event,
-    Note,
-    PlainReporter,
     Reporter,
     RunFinished,
     RunStarted,
@@ -35,10 +36,11 @@ from kalelite.engine.events import (
     TaskSkipped,
     TaskStarted,
 )
-from kalelite.engine.results import Place
+from kalelite.engine.progress import Progress
+from kalelite.engine.results import ResultsView
 from kalelite.engine.schedule import Schedule
+from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.task_templates import task_templates
-from kalelite.executor.spec import Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
 from kalelite.runs import RunFolder, create
@@ -80,7 +82,7 @@ def run_plan(
     CaptureError
         A step's code cannot travel to its process; nothing was started.
     """
-    return _Run(plan, arguments, settings or LocalSettings()).run(reporter or PlainReporter())
+    return _Run(plan, arguments, settings or LocalSettings()).run(reporter or BriefReporter())
 
 
 class _Run:
@@ -93,107 +95,130 @@ class _Run:
         self._settings = settings
         self._containers = containers_of(plan, settings)
         # Containers are functions, too, from here on.
-        self._tasks = as_functions(plan)
+        self._tasks = tasks = as_functions(plan)
         self._spawn = not settings.debug and start_method(settings.start) == "spawn"
         self._home = home_of(settings.home)
         self._store = store = Store(self._home / "store", verify=settings.verify)
-        self._schedule = Schedule(
-            plan, arguments, lambda entry, path: store.load(entry["ref"], path)
-        )
-        self._code = capture(self._tasks)
-        self._templates = task_templates(self._tasks, self._code)
+        self._schedule = Schedule(plan, arguments, lambda entry: store.load(entry["ref"]))
+        self._code = code = capture(tasks)
+        self._specs = TaskSpecs(tasks, code, task_templates(tasks, code), self._schedule)
         self._slots = _slots(settings)
 
     def run(self, reporter: Reporter) -> RunResult:
         """Run everything, and keep the run's record."""
         plan, begun = self._plan, time.time()
         folder = create(plan, self._arguments, folder=self._home, backend="local")
-        emit = _telling(reporter, folder)
-        state: str = "failed"
-        records: dict[str, Record] = {}
-        width = _width(self._settings, self._slots)
+        emit = _recording(reporter, folder)
+        progress = Progress(plan, self._schedule, emit)
+        state = "failed"
+        width = 1 if self._settings.debug else int(self._slots.cpu)
         emit(RunStarted(begun, folder.id, plan, folder.folder, width))
         try:
-            workshop = self._workshop(folder, lambda text: emit(Note(time.time(), text)))
+            requests = self._requests(folder, progress.note)
             volumes = prepare.volumes_linked(plan, self._settings.volumes)
             with volumes, self._containers.watched():
-                state, records = self._work(folder, workshop, emit)
+                state = self._work(progress, requests)
         except KeyboardInterrupt:
             state = "interrupted"
             raise
         finally:
             folder.finish(state)
             emit(RunFinished(time.time(), folder.id, state, time.time() - begun))
-        place = Place(self._schedule.results, (), ())
-        return RunResult(folder.id, state, folder.folder, records, plan, place, self._store)
+        view = ResultsView(self._schedule.results, (), ())
+        return RunResult(folder.id, state, folder.folder, progress.records, plan, view, self._store)
 
-    def _workshop(self, folder: RunFolder, note: Callable[[str], None]) -> Workshop:
-        """Who makes the orders; what the user should know is told first."""
-        plan, settings = self._plan, self._settings
+    def _requests(self, run: RunFolder, note: Callable[[str], None]) -> TaskRequestBuilder:
+        """What makes the requests; what the user should know is reported first."""
+        plan, settings, tasks = self._plan, self._settings, self._tasks
         notes = prepare.notes_on(plan, settings, self._slots.gpus)
         for text in (*notes, *self._containers.notes(plan)):
             note(text)
         packages = prepare.packages_of(plan, self._home, note)
-        tasks, code, store = self._tasks, self._code, self._store
-        cache = None
-        if not settings.debug and any(task.options.cache for task in plan.tasks):
-            cache = Cache(self._home / "cache", tasks, code, store, self._arguments, note)
-        return Workshop(
+        cache = code = None
+        if not settings.debug:
+            if any(task.options.cache for task in plan.tasks):
+                cache = Cache(
+                    self._home / "cache",
+                    tasks,
+                    self._code,
+                    self._store,
+                    self._arguments,
+                    note,
+                    read=settings.cache,
+                )
+            code = _installed(self._code, self._home / "code")
+            run.update(code=str(code.relative_to(self._home)))
+        return TaskRequestBuilder(
             tasks,
-            code,
-            self._templates,
-            self._schedule,
-            store,
-            folder,
+            self._specs,
+            self._store,
+            run,
+            self._containers,
             packages,
             cache,
-            self._containers,
-            settings.cache,
+            code,
+            spawn=self._spawn,
         )
 
-    def _work(
-        self, folder: RunFolder, workshop: Workshop, emit: Callable[[Event], None]
-    ) -> tuple[str, dict[str, Record]]:
+    def _work(self, progress: Progress, requests: TaskRequestBuilder) -> str:
         """Run the tasks: here for debugging, else every one in a process of its own."""
-        plan, schedule, settings = self._plan, self._schedule, self._settings
+        settings = self._settings
         if settings.debug:
             with ends_as_interrupts():
-                records = run_here(plan, schedule, workshop, self._code.live(), self._store, emit)
-            return schedule.state, records
-        installed = install_code(self._code, self._home / "code")
-        folder.update(code=str(installed.relative_to(self._home)))
-        workshop.use(installed, spawn=self._spawn)
-        modules = warm.used_by(plan) if settings.preload and not self._spawn else ()
+                run_here(progress, requests, self._code.live(), self._store)
+            return progress.state
+        modules = prewarm.used_by(self._plan) if settings.preload and not self._spawn else ()
         interrupts = Interrupts()
         with interrupts.caught(), _server(modules) as server:
             server.configure(os.environ, _umask())
             driver = Driver(
-                plan, schedule, server, self._slots, workshop, settings, emit, interrupts
+                progress,
+                server,
+                self._slots,
+                requests,
+                interrupts,
+                settings.grace,
+                settings.log_limit,
             )
             state = driver.run()
             for text in server.notes:
-                emit(Note(time.time(), text))
-        return state, driver.records
+                progress.note(text)
+        return state
+
+
+def _installed(code: Code, folder: Path) -> Path:
+    """Where code is, below a folder under the digest of its bytes; written if it is not there."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, data in sorted(code.files().items()):
+        digest.update(f"{name}\0{len(data)}\0".encode())
+        digest.update(data)
+    target = folder / digest.hexdigest()
+    if (target / "index.json").exists():
+        return target
+    part = folder / f".{target.name}.{os.getpid()}"
+    code.write(part)
+    try:
+        part.rename(target)
+    except OSError:
+        # Another run has written the same code meanwhile.
+        shutil.rmtree(part, ignore_errors=True)
+    return target
 
 
 @contextlib.contextmanager
 def _server(modules: Sequence[str]) -> Iterator[ForkServer]:
-    server = warm.take(modules)
+    server = prewarm.take(modules)
     try:
         yield server
     except BaseException:
         server.close()
         raise
-    warm.give_back(server)
+    prewarm.give_back(server)
 
 
 def _slots(settings: LocalSettings) -> Slots:
-    gpus = limits.gpus() if settings.gpus is None else settings.gpus
-    return Slots(float(settings.jobs or limits.cores()), gpus)
-
-
-def _width(settings: LocalSettings, slots: Slots) -> int:
-    return 1 if settings.debug else int(slots.cpu)
+    gpus = machine.gpus() if settings.gpus is None else settings.gpus
+    return Slots(float(settings.jobs or machine.cores()), gpus)
 
 
 def _umask() -> int:
@@ -202,10 +227,10 @@ def _umask() -> int:
     return mask
 
 
-def _telling(reporter: Reporter, folder: RunFolder) -> Callable[[Event], None]:
-    """Write events into the run's record, and tell a reporter.
+def _recording(reporter: Reporter, folder: RunFolder) -> Callable[[Event], None]:
+    """Write events into the run's record, and pass them to a reporter.
 
-    A reporter that fails, because its terminal has gone, is told no more.
+    A reporter that fails, because its terminal has gone, gets no more of them.
     """
     broken = False
 

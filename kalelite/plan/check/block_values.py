@@ -22,7 +22,7 @@ from kalelite.plan.graph import (
     Task,
     at_line,
 )
-from kalelite.plan.nesting import Nesting
+from kalelite.plan.order import Nesting
 
 __all__ = ["check_scopes"]
 

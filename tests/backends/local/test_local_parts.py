@@ -8,11 +8,11 @@ from local_steps import one
 
 from kalelite.authoring.pipeline import pipeline
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.backends.local.pool.attempts import memory_limit, retry_delay
 from kalelite.backends.local.pool.exit_causes import Ending, explain, refine
-from kalelite.backends.local.pool.slots import Grant, Slots
+from kalelite.backends.local.pool.slots import Grant, Slots, memory_limit
 from kalelite.backends.local.pool.step_log import Log
 from kalelite.backends.local.prepare import notes_on
+from kalelite.engine.progress import retry_delay
 from kalelite.executor.spec import FailureReport
 from kalelite.plan.options import StepOptions
 from kalelite.plan.options.values import Retries

@@ -32,6 +32,22 @@ def probing():
     probe([], "")
 
 
+def request_of(folder, *, task, spec):
+    return {
+        "task": task,
+        "spec": spec,
+        "code": str(folder / "code"),
+        "store": str(folder / "store"),
+        "verify": "off",
+        "env": {},
+        "log": str(folder / "log"),
+        "memory": 0,
+        "timed": False,
+        "container": None,
+        "fresh": None,
+    }
+
+
 @pytest.fixture
 def site(tmp_path, monkeypatch):
     """A folder that counts as installed packages."""
@@ -73,9 +89,7 @@ def find(tmp_path):
             "outputs": [],
             "record": str(tmp_path / "record.json"),
         }
-        order = {"task": 7, "spec": spec, "code": str(tmp_path / "code"), "memory": 0}
-        order |= {"store": str(tmp_path / "store"), "verify": "off"}
-        server.launch({**order, "log": str(tmp_path / "log")})
+        server.launch(request_of(tmp_path, task=7, spec=spec))
         meanwhile()
         events = _until_ended(server)
         assert [event.task for event in events if isinstance(event, Done)] == [7]
@@ -187,12 +201,12 @@ def test_libraries_compute_in_a_fork_of_a_process_that_has_only_imported_them(mo
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], timeout=100, check=True)
 
 
-def test_orders_survive_a_server_that_was_killed_before_it_took_them(tmp_path):
+def test_requests_survive_a_server_that_was_killed_before_it_took_them(tmp_path):
     with_server = ForkServer()
     try:
         os.kill(with_server.pid, signal.SIGKILL)
         with_server.configure(os.environ, 0o022)
-        with_server.launch({"task": 1, "log": str(tmp_path / "log")})
+        with_server.launch(request_of(tmp_path, task=1, spec={}))
         (event,) = _until_ended(with_server)
         assert "was killed" in event.error
     finally:
@@ -200,7 +214,7 @@ def test_orders_survive_a_server_that_was_killed_before_it_took_them(tmp_path):
 
 
 def _spare(server):
-    """The process that waits for an order."""
+    """The process that waits for a request."""
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
     if not children.exists():
         pytest.skip("only Linux tells the children of a process")
@@ -211,18 +225,18 @@ def _spare(server):
     return int(found[0])
 
 
-def test_a_waiting_process_that_has_died_is_given_no_order(served, find):
+def test_a_waiting_process_that_has_died_is_given_no_request(served, find):
     server = served()
     server.configure(os.environ, 0o022)
     spare = _spare(server)
-    # So that the server cannot know of it when it comes to the order.
+    # So that the server cannot know of it when it comes to the request.
     os.kill(server.pid, signal.SIGSTOP)
     os.kill(spare, signal.SIGKILL)
 
     assert find(server, ["os"], lambda: os.kill(server.pid, signal.SIGCONT)) == ["os"]
 
 
-def test_an_order_may_be_longer_than_a_pipe_holds(served, find):
+def test_a_request_may_be_longer_than_a_pipe_holds(served, find):
     server = served()
     server.configure(os.environ, 0o022)
     _spare(server)

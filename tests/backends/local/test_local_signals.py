@@ -16,7 +16,7 @@ import os, subprocess, sys, time
 from pathlib import Path
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import PlainReporter
+from kalelite.engine.events import BriefReporter
 from kalelite import ExitHandler, pipeline, step
 
 folder = Path(sys.argv[1])
@@ -50,7 +50,7 @@ def p():
     after(slow("b", stubborn))
 
 settings = LocalSettings(home=folder / "home", jobs=2, grace=float(sys.argv[2]))
-result = run_plan(p.plan(), {}, settings=settings, reporter=PlainReporter())
+result = run_plan(p.plan(), {}, settings=settings, reporter=BriefReporter())
 print(result.state, flush=True)
 """
 

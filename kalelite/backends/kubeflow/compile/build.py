@@ -24,7 +24,7 @@ from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.executor import container_io as files
 from kalelite.plan.graph import Plan, StepDef
 from kalelite.plan.names import slug
-from kalelite.plan.scopes import Scopes
+from kalelite.plan.order import Scopes
 
 __all__ = ["Compiled", "build", "compile_plan", "write"]
 

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kalelite.plan.graph import Switch, Task
-from kalelite.plan.nesting import ROOT
-from kalelite.plan.scopes import Scopes
+from kalelite.plan.order import ROOT, Scopes
 
 __all__ = ["add_waits"]
 

@@ -23,8 +23,7 @@ from kalelite.backends.kubeflow.compile.native_values import element_type, plain
 from kalelite.backends.kubeflow.compile.rewriting import Rewriting
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.plan import graph
-from kalelite.plan.nesting import ROOT
-from kalelite.plan.order import in_call_order
+from kalelite.plan.order import ROOT, in_call_order
 from kalelite.plan.types.fit import native_name
 
 __all__ = ["Lowered", "lower"]

@@ -9,7 +9,7 @@ from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.ports import Wire, Wiring
 from kalelite.plan.graph import Block, Task
 from kalelite.plan.names import unique
-from kalelite.plan.scopes import Scopes
+from kalelite.plan.order import Scopes
 
 __all__ = ["Border", "border_of"]
 

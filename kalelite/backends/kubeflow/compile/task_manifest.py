@@ -16,7 +16,7 @@ from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.capture.code import Code
 from kalelite.engine.task_templates import task_templates
 from kalelite.plan.graph import ContainerDef, Loop, Parameter, Task
-from kalelite.plan.scopes import Scopes
+from kalelite.plan.order import Scopes
 
 __all__ = ["task_manifests"]
 

@@ -38,8 +38,7 @@ from kalelite.plan.graph import (
     Task,
 )
 from kalelite.plan.names import slug
-from kalelite.plan.nesting import ROOT
-from kalelite.plan.scopes import Scopes
+from kalelite.plan.order import ROOT, Scopes
 
 __all__ = ["Graph", "to_ir"]
 

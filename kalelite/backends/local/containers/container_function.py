@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.backends.local.containers.container_engine import mount
-from kalelite.backends.local.containers.container_process import ContainerError, Terms, run
+from kalelite.backends.local.containers.container_process import ContainerError, ContainerTerms, run
 from kalelite.errors import UsageError
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, Word, fill
 from kalelite.plan.graph import REQUIRED, ContainerDef, Plan, StepDef
@@ -28,11 +28,11 @@ _OUTPUTS = "/kalelite/outputs"
 _LONGEST = 100_000
 """Bytes of text that may go into one word of a command line."""
 
-_terms: Terms | None = None
+_terms: ContainerTerms | None = None
 
 
 @contextlib.contextmanager
-def on(terms: Mapping[str, Any]) -> Iterator[None]:
+def on(terms: ContainerTerms) -> Iterator[None]:
     """Within the block, a `Container` that is called runs on these terms.
 
     Its files live as long as the block: until its outputs have been stored.
@@ -42,7 +42,7 @@ def on(terms: Mapping[str, Any]) -> Iterator[None]:
     with tempfile.TemporaryDirectory(
         prefix="container-", dir=terms["folder"], ignore_cleanup_errors=True
     ) as folder:
-        _terms = Terms(**{**terms, "folder": folder})
+        _terms = {**terms, "folder": folder}
         try:
             yield
         finally:
@@ -83,7 +83,7 @@ class Container:
         for name in self.inputs:
             if name not in values:
                 raise ContainerError(f"its input {name!r} has no value: what it comes from failed")
-        folder = Path(_terms.folder)
+        folder = Path(_terms["folder"])
         files = _Files(values, folder)
         present = {name for name, value in values.items() if value is not None}
         command = fill(self.command, files.put, present)

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kalelite.backends.local.containers import guard
 from kalelite.backends.local.containers.container_engine import Engine, find
 from kalelite.backends.local.containers.container_function import Container
-from kalelite.backends.local.containers.container_process import Terms
+from kalelite.backends.local.containers.container_process import ContainerTerms
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.backends.local.pool.messages import Message
-from kalelite.backends.local.pool.slots import Grant
 from kalelite.errors import UsageError
 from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 
-__all__ = ["Containers", "containers_of"]
+__all__ = ["ContainerSteps", "containers_of"]
 
 
-class Containers:
+class ContainerSteps:
     """Says how the containers of one run are run; nothing to say without an engine."""
 
     def __init__(self, engine: Engine | None, folders: Mapping[str, Path], grace: float) -> None:
@@ -39,25 +36,21 @@ class Containers:
         with guard.watching(self._engine.program) as self._label:
             yield
 
-    def terms(self, task: Task, grant: Grant, folder: Path) -> Message | None:
-        """The `Terms` of an attempt, as plain data; ``folder`` is the task's.
-
-        None if the task runs no container.
-        """
+    def terms(self, task: Task, gpus: Sequence[str], folder: Path) -> ContainerTerms | None:
+        """How an attempt runs its container; ``folder`` is the task's. None if it has none."""
         engine, options = self._engine, task.options
         if engine is None or not _runs_container(task):
             return None
-        flags = engine.flags(options, grant.gpus, self._folders, os.environ)
-        terms = Terms(
-            program=engine.program,
-            label=self._label,
-            flags=flags,
-            folder=str(folder),
-            grace=self._grace,
-            pull=options.pull_policy,
-            memory=options.memory_limit or options.memory,
-        )
-        return asdict(terms)
+        flags = engine.flags(options, gpus, self._folders, os.environ)
+        return {
+            "program": engine.program,
+            "label": self._label,
+            "flags": flags,
+            "folder": str(folder),
+            "grace": self._grace,
+            "pull": options.pull_policy,
+            "memory": options.memory_limit or options.memory,
+        }
 
     def notes(self, plan: Plan) -> Iterator[str]:
         """What the user should know once."""
@@ -81,7 +74,7 @@ def _runs_container(task: Task) -> bool:
     return isinstance(task.step, StepDef) and isinstance(task.step.function, Container)
 
 
-def containers_of(plan: Plan, settings: LocalSettings) -> Containers:
+def containers_of(plan: Plan, settings: LocalSettings) -> ContainerSteps:
     """The containers of a plan.
 
     Raises
@@ -106,4 +99,4 @@ def containers_of(plan: Plan, settings: LocalSettings) -> Containers:
             hint=hint,
             where=tasks[0].where,
         )
-    return Containers(engine, settings.volumes, settings.grace)
+    return ContainerSteps(engine, settings.volumes, settings.grace)

@@ -10,15 +10,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TypedDict
 
 from kalelite.backends.local.containers.guard import LABEL
 from kalelite.errors import KaleliteError
 from kalelite.plan.names import slug
 
-__all__ = ["ContainerError", "Terms", "run"]
+__all__ = ["ContainerError", "ContainerTerms", "run"]
 
 _CALL = 20
 """Seconds that the engine may take to remove a container."""
@@ -28,9 +27,8 @@ class ContainerError(KaleliteError):
     """A container could not be started, or has failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How this machine runs the container of one attempt; plain data, as part of an order.
+class ContainerTerms(TypedDict):
+    """How this machine runs the container of one attempt.
 
     Attributes
     ----------
@@ -39,7 +37,7 @@ class Terms:
     label
         What marks the containers of this run.
     flags
-        What ``run`` is told of the step's options.
+        The arguments of ``run`` that the step's options amount to.
     folder
         Where its files go while it runs.
     grace
@@ -47,25 +45,20 @@ class Terms:
     pull
         The step's ``pull_policy``.
     memory
-        What its memory is bounded to, as the option says it.
+        What its memory is bounded to, as the option has it.
     """
 
     program: str
     label: str
-    flags: Sequence[str] = ()
-    folder: str = ""
-    grace: float = 10.0
-    pull: str | None = None
-    memory: str | None = None
-
-    @property
-    def engine(self) -> str:
-        """What the engine is called."""
-        return Path(self.program).name
+    flags: Sequence[str]
+    folder: str
+    grace: float
+    pull: str | None
+    memory: str | None
 
 
 def run(
-    terms: Terms,
+    terms: ContainerTerms,
     step: str,
     image: str,
     command: Sequence[str],
@@ -95,27 +88,41 @@ def run(
     _get(terms, image)
     name = f"kalelite-{slug(step)}-{secrets.token_hex(4)}"
     entry = [f"--entrypoint={command[0]}"] if command else []
-    own = ["--rm", "--pull=never", f"--name={name}", f"--label={LABEL}={terms.label}"]
-    argv = [terms.program, "run", *own, *terms.flags, *more, *entry, image, *command[1:], *args]
+    own = ["--rm", "--pull=never", f"--name={name}", f"--label={LABEL}={terms['label']}"]
+    argv = [
+        terms["program"],
+        "run",
+        *own,
+        *terms["flags"],
+        *more,
+        *entry,
+        image,
+        *command[1:],
+        *args,
+    ]
     code, last = _call(argv, lambda: _stop(terms, name))
     if code:
         raise _failure(terms, code, last)
 
 
-def _get(terms: Terms, image: str) -> None:
+def _engine(terms: ContainerTerms) -> str:
+    return Path(terms["program"]).name
+
+
+def _get(terms: ContainerTerms, image: str) -> None:
     """See that the image is on this machine."""
-    if terms.pull != "Always" and not _quietly([terms.program, "image", "inspect", image]):
+    if terms["pull"] != "Always" and not _quietly([terms["program"], "image", "inspect", image]):
         return
-    if terms.pull == "Never":
+    if terms["pull"] == "Never":
         raise ContainerError(
             f"the image {image!r} is not on this machine, and pull_policy='Never' forbids to get it",
-            hint=f"Get it yourself: {terms.engine} pull {image}",
+            hint=f"Get it yourself: {_engine(terms)} pull {image}",
         )
-    code, last = _call([terms.program, "pull", image])
+    code, last = _call([terms["program"], "pull", image])
     if code:
         raise ContainerError(
             f"the image {image!r} was not found, or could not be pulled{_saying(last)}",
-            hint=f"Correct its name; if it is private, log in first: {terms.engine} login",
+            hint=f"Correct its name; if it is private, log in first: {_engine(terms)} login",
         )
 
 
@@ -157,11 +164,11 @@ def _print(stream: IO[str], last: collections.deque[str]) -> None:
                 last.append(line.strip())
 
 
-def _stop(terms: Terms, name: str) -> None:
+def _stop(terms: ContainerTerms, name: str) -> None:
     """End a container: SIGTERM, SIGKILL a little before this process would get it, removal."""
-    seconds = int(terms.grace * 0.6)
-    _quietly([terms.program, "stop", "-t", str(seconds), name], seconds + _CALL)
-    _quietly([terms.program, "rm", "--force", "--volumes", name])
+    seconds = int(terms["grace"] * 0.6)
+    _quietly([terms["program"], "stop", "-t", str(seconds), name], seconds + _CALL)
+    _quietly([terms["program"], "rm", "--force", "--volumes", name])
 
 
 def _quietly(argv: list[str], timeout: float = _CALL) -> int:
@@ -181,18 +188,18 @@ def _quietly(argv: list[str], timeout: float = _CALL) -> int:
     return done.returncode
 
 
-def _failure(terms: Terms, code: int, last: str) -> ContainerError:
+def _failure(terms: ContainerTerms, code: int, last: str) -> ContainerError:
     """An exit code in words, as engines and shells use them."""
     said = _saying(last)
     if code == 125:
         hint = "What the engine says is in the log."
-        return ContainerError(f"{terms.engine} could not start its container{said}", hint=hint)
+        return ContainerError(f"{_engine(terms)} could not start its container{said}", hint=hint)
     if code in (126, 127):
         what = "it cannot run a program" if code == 126 else "a program is not there"
         hint = "Correct command=, or take an image that has the program."
         return ContainerError(f"its container ended with exit code {code}: {what}{said}", hint=hint)
     if code == 128 + signal.SIGKILL:
-        limit = f" beyond its {terms.memory}" if terms.memory else ""
+        limit = f" beyond its {terms['memory']}" if terms["memory"] else ""
         why = f"by a person or for want of memory{limit}"
         return ContainerError(f"its container was killed (SIGKILL), {why}{said}")
     return ContainerError(f"its container ended with exit code {code}{said}")

@@ -15,7 +15,7 @@ import traceback
 from typing import Any, NoReturn
 
 from kalelite.backends.local.pool import posix, worker
-from kalelite.backends.local.pool.messages import DONE, Mailbox, Message, parse
+from kalelite.backends.local.pool.messages import DONE, Mailbox, Start, TaskRequest, decode
 from kalelite.executor.failure import Terminated
 
 __all__ = ["get_ready", "run"]
@@ -55,47 +55,48 @@ def _detach() -> None:
     gc.enable()
 
 
-def _awaited(orders: int) -> Message:
-    """The order that comes, at some time. Nobody needs this process if none does."""
-    mailbox = Mailbox(orders)
+def _awaited(channel: int) -> TaskRequest:
+    """The request that comes, at some time. Nobody needs this process if none does."""
+    mailbox = Mailbox(channel)
     while not mailbox.closed:
         for body in mailbox.receive():
-            os.close(orders)
-            return parse(body)
+            os.close(channel)
+            message: Start = decode(body)
+            return message["request"]
     os._exit(0)
 
 
-def _become(order: Message) -> None:
+def _become(request: TaskRequest) -> None:
     """Take what is the task's own: its output, its environment."""
-    log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.dup2(log, _crashes, False)
     os.close(log)
-    env = order.get("env")
+    env = request["env"]
     if env:
         os.environ.update(env)
         if "TZ" in env:
             time.tzset()
 
 
-def run(given: Message | int, notify: int) -> NoReturn:
-    """Carry out an order in a process that was just forked, and end it.
+def run(given: TaskRequest | int, notify: int) -> NoReturn:
+    """Carry out a request in a process that was just forked, and end it.
 
     Parameters
     ----------
     given
-        The order, or the descriptor that it will come from.
+        The request, or the descriptor that it will come from.
     notify
-        Where to tell that the task's record is committed.
+        Where to report that the task's record is committed.
     """
     try:
         _detach()
-        order = _awaited(given) if isinstance(given, int) else given
-        _become(order)
-        if order.get("exec"):
-            _exec(order, notify)
-        _run_and_leave(order, notify)
+        request = _awaited(given) if isinstance(given, int) else given
+        _become(request)
+        if request["fresh"] is not None:
+            _exec(request, request["fresh"]["flags"], notify)
+        _run_and_leave(request, notify)
     except BaseException:  # noqa: BLE001 - nothing may get back into the server's loop
         with contextlib.suppress(BaseException):
             traceback.print_exc()
@@ -103,17 +104,17 @@ def run(given: Message | int, notify: int) -> NoReturn:
         os._exit(1)
 
 
-def _exec(order: Message, notify: int) -> NoReturn:
+def _exec(request: TaskRequest, flags: list[str], notify: int) -> NoReturn:
     """Go on in a fresh interpreter, for what cannot be forked."""
     # A file without a name: nothing is imported where the user's modules may come first.
-    name = f"{order['log']}.{os.getpid()}"
+    name = f"{request['log']}.{os.getpid()}"
     file = io.open(name, "w+b")  # noqa: SIM115, UP020 - the interpreter closes it
     os.unlink(name)  # noqa: PTH108 - as above
-    file.write(json.dumps({"order": order, "path": sys.path, "argv": sys.argv}).encode())
+    file.write(json.dumps({"request": request, "path": sys.path, "argv": sys.argv}).encode())
     file.seek(0)
     os.set_inheritable(file.fileno(), True)
     os.set_inheritable(notify, True)
-    argv = [sys.executable, *order["flags"], "-c", _BOOT, str(file.fileno()), str(notify)]
+    argv = [sys.executable, *flags, "-c", _BOOT, str(file.fileno()), str(notify)]
     os.execv(sys.executable, argv)  # noqa: S606 - no shell is wanted
 
 
@@ -122,20 +123,21 @@ def main() -> None:
     fd, notify = int(sys.argv[1]), int(sys.argv[2])
     with open(fd, "rb") as file:
         given = json.load(file)
-    extra = given["order"]["path"]
-    sys.path[:] = [*([extra] if extra else []), *given["path"]]
+    request: TaskRequest = given["request"]
+    extra = [request["fresh"]["path"]] if request["fresh"] else []
+    sys.path[:] = [*filter(None, extra), *given["path"]]
     sys.argv[:] = given["argv"]
     os.set_inheritable(notify, False)
     get_ready()
     os.dup2(2, _crashes, False)
-    _run_and_leave(given["order"], notify)
+    _run_and_leave(request, notify)
 
 
-def _run_and_leave(order: Message, notify: int) -> NoReturn:
+def _run_and_leave(request: TaskRequest, notify: int) -> NoReturn:
     """Run the task, say so when its record is committed, and end this process."""
     code = 1
     try:
-        code = worker.work(order)
+        code = worker.work(request)
     except BaseException:  # noqa: BLE001 - told in the log; the driver finds no record
         with contextlib.suppress(BaseException):
             traceback.print_exc()
@@ -145,7 +147,7 @@ def _run_and_leave(order: Message, notify: int) -> NoReturn:
         sys.stderr.flush()
     posix.flush_c()
     with contextlib.suppress(OSError):
-        os.write(notify, DONE.pack(order["task"], posix.peak()))
+        os.write(notify, DONE.pack(request["task"], posix.peak()))
     os._exit(code)
 
 

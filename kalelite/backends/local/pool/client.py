@@ -1,4 +1,4 @@
-"""The driver's side of the fork server: start it, give it orders, hear how they end."""
+"""The driver's side of the fork server: start it, send it requests, receive how they end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kalelite.backends.local.pool.messages import DONE, Mailbox, Message, parse, send
+from kalelite.backends.local.pool.import_environment import interpreter_flags
+from kalelite.backends.local.pool.messages import (
+    DONE,
+    Command,
+    Configure,
+    Mailbox,
+    Report,
+    TaskRequest,
+    decode,
+    send,
+)
 from kalelite.errors import KaleliteError, UsageError
 
 __all__ = ["Done", "Ended", "ForkServer", "Started", "start_method"]
@@ -28,15 +38,15 @@ _BOOT = (
 _PATH = list(sys.path)
 """Where Python's own modules are found first, before a script's folder is searched, too."""
 _RESTARTS = 8
-_MANNERS = 5.0
+_SHUTDOWN_TIMEOUT = 5.0
 """Seconds that the server has to kill its children before it is killed itself."""
-_PATIENCE = 120.0
+_IMPORT_TIMEOUT = 120.0
 """Seconds that a module may take to be imported ahead while steps wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A task whose order says that it is ``timed`` has its process now."""
+    """A task whose request is ``timed`` has its process now."""
 
     task: int
 
@@ -88,15 +98,15 @@ class ForkServer:
     """A running fork server. It imports ``modules``, none of which may be the user's own.
 
     A module that cannot be shared by a fork (it starts threads), or that ends the server, is
-    given up: the server is started again without it, and open orders are given again.
+    given up: the server is started again without it, and open requests are sent again.
     """
 
     def __init__(self, modules: Sequence[str] = (), path: Sequence[str] | None = None) -> None:
         self.modules = list(modules)
         self._path = path
         self.notes: list[str] = []
-        self._setup: Message | None = None
-        self._open: dict[int, Message] = {}
+        self._setup: Configure | None = None
+        self._open: dict[int, TaskRequest] = {}
         self._lost: list[Ended] = []
         self._importing = ""
         self._restarts = 0
@@ -107,7 +117,7 @@ class ForkServer:
 
     @property
     def fit(self) -> bool:
-        """Whether it can be given orders: it lives, it is this process's, and nothing is open."""
+        """Whether it can take requests: it lives, it is this process's, and nothing is open."""
         ours = self._owner == os.getpid()
         return ours and not self._open and not self._closed and self._process.poll() is None
 
@@ -115,18 +125,17 @@ class ForkServer:
         ours, theirs = socket.socketpair()
         done, notify = os.pipe()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives
-        path = _texts(self._path or sys.path)
+        path = _strings(self._path or sys.path)
         given = {
-            "boot": [*_texts(_PATH), *path],
+            "boot": [*_strings(_PATH), *path],
             "path": path,
             "channel": theirs.fileno(),
             "notify": notify,
             "scratch": f"{tempfile.gettempdir()}/kalelite-{secrets.token_hex(8)}",
         }
-        flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
         try:
             self._process = subprocess.Popen(
-                [sys.executable, *flags, "-c", _BOOT, json.dumps(given)],
+                [sys.executable, *interpreter_flags(), "-c", _BOOT, json.dumps(given)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
@@ -154,25 +163,25 @@ class ForkServer:
             self._send({"do": "import", "modules": more})
 
     def configure(self, env: Mapping[str, str], umask: int) -> None:
-        """Give the children the surroundings of this process: call before the first order."""
+        """Give the children the surroundings of this process: call before the first request."""
         self._setup = {
             "do": "configure",
             "env": dict(env),
-            "path": _texts(sys.path),
-            "argv": _texts(sys.argv),
+            "path": _strings(sys.path),
+            "argv": _strings(sys.argv),
             "cwd": os.getcwd(),  # noqa: PTH109 - a str
             "umask": umask,
         }
         self._send(self._setup)
 
-    def launch(self, order: Message) -> None:
-        """Start a process for ``order["task"]``."""
-        self._open[order["task"]] = order
-        self._send({"do": "start", **order})
+    def launch(self, request: TaskRequest) -> None:
+        """Start a process for an attempt."""
+        self._open[request["task"]] = request
+        self._send({"do": "start", "request": request})
 
     def kill(self, task: int, number: int) -> None:
         """Send a signal to all processes of a task."""
-        self._send({"do": "kill", "task": task, "signal": int(number)})
+        self._send({"do": "signal", "task": task, "number": int(number)})
 
     def filenos(self) -> tuple[int, int]:
         """What to wait on for `receive`. They change when the server is started again."""
@@ -181,24 +190,26 @@ class ForkServer:
     def receive(self) -> Iterator[Started | Done | Ended]:
         """What has happened since the last call. Does not wait."""
         yield from self._dones()
-        self._lose_patience()
+        self._end_slow_import()
         while _readable(self._channel) and not self._mailbox.closed:
             for body in self._mailbox.receive():
-                message = parse(body)
-                if message["is"] == "ended":
+                message: Report = decode(body)
+                if message["what"] == "ended":
                     yield from self._dones()
-                    yield self._ended(message)
-                elif message["is"] == "started":
+                    self._open.pop(message["task"], None)
+                    status, peak, error = message["status"], message["peak"], message["error"]
+                    yield Ended(message["task"], status, peak, error)
+                elif message["what"] == "started":
                     yield Started(message["task"])
                 else:
-                    self._hear(message)
+                    self._take_in(message)
         if self._mailbox.closed:
             self._revive()
         lost, self._lost = self._lost, []
         yield from lost
 
-    def _lose_patience(self) -> None:
-        if self._importing and self._open and time.monotonic() > self._since + _PATIENCE:
+    def _end_slow_import(self) -> None:
+        if self._importing and self._open and time.monotonic() > self._since + _IMPORT_TIMEOUT:
             self.notes.append(f"importing {self._importing} ahead took too long: steps do it")
             os.kill(self.pid, signal.SIGKILL)
             self._process.wait()
@@ -211,26 +222,16 @@ class ForkServer:
             for task, peak in DONE.iter_unpack(data):
                 yield Done(task, peak)
 
-    def _ended(self, message: Message) -> Ended:
-        self._open.pop(message["task"], None)
-        return Ended(
-            message["task"],
-            message.get("status", 0),
-            message.get("peak", 0),
-            message.get("error", ""),
-        )
-
-    def _hear(self, message: Message) -> None:
-        match message["is"]:
-            case "importing":
-                self._importing = message["module"]
-                self._since = time.monotonic()
-            case "imported":
-                self._importing = ""
-            case "stale":
-                self._stale = True
-            case "unsafe":
-                self.notes.append(f"{message['reason']}: steps import it themselves")
+    def _take_in(self, message: Report) -> None:
+        if message["what"] == "importing":
+            self._importing = message["module"]
+            self._since = time.monotonic()
+        elif message["what"] == "imported":
+            self._importing = ""
+        elif message["what"] == "stale":
+            self._stale = True
+        elif message["what"] == "unsafe":
+            self.notes.append(f"{message['reason']}: steps import it themselves")
 
     def _revive(self) -> None:
         """The server has gone: start it again, without the module that it was importing."""
@@ -254,8 +255,8 @@ class ForkServer:
         self._start()
         if self._setup is not None:
             self._send(self._setup)
-        for order in self._open.values():
-            self._send({"do": "start", **order})
+        for request in self._open.values():
+            self._send({"do": "start", "request": request})
 
     def _last(self) -> str:
         self._errors.seek(0)
@@ -263,8 +264,8 @@ class ForkServer:
         self._errors.close()
         return lines[-1] if lines else f"exit code {self._process.returncode}"
 
-    def _send(self, message: Message) -> None:
-        # Where the server has gone, `receive` finds out and gives the open orders again.
+    def _send(self, message: Command) -> None:
+        # Where the server has gone, `receive` finds out and sends the open requests again.
         with contextlib.suppress(OSError):
             send(self._channel, message)
 
@@ -291,15 +292,15 @@ class ForkServer:
         if self._owner == os.getpid() and not self._closed:
             self._let_go()
             try:
-                self._process.wait(_MANNERS)
+                self._process.wait(_SHUTDOWN_TIMEOUT)
             except subprocess.TimeoutExpired:
                 os.kill(self.pid, signal.SIGKILL)
             self.close()
 
 
-def _texts(words: Iterable[object] | None) -> list[str]:
-    """The texts of ``sys.path`` or ``sys.argv``: a script may put anything there."""
-    return [word for word in words or () if isinstance(word, str)]
+def _strings(values: Iterable[object]) -> list[str]:
+    """The strings of ``sys.path`` or ``sys.argv``: a script may put anything there."""
+    return [value for value in values if isinstance(value, str)]
 
 
 def _readable(channel: int) -> bool:

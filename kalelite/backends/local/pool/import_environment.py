@@ -1,16 +1,23 @@
-"""Which environment variables libraries read when they are imported, and never again."""
+"""What an interpreter has once it runs: its flags, and variables that are read at import only."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Mapping
 
-__all__ = ["read_at_import", "stale"]
+__all__ = ["interpreter_flags", "read_at_import", "stale"]
 
 _NAMES = re.compile(
     r"(PYTHON|LD_|DYLD_|OMP_|KMP_|GOMP_|MKL_|OPENBLAS_|BLIS_|VECLIB_|NUMEXPR_|TORCH|PYTORCH|TF_"
     r"|XLA_|JAX_|KERAS_|MALLOC_|POLARS_|RAYON_|ARROW_|HF_|MPL|LC_|LANG)|.*_NUM_THREADS$"
 )
+
+
+def interpreter_flags() -> list[str]:
+    """The flags that this interpreter was started with, for another one."""
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
+    return flags
 
 
 def read_at_import(name: str) -> bool:

@@ -5,8 +5,8 @@ hang. It has one thread, so that a fork is always safe. The driver talks to it o
 that closes, the driver is gone and every child is killed.
 
 A fork takes as long as a small step. So while a processor is free there is a spare process that
-waits for an order to come; it has nothing of any task in it. Otherwise an order gets a fork of its
-own when it comes.
+waits for a request; it has nothing of any task in it. Otherwise a request gets a fork of its own
+when it comes.
 
 What the server does for a task it does right after a fork, where each page of memory that is
 written to has to be copied first. So its loop keeps to descriptors and few calls.
@@ -27,10 +27,18 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.local.pool import child, posix, worker
-from kalelite.backends.local.pool import machine as limits
+from kalelite.backends.local.pool import child, machine, posix, worker
 from kalelite.backends.local.pool.import_environment import stale
-from kalelite.backends.local.pool.messages import Mailbox, Message, framed, parse, send
+from kalelite.backends.local.pool.messages import (
+    Command,
+    Configure,
+    Mailbox,
+    ProcessEnded,
+    TaskRequest,
+    decode,
+    framed,
+    send,
+)
 from kalelite.backends.local.pool.preload import import_quietly
 from kalelite.marshal import formats_status
 
@@ -38,7 +46,7 @@ __all__ = ["main"]
 
 
 class Server:
-    """Forks children when told to, and tells how they ended."""
+    """Forks children on request, and reports how they ended."""
 
     def __init__(self, channel: int, notify: int) -> None:
         self._channel = channel
@@ -68,32 +76,31 @@ class Server:
                         self._reap()
                     else:
                         for body in self._mailbox.receive():
-                            self._handle(parse(body), body)
+                            self._handle(decode(body), body)
                 if not self._spares and len(self._tasks) < self._room:
                     self._add_spare()
         finally:
             self._kill_all()
 
-    def _handle(self, message: Message, body: bytes) -> None:
-        match message["do"]:
-            case "start":
-                self._start(message, body)
-            case "import":
-                self._dismiss_spares()
+    def _handle(self, message: Command, body: bytes) -> None:
+        if message["do"] == "start":
+            self._start(message["request"], body)
+        elif message["do"] == "signal":
+            self._signal(message["task"], message["number"])
+        else:
+            self._dismiss_spares()
+            if message["do"] == "import":
                 self._import(message["modules"])
-            case "configure":
-                self._dismiss_spares()
+            else:
                 self._configure(message)
-            case "kill":
-                self._kill(message["task"], message["signal"])
 
     def _import(self, modules: list[str]) -> None:
         """Import modules; hang up where one leaves this process unfit to be forked."""
         for module in modules:
-            send(self._channel, {"is": "importing", "module": module})
+            send(self._channel, {"what": "importing", "module": module})
             reason = import_quietly(module)
             if reason:
-                send(self._channel, {"is": "unsafe", "module": module, "reason": reason})
+                send(self._channel, {"what": "unsafe", "reason": reason})
                 os._exit(0)
         # Import also what knows how to store the values of these modules.
         formats_status()
@@ -101,12 +108,12 @@ class Server:
         gc.collect()
         gc.freeze()
         self._imported = True
-        send(self._channel, {"is": "imported"})
+        send(self._channel, {"what": "imported"})
 
-    def _configure(self, setup: Message) -> None:
+    def _configure(self, setup: Configure) -> None:
         """Be to the children what the driver would be."""
         if self._imported and stale(self._env, os.environ, setup["env"]):
-            send(self._channel, {"is": "stale"})
+            send(self._channel, {"what": "stale"})
             os._exit(0)
         os.environ.clear()
         os.environ.update(setup["env"])
@@ -115,24 +122,25 @@ class Server:
         os.umask(setup["umask"])
         with contextlib.suppress(OSError):
             os.chdir(setup["cwd"])
-        self._room = limits.cores()
+        self._room = machine.cores()
 
-    def _start(self, order: Message, body: bytes) -> None:
-        if not order.get("exec"):
-            # Here, so that each child has it already. What is wrong with it, the child tells.
+    def _start(self, request: TaskRequest, body: bytes) -> None:
+        task = request["task"]
+        if request["fresh"] is None:
+            # Here, so that each child has it already. What is wrong with it, the child reports.
             with contextlib.suppress(Exception):
-                worker.make_ready(order)
+                worker.make_ready(request)
         try:
-            pid = self._spare_for(body) or self._fork(order)
+            pid = self._spare_for(body) or self._fork(request)
         except OSError as error:
-            send(self._channel, {"is": "ended", "task": order["task"], "error": str(error)})
+            send(self._channel, _ended(task, error=str(error)))
             return
-        self._tasks[pid] = order["task"]
-        if order.get("timed"):
-            send(self._channel, {"is": "started", "task": order["task"]})
+        self._tasks[pid] = task
+        if request["timed"]:
+            send(self._channel, {"what": "started", "task": task})
 
     def _spare_for(self, body: bytes) -> int:
-        """Give an order to a process that waits for one; its pid, 0 if there is none."""
+        """Give a request to a process that waits for one; its pid, 0 if there is none."""
         data = framed(body)
         while self._spares:
             pid, end = self._spares.popitem()
@@ -143,7 +151,7 @@ class Server:
             os.close(end)
             if whole:
                 return pid
-            # It has died, or the order is too long to be left with it.
+            # It has died, or the request is too long to be left with it.
             os.kill(pid, signal.SIGKILL)
         return 0
 
@@ -153,7 +161,7 @@ class Server:
         try:
             pid = self._fork(taken, given)
         except OSError:
-            # The next order will tell.
+            # The next request will find out.
             os.close(given)
         else:
             self._spares[pid] = given
@@ -166,15 +174,15 @@ class Server:
             os.close(end)
         self._spares.clear()
 
-    def _fork(self, order: Message | int, *ends: int) -> int:
-        """Fork a process for an order, or for one that will come; the child keeps none of `ends`."""
+    def _fork(self, request: TaskRequest | int, *ends: int) -> int:
+        """Fork a process for a request, or one that waits for it; the child keeps no `ends`."""
         here = os.getpid()
         try:
             pid = os.fork()
             if pid:
                 return pid
             self._leave(*ends)
-            child.run(order, self._notify)
+            child.run(request, self._notify)
         except BaseException:
             if os.getpid() != here:
                 os._exit(1)
@@ -202,9 +210,8 @@ class Server:
             if task is not None:
                 del self._tasks[ended]
                 peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-                ending = {"is": "ended", "task": task, "status": status, "peak": peak}
                 with contextlib.suppress(OSError):
-                    send(self._channel, ending)
+                    send(self._channel, _ended(task, status, peak))
             lost = True
         if lost:
             self._kill_orphans()
@@ -215,7 +222,7 @@ class Server:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
 
-    def _kill(self, task: int, number: int) -> None:
+    def _signal(self, task: int, number: int) -> None:
         for pid, other in self._tasks.items():
             if other == task:
                 try:
@@ -228,12 +235,16 @@ class Server:
     def _kill_all(self) -> None:
         self._dismiss_spares()
         for task in list(self._tasks.values()):
-            self._kill(task, signal.SIGKILL)
+            self._signal(task, signal.SIGKILL)
         # Each one that ends may leave others to this process.
         with contextlib.suppress(ChildProcessError):
             while True:
                 self._tasks.pop(os.waitpid(-1, 0)[0], None)
                 self._kill_orphans()
+
+
+def _ended(task: int, status: int = 0, peak: int = 0, error: str = "") -> ProcessEnded:
+    return {"what": "ended", "task": task, "status": status, "peak": peak, "error": error}
 
 
 def _next_ended() -> int | None:

@@ -1,4 +1,4 @@
-"""How many steps run at once: processors and GPUs as places to be taken. Pure."""
+"""What a step may take of this machine: processors and GPUs as places, and memory. Pure."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kalelite.plan.options import StepOptions
-from kalelite.plan.options.quantity import cores_of
+from kalelite.plan.options.quantity import cores_of, size_of
 
-__all__ = ["Grant", "Slots"]
+__all__ = ["Grant", "Slots", "memory_limit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +48,9 @@ class Slots:
         """Take places back."""
         self._held -= grant.cpu
         self._free = sorted([*self._free, *grant.gpus], key=self.gpus.index)
+
+
+def memory_limit(options: StepOptions) -> int:
+    """The bytes that a step may have; 0 for no limit. A limit goes before a request."""
+    wanted = options.memory_limit or options.memory
+    return size_of(wanted) if wanted else 0

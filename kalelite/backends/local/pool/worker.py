@@ -10,8 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.local.pool import machine as limits
-from kalelite.backends.local.pool.messages import Message
+from kalelite.backends.local.pool import machine
+from kalelite.backends.local.pool.messages import TaskRequest
 from kalelite.capture import CodeFolder
 from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
@@ -19,7 +19,7 @@ from kalelite.marshal import Store
 
 __all__ = ["make_ready", "rehearse", "run_exit_functions", "work"]
 
-_PATIENCE = 5
+_EXIT_TIMEOUT = 5
 """Seconds that exit functions may take once the task is over."""
 
 _TIMES = 12
@@ -30,48 +30,46 @@ _codes: dict[str, CodeFolder] = {}
 _stores: dict[tuple[str, str], Store] = {}
 
 
-def make_ready(order: Message) -> None:
-    """Open what the orders of a run share, once: each process that is forked has it already.
+def make_ready(request: TaskRequest) -> None:
+    """Open what the requests of a run share, once: each process that is forked has it already.
 
     This reads data and runs nothing of it.
     """
-    _store(order)
-    code = _code(order)
+    _store(request)
+    code = _code(request)
     # All that is in one file is read with the first part of it.
     next(map(code.blob, code.index["bulk"]), None)
 
 
-def _code(order: Message) -> CodeFolder:
-    folder = order["code"]
+def _code(request: TaskRequest) -> CodeFolder:
+    folder = request["code"]
     if folder not in _codes:
         _codes[folder] = CodeFolder(folder)
     return _codes[folder]
 
 
-def _store(order: Message) -> Store:
-    key = order["store"], order["verify"]
+def _store(request: TaskRequest) -> Store:
+    key = request["store"], request["verify"]
     if key not in _stores:
-        _stores[key] = Store(order["store"], verify=order["verify"])
+        _stores[key] = Store(request["store"], verify=request["verify"])
     return _stores[key]
 
 
-def work(order: Message) -> int:
-    """Run the task of an order; its record is committed when this returns. Gives an exit code."""
-    given = order["spec"]
-    outputs = tuple(OutputSpec(**output) for output in given["outputs"])
-    spec = TaskSpec(**{**given, "outputs": outputs})
-    container = order.get("container")
-    if order.get("memory") and not container:
-        limits.limit_memory(order["memory"])
+def work(request: TaskRequest) -> int:
+    """Run the task of a request; its record is committed when this returns. Gives an exit code."""
+    spec = TaskSpec.from_json(request["spec"])
+    container = request["container"]
     if container:
         from kalelite.backends.local.containers.container_function import (
             on,  # other steps need not wait for it
         )
 
         with on(container):
-            record = execute(spec, _code(order), _store(order))
+            record = execute(spec, _code(request), _store(request))
     else:
-        record = execute(spec, _code(order), _store(order))
+        if request["memory"]:
+            machine.limit_memory(request["memory"])
+        record = execute(spec, _code(request), _store(request))
     return 0 if record.status == "succeeded" else 1
 
 
@@ -115,7 +113,7 @@ def run_exit_functions() -> None:
     if not atexit._ncallbacks():  # noqa: SLF001 - as below
         return
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(_PATIENCE)
+    signal.alarm(_EXIT_TIMEOUT)
     try:
         atexit._run_exitfuncs()  # noqa: SLF001 - os._exit, which ends forked processes, skips them
     except BaseException:  # noqa: BLE001 - the task is over; its record stands

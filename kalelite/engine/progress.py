@@ -1,0 +1,153 @@
+"""A run as it goes on: what the schedule decides becomes events, and a queue of what may start.
+
+Whoever runs a plan, in processes or right here, takes instances from the queue and says how they
+ended; the rest is the same for all.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kalelite.engine.events import (
+    Event,
+    LoopStarted,
+    Note,
+    TaskFinished,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
+)
+from kalelite.engine.schedule import Schedule
+from kalelite.engine.transitions import (
+    EvaluationFailed,
+    LoopExpanded,
+    Outcome,
+    Ready,
+    Skipped,
+    Transition,
+)
+from kalelite.executor.spec import FailureReport, Record
+from kalelite.plan.graph import Plan
+from kalelite.plan.options import StepOptions
+
+__all__ = ["Progress", "retry_delay"]
+
+
+class Progress:
+    """The interpreter of a schedule's transitions.
+
+    Attributes
+    ----------
+    records
+        The last record of each instance that has ended, by its name.
+    """
+
+    def __init__(self, plan: Plan, schedule: Schedule, emit: Callable[[Event], None]) -> None:
+        self._schedule = schedule
+        self._emit = emit
+        self._options = {task.id: task.options for task in plan.tasks}
+        self._positions = {task.id: position for position, task in enumerate(plan.tasks)}
+        self._queue: list[tuple[int, tuple[int, ...], Ready, int]] = []
+        self.records: dict[str, Record] = {}
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to start or to wait for."""
+        return self._schedule.done
+
+    @property
+    def state(self) -> str:
+        """One of "running", "succeeded", "failed" and "interrupted"."""
+        return self._schedule.state
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is in the queue."""
+        return bool(self._queue)
+
+    def options(self, ready: Ready) -> StepOptions:
+        """The options of the task that an instance is of."""
+        return self._options[ready.instance.task]
+
+    def start(self) -> None:
+        """Begin."""
+        self._apply(self._schedule.start())
+
+    def take(self) -> tuple[Ready, int] | None:
+        """The instance to start next, in the order of the calls, and which attempt it is."""
+        return heapq.heappop(self._queue)[2:] if self._queue else None
+
+    def enqueue(self, ready: Ready, attempt: int) -> None:
+        """Let an attempt start once there is room for it."""
+        instance = ready.instance
+        entry = (self._positions[instance.task], instance.index, ready, attempt)
+        heapq.heappush(self._queue, entry)
+
+    def started(self, ready: Ready, attempt: int) -> None:
+        """An attempt is about to begin."""
+        self._emit(TaskStarted(time.time(), ready.instance.name, attempt))
+
+    def retry(self, ready: Ready, record: Record, log: Path) -> float | None:
+        """Seconds until a failed attempt is repeated; None if it has succeeded, or is the last."""
+        failure = record.failure
+        if failure is None:
+            return None
+        delay = retry_delay(self.options(ready), record.attempt, failure)
+        if delay is not None:
+            event = TaskRetried(time.time(), record.task, record.attempt, failure, delay, log)
+            self._emit(event)
+        return delay
+
+    def finish(
+        self, ready: Ready, record: Record, log: Path, peak: int = 0, *, cancelled: bool = False
+    ) -> None:
+        """An instance has ended for good; ``cancelled`` if that was because the run was stopped."""
+        self.records[record.task] = record
+        self._emit(TaskFinished(time.time(), record, log, peak))
+        state, message = "succeeded", ""
+        if record.failure is not None:
+            state = "cancelled" if cancelled else "failed"
+            message = record.failure.message
+        outcome = Outcome(state, record.outputs, message)
+        self._apply(self._schedule.finish(ready.instance, outcome))
+
+    def interrupt(self) -> None:
+        """Let nothing more become ready but the handlers of exit scopes that have begun."""
+        self._apply(self._schedule.interrupt())
+
+    def cancel(self, reason: str, others: Iterable[Ready] = ()) -> None:
+        """Start nothing of what is in the queue now, nor those others that wait elsewhere."""
+        waiting = [*others, *(entry[2] for entry in self._queue)]
+        self._queue.clear()
+        for ready in waiting:
+            self._emit(TaskSkipped(time.time(), ready.instance.name, "not run", reason))
+            self._apply(self._schedule.finish(ready.instance, Outcome("cancelled")))
+
+    def note(self, text: str) -> None:
+        """Have the user told something."""
+        self._emit(Note(time.time(), text))
+
+    def _apply(self, transitions: Iterable[Transition]) -> None:
+        for transition in transitions:
+            match transition:
+                case Ready():
+                    self.enqueue(transition, 1)
+                case Skipped(name=name, status=status, reason=reason):
+                    self._emit(TaskSkipped(time.time(), name, status, reason))
+                case LoopExpanded(loop=loop, count=count):
+                    self._emit(LoopStarted(time.time(), loop, count))
+                case EvaluationFailed(block=block, message=message):
+                    self.note(f"{block}: {message}")
+
+
+def retry_delay(options: StepOptions, attempt: int, failure: FailureReport) -> float | None:
+    """Seconds until the next attempt, None if there is to be none."""
+    retries = options.retries
+    if retries is None or attempt > retries.count:
+        return None
+    if not retries.covers(failure.type, failure.bases):
+        return None
+    return retries.delay(attempt)

@@ -1,0 +1,119 @@
+"""What an instance of a task is given: its template, filled from what has come out so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kalelite.capture.code import Code
+from kalelite.engine.results import ResultsView
+from kalelite.engine.schedule import Schedule
+from kalelite.engine.task_templates import to_slot
+from kalelite.engine.transitions import Ready
+from kalelite.executor.spec import OutputEntry, Slot, TaskSpec
+from kalelite.executor.template import TaskTemplate, Values, fill, value_slot
+from kalelite.plan.graph import Collected, Loop, OutputRef, Plan
+
+__all__ = ["TaskSpecs"]
+
+
+class TaskSpecs:
+    """Makes the specs of a run's instances.
+
+    All constants of the plan's arguments are added to the code when this is made, and the
+    parameters that are more than JSON: so their classes are those of the steps.
+    """
+
+    def __init__(
+        self, plan: Plan, code: Code, templates: Mapping[str, TaskTemplate], schedule: Schedule
+    ) -> None:
+        self._templates = templates
+        self._items = {
+            block.id: TaskTemplate(
+                "", "", {"items": to_slot(block.items, code, name="items")}, (), 0
+            )
+            for block in plan.blocks
+            if isinstance(block, Loop)
+        }
+        self._parameters = {
+            name: value_slot(value) or {"const": code.constant(value, name=f"parameter {name!r}")}
+            for name, value in schedule.results.parameters.items()
+        }
+        self._schedule = schedule
+
+    def spec(self, ready: Ready, attempt: int, record: str) -> TaskSpec:
+        """The spec of an attempt; ``record`` is where its record goes."""
+        instance = ready.instance
+        template = self._templates[instance.task]
+        if ready.defaulted:
+            given = {k: v for k, v in template.arguments.items() if k not in ready.defaulted}
+            template = replace(template, arguments=given)
+        values = _Filling(self, self._schedule.view(instance))
+        return fill(template, values, task=instance.name, attempt=attempt, record=record)
+
+    def parameter(self, name: str) -> Slot:
+        """The slot of a pipeline parameter."""
+        return self._parameters[name]
+
+    def item(self, loop: str, position: int, values: Values) -> Slot:
+        """The slot of an item that is more than JSON: where it is in what the loop goes over."""
+        items = fill(self._items[loop], values).arguments["items"]
+        if "pack" in items and not items.get("path"):
+            return dict(items["of"][position])
+        return {**items, "path": [*items.get("path", ()), position]}
+
+
+class _Filling:
+    """What the slots of one instance's template stand for."""
+
+    def __init__(self, specs: TaskSpecs, view: ResultsView) -> None:
+        self._specs = specs
+        self._view = view
+
+    def output(self, task: str, output: str) -> Slot:
+        return _entry_slot(self._view.entry(OutputRef(task, output)))
+
+    def parameter(self, name: str) -> Slot:
+        return self._specs.parameter(name)
+
+    def item(self, loop: str) -> Slot:
+        slot = value_slot(self._view.item(loop))
+        return slot or self._specs.item(loop, self._view.within(loop)[-1], self)
+
+    def collected(self, source: Slot, loops: Sequence[str]) -> Slot:
+        ref = OutputRef(source["output"], source["name"])
+        path = list(source.get("path", ()))
+        return _list_slot(self._view.entries(Collected(ref, tuple(loops))), path)
+
+    def choose(self, switch: str, choices: Sequence[Slot]) -> Slot:
+        # The choices of the plan and of the template stand in the same order.
+        return choices[self._view.taken(switch, [_tasks_of(slot) for slot in choices])]
+
+    def status(self, scope: str) -> Mapping[str, Any]:
+        return self._view.status(scope)
+
+
+def _tasks_of(slot: Slot) -> Iterator[str]:
+    """The tasks whose outputs a template slot takes."""
+    if "output" in slot:
+        yield slot["output"]
+    for inner in (*slot.get("of", ()), *([slot["collected"]] if "collected" in slot else [])):
+        yield from _tasks_of(inner)
+
+
+def _entry_slot(entry: OutputEntry) -> Slot:
+    if "native" in entry:
+        # Shorter than a visit to the store, and the same value.
+        slot = value_slot(entry["native"])
+        if slot is not None:
+            return slot
+    return {"ref": entry["ref"]}
+
+
+def _list_slot(entries: list[Any], path: list[str | int]) -> Slot:
+    items = []
+    for entry in entries:
+        slot = _list_slot(entry, path) if isinstance(entry, list) else _entry_slot(entry)
+        items.append({**slot, "path": path} if path and not isinstance(entry, list) else slot)
+    return {"pack": "list", "of": items}
