@@ -7,7 +7,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from kalelite.authoring.backends import Backend, ambient_backend, open_backend
 from kalelite.authoring.definition import function_problem, look_like
@@ -18,7 +18,14 @@ from kalelite.authoring.trace.body import nest, trace_body
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan.check import check, in_source_order
 from kalelite.plan.graph import Parameter, Plan
-from kalelite.plan.options import PipelineOptions, pipeline_options
+from kalelite.plan.options import (
+    PIPELINE_OPTIONS,
+    CompileKeywords,
+    PipelineKeywords,
+    PipelineOptions,
+    lists_options,
+    pipeline_options,
+)
 from kalelite.source import locations as places
 
 __all__ = ["Pipeline", "pipeline"]
@@ -37,7 +44,7 @@ class Pipeline(Generic[P, R]):
     parameters
         The parameters of the pipeline, from the function's signature.
     options
-        What the decorator says besides the name.
+        Those given to the decorator.
     description
         The function's docstring, or the text given to the decorator.
     where
@@ -147,7 +154,7 @@ class Pipeline(Generic[P, R]):
         return self._run_on(backend, args, kwargs)
 
     def compile(
-        self, path: str | Path, *, backend: str = "kubeflow", **settings: Any
+        self, path: str | Path, *, backend: str = "kubeflow", **settings: Unpack[CompileKeywords]
     ) -> Sequence[str]:
         """Write the pipeline as a package for Kubeflow Pipelines.
 
@@ -158,7 +165,7 @@ class Pipeline(Generic[P, R]):
         backend
             The backend that the file is for.
         settings
-            Settings of that backend, as ``image`` or ``marshal_volume``.
+            As of `CompileKeywords`; None is the same as leaving a setting out.
 
         Returns
         -------
@@ -225,28 +232,21 @@ class Pipeline(Generic[P, R]):
 @overload
 def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
 @overload
-def pipeline(**options: Any) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
-def pipeline(function: Any = None, /, **options: Any) -> Any:
+def pipeline(**options: Unpack[PipelineKeywords]) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
+@lists_options(PIPELINE_OPTIONS)
+def pipeline(function: Any = None, /, **options: Unpack[PipelineKeywords]) -> Any:
     """Make a function a pipeline.
 
     Calling it runs the pipeline and returns the value that the function returns, or, in the body
-    of another pipeline, makes it a part of that. Works bare (``@pipeline``) and with options (``@pipeline(name="train", order="calls")``).
+    of another pipeline, makes it a part of that. Works bare (``@pipeline``) and with options
+    (``@pipeline(name="train", order="calls")``).
 
     Parameters
     ----------
     function
         The function, when the decorator is used without brackets.
     options
-        ``name``: the function's own unless it is given;
-        ``description``: its docstring unless it is given;
-        ``experiment``: of Kubeflow Pipelines, which runs are filed under;
-        ``order``: ``"data"`` (a step waits for the values that it takes) or ``"calls"`` (for the
-        step called before it, too);
-        ``marshal_volume``: on Kubeflow, True for a volume for the values of each run, or the name
-        of a claim for those of all; ``marshal_volume_size``: of a new one, as ``"10Gi"``;
-        ``marshal_path``: where steps find it;
-        ``defaults``: options for every step that does not say otherwise, as
-        ``{"memory": "2Gi"}``.
+        {options}
 
     Returns
     -------
@@ -259,23 +259,18 @@ def pipeline(function: Any = None, /, **options: Any) -> Any:
     if isinstance(function, str):
         hint = f"Write `@pipeline(name={function!r})`."
         problems.append(Problem(f"@pipeline was given {function!r} without its name", hint, place))
-        options, function = {"name": function, **options}, None
+        options.setdefault("name", function)
+        function = None
     if function is None:
         return lambda function: _define(function, options, problems, place)
     return _define(function, options, problems, place)
 
 
 def _define(
-    function: Any, said: dict[str, Any], problems: list[Problem], place: Where
+    function: Any, keywords: PipelineKeywords, problems: list[Problem], place: Where
 ) -> Pipeline[..., Any]:
-    said = dict(said)
-    name, description = said.pop("name", None), said.pop("description", None)
-    parsed, found = pipeline_options(where=place, **said) if said else (PipelineOptions(), [])
+    options, found = pipeline_options(where=place, **keywords)
     problems = [*problems, *found]
-    for option, value in (("name", name), ("description", description)):
-        if value is not None and (not isinstance(value, str) or not value.strip()):
-            hint = f'Write a text, as in {option}="training", or leave it out.'
-            problems.append(Problem(f"{option}={value!r} is no text", hint, place))
     wrong = _wrong(function, place)
     if wrong is not None:
         problems.append(wrong)
@@ -283,9 +278,9 @@ def _define(
     doc = getattr(function, "__doc__", None)
     return Pipeline(
         function,
-        name=name if isinstance(name, str) and name.strip() else function.__name__,
-        description=description if isinstance(description, str) else (doc or "").strip(),
-        options=parsed,
+        name=options.name or function.__name__,
+        description=options.description or (doc or "").strip(),
+        options=options,
         where=places.of_function(function) or place,
         problems=problems,
     )

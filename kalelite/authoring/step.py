@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from kalelite.authoring.definition import function_problem, look_like, signature_of
 from kalelite.authoring.trace import current, threads
@@ -14,7 +14,14 @@ from kalelite.authoring.trace.calls import record
 from kalelite.authoring.trace.refs import Poison
 from kalelite.errors import Problem, Where
 from kalelite.plan.graph import StepDef
-from kalelite.plan.options import StepOptions, merge, step_options
+from kalelite.plan.options import (
+    STEP_OPTIONS,
+    StepKeywords,
+    StepOptions,
+    lists_options,
+    merge,
+    step_options,
+)
 from kalelite.source import locations as places
 
 __all__ = ["Step", "step"]
@@ -77,16 +84,16 @@ class Step(Generic[P, R]):
             return self.__wrapped__(*args, **kwargs)
         return cast("R", record(trace, self, args, kwargs, sys._getframe(1)))  # noqa: SLF001 - the caller's place
 
-    def options(self, **options: Any) -> Step[P, R]:
+    def options(self, **options: Unpack[StepKeywords]) -> Step[P, R]:
         """The same step with other options, for one call: ``train.options(memory="8Gi")(x)``."""
         where = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
-        said, problems = step_options(where=where, **options)
+        given, problems = step_options(where=where, **options)
         if self.call_options is not None:
-            said = merge(StepOptions(), self.call_options, said)
+            given = merge(StepOptions(), self.call_options, given)
         return Step(
             self.definition,
             (*self.problems, *problems),
-            call_options=said,
+            call_options=given,
             waits=self.waits,
         )
 
@@ -113,8 +120,9 @@ class Step(Generic[P, R]):
 @overload
 def step(function: Callable[P, R], /) -> Step[P, R]: ...
 @overload
-def step(**options: Any) -> Callable[[Callable[P, R]], Step[P, R]]: ...
-def step(function: Any = None, /, **options: Any) -> Any:
+def step(**options: Unpack[StepKeywords]) -> Callable[[Callable[P, R]], Step[P, R]]: ...
+@lists_options(STEP_OPTIONS)
+def step(function: Any = None, /, **options: Unpack[StepKeywords]) -> Any:
     """Make a function a step of pipelines.
 
     Works bare (``@step``) and with options (``@step(name="train", memory="4Gi")``). The function
@@ -125,34 +133,21 @@ def step(function: Any = None, /, **options: Any) -> Any:
     function
         The function, when the decorator is used without brackets.
     options
-        The README's table says what each does here and on Kubeflow Pipelines.
+        What each does here and on Kubeflow Pipelines is in the README's table.
 
-        ``name`` (the function's own unless it is given), ``display_name``, ``image``,
-        ``packages``: ``["pandas>=2"]``;
-        ``cpu``, ``cpu_limit``: cores, ``2``, ``0.5`` or ``"500m"``;
-        ``memory``, ``memory_limit``, ``ephemeral_storage``, ``ephemeral_storage_limit``: bytes,
-        or a text such as ``"8Gi"``;
-        ``gpu``: how many, ``accelerator``: which resource that is;
-        ``retries``: how many more attempts, or `Retries`;
-        ``timeout``: of each attempt, in seconds, or a text such as ``"1h30m"``;
-        ``cache``: take the result of an earlier run if nothing has changed;
-        ``ignore_failures``: run even if what the step waits for has failed;
-        ``env``: ``{"MODE": "fast"}``; ``secrets``, ``config_maps``: ``{"TOKEN": ("name", "key")}``
-        or ``{"/folder": "name"}``; ``volumes``: ``{"/data": "claim"}`` or a list of `Volume`;
-        ``node_selector``, ``tolerations``, ``affinity``, ``labels``, ``annotations``,
-        ``pull_policy``, ``pull_secrets``, ``security_context``: of the pod, as in Kubernetes.
+        {options}
 
     Returns
     -------
     Step
-        What stands for the function from now on. ``train.options(memory="8Gi")(x)`` says more
+        What stands for the function from now on. ``train.options(memory="8Gi")(x)`` adds options
         for one call, and ``train.after(other)(x)`` makes it wait.
 
     Raises
     ------
     PipelineError
-        Not here: what is wrong with an option is told with all that is wrong with the pipeline,
-        before anything runs.
+        Not here: what is wrong with an option is reported with all that is wrong with the
+        pipeline, before anything runs.
     """
     place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
     parsed, problems = step_options(where=place, **options) if options else (StepOptions(), [])

@@ -32,7 +32,7 @@ from kalelite.plan.graph import (
     Task,
     subscripts,
 )
-from kalelite.plan.options import StepOptions, duration
+from kalelite.plan.options import STEP_OPTIONS, StepOptions, duration
 from kalelite.plan.types.hints import UNKNOWN, spell
 
 __all__ = ["badges", "block_title", "expression", "option_list", "parameter_text", "task_title"]
@@ -132,34 +132,23 @@ def parameter_text(parameter: Parameter) -> str:
 def badges(task: Task) -> tuple[str, ...]:
     """The options that change how the task runs, each as a few characters."""
     options = task.options
-    said = options.said()
+    given = options.explicit()
     found = []
     if isinstance(task.step, ContainerDef):
         found.append("container")
-    found += [text(said[name]) for name, text in _BADGES.items() if name in said]
+    found += [
+        option.badge(given[option.name])
+        for option in STEP_OPTIONS
+        if option.badge and option.name in given
+    ]
     return tuple(badge for badge in found if badge)
 
 
-def _image(name: str) -> str:
-    last = name.partition("@")[0].rpartition("/")[2]
-    return last if len(last) <= 24 else last[:23] + "…"
-
-
-_BADGES: dict[str, Callable[[Any], str]] = {
-    "cpu": lambda value: f"cpu {value}",
-    "memory": str,
-    "gpu": lambda value: f"gpu {value}" if value else "",
-    "retries": lambda value: f"retry {value.count}" if value.count else "",
-    "timeout": lambda value: f"max {duration.spell(value)}",
-    "cache": lambda value: "cache" if value else "",
-    "ignore_failures": lambda value: "always" if value else "",
-    "image": _image,
-}
-
-
 def option_list(options: StepOptions) -> list[tuple[str, str]]:
-    """Every option that is said, with its value as text."""
-    return [(name, _value(name, value)) for name, value in options.said().items() if name != "name"]
+    """Every option that is given, with its value as text."""
+    return [
+        (name, _value(name, value)) for name, value in options.explicit().items() if name != "name"
+    ]
 
 
 def _value(name: str, value: Any) -> str:

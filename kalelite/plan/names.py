@@ -11,8 +11,6 @@ from kalelite.errors import UsageError
 
 __all__ = [
     "access_mode",
-    "annotation_key",
-    "dns_label",
     "env_name",
     "label_key",
     "label_value",
@@ -67,18 +65,7 @@ def unique(name: str, taken: Container[str], *, separator: str = "-") -> str:
     return f"{name}{separator}{number}"
 
 
-def dns_label(value: str, *, name: str) -> str:
-    """A DNS label: lower-case letters, digits and inner hyphens, at most 63 characters."""
-    _text(value, name)
-    if len(value) > 63:
-        message = f"{name}={_short(value)} has {len(value)} characters; 63 are allowed"
-        raise UsageError(message, hint="Write a shorter name.")
-    if _LABEL.fullmatch(value) is None:
-        raise _bad_name(name, value)
-    return value
-
-
-def object_name(value: str, *, name: str) -> str:
+def object_name(value: str, name: str) -> str:
     """The name of a Kubernetes object: dotted DNS labels, at most 253 characters."""
     _text(value, name)
     if len(value) > 253:
@@ -89,7 +76,7 @@ def object_name(value: str, *, name: str) -> str:
     return value
 
 
-def env_name(value: str, *, name: str = "env") -> str:
+def env_name(value: str, name: str = "env") -> str:
     """The name of an environment variable that every shell can read."""
     _text(value, name)
     if _ENV.fullmatch(value) is None:
@@ -103,7 +90,7 @@ def env_name(value: str, *, name: str = "env") -> str:
     return value
 
 
-def label_key(value: str, *, name: str = "labels") -> str:
+def label_key(value: str, name: str = "labels") -> str:
     """A label or annotation key: a name of 63 characters with an optional ``domain/`` before it."""
     _text(value, name)
     prefix, slash, last = value.rpartition("/")
@@ -118,10 +105,7 @@ def label_key(value: str, *, name: str = "labels") -> str:
     return value
 
 
-annotation_key = label_key
-
-
-def label_value(value: str, *, name: str = "labels") -> str:
+def label_value(value: str, name: str = "labels") -> str:
     """The value of a label or node selector: 63 characters of the plain alphabet, or nothing."""
     _text(value, name)
     if value and (len(value) > 63 or _QUALIFIED.fullmatch(value) is None):
@@ -134,7 +118,7 @@ def label_value(value: str, *, name: str = "labels") -> str:
     return value
 
 
-def mount_path(value: str, *, name: str = "volumes") -> str:
+def mount_path(value: str, name: str = "volumes") -> str:
     """A place in a container where a volume may be mounted; a trailing slash is dropped."""
     _text(value, name)
     path = value.rstrip("/") if len(value) > 1 else value
@@ -164,7 +148,7 @@ def mount_path(value: str, *, name: str = "volumes") -> str:
     return path
 
 
-def access_mode(value: str, *, name: str = "access_mode") -> str:
+def access_mode(value: str, name: str = "access_mode") -> str:
     """The access mode of a volume in full: ``"rwo"`` is ``"ReadWriteOnce"``."""
     _text(value, name)
     mode = _ACCESS_MODES.get(value.lower())

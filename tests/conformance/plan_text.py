@@ -70,7 +70,7 @@ def _task(task: graph.Task) -> Iterator[str]:
         yield f"  -> {output.name}{place}{native}"
     if task.arity is not None:
         yield f"  returns {task.arity}"
-    for name, said in task.options.said().items():
+    for name, said in task.options.explicit().items():
         yield f"  {name} = {_option(said)}"
 
 

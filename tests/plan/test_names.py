@@ -38,7 +38,7 @@ def test_slug(text, slug):
 
 @given(st.text())
 def test_every_text_has_a_slug(text):
-    assert names.dns_label(names.slug(text), name="slug")
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", names.slug(text))
 
 
 def test_slugs_that_lost_something_stay_apart():
@@ -70,12 +70,6 @@ def test_a_wrong_access_mode_is_answered_with_the_right_ones():
     with pytest.raises(UsageError, match="is not an access mode") as caught:
         names.access_mode("rw")
     assert "'ReadWriteOnce'" in caught.value.hint
-
-
-@pytest.mark.parametrize("name", ["a" * 64, "A", "-a", "a-", "a.b", ""])
-def test_wrong_labels(name):
-    with pytest.raises(UsageError):
-        names.dns_label(name, name="name")
 
 
 @pytest.mark.parametrize("name", ["a.b-c.d", "a" * 253, "0"])

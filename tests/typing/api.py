@@ -7,9 +7,7 @@ refuse; strict checkers complain about one that ignores nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
-
-from typing_extensions import assert_type
+from typing import NamedTuple, assert_type
 
 from kalelite import (
     Collected,
@@ -18,9 +16,13 @@ from kalelite import (
     ExitHandler,
     FinalStatus,
     If,
+    NotSecret,
     OneOf,
     ParallelFor,
     Retries,
+    SecretEnv,
+    Volume,
+    container_step,
     pipeline,
     step,
 )
@@ -107,9 +109,43 @@ plan = whole.plan()
 whole.compile("whole.yaml")
 whole(2, rate=0.1)
 
+
+@step(
+    cpu=0.5,
+    memory=2**30,
+    timeout="1h",
+    retries=2,
+    packages=["pandas>=2"],
+    env={"MODE": "fast", "SORT_KEY": NotSecret("name")},
+    secrets={"TOKEN": ("name", "key"), "/creds": "name"},
+    config_maps=None,
+    volumes=[Volume("claim", "/data")],
+    tolerations=["gpu", {"key": "a", "operator": "Exists"}],
+)
+def train_with_options() -> None: ...
+
+
+@pipeline(defaults={"memory": "2Gi", "secrets": [SecretEnv("TOKEN", "name", "key")]})
+def with_defaults() -> None: ...
+
+
+count = container_step("count", "busybox", ["true"], memory="1Gi")
+count.options(name="count-2", cpu=1)
+
 load("one")  # type: ignore[arg-type]
 load()  # type: ignore[call-arg]
 train([1.0], 0.5)  # type: ignore[call-arg]
 train([1.0], speed=1)  # type: ignore[call-arg]
 measure.options(memory="1Gi")(3)  # type: ignore[arg-type]
 whole(rate="fast")  # type: ignore[arg-type]
+
+step(memroy="4Gi")  # type: ignore[call-overload]
+step(memory=["4Gi"])  # type: ignore[call-overload]
+train.options(gpus=1)  # type: ignore[call-arg]
+train.options(packages="pandas")  # type: ignore[arg-type]
+pipeline(order="call")  # type: ignore[call-overload]
+pipeline(defaults={"memroy": "2Gi"})  # type: ignore[call-overload]
+container_step("count", "busybox", packages=["pandas"])  # type: ignore[call-arg]
+count.options(image="busybox:2")  # type: ignore[call-arg]
+whole.compile("whole.yaml", imgae="python:3.11")  # type: ignore[call-arg]
+whole.compile("whole.yaml", access_mode=3)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from typing import Any
+from typing import Any, Unpack
 
 from kalelite.authoring.trace import Trace, current
 from kalelite.authoring.trace.after import wait_for
@@ -15,7 +15,13 @@ from kalelite.authoring.trace.proxies import OutputProxy
 from kalelite.authoring.trace.refs import Poison
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, ContainerDef
-from kalelite.plan.options import StepOptions, merge, step_options
+from kalelite.plan.options import (
+    STEP_OPTIONS,
+    ContainerKeywords,
+    StepOptions,
+    merge,
+    step_options,
+)
 from kalelite.plan.types.hints import Returns
 from kalelite.source import locations as places
 
@@ -73,18 +79,25 @@ class ContainerStep:
         single = len(self.definition.outputs) == 1
         return OutputProxy(trace, draft, 0 if single else None)
 
-    def options(self, **options: Any) -> ContainerStep:
+    def options(
+        self, *, name: str | None = None, **options: Unpack[ContainerKeywords]
+    ) -> ContainerStep:
         """The same step with other options, for one call."""
         where = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+        settings: dict[str, Any] = {"name": name, **options}
         refused = [
-            Problem(f"{name} is fixed for the container step {self.name!r}", hint, where)
-            for name, hint in _FIXED.items()
-            if options.pop(name, None) is not None
+            Problem(
+                f"{option.name} is fixed for the container step {self.name!r}",
+                option.container,
+                where,
+            )
+            for option in STEP_OPTIONS
+            if option.container and settings.pop(option.name, None) is not None
         ]
-        said, problems = step_options(where, **options)
-        said = merge(StepOptions(), self.call_options or StepOptions(), said)
+        given, problems = step_options(where, **settings)
+        given = merge(StepOptions(), self.call_options or StepOptions(), given)
         problems = [*self.problems, *refused, *problems]
-        return ContainerStep(self.definition, tuple(problems), call_options=said, waits=self.waits)
+        return ContainerStep(self.definition, tuple(problems), call_options=given, waits=self.waits)
 
     def after(self, *others: Any) -> ContainerStep:
         """The same step, waiting for others besides those it takes values from, for one call."""
@@ -140,12 +153,6 @@ class ContainerStep:
         if waits:
             draft.after.extend(wait_for(trace, waits, draft))
         return draft
-
-
-_FIXED = {
-    "image": "Make another container_step for another image.",
-    "packages": "Build an image that holds them.",
-}
 
 
 def signature_of(definition: ContainerDef) -> inspect.Signature:

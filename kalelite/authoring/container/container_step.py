@@ -20,7 +20,7 @@ import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from kalelite.authoring.container.component_file import load
 from kalelite.authoring.container.container_call import ContainerStep
@@ -34,7 +34,7 @@ from kalelite.plan.container_command import (
     walk,
 )
 from kalelite.plan.graph import REQUIRED, ContainerDef, Output, Parameter
-from kalelite.plan.options import step_options
+from kalelite.plan.options import ContainerKeywords, step_options
 from kalelite.plan.suggest import did_you_mean
 from kalelite.plan.types.convert import convert
 from kalelite.plan.types.fit import native_name
@@ -52,7 +52,7 @@ def container_step(
     args: Iterable[Any] = (),
     inputs: Mapping[str, Any] | Iterable[str] = (),
     outputs: Mapping[str, Any] | Iterable[str] = (),
-    **options: Any,
+    **options: Unpack[ContainerKeywords],
 ) -> ContainerStep:
     """Make a container image a step of pipelines.
 
@@ -87,7 +87,7 @@ def container_step(
         args=_words(args, "args", where, problems),
         inputs=_inputs(inputs, where, problems),
         outputs=_outputs(outputs, where, problems),
-        options=_options(name, image, options, where, problems),
+        options=_options(name, image, {**options}, where, problems),
         where=where,
     )
     problems = [replace(each, where=_said_at(each, where)) for each in problems]
@@ -117,13 +117,13 @@ def load_component(source: str | Path) -> ContainerStep:
 
 
 def _options(
-    name: Any, image: Any, said: dict[str, Any], where: Where, problems: list[Problem]
+    name: Any, image: Any, settings: dict[str, Any], where: Where, problems: list[Problem]
 ) -> Any:
-    if said.pop("packages", None):
+    if settings.pop("packages", None):
         hint = "Build an image that holds them."
         problems.append(Problem("packages cannot be installed into a container step", hint, where))
     _, wrong = step_options(where, name=name, image="" if image is None else image)
-    options, more = step_options(where, **said)
+    options, more = step_options(where, **settings)
     problems += [*wrong, *more]
     return options
 

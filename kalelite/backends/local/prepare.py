@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kalelite.backends.local.local_options import without_effect
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.pool import machine as limits
 from kalelite.errors import UsageError
 from kalelite.plan.graph import ContainerDef, Plan, Task
-from kalelite.plan.options.table import without_meaning_here
 from kalelite.plan.options.values import (
     ConfigMapEnv,
     ConfigMapFiles,
@@ -49,7 +48,7 @@ def require_folder() -> None:
 def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list[str]:
     """What the user should know once: options without effect on this machine."""
     notes = []
-    names = list(without_meaning_here(plan))
+    names = without_effect(plan)
     options = [task.options for task in plan.tasks]
     if not limits.can_limit_memory() and any(each.memory for each in options):
         names.append("memory")
@@ -174,32 +173,23 @@ def packages_of(plan: Plan, home: Path, tell: Any) -> dict[tuple[str, ...], Path
 
 
 def _installed(requirement: str) -> bool:
-    """Whether this environment satisfies a requirement; False where that is not plain."""
-    import importlib.metadata  # most runs ask for no packages, and it is slow to import
+    """Whether this environment satisfies a requirement; False leaves it to pip to decide."""
+    import importlib.metadata  # most runs ask for no packages, and these are slow to import
 
-    match = re.fullmatch(r"\s*([A-Za-z0-9][\w.-]*)\s*(?:(===?)\s*([\w.+!]+))?\s*", requirement)
-    if match is None:
-        return _satisfied(requirement)
-    name, operator, version = match.groups()
-    try:
-        found = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return operator is None or found == version
-
-
-def _satisfied(requirement: str) -> bool:
-    import importlib.metadata
+    from packaging.markers import UndefinedEnvironmentName
+    from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        from packaging.requirements import Requirement
-
         wanted = Requirement(requirement)
-        found = importlib.metadata.version(wanted.name)
-    except Exception:  # noqa: BLE001 - not installed, not parsed, or no such library: pip decides
+        applies = wanted.marker is None or wanted.marker.evaluate()
+        found = importlib.metadata.version(wanted.name) if applies else ""
+    except (
+        InvalidRequirement,
+        UndefinedEnvironmentName,
+        importlib.metadata.PackageNotFoundError,
+    ):
         return False
-    applies = wanted.marker is None or wanted.marker.evaluate()
-    return not applies or (not wanted.extras and wanted.specifier.contains(found))
+    return not applies or (not wanted.extras and wanted.specifier.contains(found, prereleases=True))
 
 
 def _install(task: Task, wanted: tuple[str, ...], home: Path, tell: Any) -> Path:

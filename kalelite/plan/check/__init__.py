@@ -24,7 +24,7 @@ def check(plan: Plan) -> list[Problem]:
         *check_items(plan),
         *check_types(plan),
         *check_containers(plan),
-        *_in_vain(plan),
+        *_cannot_ignore(plan),
     ]
     return in_source_order(found)
 
@@ -48,7 +48,7 @@ def _empty(plan: Plan) -> list[Problem]:
     return [Problem(f"pipeline `{plan.name}` calls no step", hint, plan.where)]
 
 
-def _in_vain(plan: Plan) -> Iterator[Problem]:
+def _cannot_ignore(plan: Plan) -> Iterator[Problem]:
     """Steps that tolerate failures before them, and need a value from each of those."""
     for task in plan.tasks:
         step = task.step
@@ -58,7 +58,7 @@ def _in_vain(plan: Plan) -> Iterator[Problem]:
         kinds = [step.signature.parameters[name] for name in fed]
         if fed and all(one.default is one.empty and one.kind.name[:3] != "VAR" for one in kinds):
             yield Problem(
-                f"step `{step.name}` ignores failures in vain: without a value for `{fed[0]}` it cannot run",
+                f"step `{step.name}` ignores failures, but cannot run without a value for `{fed[0]}`",
                 f"Give `{fed[0]}` a default, for when the step that it comes from has failed.",
                 task.where,
             )

@@ -16,7 +16,7 @@ _WHOLE = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _LONGEST = 366 * 86400.0
 
 
-def seconds(value: Any, *, name: str = "duration") -> float:
+def seconds(value: Any, name: str = "duration") -> float:
     """A duration in seconds, greater than nothing and at most a year.
 
     Raises

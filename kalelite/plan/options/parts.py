@@ -42,29 +42,24 @@ T = TypeVar("T")
 def retries(value: Any, name: str) -> Retries:
     """``3``, ``Retries(3, wait=10)`` or a dict of its fields."""
     example = "Write retries=3 or retries=Retries(3, wait='10s', factor=2)."
-    if isinstance(value, Retries):
-        said: Mapping[str, Any] = {key: getattr(value, key) for key in Retries.__slots__}
-    elif isinstance(value, Mapping):
-        said = value
-    else:
-        said = {"count": value}
-    _only_fields(said, Retries.__slots__, name, example)
-    count = said.get("count", 0)
+    if not isinstance(value, (Retries, Mapping)):
+        value = {"count": value}
+    given = _fields(value, Retries, name, example)
+    count = given.get("count", 0)
     if isinstance(count, bool) or not isinstance(count, int):
         raise UsageError(f"{name}={count!r} is not a whole number", hint=example)
     if not 0 <= count <= _MOST_RETRIES:
         problem = "is negative" if count < 0 else f"is more than {_MOST_RETRIES}"
         raise UsageError(f"{name}={count!r} {problem}", hint=example)
-    factor = said.get("factor", 1.0)
-    factor = 1.0 if factor is None else factor
+    factor = 1.0 if given.get("factor") is None else given["factor"]
     if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 1 <= factor <= 1000:
         raise UsageError(f"{name}: factor={factor!r} is not a number from 1 to 1000", hint=example)
     return Retries(
         count=count,
-        wait=_wait(said.get("wait"), f"{name}: wait") or 0.0,
+        wait=_wait(given.get("wait"), f"{name}: wait") or 0.0,
         factor=float(factor),
-        longest_wait=_wait(said.get("longest_wait"), f"{name}: longest_wait"),
-        only=_errors(said.get("only"), f"{name}: only"),
+        max_wait=_wait(given.get("max_wait"), f"{name}: max_wait"),
+        only=_errors(given.get("only"), f"{name}: only"),
     )
 
 
@@ -191,16 +186,9 @@ def _toleration(value: Any, name: str, example: str) -> Toleration:
         taint, _, effect = value.partition(":")
         key, equals, wanted = taint.partition("=")
         result = Toleration(key, "Equal" if equals else "Exists", wanted, effect)
-    elif isinstance(value, Mapping):
-        said: dict[str, Any] = {
-            "seconds" if key == "tolerationSeconds" else key: part for key, part in value.items()
-        }
-        _only_fields(said, Toleration.__slots__, name, example)
-        result = Toleration(**said)
-    elif isinstance(value, Toleration):
-        result = value
     else:
-        raise UsageError(f"{name}: {value!r} is not a toleration", hint=example)
+        spelled = {"tolerationSeconds": "seconds"}
+        result = Toleration(**_fields(value, Toleration, name, example, spelled))
     if result.operator not in {"Equal", "Exists"}:
         hint = "Write 'Equal' or 'Exists'."
         raise UsageError(f"{name}: operator={result.operator!r} does not exist", hint=hint)
@@ -248,7 +236,7 @@ def affinity(value: Any, name: str) -> dict[str, Any]:
     try:
         copy: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{name} holds what JSON cannot say: {error}", hint=example) from None
+        raise UsageError(f"{name} cannot be written as JSON: {error}", hint=example) from None
     return copy
 
 
@@ -272,24 +260,24 @@ def security_context(value: Any, name: str) -> SecurityContext:
         "runAsGroup": "run_as_group",
         "runAsNonRoot": "run_as_non_root",
     }
-    if isinstance(value, Mapping):
-        said = {str(spelled.get(key, key)): part for key, part in value.items()}
-        _only_fields(said, SecurityContext.__slots__, name, example)
-        value = SecurityContext(**said)
-    if not isinstance(value, SecurityContext):
-        raise UsageError(f"{name}={value!r} is not a security context", hint=example)
-    for field, number in (("run_as_user", value.run_as_user), ("run_as_group", value.run_as_group)):
+    context = SecurityContext(**_fields(value, SecurityContext, name, example, spelled))
+    for field, number in (
+        ("run_as_user", context.run_as_user),
+        ("run_as_group", context.run_as_group),
+    ):
         if number is not None and (type(number) is not int or not 0 <= number <= _LARGEST_ID):
             raise UsageError(
                 f"{name}: {field}={number!r} is not a number of a user or group", hint=example
             )
-    if not isinstance(value.run_as_non_root, (bool, type(None))):
-        raise UsageError(f"{name}: run_as_non_root={value.run_as_non_root!r} is not True or False")
-    if value.run_as_non_root and value.run_as_user == 0:
+    if not isinstance(context.run_as_non_root, (bool, type(None))):
+        raise UsageError(
+            f"{name}: run_as_non_root={context.run_as_non_root!r} is not True or False"
+        )
+    if context.run_as_non_root and context.run_as_user == 0:
         raise UsageError(
             f"{name}: run_as_user=0 is root, and run_as_non_root forbids it", hint=example
         )
-    return value
+    return context
 
 
 def _entries(
@@ -303,7 +291,16 @@ def _entries(
     raise UsageError(f"{name}={value!r} is not a dict", hint=example)
 
 
-def _only_fields(said: Mapping[Any, Any], known: Iterable[str], name: str, example: str) -> None:
-    for key in said:
-        if key not in known:
-            raise UsageError(f"{name}: {key!r} is not a part of it", hint=example)
+def _fields(
+    value: Any, kind: type[Any], name: str, example: str, spelled: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """The fields of a class, from an object of it or a dict of them; ``spelled`` has other names."""
+    known = kind.__slots__
+    if isinstance(value, kind):
+        return {key: getattr(value, key) for key in known}
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name}: {value!r} is not a {kind.__name__}", hint=example)
+    given = {str((spelled or {}).get(key, key)): part for key, part in value.items()}
+    for key in given.keys() - set(known):
+        raise UsageError(f"{name}: {key!r} is not a part of it", hint=example)
+    return given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kalelite.plan.options.values import Plain
+from kalelite.plan.options.values import NotSecret
 
 __all__ = ["secret_reason"]
 
@@ -34,7 +34,7 @@ def secret_reason(variable: str, value: str) -> str | None:
     The name counts by its words: ``HF_TOKEN`` and ``API_KEY`` are secret, ``SORT_KEY`` and
     ``TOKENIZERS_PARALLELISM`` are not, nor is the path of a file with credentials.
     """
-    if isinstance(value, Plain) or not value:
+    if isinstance(value, NotSecret) or not value:
         return None
     if _SHAPES.search(value):
         return "has a value that looks like a secret"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 __all__ = [
     "ConfigMapEnv",
     "ConfigMapFiles",
-    "Plain",
+    "NotSecret",
     "Retries",
     "SecretEnv",
     "SecretFiles",
@@ -32,7 +32,7 @@ class Retries:
         How long before the first retry: seconds, or a text such as ``"10s"``.
     factor
         Each further wait is this many times longer.
-    longest_wait
+    max_wait
         No wait is longer than this, written likewise; None is no bound.
     only
         The exceptions that are worth a retry: classes, or their names (``"OSError"``,
@@ -43,7 +43,7 @@ class Retries:
     count: int
     wait: float = 0.0
     factor: float = 1.0
-    longest_wait: float | None = None
+    max_wait: float | None = None
     only: tuple[str, ...] = ()
 
     if TYPE_CHECKING:  # what may be written; options hold what the fields say
@@ -53,7 +53,7 @@ class Retries:
             count: int,
             wait: float | str = 0.0,
             factor: float = 1.0,
-            longest_wait: float | str | None = None,
+            max_wait: float | str | None = None,
             only: Iterable[str | type[BaseException]] | str | type[BaseException] = (),
         ) -> None: ...
 
@@ -63,7 +63,7 @@ class Retries:
             wait = self.wait * self.factor ** (attempt - 1)
         except OverflowError:
             wait = float("inf")
-        return wait if self.longest_wait is None else min(wait, self.longest_wait)
+        return wait if self.max_wait is None else min(wait, self.max_wait)
 
     def covers(self, error: str, bases: Iterable[str] = ()) -> bool:
         """Whether a failure is worth a retry.
@@ -177,10 +177,10 @@ class SecurityContext:
     run_as_non_root: bool | None = None
 
 
-class Plain(str):
+class NotSecret(str):
     """Text that may stand in the clear although its name looks like that of a secret.
 
-    ``env={"SORT_KEY": Plain("name")}``
+    ``env={"SORT_KEY": NotSecret("name")}``
     """
 
     __slots__ = ()

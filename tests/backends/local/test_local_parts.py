@@ -90,7 +90,7 @@ def test_ten_tenths_fit_into_one_processor():
         (Retries(2, wait=1.0, factor=3.0), 1, "ValueError", 1.0),
         (Retries(2, wait=1.0, factor=3.0), 2, "ValueError", 3.0),
         (Retries(2, wait=1.0, factor=3.0), 3, "ValueError", None),
-        (Retries(9, wait=1.0, factor=10.0, longest_wait=5.0), 4, "ValueError", 5.0),
+        (Retries(9, wait=1.0, factor=10.0, max_wait=5.0), 4, "ValueError", 5.0),
         (Retries(1, only=("OSError",)), 1, "ConnectionError", 0.0),
         (Retries(1, only=("OSError",)), 1, "ValueError", None),
         (Retries(1, only=("TimeoutError",)), 1, "TimeoutError", 0.0),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.escaping import summary
 from kalelite.backends.kubeflow.compile.inline_program import inline
-from kalelite.backends.kubeflow.compile.kfp_options import TaskConfig, claim_mount, task_config
 from kalelite.backends.kubeflow.compile.mounts import JOB_NAME, Creation, Storage
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.rewriting import FILE
@@ -17,6 +16,8 @@ from kalelite.backends.kubeflow.compile.stage import Part
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill
 from kalelite.plan.graph import Constant, ContainerDef, Task
+from kalelite.plan.options import StepOptions
+from kalelite.plan.options.values import SecurityContext, Volume
 from kalelite.volumes import provision
 
 __all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Steps"]
@@ -60,7 +61,7 @@ class Component:
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    config: TaskConfig = field(default_factory=TaskConfig)
+    options: StepOptions = field(default_factory=StepOptions)
     made_by: tuple[tuple[str, str], ...] = ()
     optional: bool = False
     description: str = ""
@@ -103,7 +104,7 @@ class Steps:
             inputs=inputs,
             outputs=dict(self.wiring.outputs(task).values()),
             arguments=arguments,
-            config=self._config(task),
+            options=self._options(task),
             made_by=() if handler else self._made_by(),
             optional=bool(task.options.ignore_failures),
             description=summary(task.step.description),
@@ -141,22 +142,21 @@ class Steps:
             image=self.settings.default_image,
             command=part.command,
             args=part.args,
-            config=TaskConfig(kubernetes={"pvcMount": self._mounts()}),
+            options=StepOptions(volumes=self._volumes()),
         )
 
-    def _config(self, task: Task) -> TaskConfig:
-        config = task_config(task.options)
+    def _options(self, task: Task) -> StepOptions:
+        """The options of a task, with the run's own volumes and user."""
+        options = task.options
         if not isinstance(task.step, ContainerDef):
-            mounts = [*self._mounts(), *config.kubernetes.get("pvcMount", [])]
-            config.kubernetes["pvcMount"] = mounts
-        user = {"runAsUser": self.settings.run_as_user, "runAsGroup": self.settings.run_as_group}
-        said = {name: str(number) for name, number in user.items() if number is not None}
-        if said and "securityContext" not in config.kubernetes:
-            config.kubernetes["securityContext"] = said
-        return config
+            options = replace(options, volumes=(*self._volumes(), *options.volumes))
+        user = SecurityContext(self.settings.run_as_user, self.settings.run_as_group)
+        if user != SecurityContext() and options.security_context is None:
+            options = replace(options, security_context=user)
+        return options
 
-    def _mounts(self) -> list[dict[str, object]]:
-        return [claim_mount(m.claim, m.path) for m in self.storage.mounts if m.claim]
+    def _volumes(self) -> tuple[Volume, ...]:
+        return tuple(Volume(m.claim, m.path) for m in self.storage.mounts if m.claim)
 
     def _made_by(self) -> tuple[tuple[str, str], ...]:
         return tuple((m.made_by, m.path) for m in self.storage.mounts if m.made_by)
@@ -171,9 +171,9 @@ class Steps:
             if isinstance(expr, Constant):
                 arguments[name] = expr.value
                 inputs[name] = "str"
-        config = self._config(task)
+        options = self._options(task)
         # Calls may differ in the types of their inputs only, which KFP does not tell apart.
-        config.env[TASK] = task.id
+        options = replace(options, env={**options.env, TASK: task.id})
         found = self.wiring.outputs(task)
         outputs = {output: port for (output, _), port in found.items()}
 
@@ -198,7 +198,7 @@ class Steps:
             inputs=inputs,
             outputs=dict(found.values()),
             arguments=arguments,
-            config=config,
+            options=options,
             description=summary(step.description),
         )
 

@@ -101,7 +101,7 @@ def _step(task: Task, settings: Settings) -> tuple[str, ...]:
     if isinstance(task.step, ContainerDef):
         image = task.step.image
     hidden = ("image", "name", "env", "secrets")
-    said = [name for name in task.options.said() if name not in hidden]
+    said = [name for name in task.options.explicit() if name not in hidden]
     return task.id, image, ", ".join(f"{name}={getattr(task.options, name)}" for name in said)
 
 

@@ -108,7 +108,7 @@ def _variables(task: Task) -> set[str]:
 def _texts(task: Task) -> Iterator[tuple[str, str]]:
     """The texts of a task's options that end up in the Workflow, with what they are."""
     options = task.options
-    for name, value in options.said().items():
+    for name, value in options.explicit().items():
         yield from ((name, text) for text in _strings(value))
     if isinstance(task.step, ContainerDef):
         for word in walk((*task.step.command, *task.step.args, task.step.image)):

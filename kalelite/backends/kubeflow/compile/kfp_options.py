@@ -1,136 +1,164 @@
-"""What each option of a step becomes on KFP, and which ones KFP cannot do."""
+"""What each option becomes on KFP, and what KFP cannot do of it."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from kalelite.errors import Problem, Where
-from kalelite.plan.options import StepOptions, quantity
+from kalelite.plan.options import PIPELINE_OPTIONS, STEP_OPTIONS, StepOptions, quantity
+from kalelite.plan.options.treatment import Handled, Noted, Refused, treatments
 from kalelite.plan.options.values import (
     ConfigMapEnv,
-    ConfigMapFiles,
     Retries,
     SecretEnv,
-    SecretFiles,
+    SecurityContext,
     Toleration,
+    Volume,
 )
 
-__all__ = ["NEWEST", "TaskConfig", "notes", "refusals", "task_config"]
+__all__ = [
+    "KFP_PIPELINE_OPTIONS",
+    "KFP_STEP_OPTIONS",
+    "NEWEST",
+    "OnTask",
+    "configure",
+    "notes",
+    "refusals",
+]
 
 NEWEST = "2.17"
 """The newest KFP release that this table was held against."""
 
-_SINCE = {"volumes: sub_path": "2.16.0", "security_context": "2.16.0"}
-_FOREVER = 30 * 24 * 3600
+OLDEST = "2.14"
+"""The oldest KFP release that is supported."""
+
+_FOREVER = f"{30 * 24 * 3600}s"
 Json = dict[str, Any]
+Write = Callable[[Any, Any, StepOptions], object]
 
 
-@dataclass(frozen=True, slots=True)
-class TaskConfig:
-    """A task's settings in KFP's own terms.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnTask(Handled):
+    """An option that is given to a task of KFP.
 
-    ``kubernetes`` is a KubernetesExecutorConfig as JSON; ``retry`` is the number of retries, the
-    seconds before the first one and the factor.
+    Attributes
+    ----------
+    write
+        Takes kfp's task, the value, and all options of the step.
+    since
+        The first release of KFP that does it.
+    lacks
+        What a release cannot do of a value: takes the value and the release, yields a phrase and
+        a hint.
+    note
+        Yields what is true of a value and might surprise.
     """
 
-    cpu_request: str | None = None
-    cpu_limit: str | None = None
-    memory_request: str | None = None
-    memory_limit: str | None = None
-    accelerator: tuple[str, int] | None = None
-    env: dict[str, str] = field(default_factory=dict)
-    retry: tuple[int, int, float] | None = None
-    display_name: str = ""
-    ignore_failures: bool = False
-    kubernetes: Json = field(default_factory=dict)
+    write: Write
+    since: str = OLDEST
+    lacks: Callable[[Any, str], Iterable[tuple[str, str]]] | None = None
+    note: Callable[[Any], Iterable[str]] | None = None
 
 
-def task_config(options: StepOptions) -> TaskConfig:
-    """The settings of a task whose options `refusals` has found nothing against."""
-    gpu = options.gpu or 0
-    return TaskConfig(
-        cpu_request=_cpu(options.cpu),
-        cpu_limit=_cpu(options.cpu_limit),
-        memory_request=_memory(options.memory),
-        memory_limit=_memory(options.memory_limit),
-        accelerator=(options.accelerator or "nvidia.com/gpu", gpu) if gpu else None,
-        env=dict(options.env),
-        retry=_retry(options.retries),
-        display_name=options.display_name or "",
-        ignore_failures=bool(options.ignore_failures),
-        kubernetes={name: part for name, part in _kubernetes(options).items() if part},
-    )
+def configure(task: Any, options: StepOptions) -> None:
+    """Give one of kfp's tasks its options; `refusals` has found nothing against them.
+
+    KFP's own cache stays off: it is never right for a task with a volume.
+    """
+    task.set_caching_options(False)
+    for name, value in options.explicit().items():
+        treatment = KFP_STEP_OPTIONS[name]
+        if isinstance(treatment, OnTask):
+            treatment.write(task, value, options)
 
 
 def refusals(options: StepOptions, where: Where | None, version: str) -> list[Problem]:
     """One problem for each option that the KFP of that version cannot honour."""
-    problems = []
-    for name, since in _SINCE.items():
-        if _uses(options, name) and _number(version) < _number(since):
-            hint = f"It works from KFP {since}; this is for KFP {version}."
-            problems.append(Problem(f"{name} needs KFP {since} or newer", hint, where))
-    for what, hint in _never(options):
-        problems.append(Problem(f"{what}: no KFP up to {NEWEST} can do it", hint, where))
-    return problems
+    return [
+        Problem(message, hint, where)
+        for name, value in options.explicit().items()
+        for message, hint in _lacking(name, value, version)
+    ]
 
 
 def notes(options: StepOptions) -> Iterator[str]:
     """What is true of an option on KFP and might surprise."""
-    if options.cache:
-        yield "cache=True: steps on KFP run anew in every run"
-    if options.timeout and options.timeout != int(options.timeout):
-        yield f"timeout: {math.ceil(options.timeout)} whole seconds"
-    if options.packages:
-        yield "packages: installed by pip when the pod starts"
+    for name, value in options.explicit().items():
+        treatment = KFP_STEP_OPTIONS[name]
+        if isinstance(treatment, OnTask) and treatment.note:
+            yield from treatment.note(value)
+        elif isinstance(treatment, Noted) and value:
+            yield f"{name}={value!r}: {treatment.instead}"
 
 
-def _uses(options: StepOptions, name: str) -> bool:
-    if name == "security_context":
-        return options.security_context is not None
-    return any(volume.sub_path for volume in options.volumes)
+def _lacking(name: str, value: Any, version: str) -> Iterator[tuple[str, str]]:
+    treatment = KFP_STEP_OPTIONS[name]
+    if isinstance(treatment, Refused):
+        yield _never(name, treatment.hint)
+    elif isinstance(treatment, OnTask):
+        yield from _needs(name, treatment.since, version)
+        if treatment.lacks:
+            yield from treatment.lacks(value, version)
 
 
-def _never(options: StepOptions) -> Iterator[tuple[str, str]]:
-    for name in ("ephemeral_storage", "ephemeral_storage_limit"):
-        if getattr(options, name) is not None:
-            yield name, "Leave it out on KFP, or write large files to a volume."
-    if any(volume.read_only for volume in options.volumes):
-        hint = "Mount it without read_only, or make the claim ReadOnlyMany."
-        yield "volumes: a mount with read_only=True", hint
-    retries = options.retries
-    if retries is not None and retries.count:
-        if retries.only:
-            hint = "Leave only= out, or catch the errors in the step and try again there."
-            yield "retries: only=, a retry for some errors", hint
-        longest = retries.wait * retries.factor ** (retries.count - 1)
-        if retries.longest_wait is not None and longest > retries.longest_wait:
-            hint = f"The longest wait would be {longest:g} s: use fewer retries or factor=1."
-            yield "retries: longest_wait=, a bound for one wait", hint
-    for kind in ("podAffinity", "podAntiAffinity"):
-        if kind in (options.affinity or {}):
-            yield f"affinity: {kind}", "Use nodeAffinity or node_selector."
+def _needs(what: str, since: str, version: str) -> Iterator[tuple[str, str]]:
+    if _number(version) < _number(since):
+        hint = f"It works from KFP {since}; this is for KFP {version}."
+        yield f"{what} needs KFP {since} or newer", hint
+
+
+def _never(what: str, hint: str) -> tuple[str, str]:
+    return f"{what}: no KFP up to {NEWEST} can do it", hint
 
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def _cpu(text: str | None) -> str | None:
+# --- what KFP cannot do of a value -----------------------------------------------------------
+
+
+def _lacks_volumes(volumes: tuple[Volume, ...], version: str) -> Iterator[tuple[str, str]]:
+    if any(volume.sub_path for volume in volumes):
+        yield from _needs("volumes: sub_path", "2.16.0", version)
+    if any(volume.read_only for volume in volumes):
+        hint = "Mount it without read_only, or make the claim ReadOnlyMany."
+        yield _never("volumes: a mount with read_only=True", hint)
+
+
+def _lacks_retries(retries: Retries, _version: str) -> Iterator[tuple[str, str]]:
+    if not retries.count:
+        return
+    if retries.only:
+        hint = "Leave only= out, or catch the errors in the step and try again there."
+        yield _never("retries: only=, a retry for some errors", hint)
+    longest = retries.wait * retries.factor ** (retries.count - 1)
+    if retries.max_wait is not None and longest > retries.max_wait:
+        hint = f"The longest wait would be {longest:g} s: use fewer retries or factor=1."
+        yield _never("retries: max_wait=, a bound for one wait", hint)
+
+
+def _lacks_affinity(affinity: Json, _version: str) -> Iterator[tuple[str, str]]:
+    for kind in ("podAffinity", "podAntiAffinity"):
+        if kind in affinity:
+            yield _never(f"affinity: {kind}", "Use nodeAffinity or node_selector.")
+
+
+# --- writing a value to kfp's task -----------------------------------------------------------
+
+
+def _cores(text: str) -> str:
     """Cores as KFP reads them: ``2`` or ``1500m``, never ``1e3m``."""
-    if text is None:
-        return None
     thousandths = math.ceil(quantity.cores_of(text) * 1000)
     return f"{thousandths}m" if thousandths % 1000 else str(thousandths // 1000)
 
 
-def _memory(text: str | None) -> str | None:
+def _bytes(text: str) -> str:
     """Bytes as KFP reads them: a whole number and a suffix, so ``1.5Gi`` is ``1536Mi``."""
-    if text is None:
-        return None
     count = quantity.size_of(text)
     for suffix, unit in (("Gi", 2**30), ("G", 10**9), ("Mi", 2**20), ("M", 10**6)):
         if count % unit == 0:
@@ -138,101 +166,220 @@ def _memory(text: str | None) -> str | None:
     return str(count)
 
 
-def _retry(retries: Retries | None) -> tuple[int, int, float] | None:
-    if retries is None or not retries.count:
-        return None
-    return retries.count, math.ceil(retries.wait), retries.factor
+def _nothing(_task: Any, _value: Any, _options: StepOptions) -> None:
+    """For what the task's component, or another option, takes care of."""
 
 
-def _kubernetes(options: StepOptions) -> Json:
-    context = options.security_context
-    fields = ("runAsUser", "runAsGroup", "runAsNonRoot")
-    said = (context.run_as_user, context.run_as_group, context.run_as_non_root) if context else ()
-    metadata = {"labels": dict(options.labels), "annotations": dict(options.annotations)}
-    return {
-        "pvcMount": [
-            claim_mount(volume.claim, volume.path, volume.sub_path) for volume in options.volumes
-        ],
-        "secretAsEnv": _env(
-            ((ref.secret, ref.key, ref.variable) for ref in _of(options.secrets, SecretEnv)),
-            ("secretName", "secretNameParameter", "secretKey"),
-        ),
-        "secretAsVolume": [
-            {"mountPath": ref.path, "optional": False}
-            | _named("secretName", "secretNameParameter", ref.secret)
-            for ref in _of(options.secrets, SecretFiles)
-        ],
-        "configMapAsEnv": _env(
-            (
-                (ref.config_map, ref.key, ref.variable)
-                for ref in _of(options.config_maps, ConfigMapEnv)
-            ),
-            ("configMapName", "configMapNameParameter", "configMapKey"),
-        ),
-        "configMapAsVolume": [
-            {"mountPath": ref.path, "optional": False}
-            | _named("configMapName", "configMapNameParameter", ref.config_map)
-            for ref in _of(options.config_maps, ConfigMapFiles)
-        ],
-        "nodeSelector": {"labels": dict(options.node_selector)} if options.node_selector else {},
-        "tolerations": [_toleration(toleration) for toleration in options.tolerations],
-        "nodeAffinity": _node_affinity((options.affinity or {}).get("nodeAffinity", {})),
-        "podMetadata": {name: part for name, part in metadata.items() if part},
-        "imagePullPolicy": options.pull_policy,
-        "imagePullSecret": [
-            _named("secretName", "secretNameParameter", name) for name in options.pull_secrets
-        ],
-        "securityContext": {
-            name: value if isinstance(value, bool) else str(value)
-            for name, value in zip(fields, said, strict=False)
-            if value is not None
-        },
-        # A 64-bit number in protobuf's JSON is a text.
-        "activeDeadlineSeconds": str(math.ceil(options.timeout)) if options.timeout else None,
-    }
+def _set(method: str, spelled: Callable[[Any], Any] = lambda value: value) -> Write:
+    """Gives the value to a method of kfp's task."""
+    return lambda task, value, _: getattr(task, method)(spelled(value))
 
 
-def claim_mount(claim: str, path: str, sub_path: str = "") -> Json:
-    """A claim with a constant name, mounted; the older spelling of the name is for KFP below 2.14."""
-    mount: Json = {"mountPath": path, "constant": claim}
-    mount["pvcNameParameter"] = {"runtimeValue": {"constant": claim}}
-    return {**mount, "subPath": sub_path} if sub_path else mount
+def _field(name: str, spelled: Callable[[Any], Any]) -> Write:
+    """Puts the value into the task's KubernetesExecutorConfig, which is JSON here."""
+
+    def write(task: Any, value: Any, _options: StepOptions) -> None:
+        if part := spelled(value):
+            task.platform_config.setdefault("kubernetes", {})[name] = part
+
+    return write
 
 
-def _named(field_name: str, parameter: str, name: str) -> Json:
-    return {field_name: name, parameter: {"runtimeValue": {"constant": name}}}
+def _metadata(name: str) -> Write:
+    def write(task: Any, value: Any, _options: StepOptions) -> None:
+        kubernetes = task.platform_config.setdefault("kubernetes", {})
+        kubernetes.setdefault("podMetadata", {})[name] = dict(value)
+
+    return write
 
 
-def _of(values: tuple[Any, ...], kind: type) -> list[Any]:
-    return [value for value in values if isinstance(value, kind)]
+def _references(
+    env: type[SecretEnv | ConfigMapEnv], prefix: str, name: Callable[[Any], str]
+) -> Write:
+    """Secrets or config maps, as variables and as files."""
+    names = (f"{prefix}Name", f"{prefix}NameParameter")
+
+    def write(task: Any, value: tuple[Any, ...], _options: StepOptions) -> None:
+        variables: dict[str, Json] = {}
+        files: list[Json] = []
+        for each in value:
+            named: Json = {**_named(*names, name(each)), "optional": False}
+            if isinstance(each, env):
+                entry = variables.setdefault(name(each), {**named, "keyToEnv": []})
+                entry["keyToEnv"].append({f"{prefix}Key": each.key, "envVar": each.variable})
+            else:
+                files.append({"mountPath": each.path, **named})
+        kubernetes = task.platform_config.setdefault("kubernetes", {})
+        if variables:
+            kubernetes[f"{prefix}AsEnv"] = list(variables.values())
+        if files:
+            kubernetes[f"{prefix}AsVolume"] = files
+
+    return write
 
 
-def _env(triples: Iterator[tuple[str, str, str]], fields: tuple[str, str, str]) -> list[Json]:
-    """Environment variables from keys, one entry for each Secret or ConfigMap."""
-    entries: dict[str, Json] = {}
-    for name, key, variable in triples:
-        entry = entries.setdefault(
-            name, {**_named(fields[0], fields[1], name), "keyToEnv": [], "optional": False}
-        )
-        entry["keyToEnv"].append({fields[2]: key, "envVar": variable})
-    return list(entries.values())
+def _named(field: str, parameter: str, name: str) -> Json:
+    """A constant name; ``field`` is what KFP before 2.14 reads."""
+    return {field: name, parameter: {"runtimeValue": {"constant": name}}}
 
 
-def _toleration(toleration: Toleration) -> Json:
-    said: Json = {
-        "key": toleration.key,
-        "operator": toleration.operator,
-        "value": toleration.value,
-        "effect": toleration.effect,
-    }
-    said = {name: value for name, value in said.items() if value}
-    if toleration.seconds is not None:
-        said["tolerationSeconds"] = str(toleration.seconds)
-    return said
+def _gpus(task: Any, count: int, options: StepOptions) -> None:
+    if count:
+        task.set_accelerator_type(options.accelerator or "nvidia.com/gpu")
+        task.set_accelerator_limit(count)
+
+
+def _env(task: Any, env: dict[str, str], _options: StepOptions) -> None:
+    for name, value in env.items():
+        task.set_env_variable(name, value)
+
+
+def _retries(task: Any, retries: Retries, _options: StepOptions) -> None:
+    if retries.count:
+        # KFP's longest duration is that of all attempts together, and an hour unless it is given.
+        wait = f"{math.ceil(retries.wait)}s"
+        task.set_retry(retries.count, wait, retries.factor, _FOREVER)
+
+
+def _ignore_failures(task: Any, ignore: bool, _options: StepOptions) -> None:
+    if ignore:
+        task.ignore_upstream_failure()
+
+
+def _mounts(volumes: tuple[Volume, ...]) -> list[Json]:
+    return [
+        {"mountPath": volume.path}
+        | _named("constant", "pvcNameParameter", volume.claim)
+        | ({"subPath": volume.sub_path} if volume.sub_path else {})
+        for volume in volumes
+    ]
+
+
+def _tolerations(tolerations: tuple[Toleration, ...]) -> list[Json]:
+    return [
+        {
+            field: value
+            for field, value in (
+                ("key", toleration.key),
+                ("operator", toleration.operator),
+                ("value", toleration.value),
+                ("effect", toleration.effect),
+                ("tolerationSeconds", _int64(toleration.seconds)),
+            )
+            if value
+        }
+        for toleration in tolerations
+    ]
 
 
 def _node_affinity(affinity: Json) -> list[Json]:
-    required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
-    preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution", [])
+    node = affinity.get("nodeAffinity", {})
+    required = node.get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    preferred = node.get("preferredDuringSchedulingIgnoredDuringExecution", [])
     terms = [dict(term) for term in required.get("nodeSelectorTerms", [])]
     return terms + [{**term["preference"], "weight": term["weight"]} for term in preferred]
+
+
+def _security_context(context: SecurityContext) -> Json:
+    fields = {
+        "runAsUser": _int64(context.run_as_user),
+        "runAsGroup": _int64(context.run_as_group),
+        "runAsNonRoot": context.run_as_non_root,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _int64(number: float | None) -> str | None:
+    """A whole number, rounded up; one of 64 bits is a text in protobuf's JSON."""
+    return None if number is None else str(math.ceil(number))
+
+
+def _note_timeout(timeout: float) -> Iterator[str]:
+    if timeout != int(timeout):
+        yield f"timeout: {math.ceil(timeout)} whole seconds"
+
+
+# --- the tables ------------------------------------------------------------------------------
+
+KFP_STEP_OPTIONS = treatments(
+    STEP_OPTIONS,
+    {
+        "name": OnTask("also the task's name in the graph", write=_nothing),
+        "display_name": OnTask("also in the graph of the run", write=_set("set_display_name")),
+        "cpu": OnTask("request", write=_set("set_cpu_request", _cores)),
+        "cpu_limit": OnTask("limit", write=_set("set_cpu_limit", _cores)),
+        "memory": OnTask("request", write=_set("set_memory_request", _bytes)),
+        "memory_limit": OnTask("limit", write=_set("set_memory_limit", _bytes)),
+        "gpu": OnTask("limit of the accelerator", write=_gpus),
+        "accelerator": OnTask(write=_nothing),
+        "ephemeral_storage": Refused(
+            "no release can request it", "Leave it out on KFP, or write large files to a volume."
+        ),
+        "ephemeral_storage_limit": Refused(
+            "no release can limit it", "Leave it out on KFP, or write large files to a volume."
+        ),
+        "retries": OnTask(
+            except_for="`only`, and `max_wait` where it would shorten a wait",
+            write=_retries,
+            lacks=_lacks_retries,
+        ),
+        "timeout": OnTask(
+            "the pod is stopped",
+            write=_field("activeDeadlineSeconds", _int64),
+            note=_note_timeout,
+        ),
+        "cache": Noted("steps on KFP run anew in every run"),
+        "ignore_failures": OnTask(write=_ignore_failures),
+        "image": OnTask(write=_nothing),
+        "packages": OnTask(
+            "installed by pip when the pod starts",
+            write=_nothing,
+            note=lambda _: ["packages: installed by pip when the pod starts"],
+        ),
+        "env": OnTask(write=_env),
+        "secrets": OnTask(write=_references(SecretEnv, "secret", lambda each: each.secret)),
+        "config_maps": OnTask(
+            write=_references(ConfigMapEnv, "configMap", lambda each: each.config_map)
+        ),
+        "volumes": OnTask(
+            except_for="`read_only=True`, and `sub_path` before 2.16",
+            write=_field("pvcMount", _mounts),
+            lacks=_lacks_volumes,
+        ),
+        "node_selector": OnTask(
+            write=_field("nodeSelector", lambda labels: {"labels": dict(labels)})
+        ),
+        "tolerations": OnTask(write=_field("tolerations", _tolerations)),
+        "affinity": OnTask(
+            except_for="`podAffinity` and `podAntiAffinity`",
+            write=_field("nodeAffinity", _node_affinity),
+            lacks=_lacks_affinity,
+        ),
+        "labels": OnTask(write=_metadata("labels")),
+        "annotations": OnTask(write=_metadata("annotations")),
+        "pull_policy": OnTask(write=_field("imagePullPolicy", str)),
+        "pull_secrets": OnTask(
+            write=_field(
+                "imagePullSecret",
+                lambda names: [_named("secretName", "secretNameParameter", each) for each in names],
+            )
+        ),
+        "security_context": OnTask(
+            since="2.16.0", write=_field("securityContext", _security_context)
+        ),
+    },
+)
+
+KFP_PIPELINE_OPTIONS = treatments(
+    PIPELINE_OPTIONS,
+    {
+        "name": Handled(),
+        "description": Handled("shown with the pipeline"),
+        "experiment": Noted("it is chosen when a run is created"),
+        "order": Handled(),
+        "marshal_volume": Handled(),
+        "marshal_volume_size": Handled(),
+        "marshal_path": Handled(),
+        "defaults": Handled(),
+    },
+)

@@ -16,8 +16,8 @@ from kfp import dsl, kubernetes  # type: ignore[import-untyped]
 from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 
 from kalelite.backends.kubeflow.compile.components import Component, Input, OutputFile, Steps
-from kalelite.backends.kubeflow.compile.configure import configure
 from kalelite.backends.kubeflow.compile.ir_order import add_waits
+from kalelite.backends.kubeflow.compile.kfp_options import configure
 from kalelite.backends.kubeflow.compile.kfp_parameters import RootParameter
 from kalelite.backends.kubeflow.compile.ports import Wire, Wiring
 from kalelite.backends.kubeflow.compile.rewriting import FILE
@@ -206,7 +206,7 @@ class _Trace:
             if not isinstance(source, Wire) or source.kind != "status"
         }
         task = _component(component)(**arguments)
-        configure(task, component)
+        configure(task, component.options)
         for maker, path in component.made_by:
             kubernetes.mount_pvc(task, pvc_name=self.claims[maker], mount_path=path)
         for name, kind in component.outputs.items():

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
-from kalelite.backends.kubeflow.compile.kfp_options import refusals, task_config
+from kalelite.backends.kubeflow.compile.kfp_options import configure, refusals
 from kalelite.plan.options import step_options
 from kalelite.plan.options.values import Volume
 
 
-def config_of(**said):
-    options, problems = step_options(**said)
+def options_of(**settings):
+    options, problems = step_options(**settings)
     assert problems == []
-    return task_config(options)
+    return options
 
 
-def kubernetes_of(configure):
-    """What kfp's own functions make of a task."""
+def kubernetes_of(prepare):
+    """The Kubernetes part of a task that a function has prepared."""
     from kfp import dsl
 
     found = {}
@@ -28,7 +30,7 @@ def kubernetes_of(configure):
     @dsl.pipeline(name="p")
     def pipeline():
         task = component()
-        configure(task)
+        prepare(task)
         found.update(task.platform_config.get("kubernetes", {}))
 
     return found
@@ -111,8 +113,10 @@ CASES = {
 def test_option_is_what_kfps_own_function_writes(name):
     from kfp import kubernetes
 
-    said, configure = CASES[name]
-    assert config_of(**said).kubernetes == kubernetes_of(lambda task: configure(kubernetes, task))
+    settings, prepare = CASES[name]
+    options = options_of(**settings)
+    ours = kubernetes_of(lambda task: configure(task, options))
+    assert ours == kubernetes_of(lambda task: prepare(kubernetes, task))
 
 
 @pytest.mark.parametrize(
@@ -126,12 +130,37 @@ def test_option_is_what_kfps_own_function_writes(name):
     ],
 )
 def test_memory_is_spelled_as_kfp_reads_it(written, memory):
-    assert config_of(memory=written).memory_request == memory
+    task = Mock()
+    configure(task, options_of(memory=written))
+    task.set_memory_request.assert_called_once_with(memory)
 
 
 @pytest.mark.parametrize(("written", "cpu"), [("2", "2"), (0.5, "500m"), ("1.25", "1250m")])
 def test_cpu_is_spelled_as_kfp_reads_it(written, cpu):
-    assert config_of(cpu=written).cpu_request == cpu
+    task = Mock()
+    configure(task, options_of(cpu=written))
+    task.set_cpu_request.assert_called_once_with(cpu)
+
+
+@pytest.mark.parametrize(
+    ("settings", "type", "limit"),
+    [
+        ({"gpu": 2}, "nvidia.com/gpu", 2),
+        ({"gpu": 1, "accelerator": "amd.com/gpu"}, "amd.com/gpu", 1),
+    ],
+)
+def test_a_gpu_is_of_nvidia_unless_the_accelerator_says(settings, type, limit):
+    task = Mock()
+    configure(task, options_of(**settings))
+    task.set_accelerator_type.assert_called_once_with(type)
+    task.set_accelerator_limit.assert_called_once_with(limit)
+
+
+def test_options_that_switch_something_off_leave_the_task_as_it_is():
+    task, bare = Mock(), Mock()
+    configure(task, options_of(gpu=0, accelerator="a.b/c", retries=0, ignore_failures=False))
+    configure(bare, options_of())
+    assert task.mock_calls == bare.mock_calls
 
 
 def test_retries_do_not_end_after_kfps_hour(compiled, write_script):
@@ -157,7 +186,7 @@ REFUSED = {
     "ephemeral_storage_limit": {"ephemeral_storage_limit": "1Gi"},
     "read_only": {"volumes": [Volume("c", "/data", read_only=True)]},
     "only=": {"retries": {"count": 1, "only": ["OSError"]}},
-    "longest_wait": {"retries": {"count": 3, "wait": 10, "factor": 10, "longest_wait": 20}},
+    "max_wait": {"retries": {"count": 3, "wait": 10, "factor": 10, "max_wait": 20}},
     "podAffinity": {
         "affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}}
     },
@@ -189,13 +218,5 @@ def test_what_came_later_names_its_version(said):
 
 
 def test_a_bound_that_no_wait_reaches_is_no_problem():
-    options, _ = step_options(retries={"count": 2, "wait": 1, "factor": 2, "longest_wait": 60})
+    options, _ = step_options(retries={"count": 2, "wait": 1, "factor": 2, "max_wait": 60})
     assert refusals(options, None, "2.17.0") == []
-
-
-def test_every_option_has_a_meaning_or_a_refusal():
-    """The option table names what is refused; all else changes the compiled task."""
-    from kalelite.plan.options.table import ROWS
-
-    refused = {row.option for row in ROWS if row.refused.startswith("KFP") and not row.since}
-    assert refused == {"ephemeral_storage", "ephemeral_storage_limit"}

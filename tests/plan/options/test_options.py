@@ -22,7 +22,7 @@ from kalelite.plan.options import (
 from kalelite.plan.options.values import (
     ConfigMapEnv,
     ConfigMapFiles,
-    Plain,
+    NotSecret,
     Retries,
     SecretEnv,
     SecretFiles,
@@ -34,15 +34,15 @@ from kalelite.plan.options.values import (
 HERE = Where("train.py", 3, text="@step(memory='10GB')")
 
 
-def good(**said):
-    options, problems = step_options(HERE, **said)
+def good(**settings):
+    options, problems = step_options(HERE, **settings)
     assert not problems, [problem.render() for problem in problems]
     return options
 
 
-def bad(**said):
+def bad(**settings):
     """The one Problem of wrong options."""
-    _, problems = step_options(HERE, **said)
+    _, problems = step_options(HERE, **settings)
     assert len(problems) == 1, [problem.render() for problem in problems]
     assert problems[0].where == HERE
     return problems[0]
@@ -238,7 +238,7 @@ def test_each_misuse_has_its_sentence(said, message, hint):
 def test_all_problems_are_reported_and_the_rest_is_kept():
     options, problems = step_options(HERE, memory="10GB", cpu="-1", image="python:3.11", gpus=1)
     assert len(problems) == 3
-    assert options.said() == {"image": "python:3.11"}
+    assert options.explicit() == {"image": "python:3.11"}
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_all_problems_are_reported_and_the_rest_is_kept():
         ("SORT_KEY", "name"),
         ("GOOGLE_APPLICATION_CREDENTIALS", "/secrets/gcp.json"),
         ("TOKEN_FILE", "token.txt"),
-        ("MY_TOKEN", Plain("public")),
+        ("MY_TOKEN", NotSecret("public")),
         ("PASSWORD", ""),
         ("MONKEY", "x"),
     ],
@@ -289,7 +289,7 @@ def test_the_message_about_a_secret_does_not_repeat_it():
     ],
 )
 def test_kale_spellings_mean_the_same(kale, own):
-    assert good(**kale).said() == own
+    assert good(**kale).explicit() == own
 
 
 @pytest.mark.parametrize(
@@ -350,9 +350,9 @@ def test_merged_options_that_do_not_fit_together_are_found():
 
 
 def test_waits_grow_and_are_bounded():
-    retries = Retries(5, wait=10, factor=2, longest_wait=35)
+    retries = Retries(5, wait=10, factor=2, max_wait=35)
     assert [retries.delay(attempt) for attempt in (1, 2, 3, 4)] == [10, 20, 35, 35]
-    assert Retries(3, wait=1, factor=1000, longest_wait=60).delay(10**4) == 60
+    assert Retries(3, wait=1, factor=1000, max_wait=60).delay(10**4) == 60
 
 
 @pytest.mark.parametrize(
@@ -393,7 +393,12 @@ def test_pipeline_options():
     )
     assert not problems
     expected = PipelineOptions(
-        "e", "calls", True, "10Gi", "/data/marshal", StepOptions(memory="2Gi")
+        experiment="e",
+        order="calls",
+        marshal_volume=True,
+        marshal_volume_size="10Gi",
+        marshal_path="/data/marshal",
+        defaults=StepOptions(memory="2Gi"),
     )
     assert options == expected
 
@@ -409,7 +414,7 @@ def test_kale_pipeline_options():
     )
     assert not problems
     assert options.experiment == "e"
-    assert options.defaults.said() == {
+    assert options.defaults.explicit() == {
         "image": "a/b",
         "labels": {"a": "b"},
         "volumes": (Volume("claim", "/data"),),
