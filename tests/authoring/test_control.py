@@ -769,7 +769,7 @@ def test_blocks_that_are_misspelled(case):
     assert hint in problem.hint
 
 
-def test_tolerance_without_a_default_is_in_vain():
+def test_a_step_that_ignores_failures_needs_a_default():
     @step(ignore_failures=True)
     def tell(x, y=2, *more):
         return x

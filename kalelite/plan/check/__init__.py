@@ -58,7 +58,7 @@ def _cannot_ignore(plan: Plan) -> Iterator[Problem]:
         kinds = [step.signature.parameters[name] for name in fed]
         if fed and all(one.default is one.empty and one.kind.name[:3] != "VAR" for one in kinds):
             yield Problem(
-                f"step `{step.name}` ignores failures, but cannot run without a value for `{fed[0]}`",
+                f"step `{step.name}` ignores failures, but without a value for `{fed[0]}` it cannot run",
                 f"Give `{fed[0]}` a default, for when the step that it comes from has failed.",
                 task.where,
             )
