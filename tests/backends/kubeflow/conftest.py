@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
-from kubeflow_scripts import pipeline_in
+from kubeflow_scripts import compile_script
 
 WITHOUT_KFP = ("test_stage", "test_workflow_size", "test_outputs")
 
@@ -19,19 +18,9 @@ def kfp(request):
 
 
 @pytest.fixture
-def compiled(tmp_path, monkeypatch):
+def compiled(tmp_path):
     """Compile a script's pipeline; the path of the YAML file."""
-
-    def compile_script(script: Path, **settings):
-        from kalelite.backends.kubeflow.compile.build import compile_plan
-
-        module, pipeline = pipeline_in(script)
-        monkeypatch.setitem(sys.modules, "__main__", module)
-        path = tmp_path / "out.yaml"
-        compile_plan(pipeline.plan(), path, **settings)
-        return path
-
-    return compile_script
+    return lambda script, **settings: compile_script(script, tmp_path, **settings)[1]
 
 
 @pytest.fixture

@@ -25,3 +25,17 @@ def pipeline_in(path: Path):
         sys.modules["__main__"] = before
     found = module.__dict__.get("main")
     return module, found or pipelines_of(module.__dict__)[-1]
+
+
+def compile_script(script: Path, folder: Path, **settings):
+    """What a script's pipeline compiles to, and the YAML file in the folder."""
+    from kalelite.backends.kubeflow.compile.build import compile_plan
+
+    module, pipeline = pipeline_in(script)
+    path = folder / "out.yaml"
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        return compile_plan(pipeline.plan(), path, **settings), path
+    finally:
+        sys.modules["__main__"] = before

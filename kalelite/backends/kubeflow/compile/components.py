@@ -1,15 +1,23 @@
-"""Each task as a container: image, command, parameters. Plain data; `compile` tells kfp."""
+"""Each task as a component: image, command, parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.component_graph import Component
 from kalelite.backends.kubeflow.compile.escaping import summary
 from kalelite.backends.kubeflow.compile.inline_program import inline
-from kalelite.backends.kubeflow.compile.mounts import JOB_NAME, Creation, Storage
+from kalelite.backends.kubeflow.compile.mounts import Creation, Storage
+from kalelite.backends.kubeflow.compile.placeholders import (
+    EXECUTOR_INPUT,
+    JOB_ID,
+    JOB_NAME,
+    artifact_path,
+    input_value,
+    output_file,
+)
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.rewriting import FILE
 from kalelite.backends.kubeflow.compile.stage import Part
@@ -20,54 +28,13 @@ from kalelite.plan.options import StepOptions
 from kalelite.plan.options.values import SecurityContext, Volume
 from kalelite.volumes import provision
 
-__all__ = ["EXECUTOR_INPUT", "JOB_ID", "Component", "Input", "OutputFile", "Steps"]
+__all__ = ["Components"]
 
-EXECUTOR_INPUT = "{{$}}"
-JOB_ID = "{{$.pipeline_job_uuid}}"
 TASK = "KALELITE_TASK"
 """A variable of every container of the user's own; it makes each of them another one for KFP."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """In a command: the value of an input."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFile:
-    """In a command: the file that an output is written to."""
-
-    name: str
-
-
-Word = str | Input | OutputFile
-
-
-@dataclass(frozen=True, slots=True)
-class Component:
-    """A task of the compiled pipeline.
-
-    ``inputs`` and ``outputs`` map names to types; ``arguments`` gives each input a wire, or a
-    constant that KFP fills in. The inputs of a task that runs after failures are optional.
-    ``description`` is what the step's docstring says first.
-    """
-
-    id: str
-    image: str
-    command: tuple[Word, ...]
-    args: tuple[Word, ...] = ()
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    outputs: Mapping[str, str] = field(default_factory=dict)
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    options: StepOptions = field(default_factory=StepOptions)
-    made_by: tuple[tuple[str, str], ...] = ()
-    optional: bool = False
-    description: str = ""
-
-
-class Steps:
+class Components:
     """Makes the components of one compilation."""
 
     def __init__(self, wiring: Wiring, storage: Storage, settings: Settings, bundle: str) -> None:
@@ -86,9 +53,8 @@ class Steps:
         args = ("run", "--task", task.id, "--home", self.storage.home)
         words = [f"--package={package}" for package in task.options.packages]
         words += [
-            f"--file={port.name}={_path('outputs' if port.wire.kind == 'own' else 'inputs', port.name)}"
-            for port in ports
-            if port.reading == "file"
+            f"--file={name}={artifact_path('outputs' if wire.kind == 'own' else 'inputs', name)}"
+            for name, wire in ((port.name, port.wire) for port in ports if port.reading == "file")
         ]
         inputs = {RUN: "str"}
         arguments: dict[str, Any] = {RUN: JOB_ID}
@@ -112,10 +78,11 @@ class Steps:
 
     def creation(self, creation: Creation) -> Component:
         """The task that makes a claim for the run."""
-        args: list[Word] = ["--name", Input("job")]
+        args = ["--name", input_value("job")]
         if creation.suffix:
             args.append(f"--suffix={creation.suffix}")
-        args += ["--size", creation.size, "--run", Input(RUN), "--output", OutputFile("name")]
+        args += ["--size", creation.size, "--run", input_value(RUN)]
+        args += ["--output", output_file("name")]
         for mode in creation.modes:
             args += ["--mode", mode]
         if creation.storage_class is not None:
@@ -158,6 +125,11 @@ class Steps:
     def _volumes(self) -> tuple[Volume, ...]:
         return tuple(Volume(m.claim, m.path) for m in self.storage.mounts if m.claim)
 
+    def claims(self) -> dict[str, str]:
+        """The parameters of a nested pipeline that hold claims, with the tasks that make them."""
+        makers = dict.fromkeys(maker for maker, _ in self._made_by())
+        return {f"claim_{number}": maker for number, maker in enumerate(makers, 1)}
+
     def _made_by(self) -> tuple[tuple[str, str], ...]:
         return tuple((m.made_by, m.path) for m in self.storage.mounts if m.made_by)
 
@@ -180,15 +152,11 @@ class Steps:
         def put(word: InputValue | InputPath | OutputPath) -> str:
             if isinstance(word, OutputPath):
                 name, kind = outputs[word.name]
-                if kind == FILE:
-                    return _path("outputs", name)
-                return f"{{{{$.outputs.parameters['{name}'].output_file}}}}"
+                return artifact_path("outputs", name) if kind == FILE else output_file(name)
             name = (call.files if isinstance(word, InputPath) else call.values).get(word.name, "")
             if not name:
                 return ""
-            if inputs[name] == FILE:
-                return _path("inputs", name)
-            return f"{{{{$.inputs.parameters['{name}']}}}}"
+            return artifact_path("inputs", name) if inputs[name] == FILE else input_value(name)
 
         return Component(
             id=task.id,
@@ -201,8 +169,3 @@ class Steps:
             options=options,
             description=summary(step.description),
         )
-
-
-def _path(side: str, name: str) -> str:
-    """KFP's placeholder for where an artifact is on the pod's disk."""
-    return f"{{{{$.{side}.artifacts['{name}'].path}}}}"

@@ -15,7 +15,8 @@ from kalelite.backends.kubeflow.compile.container_calls import given, uses
 from kalelite.backends.kubeflow.compile.escaping import expansion
 from kalelite.backends.kubeflow.compile.kfp_options import NEWEST, refusals
 from kalelite.backends.kubeflow.compile.kfp_parameters import parameter_problems
-from kalelite.backends.kubeflow.compile.mounts import JOB_NAME, storage_of
+from kalelite.backends.kubeflow.compile.mounts import storage_of
+from kalelite.backends.kubeflow.compile.placeholders import JOB_NAME
 from kalelite.errors import Problem
 from kalelite.plan.check import check
 from kalelite.plan.container_command import walk

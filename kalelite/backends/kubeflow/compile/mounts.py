@@ -10,15 +10,9 @@ from kalelite.backends.kubeflow.compile.compile_settings import (
     Clone,
     Settings,
 )
+from kalelite.backends.kubeflow.compile.placeholders import JOB_NAME
 
-__all__ = ["JOB_NAME", "Creation", "Mount", "Storage", "storage_of"]
-
-JOB_NAME = "{{$.pipeline_job_resource_name}}"
-"""KFP puts the name of the run's Workflow in the place of a constant that is exactly this.
-
-So a claim with that very name can be mounted by every task without a wire to the task that made
-it, also by an exit handler, which may not depend on any task (KFP 2.14 to 2.17: driver/k8s.go).
-"""
+__all__ = ["Creation", "Mount", "Storage", "storage_of"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from kalelite.backends.kubeflow.compile.component_graph import Wire
 from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.lower import Lowered
 from kalelite.backends.kubeflow.compile.native_values import element_type, item_type, parameter_type
@@ -21,24 +22,10 @@ from kalelite.plan import graph
 from kalelite.plan.names import unique
 from kalelite.plan.types.fit import native_name
 
-__all__ = ["Port", "Wire", "Wiring"]
+__all__ = ["Port", "Wiring"]
 
 TEXTS = "texts"
 """The KFP type of a list of texts: references, or the items of a loop as JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """Where a parameter comes from.
-
-    ``kind`` is "own" for the file that the task itself is to write. ``ids`` are the ids that it
-    needs: of an output the task and the port, of collected values the task, the port and the loop,
-    of a choice the switch and then a task and port for each branch.
-    """
-
-    kind: Literal["parameter", "output", "item", "collected", "choice", "status", "own"]
-    ids: tuple[str, ...]
-    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +81,11 @@ class Wiring:
 
     def _container_inputs(self, task: graph.Task) -> list[Port]:
         """The inputs of a container: each under its own name, and as it is."""
-        ports = []
-        for name, expr in task.arguments.items():
-            for leaf in leaves(expr):
-                wire = (
-                    self.native(leaf) if isinstance(leaf, graph.OutputRef) else self.wire(leaf)[0]
-                )
-                ports.append(Port(name, wire, "value", symbol_of(leaf)))
-        return ports
+        return [
+            Port(name, self.read(leaf), "value", symbol_of(leaf))
+            for name, expr in task.arguments.items()
+            for leaf in leaves(expr)
+        ]
 
     def outputs(self, task: graph.Task) -> Mapping[tuple[str, Form], tuple[str, str]]:
         """Outputs by (output, form), each with its KFP name and type.
@@ -177,10 +161,12 @@ class Wiring:
             yield self.items(block)
         elif isinstance(block, graph.Branch) and isinstance(block.condition, graph.Compare):
             for side in (block.condition.left, block.condition.right):
-                if isinstance(side, graph.OutputRef):
-                    yield self.native(side)
-                elif not isinstance(side, graph.Constant):
-                    yield self.wire(side)[0]
+                if not isinstance(side, graph.Constant):
+                    yield self.read(side)
+
+    def read(self, leaf: graph.Expr) -> Wire:
+        """The wire of a value that KFP itself reads."""
+        return self.native(leaf) if isinstance(leaf, graph.OutputRef) else self.wire(leaf)[0]
 
     def is_native(self, parameter: str) -> bool:
         """Whether a pipeline parameter travels as it is, and not as a text."""

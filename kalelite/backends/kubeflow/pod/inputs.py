@@ -24,7 +24,7 @@ RUN = "run"
 """The parameter of every task that holds the id of the run; it is no port."""
 
 _CASTS: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
-_ENDED = {"COMPLETE": "SUCCEEDED", "COMPLETED": "SUCCEEDED", "CACHED": "SUCCEEDED"}
+_SUCCEEDED = ("COMPLETE", "COMPLETED", "CACHED")
 
 
 def record_path(task: TaskManifest, values: Mapping[str, Any], runs: Path) -> Path:
@@ -69,13 +69,13 @@ def spec_of(
                 message = f"task {template.task!r} got no value for {name!r}"
                 raise StepError(message) from None
     return TaskSpec(
-        task=template.task,
-        step=template.step,
-        arguments=arguments,
-        outputs=template.outputs,
-        arity=template.arity,
-        attempt=_attempt(record),
-        record=str(record),
+        template.task,
+        template.step,
+        arguments,
+        template.outputs,
+        template.arity,
+        _attempt(record),
+        str(record),
     )
 
 
@@ -149,7 +149,7 @@ class Inputs:
         first = min(failures, key=lambda record: record.finished, default=None)
         message = first.failure.message if first is not None and first.failure else ""
         return {
-            "state": _ENDED.get(state, state),
+            "state": "SUCCEEDED" if state in _SUCCEEDED else state,
             "failed_task": first.task if first is not None else "",
             "message": message or str(status.get("error", {}).get("message", "")),
         }
