@@ -203,7 +203,7 @@ def verb_clean(
     keep = [str(entry["ref"]) for run in runs for entry in run.outputs().values() if "ref" in entry]
     prune(base / "cache", set(keep))
     store = Store(base / "store")
-    freed = store.clean(keep, older_than=older_than)
+    freed = store.collect(keep, older_than=older_than)
     left = store.sweep(older_than=max(older_than, 86_400.0))
     out.line(
         f"freed {size(freed.size + left.size)} in {count(freed.count + left.count, 'file')};"

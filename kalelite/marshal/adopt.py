@@ -1,9 +1,9 @@
 """Copies a file or folder of the user into the store, digesting it on the way.
 
 A file is cloned where the filesystem shares blocks between files (reflink: btrfs, xfs), else
-copied with its holes. It is hard-linked only with ``adopt="link"``, and then made read-only: a
-hard link shares its content with the original for ever, and the next run of a script that opens
-the same ``out.csv`` for writing would write through it into the store.
+copied with its holes. It is never hard-linked: a hard link shares its content with the original for
+ever, and the next run of a script that opens the same ``out.csv`` for writing would write through
+it into the store.
 
 Links that stay inside the folder are kept, links that lead out of it are replaced by what they
 point to, dangling ones are kept. FIFOs, sockets and devices are refused.
@@ -39,8 +39,6 @@ class Adoption:
     ----------
     algorithm
         Of the digests of files.
-    link
-        Hard-link every file that can be.
     mode
         Bits that files and folders of the store may have.
     sync
@@ -48,7 +46,6 @@ class Adoption:
     """
 
     algorithm: str
-    link: bool = False
     mode: int = 0o777
     sync: bool = False
     entries: list[Entry] = field(default_factory=list)
@@ -121,30 +118,13 @@ class Adoption:
             digest = hasher(self.algorithm)
             executable = bool(before.st_mode & 0o100)
             mode = (0o555 if executable else 0o444) & self.mode
-            if self._hard_link(fd, source, target, mode):
-                _digest_file(fd, digest)
-            else:
-                self._copy(fd, target, before, digest, mode)
+            self._copy(fd, target, before, digest, mode)
             after = os.fstat(fd)
         finally:
             os.close(fd)
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise _refused(source, "changed while it was stored")
         self.entries.append(Entry(path, "file", before.st_size, digest.hexdigest(), executable))
-
-    def _hard_link(self, fd: int, source: str, target: str, mode: int) -> bool:
-        if not self.link:
-            return False
-        try:
-            os.link(os.path.realpath(source), target)
-        except OSError:
-            return False  # another filesystem, or one without hard links
-        try:
-            os.fchmod(fd, mode)
-        except OSError:  # somebody else's, who may go on writing
-            os.unlink(target)
-            return False
-        return True
 
     def _copy(self, fd: int, target: str, state: os.stat_result, digest: Digest, mode: int) -> None:
         out = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

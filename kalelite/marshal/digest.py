@@ -17,7 +17,7 @@ import functools
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from kalelite.errors import MarshalError, UsageError
 
@@ -118,7 +118,7 @@ class Digesting:
         self._stopped = False
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> Digesting:  # noqa: PYI034 - Self came with Python 3.11
+    def __enter__(self) -> Self:
         import threading  # small values, which are most, do without
 
         thread = threading.Thread(target=self._work, name="kalelite-digest", daemon=True)

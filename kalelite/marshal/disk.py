@@ -1,4 +1,4 @@
-"""What the store asks of the operating system, and the words for its refusals.
+"""What the store asks of the operating system, and the errors for its refusals.
 
 Readers open files without following links and without ever blocking on a FIFO.
 """
@@ -13,22 +13,18 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from pickle import PickleBuffer
 
 from kalelite.errors import CorruptObjectError, MarshalError, MissingObjectError, StoreFullError
-from kalelite.marshal.manifest import padding
-from kalelite.marshal.registry import Buffer, Frame
+from kalelite.marshal.layout import view_of
+from kalelite.marshal.registry import Buffer
 
 __all__ = [
     "batches",
     "corrupt",
-    "flatten",
     "map_private",
     "no_room",
     "open_regular",
-    "pieces_of",
     "sync_folder",
-    "view_of",
     "write_all",
     "write_batch",
 ]
@@ -38,30 +34,6 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _MOST_PIECES = 1_000  # of the 1,024 that the system takes
 _NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
-
-
-def flatten(frames: Iterable[Frame]) -> Iterator[memoryview]:
-    """The bytes of all frames in order, with the padding between them."""
-    gap = 0
-    for frame in frames:
-        if gap:
-            yield memoryview(bytes(gap))
-        size = 0
-        for piece in pieces_of(frame):
-            raw = view_of(piece)
-            size += raw.nbytes
-            yield raw
-        gap = padding(size)
-
-
-def pieces_of(frame: Frame) -> Sequence[Buffer]:
-    """The pieces that a frame was given in."""
-    return frame if isinstance(frame, list | tuple) else [frame]  # type: ignore[list-item]
-
-
-def view_of(piece: Buffer) -> memoryview:
-    """A flat view of the bytes of a contiguous buffer."""
-    return piece.raw() if isinstance(piece, PickleBuffer) else PickleBuffer(piece).raw()
 
 
 def no_room(error: OSError, root: str, needed: int) -> MarshalError:

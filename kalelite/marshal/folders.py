@@ -24,10 +24,10 @@ from pathlib import Path
 
 from kalelite.errors import CorruptObjectError, MissingObjectError, UnmarshallableError
 from kalelite.marshal.adopt import Adoption, remove_tree
+from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
 from kalelite.marshal.digest import hasher, split_reference
 from kalelite.marshal.disk import corrupt, no_room, open_regular, sync_folder, write_all
 from kalelite.marshal.listing import Entry, listing_bytes, parse_listing
-from kalelite.marshal.objects import TEMPORARY, Files
 
 __all__ = ["COPIED", "Folders"]
 
@@ -42,26 +42,23 @@ class Folders:
 
     Attributes
     ----------
-    files
+    blobs
         The rest of the store.
-    link
-        Hard-link what is adopted.
     check
         Called with the size and a check of the digests; runs it now, later or never.
     bound
         Whether file modes bind this process. They do not bind root.
     """
 
-    files: Files
+    blobs: BlobStore
     check: Callable[[int, Callable[[], None]], None]
-    link: bool = False
     bound: bool = field(default_factory=lambda: os.geteuid() != 0)
     _handed: dict[str, tuple[str, _State]] = field(default_factory=dict)
     _scratch: str = ""
     _remove: Callable[[], object] | None = None
 
     def _home(self, reference: str) -> str:
-        return self.files.path("files", reference)
+        return self.blobs.path(BlobName("files", reference))
 
     # ---- in
 
@@ -78,14 +75,14 @@ class Folders:
         source = os.path.abspath(path)
         if (reference := self._own(source)) is not None:
             return reference
-        _refuse_too_much(source, self.files.root)
+        _refuse_too_much(source, self.blobs.root)
         temporary = ""
         try:
-            temporary = self.files.new_folder()
+            temporary = self.blobs.new_folder()
             return self._adopt(source, temporary)
         except OSError as error:
-            if _within(str(error.filename or self.files.root), self.files.root):
-                raise no_room(error, self.files.root, os.stat(source).st_size) from error
+            if _within(str(error.filename or self.blobs.root), self.blobs.root):
+                raise no_room(error, self.blobs.root, os.stat(source).st_size) from error
             raise UnmarshallableError(
                 f"{path} cannot be read: {error}", hint="check its mode and owner"
             ) from error
@@ -93,37 +90,33 @@ class Folders:
             if temporary:
                 with contextlib.suppress(OSError):
                     remove_tree(temporary)
-                self.files.release(temporary)
+                self.blobs.release(temporary)
 
     def _adopt(self, source: str, temporary: str) -> str:
         name = os.path.basename(source)
-        adoption = Adoption(
-            self.files.algorithm, self.link, mode=self.files.mode(), sync=self.files.durable
-        )
+        adoption = Adoption(self.blobs.algorithm, mode=self.blobs.mode(), sync=self.blobs.durable)
         os.mkdir(f"{temporary}/content")
         adoption.adopt(source, f"{temporary}/content/{name}", name)
         listing = listing_bytes(name, adoption.entries)
-        digest = hasher(self.files.algorithm)
-        digest.update(listing)
-        reference = f"{self.files.algorithm}-{digest.hexdigest()}"
-        fd = self.files.create(f"{temporary}/listing")
+        reference = self.blobs.reference_to([memoryview(listing)])
+        fd = self.blobs.create(f"{temporary}/listing")
         try:
             write_all(fd, listing)
-            self.files.seal(fd)
+            self.blobs.seal(fd)
         finally:
             os.close(fd)
-        os.chmod(f"{temporary}/content", 0o555 & self.files.mode())
-        if self.files.durable:
+        os.chmod(f"{temporary}/content", 0o555 & self.blobs.mode())
+        if self.blobs.durable:
             sync_folder(temporary)
         self._publish(temporary, reference)
         return reference
 
     def _publish(self, temporary: str, reference: str) -> None:
         home = self._home(reference)
-        self.files.make_folder(os.path.dirname(home))
+        self.blobs.make_folder(os.path.dirname(home))
         while not self._stands(temporary, home, reference):
-            pass  # `clean` took away what stood there, or puts it back
-        if self.files.durable:
+            pass  # a collection took away what stood there, or puts it back
+        if self.blobs.durable:
             sync_folder(os.path.dirname(home))
 
     def _stands(self, temporary: str, home: str, reference: str) -> bool:
@@ -136,11 +129,11 @@ class Folders:
         else:
             return True
         with contextlib.suppress(FileNotFoundError, MissingObjectError):
-            os.utime(home)  # it is wanted again: `clean` must not take it for an old one
+            os.utime(home)  # it is wanted again: no collection may take it for an old one
             try:
                 self.verify(reference)
             except CorruptObjectError:
-                damaged = self.files.new_name()
+                damaged = self.blobs.new_name()
                 os.rename(home, damaged)
                 remove_tree(damaged)
             else:
@@ -169,7 +162,7 @@ class Folders:
         try:
             return self._hand_out(reference)
         except (MissingObjectError, CorruptObjectError):
-            self.files.sleep(0.01)  # `clean` may be putting it back
+            self.blobs.sleep(0.01)  # a collection may be putting it back
             return self._hand_out(reference)
 
     def _hand_out(self, reference: str) -> Path:
@@ -187,13 +180,13 @@ class Folders:
         return Path(f"{content}/{name}")
 
     def _entries(self, reference: str) -> tuple[str, list[Entry]]:
-        return parse_listing(self.files.read("files", reference, "/listing"))
+        return parse_listing(self.blobs.read(BlobName("files", reference, "/listing")))
 
     def _copy(self, reference: str, name: str) -> str | None:
         """A private copy; copying digests, so it is verified as well. None if there is no room."""
         try:
             if not self._scratch:
-                self._scratch = self.files.new_folder()
+                self._scratch = self.blobs.new_folder()
                 self._remove = partial(_discard, self._scratch, os.getpid())
                 atexit.register(self._remove)
             folder = f"{self._scratch}/{os.urandom(8).hex()}"
@@ -212,7 +205,7 @@ class Folders:
             remove_tree(folder)
             return None
         if listing_bytes(name, copy.entries) != bytes(
-            self.files.read("files", reference, "/listing")
+            self.blobs.read(BlobName("files", reference, "/listing"))
         ):
             raise corrupt(reference, source)
         return folder
@@ -290,7 +283,7 @@ class Folders:
         if self._remove is not None:
             atexit.unregister(self._remove)
             self._remove()
-            self.files.release(self._scratch)
+            self.blobs.release(self._scratch)
         self._remove, self._scratch = None, ""
 
 

@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from mmap import mmap
 from typing import Any
 
 from kalelite.errors import CorruptObjectError, VersionMismatchError
 from kalelite.marshal.digest import BadReferenceError, split_reference
-from kalelite.marshal.registry import ALIGNMENT
+from kalelite.marshal.layout import padding
 
-__all__ = ["LAYOUT", "Manifest", "offsets", "padding"]
+__all__ = ["LAYOUT", "Manifest"]
 
 LAYOUT = 1
 """Version of the object file's layout, written as ``"kalelite"``."""
@@ -29,19 +30,6 @@ LAYOUT = 1
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _DECODE = json.JSONDecoder().decode
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,12})?")
-
-
-def padding(size: int) -> int:
-    """How many bytes are missing to the next multiple of `ALIGNMENT`."""
-    return -size % ALIGNMENT
-
-
-def offsets(sizes: tuple[int, ...]) -> Iterator[tuple[int, int]]:
-    """Start and end of each frame, counted from the first."""
-    start = 0
-    for size in sizes:
-        yield start, start + size
-        start += size + padding(size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +76,14 @@ class Manifest:
         for frame in self.frames:
             size += padding(size) + frame
         return size
+
+    def split(self, data: bytes | bytearray | mmap, start: int = 0) -> list[memoryview]:
+        """The frames, which begin at `start` in what they were written to."""
+        view, frames = memoryview(data), []
+        for size in self.frames:
+            frames.append(view[start : start + size])
+            start += size + padding(size)
+        return frames
 
     def with_payload(self, reference: str, lead: str) -> Manifest:
         """The same, with the frames in a file of their own."""

@@ -35,6 +35,7 @@ __all__ = [
     "Format",
     "FormatStatus",
     "Frame",
+    "PartError",
     "UnfitError",
     "UserFormat",
     "format_for_encoding",
@@ -60,6 +61,23 @@ class UnfitError(Exception):
     """Raised by `Format.dump`: this value is for the next format. The text says why."""
 
 
+class PartError(Exception):
+    """Raised by `Format.dump`: a part of the value cannot be saved; the cause or the text says why.
+
+    Attributes
+    ----------
+    parts
+        Objects in the order in which they were saved; the last is the one that cannot be.
+    final
+        Whether no other format can save it either.
+    """
+
+    def __init__(self, reason: str, parts: Sequence[Any], *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.parts = parts
+        self.final = final
+
+
 class Format(ABC):
     """How values of one kind become bytes.
 
@@ -73,8 +91,8 @@ class Format(ABC):
         `ALIGNMENT` bytes, are a file of a known type, name it.
     libraries
         Packages whose versions belong into the manifest.
-    data_only
-        Whether loading runs no code that the bytes choose. False for pickles.
+    runs_code
+        Whether loading runs code that the bytes choose, as pickles do.
     python_bound
         Whether the bytes hold bytecode, which only the same minor version of Python runs.
     """
@@ -82,7 +100,7 @@ class Format(ABC):
     encoding: ClassVar[str]
     suffix: ClassVar[str] = ".bin"
     libraries: ClassVar[tuple[str, ...]] = ()
-    data_only: ClassVar[bool] = True
+    runs_code: ClassVar[bool] = False
     python_bound: ClassVar[bool] = False
 
     @abstractmethod
@@ -99,10 +117,6 @@ class Format(ABC):
     @abstractmethod
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
         """The value. Frames are writable, private to the caller, and aligned."""
-
-    def equal(self, before: Any, after: Any) -> bool | None:  # noqa: ARG002 - a default to override
-        """Whether a small value came back as it was; None if that cannot be told cheaply."""
-        return None
 
 
 ALIGNMENT = 64

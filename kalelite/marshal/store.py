@@ -10,22 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kalelite.errors import MarshalError, UsageError
-from kalelite.marshal.decode import decode
-from kalelite.marshal.digest import default_algorithm, hasher, reference_to, split_reference
-from kalelite.marshal.disk import corrupt, flatten
-from kalelite.marshal.encode import CHECKED, Encoded, encode
+from kalelite.marshal.attachments import Attachments
+from kalelite.marshal.blobs import BlobName, BlobStore
+from kalelite.marshal.codec import Encoded, decode, encode
 from kalelite.marshal.folders import Folders
-from kalelite.marshal.manifest import Manifest, offsets
-from kalelite.marshal.objects import Files
-from kalelite.marshal.session import Session
+from kalelite.marshal.manifest import Manifest
 from kalelite.marshal.verify import Verifier
 
 if TYPE_CHECKING:
-    from kalelite.marshal.clean import Cleaned
+    from kalelite.marshal.garbage import Freed
 
 __all__ = ["Store"]
 
-INLINE = CHECKED
+INLINE = 65_536
 """Values up to so many bytes share one file with their manifest."""
 
 MAPPED = 1 << 20
@@ -35,18 +32,10 @@ MAPPED = 1 << 20
 class Store:
     """A folder of values.
 
-    What is promised: a value comes back with its type, its content, and the identities within it,
-    or saving it fails where it stands. What Python, numpy, pandas, pyarrow, polars, scikit-learn
-    and the formats of this package store (numbers, text, containers, arrays, tables, frames,
-    estimators, plain instances) comes back by construction, and is compared in this package's
-    tests. Everything else whose bytes come from a class's own code (``__reduce__``,
-    ``__getstate__``, ``__setstate__``, ``__new__`` and their like, `register`, a format of another
-    distribution) is decoded from the bytes that were written, whatever its size, before they get
-    their name: each such object has to load, to have its type, to reduce to what it reduced to
-    before, to show the same public attributes unless its class has a ``__getstate__`` that says
-    what it leaves out, and to be equal where its class says what is equal (in values up to
-    64 MiB). Arrays that come back as the very buffer that was written are not read for that.
-    Small pickles, up to 64 KiB, are all decoded.
+    A value comes back with its type, its content, and the identities within it: what Python,
+    numpy, pandas, pyarrow, polars and the formats of this package store does so by construction.
+    A class's own pickling code (``__reduce__``, ``__getstate__`` and their like, `register`, a
+    format of another distribution) is trusted: what it leaves out does not come back.
 
     Parameters
     ----------
@@ -62,15 +51,6 @@ class Store:
         Sync each file to the disk, so that it outlives a power failure, and be patient with
         names that do not show up at once: for volumes that several machines share. A store that
         is not durable still knows a torn file by its digest.
-    formats
-        "all", or "data-only" to refuse pickles when saving and when loading: plain data, arrays,
-        frames, tables, plain tensors and sparse matrices are stored, also inside each other, and
-        what needs a pickle is refused by name.
-    adopt
-        How a returned file comes into the store. "copy" shares its blocks where the filesystem
-        can (reflink) and copies it elsewhere. "link" makes hard links, which cost nothing, and
-        makes the originals read-only: whoever writes to one all the same writes to the store, and
-        the next reader is told that it is damaged.
     sleep
         Waits between looking again for a name that does not show up.
     """
@@ -82,26 +62,18 @@ class Store:
         digest: str | None = None,
         verify: Literal["before", "background", "off"] = "background",
         durable: bool = False,
-        formats: Literal["all", "data-only"] = "all",
-        adopt: Literal["copy", "link"] = "copy",
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if verify not in {"before", "background", "off"}:
             raise UsageError(f"verify={verify!r}", hint='one of "before", "background", "off"')
-        if formats not in {"all", "data-only"}:
-            raise UsageError(f"formats={formats!r}", hint='one of "all", "data-only"')
-        if adopt not in {"copy", "link"}:
-            raise UsageError(f"adopt={adopt!r}", hint='one of "copy", "link"')
-        algorithm = digest or default_algorithm()
-        hasher(algorithm)
         self.folder = Path(folder).absolute()
         self.verify = verify
-        self.data_only = formats == "data-only"
-        self._files = Files(str(self.folder), algorithm, durable, 30.0 if durable else 0.0, sleep)
+        patience = 30.0 if durable else 0.0
+        self._blobs = BlobStore(str(self.folder), digest or "", durable, patience, sleep)
         self._verifier = Verifier()
+        self._folders = Folders(self._blobs, self._check)
         self._loaded: dict[tuple[int, str], set[str]] = {}
-        self._mapped: dict[tuple[str, str, str], tuple[int, int] | None] = {}
-        self._folders = Folders(self._files, self._check, link=adopt == "link")
+        self._mapped: dict[BlobName, tuple[int, int] | None] = {}
         self._last: tuple[str, Manifest] | None = None
 
     def save(self, value: Any, *, name: str = "value") -> str:
@@ -112,44 +84,37 @@ class Store:
         Raises
         ------
         UnmarshallableError
-            No format brings it back exactly.
+            It cannot be saved; the error has the path to the part that cannot be.
         StoreFullError
             There is no room, or no right to write.
         """
-        with Session(self._folders) as session:
-            encoded = encode(value, session, name=name, data_only=self.data_only)
+        with Attachments(self._folders) as attachments:
+            encoded = encode(value, attachments, name=name)
         manifest = encoded.manifest
         if manifest.size > INLINE:
             manifest = manifest.with_payload(self._save_payload(encoded), self._lead(encoded))
             data = manifest.to_bytes()
         else:
-            data = b"".join([manifest.to_bytes(), *flatten(encoded.frames)])
-        reference = self._files.write_small("objects", data)
+            data = b"".join([manifest.to_bytes(), *encoded.pieces()])
+        reference = self._blobs.write_small("objects", data)
         self._last = (reference, manifest)
         return reference
 
     def _save_payload(self, encoded: Encoded) -> str:
         """Write the frames, unless they are those of a value that was loaded and is handed on."""
-        manifest, check = encoded.manifest, encoded.check
-        look = None if check is None else lambda image: check(_frames(manifest, image))
-        if known := self._loaded.get((manifest.size, manifest.suffix)):
-            payload = reference_to(flatten(encoded.frames), self._files.algorithm)
-            name = ("payloads", payload, manifest.suffix)
-            before = self._files.state(*name)
-            if payload in known and self._files.touch(*name):
+        pieces, size, suffix = encoded.pieces(), encoded.manifest.size, encoded.manifest.suffix
+        if known := self._loaded.get((size, suffix)):
+            payload = self._blobs.reference_to(pieces)
+            name = BlobName("payloads", payload, suffix)
+            before = self._blobs.state(name)
+            if payload in known and self._blobs.touch(name):
                 if self._mapped.get(name) == before:
-                    self._mapped[name] = self._files.state(*name)
-                if look is not None:
-                    look(self._files.map(*name, manifest.size))
+                    self._mapped[name] = self._blobs.state(name)
                 return payload
-        return self._files.write_large(
-            "payloads", flatten(encoded.frames), manifest.size, manifest.suffix, look
-        )
+        return self._blobs.write_large("payloads", pieces, size, suffix)
 
     def _lead(self, encoded: Encoded) -> str:
-        if not encoded.led:
-            return ""
-        return reference_to(flatten(encoded.frames[:1]), self._files.algorithm)
+        return self._blobs.reference_to(encoded.lead()) if encoded.led else ""
 
     def load(self, reference: str, path: Sequence[str | int] = ()) -> Any:
         """The value that a reference names, or the part of it that `path` selects.
@@ -165,31 +130,28 @@ class Store:
         MarshalError
             It has no such part.
         """
-        data = self._files.read("objects", reference)
+        data = self._blobs.read(BlobName("objects", reference))
         manifest, start = Manifest.from_bytes(data)
         source: Any = data
         if manifest.payload:
             source, start = self._payload(manifest), 0
-        frames = _frames(manifest, source, start)
         try:
-            with Session(self._folders):
-                value = decode(manifest, frames, data_only=self.data_only)
+            with Attachments(self._folders):
+                value = decode(manifest, manifest.split(source, start))
         except MarshalError:
             if manifest.payload:  # perhaps it is only damaged
-                self._files.verify("payloads", manifest.payload, manifest.suffix)
+                self._blobs.verify(_payload_name(manifest))
             raise
         return select(value, path)
 
     def _payload(self, manifest: Manifest) -> Any:
-        name = ("payloads", manifest.payload, manifest.suffix)
+        name = _payload_name(manifest)
         if self.verify != "off":
-            self._mapped[name] = self._files.state(*name)
-        source = self._files.map(*name, manifest.size)
-        if lead := manifest.lead:
-            with memoryview(source) as view, view[: manifest.frames[0]] as frame:
-                if reference_to([frame], split_reference(lead)[0]) != lead:
-                    raise corrupt(manifest.payload, self._files.path(*name))
-        self._check(manifest.size, partial(self._files.verify, *name))
+            self._mapped[name] = self._blobs.state(name)
+        source = self._blobs.map(name, manifest.size)
+        if manifest.lead:
+            self._blobs.check(name, manifest.split(source)[:1], manifest.lead)
+        self._check(manifest.size, partial(self._blobs.verify, name))
         if self.verify != "off":
             key = (manifest.size, manifest.suffix)
             self._loaded.setdefault(key, set()).add(manifest.payload)
@@ -211,10 +173,10 @@ class Store:
         """
         self._verifier.settle()
         for name, state in self._mapped.items():
-            now = self._files.state(*name)
+            now = self._blobs.state(name)
             # A file that is gone or another one now is still mapped as it was.
             if state is not None and now is not None and now != state and now[0] == state[0]:
-                self._files.verify(*name)
+                self._blobs.verify(name)
                 self._mapped[name] = now
         self._folders.settle()
 
@@ -222,7 +184,7 @@ class Store:
         """Remove the private copies of files that were handed out; the process is done with them."""
         self._folders.close()
 
-    def sweep(self, *, older_than: float = 86_400.0) -> Cleaned:
+    def sweep(self, *, older_than: float = 86_400.0) -> Freed:
         """Remove what killed writers left behind: temporary files unchanged for so many seconds.
 
         Raises
@@ -230,11 +192,11 @@ class Store:
         StoreFullError
             The store may not be written.
         """
-        from kalelite.marshal.clean import sweep  # does not travel to pods
+        from kalelite.marshal.garbage import sweep  # does not travel to pods
 
-        return sweep(self._files, older_than)
+        return sweep(self._blobs, older_than)
 
-    def clean(self, keep: Iterable[str], *, older_than: float = 3_600.0) -> Cleaned:
+    def collect(self, keep: Iterable[str], *, older_than: float = 3_600.0) -> Freed:
         """Remove every value that `keep` does not name.
 
         It may run beside running steps: what was stored within the last `older_than` seconds
@@ -245,29 +207,34 @@ class Store:
         StoreFullError
             The store may not be written.
         """
-        from kalelite.marshal.clean import clean  # as above
+        from kalelite.marshal.garbage import collect  # as above
 
-        return clean(self._files, keep, older_than)
+        return collect(self._blobs, keep, older_than)
 
     def describe(self, reference: str) -> Manifest:
         """What is known of a value without loading it."""
         if self._last is not None and self._last[0] == reference:
             return self._last[1]
-        return Manifest.from_bytes(self._files.read("objects", reference))[0]
+        return Manifest.from_bytes(self._blobs.read(BlobName("objects", reference)))[0]
 
     def holds(self, reference: str) -> bool:
-        """Whether a value is here with all its files, by name; then `clean` leaves it for a while.
+        """Whether a value is here with all its files, by name; then `collect` leaves it for a while.
 
-        What a reader would find out about the bytes is not looked at.
+        Its bytes are not read.
         """
         try:
             manifest = self.describe(reference)
         except MarshalError:
             return False
-        files = [("objects", reference, ""), *(("files", link, "") for link in manifest.links)]
+        names = [BlobName("objects", reference)]
+        names += [BlobName("files", link) for link in manifest.links]
         if manifest.payload:
-            files.append(("payloads", manifest.payload, manifest.suffix))
-        return all(self._files.touch(*file) for file in files)
+            names.append(_payload_name(manifest))
+        return all(map(self._blobs.touch, names))
+
+
+def _payload_name(manifest: Manifest) -> BlobName:
+    return BlobName("payloads", manifest.payload, manifest.suffix)
 
 
 def select(value: Any, path: Sequence[str | int]) -> Any:
@@ -290,8 +257,3 @@ def select(value: Any, path: Sequence[str | int]) -> Any:
         kind = type(value).__name__
         raise MarshalError(f"there is no [{key!r}] in the {kind}", hint=hint) from error
     return value
-
-
-def _frames(manifest: Manifest, source: Any, start: int = 0) -> list[memoryview]:
-    view = memoryview(source)
-    return [view[start + a : start + b] for a, b in offsets(manifest.frames)]

@@ -109,7 +109,7 @@ class Writer:
             self.libraries.add(kind.partition(".")[0])
             return [kind, *write(value, self)]
         for item in candidates:
-            if item.data_only and item.claims(value):
+            if not item.runs_code and item.claims(value):
                 header, frames = item.dump(value)
                 self.libraries |= {*item.libraries, *header.pop("libraries", ())}
                 start = len(self.frames)
@@ -156,7 +156,7 @@ class Reader:
         if kind == "format":
             encoding, header, start, count = args
             item = format_for_encoding(encoding)
-            if not item.data_only:
+            if item.runs_code:
                 raise ValueError(f"a {encoding} in a tree of data")
             return item.load(header, self.frames[start : start + count])
         if kind not in _readers:

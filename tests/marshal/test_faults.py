@@ -578,7 +578,7 @@ def test_a_mapped_value_outlives_its_replacement_and_removal(store):
     reference = store.save(VALUES["numpy-mapped"])
     value = store.load(reference)
     store.save(VALUES["numpy-mapped"])
-    store.clean([], older_than=-60)
+    store.collect([], older_than=-60)
     assert (value == VALUES["numpy-mapped"]).all()
     with contextlib.suppress(MissingObjectError):  # it was cleaned away before it was verified
         store.settle()

@@ -213,9 +213,7 @@ def test_without_xxhash_sha256_is_written_and_xxh3_is_told(tmp_path):
     assert 'digest="sha256"' in out
 
 
-@pytest.mark.parametrize(
-    "setting", [{"digest": "md5"}, {"verify": "never"}, {"formats": "safe"}, {"adopt": "move"}]
-)
+@pytest.mark.parametrize("setting", [{"digest": "md5"}, {"verify": "never"}])
 def test_settings_are_checked(tmp_path, setting):
     with pytest.raises(UsageError):
         Store(tmp_path, **setting)
@@ -266,10 +264,10 @@ def test_what_needs_no_library_is_active_and_says_its_encodings():
 
 
 def test_code_of_another_python_is_refused_and_plain_pickles_are_read(tmp_path, monkeypatch):
-    from kalelite.marshal import encode
+    from kalelite.marshal import codec
 
     store = Store(tmp_path / "s")
-    monkeypatch.setattr(encode, "_PYTHON", "3.2.1")
+    monkeypatch.setattr(codec, "_PYTHON", "3.2.1")
     code, data = store.save([lambda: 1]), store.save([(1, 2)])
     monkeypatch.undo()
     store = Store(tmp_path / "s")

@@ -60,7 +60,7 @@ _WHOLE = (
     "kalelite.capture.load",
     "kalelite.backends.kubeflow.pod",
 )
-_STAYS = ("kalelite.marshal.clean",)
+_STAYS = ("kalelite.marshal.garbage",)
 _ON_REQUEST = "kalelite.plan.types"
 """For parameters that are no primitives: most pipelines never import it, so it has to be named."""
 # Formats are imported by name, when a value of their library turns up; steps ask for the rest.

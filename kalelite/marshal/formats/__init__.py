@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["LIBRARIES"]
 
 # Root module of a class or first word of an encoding -> module of this package.
-# scikit-learn and lightgbm need no file: pickle with its buffers beside it brings their values
+# scikit-learn, scipy and lightgbm need no file: pickle with its buffers beside it brings their values
 # back exactly and without copies, with the help of `_numpy`, `_objects` and `_pyarrow`.
 _FILES = {
     "builtins": "_builtins",
@@ -19,7 +19,6 @@ _FILES = {
     "plain": "_plain",
     "polars": "_polars",
     "pyarrow": "_pyarrow",
-    "scipy": "_scipy",
     "torch": "_torch",
     "xgboost": "_xgboost",
 }

@@ -1,7 +1,7 @@
 """Trees of data: what `kalelite.marshal.tree` writes, in a file of its own kind.
 
 Frame 0 is the tree in JSON; the other frames are what its nodes point to. A data frame is stored
-so, and with ``formats="data-only"`` every value that no other format without pickles takes.
+so.
 """
 
 from __future__ import annotations
@@ -59,4 +59,4 @@ class Tree(Format):
 
 
 PATIENT = Tree(patient=True)
-register(Tree, PATIENT)  # for reading alone: nobody saves a format
+register(Tree, PATIENT)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.errors import UnmarshallableError
+from kalelite.marshal.attachments import current_attachments
 from kalelite.marshal.registry import Format, Frame, register
-from kalelite.marshal.session import session
 
 __all__ = ["PathFormat", "stored_path"]
 
@@ -39,7 +39,7 @@ class PathFormat(Format):
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         if _exists(value):
-            return {"stored": session().adopt(os.fspath(value))}, []
+            return {"stored": current_attachments().adopt(os.fspath(value))}, []
         return {"name": os.fspath(value)}, []
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
@@ -49,13 +49,13 @@ class PathFormat(Format):
 
 def stored_path(reference: str) -> Path:
     """A path to a stored file or folder; what pickles name: part of the stored format."""
-    return session().hand_out(reference)
+    return current_attachments().hand_out(reference)
 
 
 def _reduce(value: Path) -> Any:
     if not _exists(value):
         return NotImplemented
-    return stored_path, (session().adopt(os.fspath(value)),)
+    return stored_path, (current_attachments().adopt(os.fspath(value)),)
 
 
 register(_Path, PathFormat(), reduce=_reduce)

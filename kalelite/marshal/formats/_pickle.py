@@ -1,15 +1,11 @@
 """Any other value: pickle protocol 5 with its buffers beside it, then cloudpickle, then dill.
 
 Frame 0 is the pickle, the others are the buffers that numpy and others hand over without a
-copy. Values of classes that a reducer is registered for are saved by it wherever they stand in
+copy. Instances of classes that `register` was called for are saved that way wherever they stand in
 the value, and the pickler's memo keeps identity within one value.
 
 A class or function of a script (``__main__``) is not to be found by name in another process,
 so a pickle that mentions such a module is made by cloudpickle, by value.
-
-Objects that come back by code of their own are noted while they are pickled. A second pickle with
-the same memo, the *tail*, is a list of them: read after the first, it says what became of each.
-It is looked at when the value is saved, and not stored.
 """
 
 from __future__ import annotations
@@ -26,15 +22,8 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kalelite.marshal.own import rebuilds_itself, root_of
-from kalelite.marshal.readback import Witness
-from kalelite.marshal.registry import (
-    Buffer,
-    Format,
-    Frame,
-    reducer_of,
-    register,
-)
+from kalelite.errors import KaleliteError
+from kalelite.marshal.registry import Buffer, Format, Frame, PartError, reducer_of, register
 
 __all__ = ["CloudPickle", "Dill", "Pickle", "by_value_modules"]
 
@@ -65,63 +54,27 @@ def _is_bound(cls: type) -> bool:
 
 
 def _refuse(value: Any) -> Any:
-    raise pickle.PicklingError(f"a {type(value).__qualname__} cannot leave its process")
+    reason = f"a {type(value).__qualname__} cannot leave its process"
+    raise PartError(reason, [value], final=True)
 
 
 class _Table(dict[type, Callable[[Any], Any]]):
-    """How to reduce an instance of a class; filled while pickling, so it tells what was met.
-
-    `own` has the objects whose reduction is code of their own, that code, and what it gave.
-    """
+    """How to reduce an instance of a class; filled while pickling, so it lists what was met."""
 
     def __init__(self, fallback: Mapping[type, Callable[[Any], Any]]) -> None:
         super().__init__()
         self.fallback = fallback
-        self.own: list[tuple[Any, Callable[[Any], Any], tuple[Any, ...]]] = []
 
     def __missing__(self, cls: type) -> Callable[[Any], Any]:
         if issubclass(cls, type):
             raise KeyError(cls)  # classes go by name
-        found: Callable[[Any], Any] | None = reducer_of(cls)
-        if found is not None:
-            found = self._reducer(cls, found)
-        elif _is_bound(cls):
-            found = _refuse
+        usual = self.fallback.get(cls, _reduce_5)
+        if registered := reducer_of(cls):
+            found = _first_of(registered, usual)
         else:
-            found = self._usual(cls)
+            found = _refuse if _is_bound(cls) else usual
         self[cls] = found
         return found
-
-    def _reducer(self, cls: type, reducer: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """One that was registered; those of this package keep what is of their library."""
-        package, _, module = reducer.__module__.rpartition(".")
-        ours = package == __package__
-        usual = self._usual(cls, module.lstrip("_") if ours else "")
-        noted = reducer if ours else self._noting(reducer)
-
-        def reduce(value: Any) -> Any:
-            reduced = noted(value)
-            return usual(value) if reduced is NotImplemented else reduced
-
-        return reduce
-
-    def _usual(self, cls: type, trusted: str = "") -> Callable[[Any], Any]:
-        """What `copyreg` or the class itself says."""
-        known = self.fallback.get(cls)
-        own = rebuilds_itself(cls, trusted) if known is None else not _is_pythons(known)
-        reducer = known or _reduce_5
-        return self._noting(reducer) if own else reducer
-
-    def _noting(self, reducer: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        own = self.own  # not the table, which would then wait for the garbage collector
-
-        def reduce(value: Any) -> Any:
-            reduced = reducer(value)
-            if type(reduced) is tuple:
-                own.append((value, reducer, reduced))
-            return reduced
-
-        return reduce
 
     def get(self, cls: type, default: Any = None) -> Any:  # what the pickler in Python asks
         try:
@@ -129,9 +82,18 @@ class _Table(dict[type, Callable[[Any], Any]]):
         except KeyError:
             return default
 
+    def roots(self) -> list[str]:
+        """Packages of the classes that were met."""
+        modules = (cls.__module__ for cls in self if isinstance(cls.__module__, str))
+        return sorted({module.partition(".")[0] for module in modules})
 
-def _is_pythons(reducer: Callable[[Any], Any]) -> bool:
-    return root_of(reducer) in {"copyreg", "cloudpickle", "dill", *sys.stdlib_module_names}
+
+def _first_of(reducer: Callable[[Any], Any], usual: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def reduce(value: Any) -> Any:
+        reduced = reducer(value)
+        return usual(value) if reduced is NotImplemented else reduced
+
+    return reduce
 
 
 class _Pieces:
@@ -146,7 +108,7 @@ class _Pieces:
 
 
 def by_value_modules() -> set[str]:
-    """Modules whose classes and functions travel by value: the script, and what the user says.
+    """Modules whose classes and functions travel by value: the script, and what the user names.
 
     Not in a step: there, a stand-in for ``__main__`` made by capture holds the script's classes,
     every other step has it too, and so a class is the same class in all of them.
@@ -165,11 +127,11 @@ class Pickle(Format):
 
     encoding = "pickle/1"
     suffix = ".pickle"
-    data_only = False
+    runs_code = True
 
     def claims(self, value: Any) -> bool:
         del value
-        return True  # dump tells
+        return True  # dump finds out
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         """As every format.
@@ -190,20 +152,17 @@ class Pickle(Format):
             return small
 
         pickler, table = self._pickler(stream, out_of_band)
-        pickler.dump(value)
-        frame = stream.pieces
-        self._allow(frame)
-        header: dict[str, Any] = {"libraries": sorted(_roots(table))}
-        if table.own:
-            tail = stream.pieces = []
-            pickler.dump([part for part, *_ in table.own])
-            header["witness"] = Witness(table.own, b"".join(tail))
-        return header, [frame, *buffers]
+        self._save(pickler, value)
+        self._allow(stream.pieces)
+        return {"libraries": table.roots()}, [stream.pieces, *buffers]
 
     def _pickler(self, stream: Any, out_of_band: Callable[[Any], bool]) -> tuple[Any, _Table]:
         pickler = pickle.Pickler(stream, 5, buffer_callback=out_of_band)
         pickler.dispatch_table = table = _Table(copyreg.dispatch_table)
         return pickler, table
+
+    def _save(self, pickler: Any, value: Any) -> None:
+        pickler.dump(value)
 
     def _allow(self, pieces: Sequence[bytes]) -> None:
         """Refuse what only pickles by value can bring to another process."""
@@ -216,34 +175,6 @@ class Pickle(Format):
         del header
         return pickle.loads(frames[0], buffers=frames[1:])
 
-    def load_again(self, frames: Sequence[memoryview], tail: bytes) -> tuple[Any, list[Any]]:
-        """The value, in the process that dumped it, and what became of the objects of the tail."""
-        stream = io.BytesIO(b"".join([frames[0], tail]))
-        unpickler = self._unpickler(stream, frames[1:])
-        return unpickler.load(), unpickler.load()
-
-    def _unpickler(self, stream: Any, buffers: Sequence[memoryview]) -> Any:
-        return _Unpickler(stream, buffers=buffers)
-
-
-def _roots(table: _Table) -> set[str]:
-    """Packages of the classes that were met."""
-    return {cls.__module__.partition(".")[0] for cls in table if isinstance(cls.__module__, str)}
-
-
-class _Unpickler(pickle.Unpickler):
-    """Leaves the classes alone that were pickled by value: in this process they are what they are."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if name == "_class_setstate" and module.startswith("cloudpickle."):
-            return _unchanged
-        return super().find_class(module, name)
-
-
-def _unchanged(cls: type, state: object) -> type:
-    del state
-    return cls
-
 
 @functools.cache
 def _cloud_pickler() -> Any:
@@ -255,7 +186,12 @@ def _cloud_pickler() -> Any:
 
         def __init__(self, stream: Any, out_of_band: Callable[[Any], bool]) -> None:
             self.table = _Table(cloudpickle.Pickler.dispatch_table)
+            self.parts: list[Any] = []
             super().__init__(stream, 5, buffer_callback=out_of_band)
+
+        def reducer_override(self, obj: Any) -> Any:
+            self.parts.append(obj)
+            return super().reducer_override(obj)
 
     return Pickler
 
@@ -270,6 +206,16 @@ class CloudPickle(Pickle):
     def _pickler(self, stream: Any, out_of_band: Callable[[Any], bool]) -> tuple[Any, _Table]:
         pickler = _cloud_pickler()(stream, out_of_band)
         return pickler, pickler.table
+
+    def _save(self, pickler: Any, value: Any) -> None:
+        try:
+            pickler.dump(value)
+        except KaleliteError:
+            raise
+        except PartError as error:
+            raise PartError(str(error), pickler.parts, final=error.final) from None
+        except Exception as error:
+            raise PartError(str(error), pickler.parts) from error
 
     def _allow(self, pieces: Sequence[bytes]) -> None:
         """It goes by value."""
@@ -299,13 +245,10 @@ class Dill(Pickle):
         """It goes by value."""
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
-        del header
-        return self._unpickler(io.BytesIO(frames[0]), frames[1:]).load()
-
-    def _unpickler(self, stream: Any, buffers: Sequence[memoryview]) -> Any:
         import dill
 
-        return dill.Unpickler(stream, buffers=buffers)
+        del header
+        return dill.Unpickler(io.BytesIO(frames[0]), buffers=frames[1:]).load()
 
 
 def rebuild_view(data: Any, kind: str, shape: tuple[int, ...]) -> memoryview:

@@ -132,12 +132,6 @@ class PolarsFrame(Format):
         rebuild = rebuild_series if header.get("series") else rebuild_frame
         return rebuild(frames[0], header.get("sorted", {}))
 
-    def equal(self, before: Any, after: Any) -> bool | None:
-        if type(before) is pl.Series:
-            same = before.name == after.name and before.equals(after, check_dtypes=True)
-            return bool(same)
-        return bool(before.schema == after.schema and before.equals(after))
-
 
 def rebuild_objects(columns: list[tuple[str, Any]]) -> Any:
     """A frame with columns of Python objects, each given as a list; the others as series."""

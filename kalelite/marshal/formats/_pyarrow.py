@@ -172,11 +172,6 @@ class Table(Format):
             return pa.ipc.open_file(pa.py_buffer(frames[0])).get_batch(0)
         return read_ipc(frames[0])
 
-    def equal(self, before: Any, after: Any) -> bool | None:
-        same = before.schema.equals(after.schema, check_metadata=True)
-        # NaN differs from itself here, so a difference in the columns proves nothing.
-        return None if same and not before.equals(after) else same
-
 
 def _reduce_array(array: Any) -> Any:
     """A slice pickles all that it was cut from; copy it out if that is much more."""

@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kalelite.marshal.registry import UnfitError, register
-from kalelite.marshal.tree import Node, Reader, Writer, register_node
+from kalelite.marshal.registry import register
 
 torch: Any = importlib.import_module("torch")  # typed on some machines only
 
@@ -76,7 +75,8 @@ def rebuild_script(data: Any) -> Any:
 def _reduce_storage(storage: Any) -> Any:
     if storage.device.type == "meta":
         return NotImplemented
-    return rebuild_storage, (_memory(storage), str(storage.device))
+    memory = torch.empty(0, dtype=torch.uint8).set_(storage.cpu()).numpy()
+    return rebuild_storage, (memory, str(storage.device))
 
 
 def _reduce_typed_storage(storage: Any) -> Any:
@@ -108,62 +108,6 @@ def _reduce_script(module: Any) -> Any:
     return rebuild_script, (PickleBuffer(stream.getbuffer()),)
 
 
-# ---- trees of data
-
-
-def _memory(storage: Any) -> PickleBuffer:
-    if not storage.nbytes():
-        return PickleBuffer(b"")
-    return PickleBuffer(torch.empty(0, dtype=torch.uint8).set_(storage.cpu()).numpy())
-
-
-def _write_storage(storage: Any, writer: Writer) -> list[Node]:
-    if storage.device.type == "meta":
-        raise UnfitError("it has no data")
-    return [writer.frame(_memory(storage)), str(storage.device)]
-
-
-def _write_tensor(tensor: Any, writer: Writer) -> list[Node]:
-    odd = tensor.is_quantized or tensor.is_conj() or tensor.is_neg() or tensor.is_nested
-    if odd or tensor.layout is not torch.strided or vars(tensor):
-        raise UnfitError("only a pickle keeps this kind of tensor")
-    gradient = tensor.grad if tensor.is_leaf else None
-    storage = tensor.untyped_storage()
-    return [
-        writer.put(storage, ("torch", storage._cdata)),  # noqa: SLF001 - what tells memory from memory
-        str(tensor.dtype).partition(".")[2],
-        tensor.storage_offset(),
-        list(tensor.shape),
-        list(tensor.stride()),
-        tensor.requires_grad,
-        writer.put(gradient),
-    ]
-
-
-def _read_tensor(args: list[Node], reader: Reader) -> Any:
-    storage, dtype, offset, shape, stride, requires_grad, gradient = args
-    tensor = torch.empty(0, dtype=getattr(torch, dtype))
-    tensor.set_(reader.get(storage), offset, shape, stride)
-    tensor.requires_grad = requires_grad
-    tensor.grad = reader.get(gradient)
-    return tensor
-
-
-def _read_parameter(args: list[Node], reader: Reader) -> Any:
-    tensor = _read_tensor([*args[:5], False, None], reader)
-    parameter = torch.nn.Parameter(tensor, requires_grad=args[5])
-    parameter.grad = reader.get(args[6])
-    return parameter
-
-
-register_node(
-    torch.UntypedStorage,
-    "torch.storage",
-    _write_storage,
-    lambda args, reader: rebuild_storage(reader.frames[args[0]], args[1]),
-)
-register_node(torch.Tensor, "torch.tensor", _write_tensor, _read_tensor)
-register_node(torch.nn.Parameter, "torch.parameter", _write_tensor, _read_parameter)
 register(torch.UntypedStorage, reduce=_reduce_storage)
 register(torch.storage.TypedStorage, reduce=_reduce_typed_storage)
 register(torch.Tensor, reduce=_reduce_tensor, subclasses=True)

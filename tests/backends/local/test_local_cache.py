@@ -240,7 +240,7 @@ def test_items_of_a_loop_are_cached_each(script):
 
 def test_a_result_whose_values_are_gone_is_computed_again(script):
     first = script.run()
-    Store(script.home / "store").clean(keep=[], older_than=-10)
+    Store(script.home / "store").collect(keep=[], older_than=-10)
 
     again = script.run()
 

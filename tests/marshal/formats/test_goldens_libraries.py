@@ -100,36 +100,26 @@ def arrow():
     return pa.table({"a": [1, None], "s": ["x", "é"]}).replace_schema_metadata({"k": "v"})
 
 
-# name -> (library that has to be there, how it is made, whether in a store without pickles)
+# name -> (library that has to be there, how it is made)
 VALUES = {
-    "frame": ("pandas", frame, False),
-    "levels": ("pandas", levels, False),
-    "large-frame": ("pyarrow", large_frame, False),
-    "many-texts": ("numpy", many_texts, False),
-    "many-texts-data": ("numpy", many_texts, True),
+    "frame": ("pandas", frame),
+    "levels": ("pandas", levels),
+    "large-frame": ("pyarrow", large_frame),
+    "many-texts": ("numpy", many_texts),
     # As texts were written before 0.1.0: each chunk joined by a character that none of them has.
-    "joined-texts": ("numpy", many_texts, False),
-    "joined-texts-data": ("numpy", many_texts, True),
-    "arrow-strings": ("pyarrow", arrow_strings, True),
-    "nested-frame": ("pandas", lambda: [library("pandas").DataFrame({"a": [1, 2]})], False),
+    "joined-texts": ("numpy", many_texts),
+    "arrow-strings": ("pyarrow", arrow_strings),
+    "nested-frame": ("pandas", lambda: [library("pandas").DataFrame({"a": [1, 2]})]),
     "periods": (
         "pandas",
         lambda: library("pandas").Series(library("pandas").period_range("2024", periods=2, freq="D")),
-        False,
     ),
-    "arrow": ("pyarrow", arrow, False),
-    "polars": ("polars", lambda: library("polars").DataFrame({"a": [1, None], "s": ["x", "y"]}), False),
-    "torch": ("torch", torch_state, False),
-    "torch-data": ("torch", torch_state, True),
-    "sparse": ("scipy", sparse, False),
-    "sparse-data": ("scipy", sparse, True),
-    "estimator": ("sklearn", estimator, False),
-    "image": ("PIL", image, False),
-    "tree": (
-        "numpy",
-        lambda: {"a": (1, 2.5, float("inf")), 3: {b"x"}, "n": [library("numpy").arange(3)]},
-        True,
-    ),
+    "arrow": ("pyarrow", arrow),
+    "polars": ("polars", lambda: library("polars").DataFrame({"a": [1, None], "s": ["x", "y"]})),
+    "torch": ("torch", torch_state),
+    "sparse": ("scipy", sparse),
+    "estimator": ("sklearn", estimator),
+    "image": ("PIL", image),
 }  # fmt: skip
 
 
@@ -168,10 +158,9 @@ def golden():
 @pytest.mark.filterwarnings("ignore:.*may not be read as it was:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_stored_value_of_a_library_is_still_read(tmp_path, name, reference):
-    needed, make, data_only = VALUES[name]
+    needed, make = VALUES[name]
     pytest.importorskip(needed, reason=f"pip install {needed}")
-    mode = "data-only" if data_only else "all"
-    store = Store(shutil.copytree(FOLDER, tmp_path / "store"), formats=mode)
+    store = Store(shutil.copytree(FOLDER, tmp_path / "store"))
     value = store.load(reference)
     store.settle()
     assert type(value) is type(make())
@@ -189,10 +178,9 @@ if __name__ == "__main__":
     known = {name for name, _ in golden()}
     FOLDER.mkdir(exist_ok=True)
     with INDEX.open("a") as index:
-        for name, (_, make, data_only) in VALUES.items():
+        for name, (_, make) in VALUES.items():
             if name not in known:
-                mode = "data-only" if data_only else "all"
-                print(name, Store(FOLDER, digest="sha256", formats=mode).save(make()), file=index)
+                print(name, Store(FOLDER, digest="sha256").save(make()), file=index)
     (FOLDER / "tmp").rmdir()
     for path in FOLDER.rglob("*"):  # git keeps no modes, and has to be able to remove it
         path.chmod(path.stat().st_mode | 0o200)

@@ -320,14 +320,6 @@ print(store.save(frame))
     subprocess.run([*run, again], capture_output=True, text=True, check=True)
 
 
-def test_without_pickles_it_is_the_same_file(tmp_path):
-    store = Store(tmp_path / "store", formats="data-only")
-    frame = filled(pd.DataFrame({"s": pd.Series(COLUMNS["text with None"])}))
-    reference = store.save(frame)
-    assert store.describe(reference).encoding == "pandas.ipc/1"
-    assert_same_frame(frame, store.load(reference))
-
-
 cells_of = {
     np.int64: st.integers(-(2**63), 2**63 - 1),
     np.float32: st.floats(width=32),

@@ -1,4 +1,4 @@
-"""Files of the store: written atomically under the name of their digest, read with suspicion.
+"""Blobs of the store: files written atomically under their digest, and checked when read.
 
 A file appears under its name complete or not at all: it is written under a temporary name in
 the same filesystem, digested on the way, and renamed.
@@ -15,11 +15,19 @@ import mmap
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 from kalelite.errors import MarshalError, MissingObjectError
-from kalelite.marshal.digest import CHUNK, Digesting, reference_to, split_reference
+from kalelite.marshal.digest import (
+    CHUNK,
+    Digesting,
+    default_algorithm,
+    hasher,
+    reference_to,
+    split_reference,
+)
 from kalelite.marshal.disk import (
     batches,
     corrupt,
@@ -31,7 +39,7 @@ from kalelite.marshal.disk import (
     write_batch,
 )
 
-__all__ = ["TEMPORARY", "Files"]
+__all__ = ["TEMPORARY", "BlobName", "BlobStore"]
 
 TEMPORARY = "tmp"
 """Folder of a store for what is not complete yet; on the same filesystem, so it can be renamed."""
@@ -43,8 +51,16 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _count = itertools.count()
 
 
+class BlobName(NamedTuple):
+    """What a blob is called. `kind` is "objects", "payloads" or "files"."""
+
+    kind: str
+    reference: str
+    suffix: str = ""
+
+
 @dataclass(slots=True)
-class Files:
+class BlobStore:
     """The folder of a store.
 
     Attributes
@@ -52,7 +68,7 @@ class Files:
     root
         The folder; made when first written to.
     algorithm
-        Digest of what is written.
+        Digest of what is written; by default xxh3 where xxhash is installed, else sha256.
     durable
         Whether each file is synced to the disk before it gets its name.
     patience
@@ -61,7 +77,7 @@ class Files:
     """
 
     root: str
-    algorithm: str
+    algorithm: str = ""
     durable: bool = False
     patience: float = 0.0
     sleep: Callable[[float], None] = time.sleep
@@ -69,61 +85,57 @@ class Files:
     _held: dict[str, int] = field(default_factory=dict, init=False)
     _writer: tuple[int, str] = field(default=(0, ""), init=False)
 
-    def path(self, kind: str, reference: str, suffix: str = "") -> str:
-        """Where a file of that name stands. `kind` is "objects", "payloads" or "files"."""
-        hexdigits = split_reference(reference)[1]
-        return f"{self.root}/{kind}/{hexdigits[:2]}/{reference}{suffix}"
+    def __post_init__(self) -> None:
+        self.algorithm = self.algorithm or default_algorithm()
+        hasher(self.algorithm)  # raises if there is none
+
+    def path(self, name: BlobName) -> str:
+        """Where a blob of that name stands."""
+        hexdigits = split_reference(name.reference)[1]
+        return f"{self.root}/{name.kind}/{hexdigits[:2]}/{name.reference}{name.suffix}"
+
+    def reference_to(self, pieces: Iterable[memoryview]) -> str:
+        """The reference that those bytes get here."""
+        return reference_to(pieces, self.algorithm)
 
     # ---- writing
 
     def write_small(self, kind: str, data: bytes | bytearray) -> str:
         """Store bytes that are at hand; the reference."""
         reference = reference_to([data], self.algorithm)
-        if self._holds(kind, reference, data):
+        name = BlobName(kind, reference)
+        if self._holds(name, data):
             return reference
         with _Temporary(self, len(data)) as new:
             write_all(new.fd, data)
-            self._publish(new, self.path(kind, reference))
+            self._publish(new, self.path(name))
         return reference
 
-    def _holds(self, kind: str, reference: str, data: bytes | bytearray) -> bool:
-        """Whether these very bytes are there already, and `clean` will leave them for a while.
+    def _holds(self, name: BlobName, data: bytes | bytearray) -> bool:
+        """Whether these very bytes are there already, and no collection will soon take them.
 
         Replacing a file makes ext4 write it to the disk at once, which costs a step more than all
         the rest. A durable store wants just that.
         """
-        if self.durable or not self.touch(kind, reference, ""):
+        if self.durable or not self.touch(name):
             return False
         try:
-            return self.read(kind, reference) == data
+            return self.read(name) == data
         except (MarshalError, OSError):
             return False
 
-    def write_large(
-        self,
-        kind: str,
-        pieces: Iterable[memoryview],
-        size: int,
-        suffix: str,
-        check: Callable[[mmap.mmap | bytearray], None] | None = None,
-    ) -> str:
-        """Store bytes, digesting them meanwhile.
-
-        `check` may refuse a private image of what was written before that gets its name.
-        """
-        views = list(pieces)
-        with _Temporary(self, size) as new, Digesting(views, self.algorithm) as digest:
+    def write_large(self, kind: str, pieces: Sequence[memoryview], size: int, suffix: str) -> str:
+        """Store bytes, digesting them meanwhile; the reference."""
+        with _Temporary(self, size) as new, Digesting(pieces, self.algorithm) as digest:
             if not self.durable and hasattr(os, "posix_fallocate"):
                 # Makes ext4 and xfs write faster, and a full disk is known at once. Not on
                 # network filesystems, where it may be emulated by writing every block.
                 with contextlib.suppress(OSError):
                     os.posix_fallocate(new.fd, 0, size)
-            for batch in batches(views, _BATCH if size < _LARGE else _LARGE_BATCH):
+            for batch in batches(pieces, _BATCH if size < _LARGE else _LARGE_BATCH):
                 write_batch(new.fd, batch)
-            if check is not None:
-                check(_image(new.fd, size))
             reference = digest.reference()
-            self._publish(new, self.path(kind, reference, suffix))
+            self._publish(new, self.path(BlobName(kind, reference, suffix)))
         return reference
 
     def create(self, name: str) -> int:
@@ -201,17 +213,17 @@ class Files:
         if self.durable and missing:
             sync_folder(folder)
 
-    def touch(self, kind: str, reference: str, suffix: str) -> bool:
-        """Make a file as young as if it had just been written; False if it is gone."""
+    def touch(self, name: BlobName) -> bool:
+        """Make a blob as young as if it had just been written; False if it is gone."""
         try:
-            os.utime(self.path(kind, reference, suffix))
+            os.utime(self.path(name))
         except OSError:
             return False
         return True
 
     # ---- reading
 
-    def open(self, kind: str, reference: str, suffix: str = "") -> tuple[int, int]:
+    def open(self, name: BlobName) -> tuple[int, int]:
         """A file descriptor and the size; the caller closes it.
 
         Raises
@@ -221,74 +233,85 @@ class Files:
         CorruptObjectError
             Something else stands in its place.
         """
-        path = self.path(kind, reference, suffix)
+        path = self.path(name)
         try:
-            return open_regular(path, reference)
+            return open_regular(path, name.reference)
         except MissingObjectError:
             for pause in self._pauses():
                 self.sleep(pause)
                 with contextlib.suppress(OSError):
                     os.listdir(os.path.dirname(path))  # makes an NFS client look again
                 with contextlib.suppress(MissingObjectError):
-                    return open_regular(path, reference)
+                    return open_regular(path, name.reference)
             raise
 
     def _pauses(self) -> Iterator[float]:
         """Pauses between attempts."""
-        yield 0.01  # `clean` may be putting the file back
+        yield 0.01  # a collection may be putting the file back
         waited, pause = 0.01, 0.05
         while waited < self.patience:
             yield pause
             waited += pause
             pause = min(pause * 2, 2.0)
 
-    def read(self, kind: str, reference: str, suffix: str = "") -> bytearray:
-        """A whole file, its digest checked."""
-        fd, size = self.open(kind, reference, suffix)
+    def read(self, name: BlobName) -> bytearray:
+        """A whole blob, its digest checked."""
+        fd, size = self.open(name)
         try:
             data = _read(fd, size)
         finally:
             os.close(fd)
-        if reference_to([data], split_reference(reference)[0]) != reference:
-            raise corrupt(reference, self.path(kind, reference, suffix))
+        self.check(name, [memoryview(data)], name.reference)
         return data
 
-    def map(self, kind: str, reference: str, suffix: str, size: int) -> mmap.mmap | bytearray:
-        """A private, writable image of a file; pages are read when they are touched.
-
-        Where the filesystem cannot map, the bytes are read.
-        """
-        fd, actual = self.open(kind, reference, suffix)
-        try:
-            if actual != size:
-                why = f"it has {actual:,} bytes, {size:,} were written"
-                raise corrupt(reference, self.path(kind, reference, suffix), why)
-            return _image(fd, size)
-        finally:
-            os.close(fd)
-
-    def verify(self, kind: str, reference: str, suffix: str = "") -> None:
-        """Read a file again and compare its digest.
+    def check(self, name: BlobName, pieces: Iterable[memoryview], reference: str) -> None:
+        """Compare the digest of bytes of a blob with what it should be.
 
         Raises
         ------
         CorruptObjectError
             It differs.
         """
-        fd, size = self.open(kind, reference, suffix)
+        if reference_to(pieces, split_reference(reference)[0]) != reference:
+            raise corrupt(name.reference, self.path(name))
+
+    def map(self, name: BlobName, size: int) -> mmap.mmap | bytearray:
+        """A private, writable image of a blob; pages are read when they are touched.
+
+        Where the filesystem cannot map, the bytes are read.
+        """
+        fd, actual = self.open(name)
         try:
-            found = reference_to(_chunks(fd, size), split_reference(reference)[0])
-        except OSError as error:
-            raise corrupt(reference, self.path(kind, reference, suffix), str(error)) from error
+            if actual != size:
+                why = f"it has {actual:,} bytes, {size:,} were written"
+                raise corrupt(name.reference, self.path(name), why)
+            try:
+                return map_private(fd, size)
+            except OSError:
+                return _read(fd, size)
         finally:
             os.close(fd)
-        if found != reference:
-            raise corrupt(reference, self.path(kind, reference, suffix))
 
-    def state(self, kind: str, reference: str, suffix: str = "") -> tuple[int, int] | None:
+    def verify(self, name: BlobName) -> None:
+        """Read a blob again and compare its digest.
+
+        Raises
+        ------
+        CorruptObjectError
+            It differs.
+        """
+        fd, size = self.open(name)
+        try:
+            self.check(name, _chunks(fd, size), name.reference)
+        except OSError as error:
+            raise corrupt(name.reference, self.path(name), str(error)) from error
+        finally:
+            os.close(fd)
+
+    def state(self, name: BlobName) -> tuple[int, int] | None:
         """Which file that is now, and when it was written to; None if it is gone."""
         with contextlib.suppress(OSError):
-            state = os.lstat(self.path(kind, reference, suffix))
+            state = os.lstat(self.path(name))
             return state.st_ino, state.st_mtime_ns
         return None
 
@@ -308,14 +331,6 @@ def _chunks(fd: int, size: int) -> Iterator[memoryview]:
                 yield chunk
 
 
-def _image(fd: int, size: int) -> mmap.mmap | bytearray:
-    """A private, writable image of a file: mapped, or read where the filesystem cannot map."""
-    try:
-        return map_private(fd, size)
-    except OSError:
-        return _read(fd, size)
-
-
 def _read(fd: int, size: int) -> bytearray:
     """The first `size` bytes of a file, or as many as there are."""
     data = bytearray(size)
@@ -329,18 +344,18 @@ def _read(fd: int, size: int) -> bytearray:
 class _Temporary:
     """A new file that is gone afterwards unless it was renamed."""
 
-    __slots__ = ("fd", "files", "name", "needed")
+    __slots__ = ("blobs", "fd", "name", "needed")
 
-    def __init__(self, files: Files, needed: int) -> None:
-        self.files = files
+    def __init__(self, blobs: BlobStore, needed: int) -> None:
+        self.blobs = blobs
         self.needed = needed
-        self.name = files.new_name()
+        self.name = blobs.new_name()
 
-    def __enter__(self) -> _Temporary:  # noqa: PYI034 - Self came with Python 3.11
+    def __enter__(self) -> Self:
         try:
-            self.fd = self.files.create(self.name)
+            self.fd = self.blobs.create(self.name)
         except OSError as error:
-            raise no_room(error, self.files.root, self.needed) from error
+            raise no_room(error, self.blobs.root, self.needed) from error
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
@@ -355,4 +370,4 @@ class _Temporary:
         with contextlib.suppress(OSError):
             os.unlink(self.name)
         if isinstance(failure, OSError):
-            raise no_room(failure, self.files.root, self.needed) from failure
+            raise no_room(failure, self.blobs.root, self.needed) from failure

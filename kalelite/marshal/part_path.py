@@ -1,71 +1,75 @@
-"""Where inside a value stands the part that cannot be saved."""
+"""Where inside a value a part stands, written as Python: ``['models'][2].lock``."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-__all__ = ["locate", "path_to", "short"]
+__all__ = ["deep_path", "path_to"]
 
 _SCALARS = frozenset({bool, int, float, complex, str, bytes, type(None)})
-_MOST_TRIES = 10_000
 _MOST_SEEN = 1_000_000
 _DEEPEST = 50
 
+_Trail = tuple[Any, str, int]
+"""The trail before, the last step, and how many steps there are."""
 
-def locate(value: Any, fits: Callable[[Any], bool], *, attributes: bool = True) -> tuple[str, Any]:
-    """The path to the innermost part that does not fit, and that part.
+_START: _Trail = (None, "", 0)
 
-    Walks dicts, sequences, sets and, if asked to, attributes. The path reads as Python:
-    ``['models'][2].lock``.
-    """
-    path, tries, seen = "", 0, {id(value)}
-    for _ in range(_DEEPEST):
-        for step, child in _children(value, attributes):
-            tries += 1
-            if tries > _MOST_TRIES:
-                return path, value
-            if id(child) not in seen and not fits(child):
-                seen.add(id(child))
-                path, value = path + step, child
-                break
-        else:
+
+def path_to(value: Any, parts: Sequence[Any]) -> str | None:
+    """The path to the last of `parts` that can be found in a value; None if there is none."""
+    if not parts:
+        return None
+    trails: dict[int, _Trail] = {}
+    for item, trail in _walk(value):
+        trails[id(item)] = trail
+        if item is parts[-1]:
             break
-    return path, value
+    found = (trails[id(part)] for part in reversed(parts) if id(part) in trails)
+    return next(map(_text, found), None)
 
 
-def path_to(value: Any, part: Any) -> str:
-    """The shortest path from a value to an object in it; empty if there is none, or it is far."""
-    seen, queue = {id(value): value}, deque([("", value)])
+def deep_path(value: Any) -> str:
+    """The path to something that is nested very deeply; empty if nothing is."""
+    return next((_text(trail) for _, trail in _walk(value) if trail[2] == _DEEPEST), "")
+
+
+def _text(trail: _Trail) -> str:
+    before, step, _ = trail
+    return step if before is None else _text(before) + step
+
+
+def _walk(value: Any) -> Iterator[tuple[Any, _Trail]]:
+    """All parts of a value, the nearest first."""
+    seen, queue = {id(value): value}, deque([(value, _START)])
     while queue:
-        path, item = queue.popleft()
-        if item is part:
-            return path
-        for step, child in _children(item, True):
+        item, trail = queue.popleft()
+        yield item, trail
+        for step, child in _children(item):
             if type(child) in _SCALARS or id(child) in seen:
                 continue
             if len(seen) > _MOST_SEEN:
-                return ""
+                return
             seen[id(child)] = child
-            queue.append((path + step, child))
-    return ""
+            queue.append((child, (trail, step, trail[2] + 1)))
 
 
-def _children(value: Any, attributes: bool) -> Iterator[tuple[str, Any]]:
+def _children(value: Any) -> Iterator[tuple[str, Any]]:
     try:
         if isinstance(value, dict):
             for key, item in value.items():
-                yield f"[{short(key)}]", item
+                yield f"[{_short(key)}]", item
             for key in value:
-                yield f" key {short(key)}", key
+                yield f" key {_short(key)}", key
         elif isinstance(value, list | tuple):
             for index, item in enumerate(value):
                 yield f"[{index}]", item
         elif isinstance(value, set | frozenset):
             for item in value:
-                yield f" item {short(item)}", item
-        for name, item in _attributes(value) if attributes else ():
+                yield f" item {_short(item)}", item
+        for name, item in _attributes(value):
             yield f".{name}", item
     except Exception:  # noqa: BLE001 - the value's own code may raise anything
         return
@@ -86,7 +90,7 @@ def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
         yield f"<closure>.{name}", cell.cell_contents
 
 
-def short(value: Any) -> str:
+def _short(value: Any) -> str:
     """The repr, if it is short and there is one."""
     try:
         text = repr(value)

@@ -1,4 +1,4 @@
-"""Frees the room of values that nobody refers to, beside steps that are running."""
+"""Garbage collection: removes values that nobody refers to, beside steps that are running."""
 
 # Times, locks and names are the subject here, and os is their vocabulary.
 # ruff: noqa: PTH104, PTH108, PTH116, PTH208
@@ -13,86 +13,86 @@ from dataclasses import dataclass
 
 from kalelite.errors import CorruptObjectError, MissingObjectError
 from kalelite.marshal.adopt import remove_tree
+from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
 from kalelite.marshal.disk import no_room
 from kalelite.marshal.manifest import Manifest
-from kalelite.marshal.objects import TEMPORARY, Files
 
-__all__ = ["Cleaned", "clean", "sweep"]
+__all__ = ["Freed", "collect", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cleaned:
+class Freed:
     """How many files and folders were removed, and how many bytes they held."""
 
     count: int = 0
     size: int = 0
 
 
-def sweep(files: Files, older_than: float) -> Cleaned:
+def sweep(blobs: BlobStore, older_than: float) -> Freed:
     """Remove temporary files and folders that nothing has written to for `older_than` seconds."""
-    folder = f"{files.root}/{TEMPORARY}"
+    folder = f"{blobs.root}/{TEMPORARY}"
     if not os.path.isdir(folder):  # noqa: PTH112 - as above
-        return Cleaned()
-    return _remove(files, (f"{folder}/{name}" for name in os.listdir(folder)), older_than)
+        return Freed()
+    return _remove(blobs, (f"{folder}/{name}" for name in os.listdir(folder)), older_than)
 
 
-def clean(files: Files, keep: Iterable[str], older_than: float) -> Cleaned:
+def collect(blobs: BlobStore, keep: Iterable[str], older_than: float) -> Freed:
     """Remove objects, payloads and adopted files that `keep` does not lead to."""
-    live = _live(files, keep)
-    return _remove(files, _dead(files, live), older_than)
+    live = _live(blobs, keep)
+    return _remove(blobs, _dead(blobs, live), older_than)
 
 
-def _live(files: Files, keep: Iterable[str]) -> set[str]:
+def _live(blobs: BlobStore, keep: Iterable[str]) -> set[str]:
     """Names that have to stay."""
     names: set[str] = set()
     for reference in keep:
         names.add(reference)
         # Without a manifest it leads to nothing that anyone could load.
         with contextlib.suppress(MissingObjectError, CorruptObjectError):
-            manifest = Manifest.from_bytes(files.read("objects", reference))[0]
+            manifest = Manifest.from_bytes(blobs.read(BlobName("objects", reference)))[0]
             names |= {manifest.payload + manifest.suffix, *manifest.links}
     return names
 
 
-def _dead(files: Files, live: set[str]) -> Iterator[str]:
+def _dead(blobs: BlobStore, live: set[str]) -> Iterator[str]:
     for kind in ("objects", "payloads", "files"):
-        for folder, folders, names in os.walk(f"{files.root}/{kind}"):
-            if folder != f"{files.root}/{kind}":
+        for folder, folders, names in os.walk(f"{blobs.root}/{kind}"):
+            if folder != f"{blobs.root}/{kind}":
                 yield from (f"{folder}/{name}" for name in names + folders if name not in live)
                 folders.clear()
 
 
-def _remove(files: Files, paths: Iterable[str], older_than: float) -> Cleaned:
+def _remove(blobs: BlobStore, paths: Iterable[str], older_than: float) -> Freed:
     count = size = 0
     try:
-        before = _now(files) - older_than
+        before = _now(blobs) - older_than
         for path in paths:
-            freed = _remove_one(files, path, before)
+            freed = _remove_one(blobs, path, before)
             if freed is not None:
                 count, size = count + 1, size + freed
     except OSError as error:
-        raise no_room(error, files.root, 0) from error
-    return Cleaned(count, size)
+        raise no_room(error, blobs.root, 0) from error
+    return Freed(count, size)
 
 
-def _now(files: Files) -> float:
+def _now(blobs: BlobStore) -> float:
     """The time by the clock that stamps the files: a server's may differ from this machine's."""
-    folder = files.new_folder()
+    folder = blobs.new_folder()
     try:
         return os.stat(folder).st_mtime
     finally:
         remove_tree(folder)
-        files.release(folder)
+        blobs.release(folder)
 
 
-def _remove_one(files: Files, path: str, before: float) -> int | None:
+def _remove_one(blobs: BlobStore, path: str, before: float) -> int | None:
     """Remove a file or folder last changed before `before`; how many bytes that frees."""
     try:
         if os.lstat(path).st_mtime >= before or _in_use(path):
             return None
         # A step may store the same content right now, which gives the name a new file. So first
         # take what has the name away, then look again at what was taken.
-        taken = files.new_name()
+        taken = blobs.new_name()
         os.rename(path, taken)
     except FileNotFoundError:
         return None

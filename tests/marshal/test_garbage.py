@@ -36,7 +36,7 @@ def test_what_is_kept_stays_whole_and_the_rest_goes(store, tmp_path):
     kept = [store.save(v) for v in (1, np.arange(50_000), {"p": tmp_path / "f"})]
     gone = [store.save(v) for v in (2, np.arange(60_000), tmp_path / "g")]
     age(store)
-    cleaned = store.clean(kept)
+    cleaned = store.collect(kept)
     assert cleaned.count == 3 + 1 + 1
     assert cleaned.size > 60_000 * 8
     assert store.load(kept[0]) == 1
@@ -53,13 +53,13 @@ def test_what_two_values_share_stays_while_one_is_kept(store):
     one, two = store.save(array), store.save(array[:])
     assert one == two
     age(store)
-    store.clean([two])
+    store.collect([two])
     store.load(one)
 
 
 def test_what_is_young_stays_though_no_record_names_it_yet(store):
     reference = store.save([1])
-    assert store.clean([]).count == 0
+    assert store.collect([]).count == 0
     assert store.load(reference) == [1]
 
 
@@ -70,7 +70,7 @@ def test_what_is_saved_again_is_young_again(store, tmp_path):
         store.save(value)
     age(store)
     references = [store.save(value) for value in values]
-    store.clean([])
+    store.collect([])
     for reference in references:
         store.load(reference)
     store.settle()
@@ -81,10 +81,10 @@ def test_an_input_that_is_handed_on_is_young_again_without_being_written(store, 
     reference = store.save(np.arange(500_000))
     value = store.load(reference)
     age(store)
-    monkeypatch.setattr("kalelite.marshal.objects.Files.write_large", None)
+    monkeypatch.setattr("kalelite.marshal.blobs.BlobStore.write_large", None)
     assert store.save(value) == reference
     monkeypatch.undo()
-    store.clean([])
+    store.collect([])
     store.load(reference)
     store.settle()
 
@@ -101,7 +101,7 @@ def test_a_mapped_value_can_still_be_read_after_it_was_cleaned(store):
     value = store.load(reference)
     store.settle()
     age(store)
-    store.clean([])
+    store.collect([])
     assert value.sum() == sum(range(500_000))
 
 
@@ -111,7 +111,7 @@ def test_a_damaged_manifest_does_not_stop_the_cleaning(store):
     file.chmod(0o644)
     file.write_bytes(b"x")
     age(store)
-    assert store.clean([reference, "xxh3-" + "0" * 32]).count == 1
+    assert store.collect([reference, "xxh3-" + "0" * 32]).count == 1
     assert other not in "".join(stored_files(store))
 
 
@@ -142,7 +142,7 @@ def test_the_sweep_leaves_private_copies_that_are_in_use(store, tmp_path):
 
 def test_an_empty_store_is_clean(store):
     assert store.sweep().count == 0
-    assert store.clean([]).count == 0
+    assert store.collect([]).count == 0
 
 
 def test_a_store_that_may_not_be_written_is_told(store, monkeypatch):
@@ -154,7 +154,7 @@ def test_a_store_that_may_not_be_written_is_told(store, monkeypatch):
 
     monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(StoreFullError, match="may not be written"):
-        store.clean([])
+        store.collect([])
 
 
 CLEANER = """
@@ -163,7 +163,7 @@ from kalelite.marshal import Store
 store = Store(sys.argv[1])
 print("ready", flush=True)
 while True:
-    store.clean([], older_than=3_600)
+    store.collect([], older_than=3_600)
 """
 
 

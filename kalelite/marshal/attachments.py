@@ -1,4 +1,4 @@
-"""The store that a value is being saved to or loaded from, for what stands inside the value.
+"""Files and folders that a value refers to, while it is saved or loaded.
 
 A reducer or a rebuilding function has no argument for the store; it finds it here.
 """
@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from kalelite.errors import MarshalError
 
-__all__ = ["Keeper", "Session", "session"]
+__all__ = ["Attachments", "FileKeeper", "current_attachments"]
 
 
-class Keeper(Protocol):
-    """Keeps files and folders."""
+class FileKeeper(Protocol):
+    """Stores files and folders."""
 
     def adopt(self, path: str) -> str:
         """Store a file or folder; its reference."""
@@ -26,16 +26,16 @@ class Keeper(Protocol):
         ...
 
 
-class Session:
-    """One save or load, for the length of a ``with``; collects the files that a value links to."""
+class Attachments:
+    """The files of one save or load, which is the length of a ``with``."""
 
     __slots__ = ("_adopted", "_keeper", "_token")
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: FileKeeper) -> None:
         self._keeper = keeper
         self._adopted: dict[str, str] = {}
 
-    def __enter__(self) -> Session:  # noqa: PYI034 - Self came with Python 3.11
+    def __enter__(self) -> Self:
         self._token = _current.set(self)
         return self
 
@@ -43,16 +43,12 @@ class Session:
         _current.reset(self._token)
 
     @property
-    def links(self) -> tuple[str, ...]:
+    def references(self) -> tuple[str, ...]:
         """References of the adopted files and folders."""
-        return tuple(sorted(set(self._adopted.values()))) if self._adopted else ()
-
-    def replaying(self) -> Session:
-        """A load for a look at what was saved: files are handed out where they came from."""
-        return Session(_Origins(self._adopted))
+        return tuple(sorted(set(self._adopted.values())))
 
     def adopt(self, path: str) -> str:
-        """Store a file or folder, once in a session; its reference."""
+        """Store a file or folder, once in a save; its reference."""
         if path not in self._adopted:
             self._adopted[path] = self._keeper.adopt(path)
         return self._adopted[path]
@@ -62,25 +58,11 @@ class Session:
         return self._keeper.hand_out(reference)
 
 
-class _Origins:
-    """Hands out the originals of adopted files."""
-
-    def __init__(self, adopted: dict[str, str]) -> None:
-        self._adopted = adopted
-        self._paths = {reference: path for path, reference in adopted.items()}
-
-    def adopt(self, path: str) -> str:
-        return self._adopted[path]
-
-    def hand_out(self, reference: str) -> Path:
-        return Path(self._paths[reference])
+_current: ContextVar[Attachments | None] = ContextVar("kalelite_attachments", default=None)
 
 
-_current: ContextVar[Session | None] = ContextVar("kalelite_marshal_session", default=None)
-
-
-def session() -> Session:
-    """The current save or load.
+def current_attachments() -> Attachments:
+    """Those of the save or load that is going on.
 
     Raises
     ------
