@@ -223,9 +223,8 @@ def register(
     load
         Takes that and returns an instance.
     reduce
-        Instead of `save` and `load`: takes an instance and returns what ``__reduce_ex__(5)``
-        would, or NotImplemented to leave it to the class. The functions in it must be importable
-        by name, and stay so: stored values name them.
+        Instead of `save` and `load`: returns what ``__reduce_ex__(5)`` would, or NotImplemented to
+        leave it to the class. Stored values name the functions in it.
     subclasses
         Whether `save` or `reduce` holds for instances of subclasses too.
 
