@@ -1,30 +1,32 @@
 """Arranges boxes in layers: each below all that it depends on, few crossings, short edges.
 
-Layers by longest path with a bound on their width; order within a layer by barycenters; places
-by least squares under the order (pooling of adjacent violators), swept down and up.
+A layer is the longest path from the top, with a bound on its width. Sweeps down and up draw each
+box to the mean of its neighbours: their order is the order of the layer.
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_right, insort
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from itertools import groupby, pairwise
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
-__all__ = ["Arrangement", "Link", "arrange"]
+__all__ = ["Arrangement", "Link", "Stroke", "arrange"]
 
 GAP_X = 24.0
 THIN_GAP = 11.0
 GAP_Y = 40.0
 LEAST_WIDTH = 2400.0
 SWEEPS = 8
-# How strongly each box of a layer is drawn to the middle of the picture, so that it stays narrow.
-MIDDLE = 0.02
+STRAIGHT = 4.0  # how much more two bends of a link pull at each other than boxes do
 
 Stroke = tuple[float, float, float]
 """A vertical piece of an edge: its x, where it begins and where it ends."""
+
+Ends = dict[str, list[tuple[str, float, float]]]
+"""For each box its neighbours in a layer, where their link touches them, and where the box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +55,21 @@ class _Grid:
 
     rows: list[list[str]]
     widths: dict[str, float]
-    kept: Mapping[str, int] = field(default_factory=dict)
     bends: set[str] = field(default_factory=set)
-    up: dict[str, list[tuple[str, float, float]]] = field(default_factory=dict)
-    down: dict[str, list[tuple[str, float, float]]] = field(default_factory=dict)
-    seen: set[tuple[str, str, float, float]] = field(default_factory=set)
+    up: Ends = field(default_factory=dict)
+    down: Ends = field(default_factory=dict)
 
     def join(self, upper: str, lower: str, out: float, into: float) -> None:
         """Note that a piece of a link runs from one box to one in the next layer."""
-        if (upper, lower, out, into) not in self.seen:
-            self.seen.add((upper, lower, out, into))
-            self.down.setdefault(upper, []).append((lower, into, out))
+        below = self.down.setdefault(upper, [])
+        if (lower, into, out) not in below:
+            below.append((lower, into, out))
             self.up.setdefault(lower, []).append((upper, out, into))
+
+    def room(self, left: str, right: str) -> float:
+        """The least distance of the left sides of two neighbours."""
+        thin = not self.widths[left] or not self.widths[right]
+        return self.widths[left] + (THIN_GAP if thin else GAP_X)
 
 
 def arrange(
@@ -73,7 +78,7 @@ def arrange(
     *,
     first: Collection[str] = (),
     last: Collection[str] = (),
-    kept: Sequence[str] = (),
+    fixed: Sequence[str] = (),
 ) -> Arrangement:
     """Arrange boxes.
 
@@ -82,68 +87,54 @@ def arrange(
     sizes
         Width and height of each box.
     links
-        The edges. Those of a ring are drawn, too, against the direction of the rest.
+        The edges. One that closes a ring is drawn straight up, whatever is in its way.
     first, last
         Boxes that stand above and below all others.
-    kept
+    fixed
         Boxes that stand in this order from left to right, where they stand in one layer.
     """
-    rows, turned = _layers(sizes, links, first, last)
-    widths = {id: size[0] for id, size in sizes.items()}
-    ranks = {id: rank for rank, id in enumerate(kept)}
-    grid = _Grid([list(row) for row in rows], widths, ranks)
-    chains = _bend(grid, links, turned)
-    _sort(grid)
-    places = _place(grid)
+    rows = _rows(sizes, links, first, last)
+    level = {id: index for index, row in enumerate(rows) for id in row}
+    grid = _Grid([list(row) for row in rows], {id: width for id, (width, _) in sizes.items()})
+    chains = _bend(grid, links, level)
+    places = _place(grid, {id: rank for rank, id in enumerate(fixed)})
     tops, bottoms = _heights(grid, sizes)
-    corners = {id: (places[id], tops[index]) for index, row in enumerate(rows) for id in row}
-    level = {id: index for index, row in enumerate(grid.rows) for id in row}
     strokes = []
-    for number, (link, chain) in enumerate(zip(links, chains, strict=True)):
-        upper, lower, out, into = _ends(link, number in turned)
-        pieces = [
-            (places[upper] + out, tops[level[upper]] + sizes[upper][1], bottoms[level[upper]]),
-            *((places[bend], tops[level[bend]], bottoms[level[bend]]) for bend in chain),
-            (places[lower] + into, tops[level[lower]], tops[level[lower]]),
-        ]
-        if number in turned:
-            pieces = [(x, end, begin) for x, begin, end in reversed(pieces)]
-        strokes.append(tuple(pieces))
-    width = max((places[id] + grid.widths[id] for row in grid.rows for id in row), default=0.0)
+    for link, chain in zip(links, chains, strict=True):
+        row = level[link.start]
+        begin, end = places[link.start] + link.out, places[link.end] + link.into
+        bottom = tops[row] + sizes[link.start][1]
+        # A link that runs up keeps to its box, and does not go on to the end of the layer.
+        lowest = bottoms[row] if row < level[link.end] else bottom
+        bends = (
+            (places[bend], tops[at], bottoms[at]) for at, bend in enumerate(chain, row + 1)
+        )
+        top = tops[level[link.end]]
+        strokes.append(((begin, bottom, lowest), *bends, (end, top, top)))
+    corners = {id: (places[id], tops[row]) for id, row in level.items()}
+    width = max((places[id] + grid.widths[id] for id in places), default=0.0)
     return Arrangement(corners, strokes, width, bottoms[-1] if bottoms else 0.0)
 
 
-def _ends(link: Link, turned: bool) -> tuple[str, str, float, float]:
-    """The upper and the lower box of a link, and where it touches them."""
-    if turned:
-        return link.end, link.start, link.into, link.out
-    return link.start, link.end, link.out, link.into
-
-
-def _layers(
+def _rows(
     sizes: Mapping[str, tuple[float, float]],
     links: Sequence[Link],
     first: Collection[str],
     last: Collection[str],
-) -> tuple[list[list[str]], set[int]]:
-    """The boxes by layer, and the numbers of the links that run upwards because of a ring."""
-    order = _order([id for id in sizes if id not in first and id not in last], links)
-    rank = {id: index for index, id in enumerate([*first, *order, *last])}
-    turned = {number for number, link in enumerate(links) if rank[link.start] > rank[link.end]}
-    above: dict[str, list[str]] = {id: [] for id in sizes}
-    for number, link in enumerate(links):
-        upper, lower, _, _ = _ends(link, number in turned)
-        above[lower].append(upper)
+) -> list[list[str]]:
+    """The boxes by layer."""
+    above = _above(sizes, links)
+    order = [
+        id for id in TopologicalSorter(above).static_order() if id not in first and id not in last
+    ]
     area = sum((sizes[id][0] + GAP_X) * (sizes[id][1] + GAP_Y) for id in order)
     # Boxes without edges make a block; those with edges are wrapped only where it is too wide.
     bound = max(LEAST_WIDTH, 2.2 * math.sqrt(area)) if links else 1.7 * math.sqrt(area)
-    base = 1 if first else 0
     rows: list[list[str]] = [list(first)] if first else []
-    level: dict[str, int] = dict.fromkeys(first, 0)
-    used: list[float] = [0.0] * base
+    used = [math.inf] * len(rows)
+    level = dict.fromkeys(first, 0)
     for id in order:
-        row = max((level[upper] + 1 for upper in above[id]), default=base)
-        row = max(row, base)
+        row = max((level[upper] + 1 for upper in above[id]), default=0)
         while row < len(rows) and used[row] and used[row] + sizes[id][0] > bound:
             row += 1
         while row >= len(rows):
@@ -152,212 +143,112 @@ def _layers(
         level[id] = row
         rows[row].append(id)
         used[row] += sizes[id][0] + GAP_X
-    return [*rows, list(last)] if last else rows, turned
+    return [*rows, list(last)] if last else rows
 
 
-def _order(ids: Sequence[str], links: Sequence[Link]) -> list[str]:
-    """The boxes so that links run forwards; where a ring forbids it, the first box goes ahead."""
-    known = set(ids)
-    waits: dict[str, set[str]] = {id: set() for id in ids}
-    followers: dict[str, list[str]] = {id: [] for id in ids}
-    for link in links:
-        if link.start in known and link.end in known and link.start != link.end:
-            waits[link.end].add(link.start)
-            followers[link.start].append(link.end)
+def _above(ids: Collection[str], links: Sequence[Link]) -> dict[str, list[str]]:
+    """What each box depends on, without the links that close a ring."""
     rank = {id: index for index, id in enumerate(ids)}
-    ready = [rank[id] for id in ids if not waits[id]]
-    left = dict.fromkeys(ids)
-    order: list[str] = []
-    while left:
-        id = ids[heappop(ready)] if ready else next(iter(left))
-        if id not in left:
-            continue
-        order.append(id)
-        del left[id]
-        for follower in followers[id]:
-            waits[follower].discard(id)
-            if not waits[follower] and follower in left:
-                heappush(ready, rank[follower])
-    return order
+    above: dict[str, list[str]] = {id: [] for id in ids}
+    for link in links:
+        above[link.end].append(link.start)
+    while True:
+        try:
+            TopologicalSorter(above).prepare()
+        except CycleError as error:
+            upper, lower = min(pairwise(error.args[1]), key=lambda pair: rank[pair[1]])
+            above[lower] = [id for id in above[lower] if id != upper]
+        else:
+            return above
 
 
-def _bend(grid: _Grid, links: Sequence[Link], turned: set[int]) -> list[list[str]]:
+def _bend(grid: _Grid, links: Sequence[Link], level: Mapping[str, int]) -> list[list[str]]:
     """Put bends where long links pass a layer; links with an end in common share them."""
-    level = {id: index for index, row in enumerate(grid.rows) for id in row}
-    leaving: dict[tuple[str, float], int] = {}
-    coming: dict[tuple[str, float], int] = {}
-    for number, link in enumerate(links):
-        upper, lower, out, into = _ends(link, number in turned)
-        leaving[upper, out] = leaving.get((upper, out), 0) + 1
-        coming[lower, into] = coming.get((lower, into), 0) + 1
+    leaving = Counter((link.start, link.out) for link in links)
+    coming = Counter((link.end, link.into) for link in links)
     chains = []
-    for number, link in enumerate(links):
-        upper, lower, out, into = _ends(link, number in turned)
-        fans_out = leaving[upper, out] >= coming[lower, into]
-        owner = f"{upper}\0{out}>" if fans_out else f"{lower}\0{into}<"
+    for link in links:
+        owner = f"{link.start}\0{link.out}>"
+        if leaving[link.start, link.out] < coming[link.end, link.into]:
+            owner = f"{link.end}\0{link.into}<"
         chain = []
-        before, offset = upper, out
-        for row in range(level[upper] + 1, level[lower]):
+        before, out = link.start, link.out
+        for row in range(level[link.start] + 1, level[link.end]):
             bend = f"{owner}{row}"
             if bend not in grid.bends:
                 grid.bends.add(bend)
                 grid.widths[bend] = 0.0
                 grid.rows[row].append(bend)
-            grid.join(before, bend, offset, 0.0)
-            before, offset = bend, 0.0
+            grid.join(before, bend, out, 0.0)
+            before, out = bend, 0.0
             chain.append(bend)
-        if level[upper] < level[lower]:
-            grid.join(before, lower, offset, into)
+        if level[link.start] < level[link.end]:
+            grid.join(before, link.end, out, link.into)
         chains.append(chain)
     return chains
 
 
-def _sort(grid: _Grid) -> None:
-    """Order each layer by where its neighbours are, and keep the order with the fewest crossings."""
-    edges = len(grid.seen)
-    sweeps = SWEEPS if edges < 3000 else 2
-    best, fewest = [list(row) for row in grid.rows], _crossings(grid)
-    for sweep in range(sweeps):
-        if not fewest:
-            break
-        downwards = sweep % 2 == 0
-        rows = grid.rows if downwards else grid.rows[::-1]
-        near = grid.up if downwards else grid.down
-        for fixed, row in pairwise(rows):
-            where = {id: float(index) for index, id in enumerate(fixed)}
-            weight = {
-                id: _middle(
-                    [where[other] + _share(grid, other, out) for other, out, _ in near.get(id, ())],
-                    default=index * len(fixed) / max(len(row), 1),
-                )
-                for index, id in enumerate(row)
-            }
-            row[:] = _in_order(_by_weight(row, weight, grid.bends), grid.kept)
-        crossings = _crossings(grid)
-        if crossings < fewest:
-            best, fewest = [list(row) for row in grid.rows], crossings
-    grid.rows = best
-
-
-def _by_weight(
-    row: Sequence[str], weight: Mapping[str, float], bends: Collection[str]
-) -> list[str]:
-    """Sorted by weight; among equals the bends come to stand in the middle of the boxes.
-
-    A link that passes a row of its siblings so runs straight through their midst.
-    """
-    result: list[str] = []
-    for _, group in groupby(sorted(row, key=weight.__getitem__), key=weight.__getitem__):
-        ids = list(group)
-        boxes = [id for id in ids if id not in bends]
-        half = len(boxes) // 2
-        result += [*boxes[:half], *(id for id in ids if id in bends), *boxes[half:]]
-    return result
-
-
-def _in_order(row: list[str], kept: Mapping[str, int]) -> list[str]:
-    """The row with the boxes of a given order in that order, at the places that they take."""
-    if not kept:
-        return row
-    waiting = iter(sorted((id for id in row if id in kept), key=kept.__getitem__))
-    return [next(waiting) if id in kept else id for id in row]
-
-
-def _share(grid: _Grid, id: str, offset: float) -> float:
-    """Where on a box an edge touches it, from -0.5 to 0.5."""
-    width = grid.widths[id]
-    return offset / width - 0.5 if width else 0.0
-
-
-def _middle(values: Sequence[float], default: float) -> float:
-    return sum(values) / len(values) if values else default
-
-
-def _crossings(grid: _Grid) -> int:
-    """How often pieces of links cross between neighbouring layers."""
-    count = 0
-    for upper, lower in pairwise(grid.rows):
-        where = {id: index for index, id in enumerate(lower)}
-        ends: list[float] = []
-        for id in upper:
-            pieces = sorted(
-                (out, where[other] + _share(grid, other, into) / 2)
-                for other, into, out in grid.down.get(id, ())
-                if other in where
-            )
-            for _, end in pieces:
-                count += len(ends) - bisect_right(ends, end)
-            for _, end in pieces:
-                insort(ends, end)
-    return count
-
-
-def _place(grid: _Grid) -> dict[str, float]:
+def _place(grid: _Grid, fixed: Mapping[str, int]) -> dict[str, float]:
     """The left side of each box."""
     places: dict[str, float] = {}
     for row in grid.rows:
-        x = -sum(grid.widths[id] + GAP_X for id in row) / 2
-        for left, id in zip([None, *row], row, strict=False):
-            x += _room(grid, left, id) if left else 0.0
-            places[id] = x
-    rows = [row for row in grid.rows if row]
-    rounds = 6 if len(places) < 3000 else 2
-    for _ in range(rounds):
-        for row in rows:
-            _settle(grid, row, places, (grid.up,))
-        for row in reversed(rows):
-            _settle(grid, row, places, (grid.down,))
-    for row in rows:
-        _settle(grid, row, places, (grid.up, grid.down))
+        _spread(grid, row, {id: -grid.widths[id] / 2 for id in row}, places)
+    for sweep in range(SWEEPS):
+        downwards = sweep % 2 == 0
+        near, far = (grid.up, grid.down) if downwards else (grid.down, grid.up)
+        for row in grid.rows if downwards else reversed(grid.rows):
+            wanted = {
+                id: _wanted(grid, id, near.get(id) or far.get(id, ()), places) for id in row
+            }
+            _sort(grid, row, wanted, fixed)
+            _spread(grid, row, wanted, places)
+    for row in grid.rows:
+        wanted = {
+            id: _wanted(grid, id, (*grid.up.get(id, ()), *grid.down.get(id, ())), places)
+            for id in row
+        }
+        _spread(grid, row, wanted, places)
     leftmost = min(places.values(), default=0.0)
     return {id: x - leftmost for id, x in places.items()}
 
 
-def _room(grid: _Grid, left: str, right: str) -> float:
-    """The least distance of the left sides of two neighbours."""
-    thin = not grid.widths[left] or not grid.widths[right]
-    return grid.widths[left] + (THIN_GAP if thin else GAP_X)
+def _wanted(
+    grid: _Grid, id: str, ends: Sequence[tuple[str, float, float]], places: Mapping[str, float]
+) -> float:
+    """Where the left side of a box is nearest to its neighbours; in the middle if it has none."""
+    total = weight = 0.0
+    for other, there, here in ends:
+        force = STRAIGHT if id in grid.bends and other in grid.bends else 1.0
+        total += force * (places[other] + there - here)
+        weight += force
+    return total / weight if weight else -grid.widths[id] / 2
 
 
-def _settle(
-    grid: _Grid,
-    row: Sequence[str],
-    places: dict[str, float],
-    sides: Sequence[Mapping[str, Sequence[tuple[str, float, float]]]],
+def _sort(
+    grid: _Grid, row: list[str], wanted: Mapping[str, float], fixed: Mapping[str, int]
 ) -> None:
-    """Move the boxes of a layer as near to their neighbours as their order and room allow."""
-    wanted, weights, shift = [], [], 0.0
-    length = sum(_room(grid, left, id) for left, id in pairwise(row)) + grid.widths[row[-1]]
-    for left, id in zip([None, *row], row, strict=False):
-        shift += _room(grid, left, id) if left else 0.0
-        pulls = [
-            (places[other] + out - own, 4.0 if id in grid.bends and other in grid.bends else 1.0)
-            for side in sides
-            for other, out, own in side.get(id, ())
-        ]
-        pulls.append((shift - length / 2, 0.05 + MIDDLE * len(row)))
-        weight = sum(force for _, force in pulls)
-        wanted.append(sum(x * force for x, force in pulls) / weight - shift)
-        weights.append(weight)
-    shift = 0.0
-    for left, id, x in zip([None, *row], row, _pooled(wanted, weights), strict=False):
-        shift += _room(grid, left, id) if left else 0.0
-        places[id] = x + shift
+    """Order a layer by where its boxes want to be."""
+    row.sort(key=lambda id: wanted[id] + grid.widths[id] / 2)
+    waiting = iter(sorted((id for id in row if id in fixed), key=fixed.__getitem__))
+    row[:] = [next(waiting) if id in fixed else id for id in row]
 
 
-def _pooled(values: Sequence[float], weights: Sequence[float]) -> Iterator[float]:
-    """The rising sequence that is nearest to the values by weighted least squares."""
-    pools: list[tuple[float, float, int]] = []
-    for value, weight in zip(values, weights, strict=True):
-        mean, total, count = value, weight, 1
-        while pools and pools[-1][0] >= mean:
-            before, more, others = pools.pop()
-            mean = (mean * total + before * more) / (total + more)
-            total, count = total + more, count + others
-        pools.append((mean, total, count))
-    for mean, _, count in pools:
-        for _ in range(count):
-            yield mean
+def _spread(
+    grid: _Grid, row: Sequence[str], wanted: Mapping[str, float], places: dict[str, float]
+) -> None:
+    """Put the boxes of a layer near to where they want to be, in order and without overlaps.
+
+    Half way between the places that leave nobody too far left and those that leave nobody too far
+    right: either keeps the distances, so their mean does.
+    """
+    right = -math.inf
+    for before, id in zip([None, *row], row, strict=False):
+        right = max(wanted[id], right + grid.room(before, id) if before else right)
+        places[id] = right
+    left = math.inf
+    for after, id in zip([None, *reversed(row)], reversed(row), strict=False):
+        left = min(wanted[id], left - grid.room(id, after) if after else left)
+        places[id] = (places[id] + left) / 2
 
 
 def _heights(

@@ -7,13 +7,12 @@ border, and enters another through one in the upper border, so that no edge runs
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kalelite.picture.layers import Arrangement, Link, Stroke, arrange
 
 __all__ = ["Box", "FrameSize", "Layout", "lay_out"]
-
 
 ENTRY, EXIT = "\0<", "\0>"
 
@@ -48,28 +47,19 @@ class Layout:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """The part of an edge that lies in one frame; ``wire`` is where the whole edge begins.
-
-    ``leaves`` and ``enters`` tell that the part begins or ends at a port of a frame in here, not
-    at the middle of a box.
-    """
-
-    start: str
-    end: str
-    wire: str
-    leaves: bool = False
-    enters: bool = False
+Part = tuple[str, str, str]
+"""The part of an edge in one frame: the boxes or ports it joins, and where the whole edge begins."""
 
 
 @dataclass(slots=True)
 class _Level:
-    """The content of a frame."""
+    """The content of a frame; ``left`` and ``top`` are from the frame's corner to its content."""
 
     sizes: dict[str, tuple[float, float]] = field(default_factory=dict)
-    parts: dict[_Part, int] = field(default_factory=dict)
-    done: Arrangement | None = None
+    parts: dict[Part, int] = field(default_factory=dict)
+    done: Arrangement = Arrangement({}, (), 0.0, 0.0)
+    left: float = 0.0
+    top: float = 0.0
 
 
 def lay_out(
@@ -77,7 +67,7 @@ def lay_out(
     parents: Mapping[str, str],
     frames: Mapping[str, FrameSize],
     edges: Sequence[tuple[str, str]],
-    kept: Collection[str] = (),
+    fixed: Collection[str] = (),
 ) -> Layout:
     """Lay out a graph.
 
@@ -91,144 +81,92 @@ def lay_out(
         The frames, each after the one that it stands in.
     edges
         Pairs of nodes or frames; one that holds the other gets no route.
-    kept
+    fixed
         Frames whose content stands from left to right in the order given, as branches do.
     """
     levels = {id: _Level() for id in ("", *frames)}
+    around: dict[str, tuple[str, ...]] = {"": ("",)}  # the frames around each thing, and itself
     for id, frame in frames.items():
+        around[id] = (*around[frame.parent], id)
         levels[frame.parent].sizes[id] = (0.0, 0.0)
     for id, size in sizes.items():
+        around[id] = (*around[parents[id]], id)
         levels[parents[id]].sizes[id] = size
-    chains = _chains(parents, frames)
-    paths = [_path(source, target, chains) for source, target in edges]
+    paths = [list(_path(around[source], around[target])) for source, target in edges]
     for path in paths:
         for id, part in path:
             levels[id].parts.setdefault(part, len(levels[id].parts))
-    for id in reversed(list(levels)):
-        _arrange(levels, id, frames, keep=id in kept)
-    boxes = _boxes(levels, frames)
-    routes = [tuple(_route(path, levels, boxes, frames)) for path in paths]
+    for id in reversed(levels):
+        _arrange(levels, id, fixed=id in fixed)
+        if id:
+            _enclose(levels, id, frames[id])
     outer = levels[""].done
-    assert outer is not None
+    corners = {"": (0.0, 0.0)}
+    boxes: dict[str, Box] = {}
+    for id, level in levels.items():
+        for child, (left, top) in level.done.corners.items():
+            if child in level.sizes:
+                x, y = corners[id][0] + left, corners[id][1] + top
+                boxes[child] = Box(x, y, *level.sizes[child])
+                if child in levels:
+                    corners[child] = x + levels[child].left, y + levels[child].top
+    routes = [tuple(_route(path, levels, corners)) for path in paths]
     return Layout(boxes, routes, outer.width, outer.height)
 
 
-def _chains(
-    parents: Mapping[str, str], frames: Mapping[str, FrameSize]
-) -> dict[str, tuple[str, ...]]:
-    """For each node and frame the frames around it, outermost first, and itself."""
-    chains: dict[str, tuple[str, ...]] = {"": ("",)}
-    for id, frame in frames.items():
-        chains[id] = (*chains[frame.parent], id)
-    for id, parent in parents.items():
-        chains[id] = (*chains[parent], id)
-    return chains
-
-
-def _path(
-    source: str, target: str, chains: Mapping[str, tuple[str, ...]]
-) -> list[tuple[str, _Part]]:
+def _path(up: tuple[str, ...], down: tuple[str, ...]) -> Iterator[tuple[str, Part]]:
     """An edge as its parts: out of the frames around its source, across, into those of its target."""
-    up, down = chains[source], chains[target]
+    source, target = up[-1], down[-1]
     if target in up or source in down:
-        return []
-    shared = 0
-    while up[shared] == down[shared]:
-        shared += 1
-    path = [
-        (up[depth], _Part(up[depth + 1], f"{EXIT}{source}", source, leaves=depth + 2 < len(up)))
-        for depth in range(len(up) - 2, shared - 1, -1)
-    ]
-    across = _Part(
-        up[shared], down[shared], source, leaves=shared + 1 < len(up), enters=shared + 1 < len(down)
-    )
-    path.append((up[shared - 1], across))
-    path += [
-        (
-            down[depth],
-            _Part(f"{ENTRY}{source}", down[depth + 1], source, enters=depth + 2 < len(down)),
-        )
-        for depth in range(shared, len(down) - 1)
-    ]
-    return path
+        return
+    shared = next(at for at, (one, other) in enumerate(zip(up, down, strict=False)) if one != other)
+    for depth in range(len(up) - 2, shared - 1, -1):
+        yield up[depth], (up[depth + 1], EXIT + source, source)
+    yield up[shared - 1], (up[shared], down[shared], source)
+    for depth in range(shared, len(down) - 1):
+        yield down[depth], (ENTRY + source, down[depth + 1], source)
 
 
-def _arrange(
-    levels: Mapping[str, _Level], id: str, frames: Mapping[str, FrameSize], *, keep: bool
-) -> None:
+def _arrange(levels: Mapping[str, _Level], id: str, *, fixed: bool) -> None:
     """Lay out one frame whose inner frames are laid out."""
     level = levels[id]
-    for child in level.sizes:
-        inner = levels[child].done if child in frames else None
-        if inner is not None:
-            frame = frames[child]
-            width = max(inner.width, frame.width) + 2 * frame.padding
-            level.sizes[child] = (width, inner.height + frame.header + frame.padding)
-    entries = dict.fromkeys(part.start for part in level.parts if part.start.startswith(ENTRY))
-    exits = dict.fromkeys(part.end for part in level.parts if part.end.startswith(EXIT))
-    links = []
-    for part in level.parts:
-        out = level.sizes.get(part.start, (0.0, 0.0))[0] / 2
-        into = level.sizes.get(part.end, (0.0, 0.0))[0] / 2
-        if part.leaves:
-            out = _port(levels, part.start, f"{EXIT}{part.wire}", frames)
-        if part.enters:
-            into = _port(levels, part.end, f"{ENTRY}{part.wire}", frames)
-        links.append(Link(part.start, part.end, out, into))
+    entries = dict.fromkeys(start for start, _, _ in level.parts if start.startswith(ENTRY))
+    exits = dict.fromkeys(end for _, end, _ in level.parts if end.startswith(EXIT))
+    links = [
+        Link(start, end, _touch(levels, id, start, EXIT + wire), _touch(levels, id, end, ENTRY + wire))
+        for start, end, wire in level.parts
+    ]
     ports = dict.fromkeys((*entries, *exits), (0.0, 0.0))
-    kept = list(level.sizes) if keep else ()
-    level.done = arrange({**ports, **level.sizes}, links, first=entries, last=exits, kept=kept)
+    order = list(level.sizes) if fixed else ()
+    level.done = arrange({**ports, **level.sizes}, links, first=entries, last=exits, fixed=order)
 
 
-def _margin(level: _Level, frame: FrameSize) -> float:
-    """From a frame's left side to its content, which is centered under a long title."""
-    inner = level.done.width if level.done is not None else 0.0
-    return frame.padding + max(frame.width - inner, 0.0) / 2
+def _touch(levels: Mapping[str, _Level], id: str, box: str, port: str) -> float:
+    """Where an edge touches a box: at the port of a frame, or else in the middle."""
+    inner = levels.get(box)
+    if inner is not None and port in inner.done.corners:
+        return inner.left + inner.done.corners[port][0]
+    return levels[id].sizes.get(box, (0.0, 0.0))[0] / 2
 
 
-def _port(
-    levels: Mapping[str, _Level], id: str, port: str, frames: Mapping[str, FrameSize]
-) -> float:
-    done = levels[id].done
-    assert done is not None
-    return _margin(levels[id], frames[id]) + done.corners[port][0]
-
-
-def _boxes(levels: Mapping[str, _Level], frames: Mapping[str, FrameSize]) -> dict[str, Box]:
-    boxes: dict[str, Box] = {}
-    for id, level in levels.items():
-        x, y = _origin(id, levels, boxes, frames)
-        assert level.done is not None
-        for child, (width, height) in level.sizes.items():
-            left, top = level.done.corners[child]
-            boxes[child] = Box(x + left, y + top, width, height)
-    return boxes
-
-
-def _origin(
-    id: str,
-    levels: Mapping[str, _Level],
-    boxes: Mapping[str, Box],
-    frames: Mapping[str, FrameSize],
-) -> tuple[float, float]:
-    """The upper left corner of a frame's content."""
-    if not id:
-        return 0.0, 0.0
-    return boxes[id].x + _margin(levels[id], frames[id]), boxes[id].y + frames[id].header
+def _enclose(levels: Mapping[str, _Level], id: str, frame: FrameSize) -> None:
+    """Give a frame the size of its content, which is centered under a long title."""
+    level = levels[id]
+    width = max(level.done.width, frame.width)
+    level.left, level.top = frame.padding + (width - level.done.width) / 2, frame.header
+    height = level.done.height + frame.header + frame.padding
+    levels[frame.parent].sizes[id] = (width + 2 * frame.padding, height)
 
 
 def _route(
-    path: Sequence[tuple[str, _Part]],
+    path: Sequence[tuple[str, Part]],
     levels: Mapping[str, _Level],
-    boxes: Mapping[str, Box],
-    frames: Mapping[str, FrameSize],
+    corners: Mapping[str, tuple[float, float]],
 ) -> list[Stroke]:
     strokes: list[Stroke] = []
     for id, part in path:
-        x, y = _origin(id, levels, boxes, frames)
-        done = levels[id].done
-        assert done is not None
-        for across, begin, end in done.strokes[levels[id].parts[part]]:
+        x, y = corners[id]
+        for across, begin, end in levels[id].done.strokes[levels[id].parts[part]]:
             if strokes and abs(strokes[-1][0] - x - across) < 1.0:
                 strokes[-1] = (strokes[-1][0], strokes[-1][1], y + end)
             else:

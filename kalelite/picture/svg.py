@@ -168,7 +168,7 @@ def _layout(scene: Scene, cards: dict[str, _Card]) -> Layout:
         {node.id: node.parent for node in scene.nodes},
         frames,
         [(edge.source, edge.target) for edge in scene.edges],
-        kept={frame.id for frame in scene.frames if frame.kind == "switch"},
+        fixed={frame.id for frame in scene.frames if frame.kind == "switch"},
     )
 
 

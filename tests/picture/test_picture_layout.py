@@ -140,7 +140,7 @@ def test_the_order_of_branches_is_kept():
     parents = {"a": "", "b": "", "x": "if", "y": "else"}
     frames = {"switch": FrameSize(""), "if": FrameSize("switch"), "else": FrameSize("switch")}
     crossed = [("a", "b"), ("a", "y"), ("b", "x")]
-    boxes = lay_out(sizes, parents, frames, crossed, kept={"switch"}).boxes
+    boxes = lay_out(sizes, parents, frames, crossed, fixed={"switch"}).boxes
     assert boxes["if"].x < boxes["else"].x
 
 
