@@ -1,4 +1,4 @@
-"""How long it takes to trace and check large pipelines.
+"""How long it takes to trace, check and draw large pipelines.
 
 Run ``python benchmarks/plan.py``; prints milliseconds of
 processor time, the best of five.
@@ -11,6 +11,7 @@ import time
 from kalelite.authoring.control import Else, If, ParallelFor
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
+from kalelite.picture import to_svg
 from kalelite.plan.check import check
 from kalelite.plan.order import Scopes, dependencies
 
@@ -66,14 +67,17 @@ def best(function) -> float:
 
 
 def main() -> None:
-    print(f"{TASKS:,} tasks              plan + check    check   order")
+    print(f"{TASKS:,} tasks              plan + check    check   order     svg")
     for pipe in (wide, chain, blocks):
         plan = pipe.plan()
         assert len(plan.tasks) == TASKS
         whole = best(pipe.plan)
         checked = best(lambda plan=plan: check(plan))
         ordered = best(lambda plan=plan: (dependencies(plan), Scopes(plan)))
-        print(f"  {pipe.name:20s} {whole:10.0f} ms {checked:6.0f} ms {ordered:5.0f} ms")
+        drawn = best(lambda plan=plan: to_svg(plan))
+        print(
+            f"  {pipe.name:20s} {whole:10.0f} ms {checked:6.0f} ms {ordered:5.0f} ms {drawn:5.0f} ms"
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from kalelite.errors import Problem
 from kalelite.picture import mermaid, page, svg, text
-from kalelite.picture.drawing import scene
+from kalelite.picture.diagram import diagram_of
 from kalelite.plan.graph import Plan
 
 __all__ = ["to_html", "to_mermaid", "to_svg", "to_text"]
@@ -17,12 +17,12 @@ __all__ = ["to_html", "to_mermaid", "to_svg", "to_text"]
 
 def to_text(plan: Plan, problems: Iterable[Problem] = (), *, width: int = 100) -> str:
     """The plan as a tree of lines, none longer than ``width`` columns."""
-    return text.draw(scene(plan, problems), width)
+    return text.draw(diagram_of(plan, problems), width)
 
 
 def to_mermaid(plan: Plan, problems: Iterable[Problem] = ()) -> str:
     """The plan as a mermaid flowchart."""
-    return mermaid.draw(scene(plan, problems))
+    return mermaid.draw(diagram_of(plan, problems))
 
 
 def to_svg(plan: Plan, problems: Iterable[Problem] = (), *, header: bool = True) -> str:
@@ -30,9 +30,9 @@ def to_svg(plan: Plan, problems: Iterable[Problem] = (), *, header: bool = True)
 
     ``header`` writes the name, the description, the parameters and the problems into it.
     """
-    return svg.draw(scene(plan, problems), header=header)
+    return svg.draw(diagram_of(plan, problems), header=header)
 
 
 def to_html(plan: Plan, problems: Iterable[Problem] = ()) -> str:
     """The plan as one page that loads nothing: the picture to move in, and a table of all steps."""
-    return page.draw(scene(plan, problems))
+    return page.draw(diagram_of(plan, problems))

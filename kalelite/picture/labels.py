@@ -1,12 +1,13 @@
-"""The words in a picture: expressions, blocks and options, each in few characters."""
+"""The texts in a picture: expressions, blocks, options and problems, each in few characters."""
 
 from __future__ import annotations
 
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from kalelite.errors import Problem
 from kalelite.plan.graph import (
     REQUIRED,
     AllOf,
@@ -28,6 +29,7 @@ from kalelite.plan.graph import (
     Pack,
     Parameter,
     ParameterRef,
+    Plan,
     StatusRef,
     Task,
     subscripts,
@@ -35,12 +37,53 @@ from kalelite.plan.graph import (
 from kalelite.plan.options import STEP_OPTIONS, StepOptions, duration
 from kalelite.plan.types.hints import UNKNOWN, spell
 
-__all__ = ["badges", "block_title", "expression", "option_list", "parameter_text", "task_title"]
+__all__ = [
+    "badges",
+    "block_title",
+    "clip",
+    "expression",
+    "first_line",
+    "marks",
+    "option_list",
+    "parameter_list",
+    "problem_text",
+    "step_count",
+]
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 40
 _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 4
 _short.maxlevel = 3
+
+
+def clip(text: str, width: float, measure: Callable[[str], float] = len) -> str:
+    """The text, cut with an ellipsis where it would be wider."""
+    if measure(text) <= width:
+        return text
+    while text and measure(text + "…") > width:
+        text = text[:-1]
+    return text + "…"
+
+
+def first_line(text: str) -> str:
+    """The first line of a docstring."""
+    return text.strip().partition("\n")[0]
+
+
+def step_count(plan: Plan) -> str:
+    """How many steps a plan has."""
+    count = len(plan.tasks)
+    return f"{count} {'step' if count == 1 else 'steps'}"
+
+
+def marks(problems: Sequence[int]) -> str:
+    """The numbers of problems, behind the name of what they are about."""
+    return "".join(f"  ✗{number}" for number in problems)
+
+
+def problem_text(problem: Problem) -> str:
+    """A problem with its place."""
+    return f"{problem.where}: {problem.message}" if problem.where else problem.message
 
 
 def constant(value: Any) -> str:
@@ -49,8 +92,7 @@ def constant(value: Any) -> str:
         text = _short.repr(value)
     except Exception:  # noqa: BLE001 - a user's __repr__ may do anything
         text = f"<{type(value).__name__}>"
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else text[:59] + "…"
+    return clip(" ".join(text.split()), 60)
 
 
 def expression(expr: Expr) -> str:
@@ -59,28 +101,20 @@ def expression(expr: Expr) -> str:
     return write(expr) if write is not None else "…"
 
 
-def _operands(word: str) -> Callable[[Any], str]:
-    def write(expr: Any) -> str:
-        parts = (expression(part) for part in expr.operands)
-        return f" {word} ".join(
-            f"({part})" if " and " in part or " or " in part else part for part in parts
-        )
-
-    return write
+def _joined(expr: AllOf | AnyOf) -> str:
+    parts = [expression(part) for part in expr.operands]
+    joint = " and " if isinstance(expr, AllOf) else " or "
+    return joint.join(f"({part})" if " and " in part or " or " in part else part for part in parts)
 
 
 def _pack(expr: Pack) -> str:
+    shown = [expression(item) for item in expr.items]
     if expr.type is dict:
-        shown = [
-            f"{constant(key)}: {expression(item)}"
-            for key, item in zip(expr.keys, expr.items, strict=False)
-        ]
-    else:
-        shown = [expression(item) for item in expr.items]
+        shown = [f"{constant(key)}: {item}" for key, item in zip(expr.keys, shown, strict=False)]
     if len(shown) > 4:
         shown = [*shown[:3], f"… {len(shown) - 3} more"]
-    marks = "{}" if expr.type is dict else "[]" if expr.type is list else "()"
-    return f"{marks[0]}{', '.join(shown)}{marks[1]}"
+    left, right = "{}" if expr.type is dict else "[]" if expr.type is list else "()"
+    return f"{left}{', '.join(shown)}{right}"
 
 
 _WRITERS: dict[type, Callable[[Any], str]] = {
@@ -93,37 +127,35 @@ _WRITERS: dict[type, Callable[[Any], str]] = {
     StatusRef: lambda _: "how it ended",
     Pack: _pack,
     Compare: lambda expr: f"{expression(expr.left)} {expr.op} {expression(expr.right)}",
-    AllOf: _operands("and"),
-    AnyOf: _operands("or"),
+    AllOf: _joined,
+    AnyOf: _joined,
     Negation: lambda expr: f"not ({expression(expr.operand)})",
 }
 
 
 def block_title(block: Block, *, first: bool = True) -> str:
-    """What a block says at its top. ``first`` is whether a branch is the first of its switch."""
-    if isinstance(block, Branch):
-        if block.condition is None:
+    """The title of a block's frame. ``first`` is whether a branch is the first of its switch."""
+    match block:
+        case Branch(condition=None):
             return "else"
-        return f"{'if' if first else 'elif'} {expression(block.condition)}"
-    if isinstance(block, Loop):
-        limit = f", {block.parallelism} at once" if block.parallelism else ""
-        return f"for each item of {expression(block.items)}{limit}"
-    if isinstance(block, ExitScope):
-        return (
-            f"whatever happens here, then {block.handler}" if block.handler else "whatever happens"
-        )
-    if isinstance(block, Group):
-        return block.name or block.id
+        case Branch(condition=Expr() as condition):
+            return f"{'if' if first else 'elif'} {expression(condition)}"
+        case Loop(items=items, parallelism=parallelism):
+            limit = f", {parallelism} at once" if parallelism else ""
+            return f"for each item of {expression(items)}{limit}"
+        case ExitScope(handler=handler):
+            return f"whatever happens here, then {handler}" if handler else "whatever happens"
+        case Group(id=id, name=name):
+            return name or id
     return ""
 
 
-def task_title(task: Task) -> str:
-    """What a task is called in a picture."""
-    return task.options.display_name or task.id
+def parameter_list(plan: Plan, separator: str = ", ") -> str:
+    """The parameters as in ``rows: int = 100, kind='forest'``."""
+    return separator.join(map(_parameter, plan.parameters))
 
 
-def parameter_text(parameter: Parameter) -> str:
-    """``rows: int = 100``."""
+def _parameter(parameter: Parameter) -> str:
     kind = "" if parameter.type in (None, UNKNOWN) else f": {spell(parameter.type)}"
     default = "" if parameter.default is REQUIRED else f" = {constant(parameter.default)}"
     return f"{parameter.name}{kind}{default if kind else default.replace(' ', '')}"
@@ -131,11 +163,8 @@ def parameter_text(parameter: Parameter) -> str:
 
 def badges(task: Task) -> tuple[str, ...]:
     """The options that change how the task runs, each as a few characters."""
-    options = task.options
-    given = options.explicit()
-    found = []
-    if isinstance(task.step, ContainerDef):
-        found.append("container")
+    given = task.options.explicit()
+    found = ["container"] if isinstance(task.step, ContainerDef) else []
     found += [
         option.badge(given[option.name])
         for option in STEP_OPTIONS
@@ -145,7 +174,7 @@ def badges(task: Task) -> tuple[str, ...]:
 
 
 def option_list(options: StepOptions) -> list[tuple[str, str]]:
-    """Every option that is given, with its value as text."""
+    """Every option that was given, with its value as text."""
     return [
         (name, _value(name, value)) for name, value in options.explicit().items() if name != "name"
     ]
@@ -164,8 +193,8 @@ def _value(name: str, value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(_value("", entry) for entry in value)
     if is_dataclass(value):
-        said = ((item, getattr(value, item.name)) for item in fields(value))
+        pairs = ((item, getattr(value, item.name)) for item in fields(value))
         return " ".join(
-            f"{item.name}={_value('', entry)}" for item, entry in said if entry != item.default
+            f"{item.name}={_value('', entry)}" for item, entry in pairs if entry != item.default
         )
     return constant(value)

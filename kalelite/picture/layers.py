@@ -10,8 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
 
 __all__ = ["Arrangement", "Link", "Stroke", "arrange"]
 
@@ -106,9 +104,7 @@ def arrange(
         bottom = tops[row] + sizes[link.start][1]
         # A link that runs up keeps to its box, and does not go on to the end of the layer.
         lowest = bottoms[row] if row < level[link.end] else bottom
-        bends = (
-            (places[bend], tops[at], bottoms[at]) for at, bend in enumerate(chain, row + 1)
-        )
+        bends = ((places[bend], tops[at], bottoms[at]) for at, bend in enumerate(chain, row + 1))
         top = tops[level[link.end]]
         strokes.append(((begin, bottom, lowest), *bends, (end, top, top)))
     corners = {id: (places[id], tops[row]) for id, row in level.items()}
@@ -123,10 +119,10 @@ def _rows(
     last: Collection[str],
 ) -> list[list[str]]:
     """The boxes by layer."""
-    above = _above(sizes, links)
-    order = [
-        id for id in TopologicalSorter(above).static_order() if id not in first and id not in last
-    ]
+    above: dict[str, list[str]] = {id: [] for id in sizes}
+    for link in links:
+        above[link.end].append(link.start)
+    order = [id for id in _order(above) if id not in first and id not in last]
     area = sum((sizes[id][0] + GAP_X) * (sizes[id][1] + GAP_Y) for id in order)
     # Boxes without edges make a block; those with edges are wrapped only where it is too wide.
     bound = max(LEAST_WIDTH, 2.2 * math.sqrt(area)) if links else 1.7 * math.sqrt(area)
@@ -134,7 +130,7 @@ def _rows(
     used = [math.inf] * len(rows)
     level = dict.fromkeys(first, 0)
     for id in order:
-        row = max((level[upper] + 1 for upper in above[id]), default=0)
+        row = max((level[upper] + 1 for upper in above[id] if upper in level), default=0)
         while row < len(rows) and used[row] and used[row] + sizes[id][0] > bound:
             row += 1
         while row >= len(rows):
@@ -146,20 +142,18 @@ def _rows(
     return [*rows, list(last)] if last else rows
 
 
-def _above(ids: Collection[str], links: Sequence[Link]) -> dict[str, list[str]]:
-    """What each box depends on, without the links that close a ring."""
-    rank = {id: index for index, id in enumerate(ids)}
-    above: dict[str, list[str]] = {id: [] for id in ids}
-    for link in links:
-        above[link.end].append(link.start)
-    while True:
-        try:
-            TopologicalSorter(above).prepare()
-        except CycleError as error:
-            upper, lower = min(pairwise(error.args[1]), key=lambda pair: rank[pair[1]])
-            above[lower] = [id for id in above[lower] if id != upper]
+def _order(above: Mapping[str, Sequence[str]]) -> list[str]:
+    """The boxes in the order given, but each after those above it, where no ring forbids that."""
+    order: dict[str, None] = {}
+    begun: set[str] = set()
+    stack = list(reversed(above))
+    while stack:
+        if stack[-1] in begun:
+            order.setdefault(stack.pop())
         else:
-            return above
+            begun.add(stack[-1])
+            stack += [upper for upper in above[stack[-1]] if upper not in begun]
+    return list(order)
 
 
 def _bend(grid: _Grid, links: Sequence[Link], level: Mapping[str, int]) -> list[list[str]]:
@@ -195,11 +189,9 @@ def _place(grid: _Grid, fixed: Mapping[str, int]) -> dict[str, float]:
         _spread(grid, row, {id: -grid.widths[id] / 2 for id in row}, places)
     for sweep in range(SWEEPS):
         downwards = sweep % 2 == 0
-        near, far = (grid.up, grid.down) if downwards else (grid.down, grid.up)
+        near = grid.up if downwards else grid.down
         for row in grid.rows if downwards else reversed(grid.rows):
-            wanted = {
-                id: _wanted(grid, id, near.get(id) or far.get(id, ()), places) for id in row
-            }
+            wanted = {id: _wanted(grid, id, near.get(id, ()), places) for id in row}
             _sort(grid, row, wanted, fixed)
             _spread(grid, row, wanted, places)
     for row in grid.rows:
@@ -215,20 +207,22 @@ def _place(grid: _Grid, fixed: Mapping[str, int]) -> dict[str, float]:
 def _wanted(
     grid: _Grid, id: str, ends: Sequence[tuple[str, float, float]], places: Mapping[str, float]
 ) -> float:
-    """Where the left side of a box is nearest to its neighbours; in the middle if it has none."""
+    """Where the left side of a box is nearest to its neighbours; in the middle if it has no links."""
     total = weight = 0.0
     for other, there, here in ends:
         force = STRAIGHT if id in grid.bends and other in grid.bends else 1.0
         total += force * (places[other] + there - here)
         weight += force
-    return total / weight if weight else -grid.widths[id] / 2
+    if weight:
+        return total / weight
+    return places[id] if id in grid.up or id in grid.down else -grid.widths[id] / 2
 
 
 def _sort(
     grid: _Grid, row: list[str], wanted: Mapping[str, float], fixed: Mapping[str, int]
 ) -> None:
     """Order a layer by where its boxes want to be."""
-    row.sort(key=lambda id: wanted[id] + grid.widths[id] / 2)
+    row.sort(key=lambda box: wanted[box] + grid.widths[box] / 2)
     waiting = iter(sorted((id for id in row if id in fixed), key=fixed.__getitem__))
     row[:] = [next(waiting) if id in fixed else id for id in row]
 

@@ -51,13 +51,16 @@ Part = tuple[str, str, str]
 """The part of an edge in one frame: the boxes or ports it joins, and where the whole edge begins."""
 
 
+_NOTHING = Arrangement({}, (), 0.0, 0.0)
+
+
 @dataclass(slots=True)
 class _Level:
     """The content of a frame; ``left`` and ``top`` are from the frame's corner to its content."""
 
     sizes: dict[str, tuple[float, float]] = field(default_factory=dict)
     parts: dict[Part, int] = field(default_factory=dict)
-    done: Arrangement = Arrangement({}, (), 0.0, 0.0)
+    done: Arrangement = _NOTHING
     left: float = 0.0
     top: float = 0.0
 
@@ -100,18 +103,9 @@ def lay_out(
         _arrange(levels, id, fixed=id in fixed)
         if id:
             _enclose(levels, id, frames[id])
-    outer = levels[""].done
-    corners = {"": (0.0, 0.0)}
-    boxes: dict[str, Box] = {}
-    for id, level in levels.items():
-        for child, (left, top) in level.done.corners.items():
-            if child in level.sizes:
-                x, y = corners[id][0] + left, corners[id][1] + top
-                boxes[child] = Box(x, y, *level.sizes[child])
-                if child in levels:
-                    corners[child] = x + levels[child].left, y + levels[child].top
+    boxes, corners = _boxes(levels)
     routes = [tuple(_route(path, levels, corners)) for path in paths]
-    return Layout(boxes, routes, outer.width, outer.height)
+    return Layout(boxes, routes, levels[""].done.width, levels[""].done.height)
 
 
 def _path(up: tuple[str, ...], down: tuple[str, ...]) -> Iterator[tuple[str, Part]]:
@@ -133,7 +127,12 @@ def _arrange(levels: Mapping[str, _Level], id: str, *, fixed: bool) -> None:
     entries = dict.fromkeys(start for start, _, _ in level.parts if start.startswith(ENTRY))
     exits = dict.fromkeys(end for _, end, _ in level.parts if end.startswith(EXIT))
     links = [
-        Link(start, end, _touch(levels, id, start, EXIT + wire), _touch(levels, id, end, ENTRY + wire))
+        Link(
+            start,
+            end,
+            _touch(levels, id, start, EXIT + wire),
+            _touch(levels, id, end, ENTRY + wire),
+        )
         for start, end, wire in level.parts
     ]
     ports = dict.fromkeys((*entries, *exits), (0.0, 0.0))
@@ -156,6 +155,22 @@ def _enclose(levels: Mapping[str, _Level], id: str, frame: FrameSize) -> None:
     level.left, level.top = frame.padding + (width - level.done.width) / 2, frame.header
     height = level.done.height + frame.header + frame.padding
     levels[frame.parent].sizes[id] = (width + 2 * frame.padding, height)
+
+
+def _boxes(
+    levels: Mapping[str, _Level],
+) -> tuple[dict[str, Box], dict[str, tuple[float, float]]]:
+    """Every node's and frame's box, and the corner of each frame's content."""
+    boxes: dict[str, Box] = {}
+    corners = {"": (0.0, 0.0)}
+    for id, level in levels.items():
+        if id:
+            corners[id] = boxes[id].x + level.left, boxes[id].y + level.top
+        x, y = corners[id]
+        for child, size in level.sizes.items():
+            left, top = level.done.corners[child]
+            boxes[child] = Box(x + left, y + top, *size)
+    return boxes, corners
 
 
 def _route(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 from kalelite.errors import Problem
 from kalelite.picture import to_svg, to_text
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
+from kalelite.plan.types.hints import spell
 
 __all__ = ["DIM", "RED", "plan_html", "plan_mimebundle", "plan_text", "table"]
 
@@ -22,7 +24,7 @@ def plan_html(plan: Plan, problems: Sequence[Problem] = ()) -> str:
     if plan.description:
         parts.append(f"<p style='{DIM};margin:4px 0'>{escape(plan.description)}</p>")
     if plan.parameters:
-        rows = [(p.name, _type(p), _default(p), p.description) for p in plan.parameters]
+        rows = [(p.name, _type(p.type), _default(p), p.description) for p in plan.parameters]
         parts.append(table(("parameter", "type", "default", ""), rows))
     parts += [
         f"<pre style='{RED};margin:4px 0'>{escape(problem.render())}</pre>" for problem in problems
@@ -54,11 +56,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _type(parameter: Parameter) -> str:
-    kind = parameter.type
-    if kind is None:
-        return "any"
-    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+def _type(kind: Any) -> str:
+    return "any" if kind is None else spell(kind)
 
 
 def _default(parameter: Parameter) -> str:

@@ -11,30 +11,37 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
-from kalelite.picture.drawing import EdgeKind, Node, Scene, titles
-from kalelite.picture.labels import expression, option_list, parameter_text, task_title
-from kalelite.picture.svg import STYLE, drawing, escape
+from kalelite.picture.diagram import Diagram, EdgeKind, TaskNode, titles
+from kalelite.picture.labels import (
+    expression,
+    marks,
+    option_list,
+    parameter_list,
+    problem_text,
+    step_count,
+)
+from kalelite.picture.svg import STYLE, drawing, escape, themed
 
 __all__ = ["draw"]
 
-_PAGE = """\
+_STYLE = STYLE + themed("""\
 html,body{margin:0;height:100%}
-body{display:flex;flex-direction:column;background:var(--paper);color:var(--ink)}
-header{padding:14px 20px 8px}h1{font-size:18px;margin:0 0 2px}p{margin:2px 0;color:var(--soft)}
-#view{flex:1 1 62vh;min-height:320px;overflow:hidden;cursor:grab;touch-action:none;border-block:1px solid var(--rim)}
+body{display:flex;flex-direction:column;background:$paper;color:$ink}
+header{padding:14px 20px 8px}h1{font-size:18px;margin:0 0 2px}p{margin:2px 0;color:$soft}
+#view{flex:1 1 62vh;min-height:320px;overflow:hidden;cursor:grab;touch-action:none;border-block:1px solid $rim}
 #view:active{cursor:grabbing}#view svg{width:100%;height:100%;display:block}
 nav{display:flex;flex-wrap:wrap;gap:8px;align-items:center;padding:8px 20px}
-button,input{font:inherit;color:inherit;background:var(--task);border:1px solid var(--rim);border-radius:6px;padding:4px 10px}
-input{flex:0 1 260px}.key{color:var(--soft);margin-left:14px;white-space:nowrap}
+button,input{font:inherit;color:inherit;background:$task;border:1px solid $rim;border-radius:6px;padding:4px 10px}
+input{flex:0 1 260px}.key{color:$soft;margin-left:14px;white-space:nowrap}
 .table{flex:1 1 30vh;overflow:auto;padding:0 20px 20px}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--rim)}
-th{color:var(--soft);font-weight:600;position:sticky;top:0;background:var(--paper)}
-tbody tr{cursor:pointer}tbody tr:hover,tbody tr.on{background:var(--chip)}
-tr.bad td:first-child,.problems{color:var(--bad)}.problems{margin:6px 20px;padding-left:22px}.problems li{margin:3px 0}
+table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid $rim}
+th{color:$soft;font-weight:600;position:sticky;top:0;background:$paper}
+tbody tr{cursor:pointer}tbody tr:hover,tbody tr.on{background:$chip}
+tr.bad td:first-child,.problems{color:$bad}.problems{margin:6px 20px;padding-left:22px}.problems li{margin:3px 0}
 td{overflow-wrap:break-word}td:last-child{white-space:nowrap}
-.kp .task{cursor:pointer}.kp .dim{opacity:.22}.kp .on .card{stroke:var(--accent);stroke-width:2.4}
-.kp .edge.on{stroke:var(--accent);stroke-width:2.2}
-"""
+.kp .task{cursor:pointer}.kp .dim{opacity:.22}.kp .on .card{stroke:$accent;stroke-width:2.4}
+.kp .edge.on{stroke:$accent;stroke-width:2.2}
+""")
 
 _SCRIPT = """\
 const svg=document.querySelector('#view svg'),view=document.getElementById('view');
@@ -63,7 +70,7 @@ const edges=[...svg.querySelectorAll('.edge')];
 let chosen=null;
 function mark(id){tasks.forEach(t=>t.classList.toggle('on',t.dataset.id===id));
  rows.forEach(r=>r.classList.toggle('on',r.dataset.id===id));
- const t=tasks.find(t=>t.dataset.id===id),own=t?[id,t.dataset.plate]:[];
+ const t=tasks.find(t=>t.dataset.id===id),own=t?[id,t.dataset.parent]:[];
  edges.forEach(e=>e.classList.toggle('on',own.includes(e.dataset.from)||own.includes(e.dataset.to)))}
 tasks.forEach(t=>{t.addEventListener('pointerenter',()=>mark(t.dataset.id));
  t.addEventListener('pointerleave',()=>mark(chosen));
@@ -80,27 +87,24 @@ addEventListener('resize',()=>{if(!moved)start()});
 """
 
 
-def draw(scene: Scene) -> str:
-    """The scene as a whole page."""
-    plan = scene.plan
-    picture = drawing(scene, header=False)
-    style = STYLE + _PAGE
-    policy = f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(_SCRIPT)}'"
+def draw(diagram: Diagram) -> str:
+    """The diagram as a whole page."""
+    plan = diagram.plan
+    picture = drawing(diagram, header=False)
+    policy = f"default-src 'none'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'"
     name = escape(plan.name)
-    about = [plan.description.strip().partition("\n\n")[0]]
-    about.append(",  ".join(parameter_text(parameter) for parameter in plan.parameters))
-    count = len(plan.tasks)
+    about = plan.description.strip().partition("\n\n")[0], parameter_list(plan, ",  ")
     box = f"0 0 {picture.width:.0f} {picture.height:.0f}"
     return "".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n',
             '<meta name="viewport" content="width=device-width,initial-scale=1">\n',
-            f"<title>{name}</title>\n<style>{style}</style>\n</head>\n",
+            f"<title>{name}</title>\n<style>{_STYLE}</style>\n</head>\n",
             f'<body class="kp">\n<header><h1>{name}</h1>',
             *(f"<p>{escape(text)}</p>" for text in about if text),
             "</header>\n",
-            *_problems(scene),
+            *_problems(diagram),
             f'<div id="view"><svg role="img" aria-label="pipeline {name}" viewBox="{box}">\n',
             picture.body,
             "</svg></div>\n<nav>",
@@ -108,13 +112,13 @@ def draw(scene: Scene) -> str:
             '<button id="out" aria-label="smaller">−</button>',  # noqa: RUF001 - a minus sign
             '<button id="fit">Whole picture</button>',
             '<input id="find" type="search" placeholder="Find a step" aria-label="Find a step">',
-            f"<span>{count} {'step' if count == 1 else 'steps'}</span>",
-            *_key(scene),
+            f"<span>{step_count(plan)}</span>",
+            *_key(diagram),
             "</nav>\n",
             '<div class="table"><table>\n<thead><tr>',
             *(f"<th>{head}</th>" for head in _HEADS),
             "</tr></thead>\n<tbody>\n",
-            *_rows(scene),
+            *_rows(diagram),
             f"</tbody>\n</table></div>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n",
         ]
     )
@@ -128,9 +132,9 @@ _EDGES: dict[EdgeKind, str] = {
 }
 
 
-def _key(scene: Scene) -> Iterator[str]:
+def _key(diagram: Diagram) -> Iterator[str]:
     """What the kinds of lines in the picture mean, if there are several."""
-    kinds = [kind for kind in _EDGES if any(edge.kind == kind for edge in scene.edges)]
+    kinds = [kind for kind in _EDGES if any(edge.kind == kind for edge in diagram.edges)]
     for kind in kinds if len(kinds) > 1 else ():
         line = (
             f'<path class="edge {kind}" d="M0 5H22"/><path class="tip {kind}" d="M28 5l-7-4v8z"/>'
@@ -146,35 +150,33 @@ def _digest(text: str) -> str:
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
-def _problems(scene: Scene) -> Iterable[str]:
-    if not scene.problems:
+def _problems(diagram: Diagram) -> Iterable[str]:
+    if not diagram.problems:
         return
     yield '<ol class="problems">\n'
-    for problem in scene.problems:
-        place = f"{problem.where}: " if problem.where else ""
+    for problem in diagram.problems:
         hint = f"<br>{escape(problem.hint)}" if problem.hint else ""
-        yield f"<li>{escape(place + problem.message)}{hint}</li>\n"
+        yield f"<li>{escape(problem_text(problem))}{hint}</li>\n"
     yield "</ol>\n"
 
 
-def _rows(scene: Scene) -> Iterator[str]:
+def _rows(diagram: Diagram) -> Iterator[str]:
     waits: dict[str, list[str]] = {}
-    names = titles(scene)
-    for edge in scene.edges:
+    names = titles(diagram)
+    for edge in diagram.edges:
         waits.setdefault(edge.target, []).append(names[edge.source])
-    for node in scene.nodes:
+    for node in diagram.nodes:
         css = ' class="bad"' if node.problems else ""
         cells = _cells(node, waits.get(node.id, []))
         columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         yield f'<tr{css} data-id="{escape(node.id)}">{columns}</tr>\n'
 
 
-def _cells(node: Node, waits: list[str]) -> tuple[str, ...]:
+def _cells(node: TaskNode, waits: list[str]) -> tuple[str, ...]:
     task = node.task
     takes = (f"{name} = {expression(value)}" for name, value in task.arguments.items())
-    numbers = "".join(f" ✗{number}" for number in node.problems)
     return (
-        task_title(task) + numbers,
+        node.title + marks(node.problems),
         task.step.name,
         ", ".join(takes),
         ", ".join(output.name for output in task.outputs),

@@ -3,54 +3,95 @@
 from __future__ import annotations
 
 import html
+import textwrap
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from string import Template
 
-from kalelite.errors import Problem
-from kalelite.picture.drawing import Edge, Frame, Node, Scene, with_siblings
-from kalelite.picture.labels import badges, option_list, parameter_text, task_title
+from kalelite.picture.diagram import BlockFrame, Diagram, Edge, TaskNode, with_siblings
+from kalelite.picture.labels import (
+    badges,
+    clip,
+    first_line,
+    option_list,
+    parameter_list,
+    problem_text,
+)
 from kalelite.picture.layers import Stroke
 from kalelite.picture.layout import Box, FrameSize, Layout, lay_out
 
-__all__ = ["STYLE", "draw", "drawing", "escape", "size_of"]
+__all__ = ["STYLE", "draw", "drawing", "escape", "size_of", "themed"]
 
 MARGIN = 20.0
 LINE = 16.0
+SMALL = 11.5
 _NARROW, _WIDE = set("iljtfr.,:;'|!()[]{} "), set("mwMW@%")
 
-STYLE = """\
-.kp{font:13px system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;color-scheme:light dark;\
---ink:#1d2733;--soft:#5b6875;--paper:#fff;--task:#fff;--line:#8c99a6;--rim:#9fb0c0;\
---frame:#f3f6f9;--accent:#2563a8;--loop:#7c4dbd;--cond:#b0710a;--exit:#2e7d4f;--bad:#c62828;--badfill:#fdecec;--chip:#e8eef4}
-@media(prefers-color-scheme:dark){.kp{--ink:#e5eaf0;--soft:#9fb0c0;--paper:#14191f;--task:#1f2730;--line:#6f7f8f;\
---rim:#55677a;--frame:#1a2129;--accent:#7ab3ef;--loop:#bb9af0;--cond:#e0ae5c;--exit:#74c596;--bad:#ff7b72;--badfill:#3a1d1f;--chip:#2c3742}}
-.kp text{fill:var(--ink)}
-.kp .paper{fill:var(--paper)}
+_COLOURS = {  # in light and in dark mode
+    "ink": ("#1d2733", "#e5eaf0"),
+    "soft": ("#5b6875", "#9fb0c0"),
+    "paper": ("#fff", "#14191f"),
+    "task": ("#fff", "#1f2730"),
+    "line": ("#8c99a6", "#6f7f8f"),
+    "rim": ("#9fb0c0", "#55677a"),
+    "frame": ("#f3f6f9", "#1a2129"),
+    "accent": ("#2563a8", "#7ab3ef"),
+    "loop": ("#7c4dbd", "#bb9af0"),
+    "condition": ("#b0710a", "#e0ae5c"),
+    "exit": ("#2e7d4f", "#74c596"),
+    "bad": ("#c62828", "#ff7b72"),
+    "badfill": ("#fdecec", "#3a1d1f"),
+    "chip": ("#e8eef4", "#2c3742"),
+}
+
+
+def themed(rules: str) -> str:
+    """CSS whose ``$colours`` are those of light mode, and those of dark mode where it is on.
+
+    Each is written out: many viewers of SVG know no ``var()``.
+    """
+    light, dark = ({name: pair[mode] for name, pair in _COLOURS.items()} for mode in (0, 1))
+    coloured = "\n".join(line for line in rules.splitlines() if "$" in line)
+    night = Template(coloured).substitute(dark)
+    return f"{Template(rules).substitute(light)}@media(prefers-color-scheme:dark){{\n{night}\n}}\n"
+
+
+STYLE = themed("""\
+.kp{font:13px system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;color-scheme:light dark}
+.kp text{fill:$ink}
+.kp .paper{fill:$paper}
 .kp .title{font-size:16px;font-weight:650}
-.kp .soft,.kp .out{fill:var(--soft);font-size:11.5px}
-.kp .card{fill:var(--task);stroke:var(--rim);stroke-width:1.2}
+.kp .soft,.kp .out{fill:$soft;font-size:11.5px}
+.kp .card{fill:$task;stroke:$rim;stroke-width:1.2}
 .kp .task .name{font-weight:600}
-.kp .handler .card{stroke:var(--exit)}
-.kp .chip{fill:var(--chip)}
+.kp .handler .card{stroke:$exit}
+.kp .chip{fill:$chip}
 .kp .badge{font-size:10.5px}
-.kp .frame>rect{fill:var(--frame);stroke:var(--rim);stroke-width:1}
-.kp .frame text{font-size:12px;fill:var(--soft);font-weight:600}
-.kp .frame .plate{fill:var(--frame);stroke:none}
-.kp .siblings>rect{fill:none;stroke:var(--line);stroke-dasharray:1 3}
+.kp .frame>rect{fill:$frame;stroke:$rim;stroke-width:1}
+.kp .frame text{font-size:12px;fill:$soft;font-weight:600}
+.kp .frame .plate{fill:$frame;stroke:none}
+.kp .siblings>rect{fill:none;stroke:$line;stroke-dasharray:1 3}
 .kp .switch>rect{fill:none;stroke-dasharray:2 4}
-.kp .loop>rect{stroke:var(--loop)}.kp .loop text{fill:var(--loop)}
-.kp .branch>rect{stroke:var(--cond)}.kp .branch text{fill:var(--cond)}
-.kp .exit>rect{stroke:var(--exit);stroke-dasharray:6 4}.kp .exit text{fill:var(--exit)}
-.kp .edge{fill:none;stroke:var(--line);stroke-width:1.3}
+.kp .loop>rect{stroke:$loop}
+.kp .loop text{fill:$loop}
+.kp .branch>rect{stroke:$condition}
+.kp .branch text{fill:$condition}
+.kp .exit>rect{stroke:$exit;stroke-dasharray:6 4}
+.kp .exit text{fill:$exit}
+.kp .edge{fill:none;stroke:$line;stroke-width:1.3}
 .kp .order{stroke-dasharray:2 4}
-.kp .edge.condition{stroke:var(--cond);stroke-dasharray:5 3}
-.kp .edge.exit{stroke:var(--exit);stroke-dasharray:6 4}
-.kp .tip{fill:var(--line)}.kp .tip.condition{fill:var(--cond)}.kp .tip.exit{fill:var(--exit)}
-.kp .bad .card,.kp .frame.bad>.rim{fill:var(--badfill);stroke:var(--bad);stroke-width:2}
-.kp .mark{fill:var(--bad)}.kp text.number{fill:#fff;font-size:11px;font-weight:700}
-.kp text.problem{fill:var(--bad);font-size:12.5px}
-"""
+.kp .edge.condition{stroke:$condition;stroke-dasharray:5 3}
+.kp .edge.exit{stroke:$exit;stroke-dasharray:6 4}
+.kp .tip{fill:$line}
+.kp .tip.condition{fill:$condition}
+.kp .tip.exit{fill:$exit}
+.kp .bad .card,.kp .frame.bad>.rim{fill:$badfill;stroke:$bad;stroke-width:2}
+.kp .mark{fill:$bad}
+.kp text.number{fill:#fff;font-size:11px;font-weight:700}
+.kp text.problem{fill:$bad;font-size:12.5px}
+""")
 
 
 def size_of(text: str, size: float = 13.0, *, bold: bool = False) -> float:
@@ -63,35 +104,28 @@ def size_of(text: str, size: float = 13.0, *, bold: bool = False) -> float:
             total += 1.0
         elif char.isupper():
             total += 0.72
-        elif unicodedata.combining(char):
-            continue
-        else:
+        elif not unicodedata.combining(char):
             total += 0.58
     return total * size * (1.1 if bold else 1.0)
 
 
 def escape(text: str) -> str:
     """Text for XML and HTML; characters that neither may hold are replaced."""
-    kept = (
+    whole = (
         char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
     )
-    return html.escape("".join(kept))
+    return html.escape("".join(whole))
 
 
-def clip(text: str, width: float, size: float = 13.0) -> str:
-    """The text, cut with an ellipsis where it would be wider."""
-    if size_of(text, size) <= width:
-        return text
-    while text and size_of(text + "…", size) > width:
-        text = text[:-1]
-    return text + "…"
+def _clip(text: str, width: float, size: float) -> str:
+    return clip(text, width, partial(size_of, size=size))
 
 
 @dataclass(frozen=True, slots=True)
 class _Card:
     """A task's box, ready to be written."""
 
-    node: Node
+    node: TaskNode
     title: str
     outputs: str
     chips: tuple[str, ...]
@@ -108,10 +142,10 @@ class Drawing:
     height: float
 
 
-def draw(scene: Scene, *, header: bool = True) -> str:
-    """The scene as a whole SVG document."""
-    picture = drawing(scene, header=header)
-    name = escape(scene.plan.name)
+def draw(diagram: Diagram, *, header: bool = True) -> str:
+    """The diagram as a whole SVG document."""
+    picture = drawing(diagram, header=header)
+    name = escape(diagram.plan.name)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="kp" role="img" aria-label="pipeline {name}" '
         f'viewBox="0 0 {picture.width:.0f} {picture.height:.0f}" '
@@ -121,70 +155,73 @@ def draw(scene: Scene, *, header: bool = True) -> str:
     )
 
 
-def drawing(scene: Scene, *, header: bool = True) -> Drawing:
-    """The scene without the outermost element; ``header`` writes the name and the parameters."""
-    scene = with_siblings(scene)
-    cards = {node.id: _card(node) for node in scene.nodes}
-    layout = _layout(scene, cards)
-    heads = _header(scene) if header else []
-    lines = _problem_lines(scene.problems) if header else []
-    top = MARGIN + sum(height for _, _, height, _ in heads)
-    width = max(
-        [layout.width, *(size for _, _, _, size in heads), *(size_of(line) for line in lines)]
-    )
-    shift = MARGIN + (width - layout.width) / 2 if scene.nodes else MARGIN
-    parts = [f'<g transform="translate({shift:.1f} {top:.1f})">']
-    parts += (_frame(frame, layout.boxes[frame.id]) for frame in scene.frames)
-    parts += (
-        _edge(edge, route) for edge, route in zip(scene.edges, layout.routes, strict=True) if route
-    )
-    parts += (_frame_title(frame, layout.boxes[frame.id]) for frame in scene.frames)
-    parts += (_task(card, layout.boxes[card.node.id]) for card in cards.values())
-    parts.append("</g>")
-    y = MARGIN
-    for css, text, height, _ in heads:
-        parts.append(f'<text class="{css}" x="{MARGIN:.0f}" y="{y + 14:.1f}">{escape(text)}</text>')
-        y += height
+def drawing(diagram: Diagram, *, header: bool = True) -> Drawing:
+    """The diagram without the outermost element; ``header`` adds the texts above and below it."""
+    diagram = with_siblings(diagram)
+    cards = {node.id: _card(node) for node in diagram.nodes}
+    layout = _layout(diagram, cards)
+    heads = _heads(diagram) if header else []
+    problems = list(_problem_lines(diagram)) if header else []
+    top = MARGIN + (LINE * len(heads) + 22 if heads else 0)
+    texts = [*(size_of(text, size) for _, text, size in heads), *map(size_of, problems)]
+    width = max(layout.width, *texts) if texts else layout.width
+    shift = MARGIN + (width - layout.width) / 2 if diagram.nodes else MARGIN
+    routes = zip(diagram.edges, layout.routes, strict=True)
+    parts = [
+        f'<g transform="translate({shift:.1f} {top:.1f})">',
+        *(_frame(frame, layout.boxes[frame.id]) for frame in diagram.frames),
+        *(_edge(edge, route) for edge, route in routes if route),
+        *(_frame_title(frame, layout.boxes[frame.id]) for frame in diagram.frames),
+        *(_task(card, layout.boxes[id]) for id, card in cards.items()),
+        "</g>",
+    ]
+    y = MARGIN + 14
+    for css, text, _ in heads:
+        parts.append(_text(css, MARGIN, y, text))
+        y += 24 if css == "title" else LINE
     y = top + layout.height + MARGIN
-    for line in lines:
-        parts.append(
-            f'<text class="problem" x="{MARGIN:.0f}" y="{y + 12:.1f}" xml:space="preserve">{escape(line)}</text>'
-        )
+    for line in problems:
+        parts.append(_text("problem", MARGIN, y + 12, line, ' xml:space="preserve"'))
         y += 18
-    return Drawing("\n".join(parts) + "\n", width + 2 * MARGIN, y + (MARGIN if lines else 0))
+    bottom = MARGIN if problems else 0
+    return Drawing("\n".join(parts) + "\n", width + 2 * MARGIN, y + bottom)
 
 
-def _layout(scene: Scene, cards: dict[str, _Card]) -> Layout:
+def _layout(diagram: Diagram, cards: Mapping[str, _Card]) -> Layout:
     frames = {
         frame.id: FrameSize(
-            frame.parent,
-            header=26.0 if frame.title else 12.0,
-            width=size_of(_frame_words(frame), 12.0, bold=True) + 6,
+            frame.parent, header=26.0 if frame.title else 12.0, width=_title_width(frame)
         )
-        for frame in scene.frames
+        for frame in diagram.frames
     }
     return lay_out(
         {id: (card.width, card.height) for id, card in cards.items()},
-        {node.id: node.parent for node in scene.nodes},
+        {node.id: node.parent for node in diagram.nodes},
         frames,
-        [(edge.source, edge.target) for edge in scene.edges],
-        fixed={frame.id for frame in scene.frames if frame.kind == "switch"},
+        [(edge.source, edge.target) for edge in diagram.edges],
+        fixed={frame.id for frame in diagram.frames if frame.kind == "switch"},
     )
 
 
-def _card(node: Node) -> _Card:
-    title = clip(task_title(node.task), 230.0)
-    names = [output.name for output in node.task.outputs]
-    outputs = clip("→ " + ", ".join(names), 230.0, 11.5) if names else ""
-    chips = tuple(clip(badge, 150.0, 10.5) for badge in badges(node.task))
-    chip_width = sum(_chip_width(chip) for chip in chips)
-    width = max(size_of(title, bold=True), size_of(outputs, 11.5), chip_width - 4, 64.0) + 24
+def _text(css: str, x: float, y: float, text: str, attributes: str = "") -> str:
+    return f'<text class="{css}" x="{x:.1f}" y="{y:.1f}"{attributes}>{escape(text)}</text>'
+
+
+def _centered(css: str, x: float, y: float, text: str) -> str:
+    return _text(css, x, y, text, ' text-anchor="middle"')
+
+
+def _card(node: TaskNode) -> _Card:
+    title = _clip(node.title, 230.0, 13.0)
+    outputs = _clip(node.outputs, 230.0, SMALL)
+    chips = tuple(_clip(badge, 150.0, 10.5) for badge in badges(node.task))
+    widths = size_of(title, bold=True), size_of(outputs, SMALL), _chips_width(chips), 64.0
     height = 34.0 + (14.0 if outputs else 0.0) + (20.0 if chips else 0.0)
-    return _Card(node, title, outputs, chips, width, height)
+    return _Card(node, title, outputs, chips, max(widths) + 24, height)
 
 
-def _chip_width(chip: str) -> float:
-    return size_of(chip, 10.5) + 14
+def _chips_width(chips: Sequence[str]) -> float:
+    return sum(size_of(chip, 10.5) + 14 for chip in chips) - 4
 
 
 def _task(card: _Card, box: Box) -> str:
@@ -192,60 +229,52 @@ def _task(card: _Card, box: Box) -> str:
     css = "task" + (" handler" if node.handler else "") + (" bad" if node.problems else "")
     middle = box.width / 2
     parts = [
-        f'<g class="{css}" data-id="{escape(node.id)}" data-plate="{escape(node.plate)}" transform="{_at(box)}">',
+        f'<g class="{css}" data-id="{escape(node.id)}" data-parent="{escape(node.parent)}" {_at(box)}>',
         f"<title>{escape(_details(node))}</title>",
         f'<rect class="card" width="{box.width:.1f}" height="{box.height:.1f}" rx="7"/>',
-        f'<text class="name" x="{middle:.1f}" y="21" text-anchor="middle">{escape(card.title)}</text>',
+        _centered("name", middle, 21, card.title),
     ]
     y = 21.0
     if card.outputs:
         y += 15
+        parts.append(_centered("out", middle, y, card.outputs))
+    x = middle - _chips_width(card.chips) / 2
+    for chip in card.chips:
+        width = _chips_width([chip])
         parts.append(
-            f'<text class="out" x="{middle:.1f}" y="{y:.0f}" text-anchor="middle">{escape(card.outputs)}</text>'
+            f'<rect class="chip" x="{x:.1f}" y="{y + 7:.0f}" width="{width:.1f}" height="15" rx="7"/>'
         )
-    if card.chips:
-        x = middle - (sum(map(_chip_width, card.chips)) - 4) / 2
-        for chip in card.chips:
-            width = _chip_width(chip) - 4
-            parts.append(
-                f'<rect class="chip" x="{x:.1f}" y="{y + 7:.0f}" width="{width:.1f}" height="15" rx="7"/>'
-                f'<text class="badge" x="{x + width / 2:.1f}" y="{y + 18:.0f}" text-anchor="middle">{escape(chip)}</text>'
-            )
-            x += width + 4
-    parts.append(_marks(node.problems, box.width))
-    parts.append("</g>")
-    return "".join(parts)
+        parts.append(_centered("badge", x + width / 2, y + 18, chip))
+        x += width + 4
+    return "".join((*parts, _numbers(node.problems, box.width), "</g>"))
 
 
-def _marks(numbers: Sequence[int], width: float) -> str:
+def _numbers(problems: Sequence[int], right: float) -> str:
+    """The numbers of problems in red circles, from right to left."""
     return "".join(
-        f'<circle class="mark" cx="{width - 18 * index:.1f}" cy="0" r="9"/>'
-        f'<text class="number" x="{width - 18 * index:.1f}" y="4" text-anchor="middle">{number}</text>'
-        for index, number in enumerate(numbers)
+        f'<circle class="mark" cx="{right - 18 * index:.1f}" cy="0" r="9"/>'
+        + _centered("number", right - 18 * index, 4, str(number))
+        for index, number in enumerate(problems)
     )
 
 
-def _details(node: Node) -> str:
+def _details(node: TaskNode) -> str:
     """What the mouse shows over a task: all that its card has no room for."""
     task = node.task
-    title = task_title(task)
-    lines = [title, task.id if task.id != title else "", task.step.description.partition("\n")[0]]
+    lines = [node.title, task.id if task.id != node.title else ""]
+    lines.append(first_line(task.step.description))
     options = option_list(task.options)
     lines += [f"{name}: {value}" for name, value in options if name != "display_name"]
     lines.append(str(task.where or ""))
     return "\n".join(line for line in lines if line)
 
 
-def _frame_words(frame: Frame) -> str:
-    return clip(frame.title, 420.0, 12.0)
-
-
-def _frame(frame: Frame, box: Box) -> str:
+def _frame(frame: BlockFrame, box: Box) -> str:
     css = f"frame {frame.kind}" + (" bad" if frame.problems else "")
-    shadow = ""
+    behind = ""
     if frame.kind == "loop":
-        shadow = _rect(Box(box.x + 5, box.y - 5, box.width, box.height))
-    return f'<g class="{css}" data-id="{escape(frame.id)}">{shadow}{_rect(box)}</g>'
+        behind = _rect(Box(box.x + 5, box.y - 5, box.width, box.height))
+    return f'<g class="{css}" data-id="{escape(frame.id)}">{behind}{_rect(box)}</g>'
 
 
 def _rect(box: Box) -> str:
@@ -253,25 +282,31 @@ def _rect(box: Box) -> str:
 
 
 def _at(box: Box) -> str:
-    return f"translate({box.x:.1f} {box.y:.1f})"
+    return f'transform="translate({box.x:.1f} {box.y:.1f})"'
 
 
-def _frame_title(frame: Frame, box: Box) -> str:
+def _frame_text(frame: BlockFrame) -> str:
+    return _clip(frame.title, 420.0, 12.0)
+
+
+def _title_width(frame: BlockFrame) -> float:
+    return size_of(_frame_text(frame), 12.0, bold=True) + 6
+
+
+def _frame_title(frame: BlockFrame, box: Box) -> str:
     if not frame.title and not frame.problems:
         return ""
-    words = _frame_words(frame)
-    width = size_of(words, 12.0, bold=True)
     return (
-        f'<g class="frame {frame.kind}" transform="{_at(box)}">'
-        f'<rect class="plate" x="8" y="4" width="{width + 6:.1f}" height="18" rx="4"/>'
-        f'<text x="11" y="17">{escape(words)}<title>{escape(frame.title)}</title></text>'
-        f"{_marks(frame.problems, box.width)}</g>"
+        f'<g class="frame {frame.kind}" {_at(box)}>'
+        f'<rect class="plate" x="8" y="4" width="{_title_width(frame):.1f}" height="18" rx="4"/>'
+        f'<text x="11" y="17">{escape(_frame_text(frame))}<title>{escape(frame.title)}</title></text>'
+        f"{_numbers(frame.problems, box.width)}</g>"
     )
 
 
 def _edge(edge: Edge, route: Sequence[Stroke]) -> str:
     x, begin, y = route[-1]
-    path = "".join(_strokes([*route[:-1], (x, min(begin, y - 6), y - 6)]))
+    path = "".join(_path([*route[:-1], (x, min(begin, y - 6), y - 6)]))
     source, target = escape(edge.source), escape(edge.target)
     title = f"{edge.source} → {edge.target}" + (f": {edge.label}" if edge.label else "")
     return (
@@ -281,7 +316,7 @@ def _edge(edge: Edge, route: Sequence[Stroke]) -> str:
     )
 
 
-def _strokes(route: Iterable[Stroke]) -> Iterator[str]:
+def _path(route: Sequence[Stroke]) -> Iterator[str]:
     """Vertical lines, joined by curves that leave and arrive vertically."""
     before: tuple[float, float] | None = None
     for x, begin, end in route:
@@ -297,34 +332,17 @@ def _strokes(route: Iterable[Stroke]) -> Iterator[str]:
         before = x, end
 
 
-def _header(scene: Scene) -> list[tuple[str, str, float, float]]:
-    """Lines above the picture: class, text, height, width."""
-    plan = scene.plan
-    lines = [("title", clip(plan.name, 900.0, 16.0), 24.0, 16.0)]
-    description = plan.description.strip().partition("\n")[0]
-    if description:
-        lines.append(("soft", clip(description, 900.0, 11.5), LINE, 11.5))
-    words = ", ".join(parameter_text(parameter) for parameter in plan.parameters)
-    if words:
-        lines.append(("soft", clip(words, 900.0, 11.5), LINE, 11.5))
-    result = [(css, text, height, size_of(text, size)) for css, text, height, size in lines]
-    css, text, height, size = result[-1]
-    return [*result[:-1], (css, text, height + 14, size)]
+def _heads(diagram: Diagram) -> list[tuple[str, str, float]]:
+    """Lines above the picture: class, text, size."""
+    plan = diagram.plan
+    about = first_line(plan.description), parameter_list(plan)
+    heads = [("title", _clip(plan.name, 900.0, 16.0), 16.0)]
+    return heads + [("soft", _clip(text, 900.0, SMALL), SMALL) for text in about if text]
 
 
-def _problem_lines(problems: Sequence[Problem]) -> list[str]:
+def _problem_lines(diagram: Diagram) -> Iterator[str]:
     """The problems under the picture, wrapped."""
-    lines = []
-    for number, problem in enumerate(problems, 1):
-        place = f"{problem.where}: " if problem.where else ""
-        lines += _wrapped(f"{number}  {place}{problem.message}", 110)
-        lines += _wrapped(problem.hint, 110) if problem.hint else []
-    return lines
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    import textwrap
-
-    lines = textwrap.wrap(text, width) or [""]
-    first = lines[0] if text[:1].isdigit() else f"    {lines[0]}"
-    return [first, *(f"    {line}" for line in lines[1:])]
+    wrap = partial(textwrap.wrap, width=110, initial_indent="    ", subsequent_indent="    ")
+    for number, problem in enumerate(diagram.problems, 1):
+        yield from wrap(f"{number}  {problem_text(problem)}", initial_indent="")
+        yield from wrap(problem.hint)

@@ -70,6 +70,10 @@ class Expr:
             yield expr
             stack.extend(reversed(expr.children()))
 
+    def outputs(self) -> Iterator[OutputRef]:
+        """The outputs of tasks that this expression takes."""
+        return (part for part in self.walk() if isinstance(part, OutputRef))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constant(Expr):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from itertools import combinations
 
 import pytest
@@ -147,23 +146,3 @@ def test_the_order_of_branches_is_kept():
 def test_nothing_to_lay_out():
     layout = lay_out({}, {}, {}, [])
     assert (layout.width, layout.height, layout.boxes) == (0.0, 0.0, {})
-
-
-@pytest.mark.parametrize("shape", ["fan", "chain", "mesh"])
-def test_two_hundred_boxes_are_quick(shape):
-    names = [f"n{number}" for number in range(200)]
-    edges = {
-        "fan": [("n0", name) for name in names[1:-1]] + [(name, "n199") for name in names[1:-1]],
-        "chain": [(one, names[n + 1]) for n, one in enumerate(names[:-1])]
-        + [("n0", n) for n in names[2:]],
-        "mesh": [(names[n], names[n + k]) for n in range(190) for k in (1, 3, 9)],
-    }[shape]
-    sizes = dict.fromkeys(names, (120.0, 60.0))
-    best = min(_timed(sizes, dict.fromkeys(names, ""), {}, edges) for _ in range(3))
-    assert best < 0.5
-
-
-def _timed(*graph):
-    began = time.process_time()
-    lay_out(*graph)
-    return time.process_time() - began

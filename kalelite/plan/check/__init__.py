@@ -9,7 +9,7 @@ from kalelite.plan.check.block_values import check_scopes
 from kalelite.plan.check.condition_types import check_types
 from kalelite.plan.check.container_types import check_containers
 from kalelite.plan.check.loop_items import check_items
-from kalelite.plan.graph import Expr, OutputRef, Plan, StepDef
+from kalelite.plan.graph import Plan, StepDef
 from kalelite.plan.order import cycle
 
 __all__ = ["check", "in_source_order"]
@@ -54,7 +54,7 @@ def _cannot_ignore(plan: Plan) -> Iterator[Problem]:
         step = task.step
         if not isinstance(step, StepDef) or not step.options.ignore_failures or task.after:
             continue
-        fed = [name for name, value in task.arguments.items() if _is_from_a_step(value)]
+        fed = [name for name, value in task.arguments.items() if any(value.outputs())]
         kinds = [step.signature.parameters[name] for name in fed]
         if fed and all(one.default is one.empty and one.kind.name[:3] != "VAR" for one in kinds):
             yield Problem(
@@ -62,10 +62,6 @@ def _cannot_ignore(plan: Plan) -> Iterator[Problem]:
                 f"Give `{fed[0]}` a default, for when the step that it comes from has failed.",
                 task.where,
             )
-
-
-def _is_from_a_step(value: Expr) -> bool:
-    return any(isinstance(part, OutputRef) for part in value.walk())
 
 
 def _looks_ahead(plan: Plan) -> bool:
