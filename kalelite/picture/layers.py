@@ -142,7 +142,7 @@ def _rows(
     return [*rows, list(last)] if last else rows
 
 
-def _order(above: Mapping[str, Sequence[str]]) -> list[str]:
+def _order(above: dict[str, list[str]]) -> list[str]:
     """The boxes in the order given, but each after those above it, where no ring forbids that."""
     order: dict[str, None] = {}
     begun: set[str] = set()
