@@ -1,7 +1,7 @@
 """Values as files and texts for a container, and the files of a container as values.
 
-Functions of the tasks that a backend puts before and after a container whose files it cannot
-give and take itself. They travel with the pipelines that need them.
+A backend that mounts files calls them; one that cannot makes them tasks before and after a
+container, and they travel with the pipelines that need them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from kalelite.errors import StepError
 __all__ = ["give", "take", "text"]
 
 _LONGEST = 60_000
-"""Bytes of a text that may go into a command line; a backend carries it a few times over."""
+"""Bytes of a text that may go into a command line: Linux takes twice that, and a backend may carry
+it a few times over."""
 
 
 def give(value: Any, path: str, name: str) -> None:
@@ -54,7 +55,8 @@ def take(path: str, name: str) -> Path:
     StepError
         There is none.
     """
-    if not Path(path).exists():
+    # A link could lead to anything outside the container.
+    if Path(path).is_symlink() or not Path(path).exists():
         raise StepError(
             f"the container ended well but did not write the output {name!r}",
             hint=f"It has to write it to the path that OutputPath({name!r}) stands for.",
@@ -100,5 +102,5 @@ def _as_text(value: Any) -> str:
 def _no_file(name: str, path: Path) -> StepError:
     return StepError(
         f"the input {name!r} is to be a file, and there is none at {str(path)!r}",
-        hint="Give the path that a step returned, or one on a volume of the pipeline.",
+        hint="Give the path that a step returned, or of a file that this step can reach.",
     )

@@ -16,17 +16,15 @@ from typing import Any
 from kalelite.backends.local.containers.container_engine import mount
 from kalelite.backends.local.containers.container_process import ContainerError, ContainerTerms, run
 from kalelite.errors import UsageError
+from kalelite.executor import container_io
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, Word, fill
 from kalelite.plan.graph import REQUIRED, ContainerDef, Plan, StepDef
 from kalelite.plan.types.convert import convert
-from kalelite.plan.types.spelling import to_text
 
 __all__ = ["Container", "as_functions", "on"]
 
 _INPUTS = "/kalelite/inputs"
 _OUTPUTS = "/kalelite/outputs"
-_LONGEST = 100_000
-"""Bytes of text that may go into one word of a command line."""
 
 _terms: ContainerTerms | None = None
 
@@ -75,7 +73,7 @@ class Container:
 
         Raises
         ------
-        ContainerError
+        KaleliteError
             An input is missing, the container fails, or it leaves an output out.
         """
         assert _terms is not None, "a container is run within `on`"
@@ -147,60 +145,23 @@ class _Files:
             if word.name not in self._paths:
                 self._paths[word.name] = self._path(word.name)
             return self._paths[word.name]
-        text = _text(word.name, self._values[word.name])
-        if len(text.encode("utf-8", "surrogatepass")) > _LONGEST:
-            raise ContainerError(
-                f"its input {word.name!r} is too long for a command line",
-                hint=f"Take it as a file: InputPath({word.name!r}).",
-            )
-        return text
+        return container_io.text(self._values[word.name], word.name)
 
     def _path(self, name: str) -> str:
         """Where in the container the file of an input is."""
-        value = self._values[name]
-        source = value
-        if not isinstance(value, Path):
+        source = value = self._values[name]
+        if not isinstance(value, Path) or not value.exists():
             source = self._inputs / name
-            source.write_text(_text(name, value), "utf-8", newline="")
+            container_io.give(value, str(source), name)
             source.chmod(0o644)
-        elif not value.exists():
-            raise _no_file(name, value)
         target = f"{_INPUTS}/{name}{source.suffix}"
         self.mounts += mount(source, target, read_only=True)
         return target
 
 
-def _text(name: str, value: Any) -> str:
-    """An input as text: of a file its content, of other values what KFP writes."""
-    if value is None:
-        return ""
-    if not isinstance(value, Path):
-        return to_text(value)
-    try:
-        return value.read_text("utf-8")
-    except (FileNotFoundError, IsADirectoryError):
-        raise _no_file(name, value) from None
-    except UnicodeDecodeError:
-        raise ContainerError(
-            f"its input {name!r} is a file that is no text",
-            hint=f"Take its path: InputPath({name!r}).",
-        ) from None
-
-
-def _no_file(name: str, path: Path) -> ContainerError:
-    return ContainerError(
-        f"its input {name!r} is to be a file, and there is none at {str(path)!r}",
-        hint="Give the path of a file, or the path that a step returned.",
-    )
-
-
 def _read(path: Path, name: str, kind: Any) -> Any:
     """An output as its declared type; the path itself for a file."""
-    if path.is_symlink() or not path.exists():
-        raise ContainerError(
-            f"its container ended well but did not write the output {name!r}",
-            hint=f"It has to write it to the path that OutputPath({name!r}) stands for.",
-        )
+    container_io.take(str(path), name)
     if kind is Path:
         return path
     try:
