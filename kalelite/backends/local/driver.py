@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 
 from kalelite.backends.local.pool.attempts import Attempt
-from kalelite.backends.local.pool.client import Done, Ended, ForkServer, Started
+from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.interrupts import Interrupts
 from kalelite.backends.local.pool.machine import oom_kills
+from kalelite.backends.local.pool.messages import Done, Ended, Started
 from kalelite.backends.local.pool.slots import Grant, Slots
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.engine.progress import Progress
@@ -105,7 +106,7 @@ class Driver:
         folder = self._requests.folder(ready.instance)
         request = self._requests.request(ready, count, number, grant.gpus)
         timeout = self._progress.options(ready).timeout
-        attempt = Attempt(number, ready, count, folder, grant, timeout, request["memory"])
+        attempt = Attempt(number, ready, count, folder, grant, timeout, request.memory)
         attempt.begin(self._log_limit)
         self._running[number] = attempt
         self._progress.started(ready, count)

@@ -9,7 +9,7 @@ from kalelite.backends.local.cache import Cache
 from kalelite.backends.local.containers.container_plan import ContainerSteps
 from kalelite.backends.local.containers.container_process import ContainerTerms
 from kalelite.backends.local.pool.import_environment import interpreter_flags, read_at_import
-from kalelite.backends.local.pool.messages import FreshInterpreter, TaskRequest
+from kalelite.backends.local.pool.messages import TaskRequest
 from kalelite.backends.local.pool.slots import memory_limit
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.transitions import Instance, Ready
@@ -89,22 +89,21 @@ class TaskRequestBuilder:
             if gpus:
                 env["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         extra = self._packages.get(options.packages)
-        fresh: FreshInterpreter | None = None
-        if self._spawn or extra or any(map(read_at_import, env)):
-            fresh = {"flags": self._flags, "path": str(extra or "")}
-        return {
-            "task": number,
-            "spec": self.spec(ready, attempt).to_json(),
-            "code": str(self._code),
-            "store": str(self._store.folder),
-            "verify": self._store.verify,
-            "env": env,
-            "log": str(self._run.tasks / ready.instance.name / "log.txt"),
-            "memory": memory_limit(options),
-            "timed": options.timeout is not None,
-            "container": container,
-            "fresh": fresh,
-        }
+        fresh = self._spawn or extra or any(map(read_at_import, env))
+        return TaskRequest(
+            task=number,
+            spec=self.spec(ready, attempt).to_json(),
+            code=str(self._code),
+            store=str(self._store.folder),
+            verify=self._store.verify,
+            env=env,
+            log=str(self._run.tasks / ready.instance.name / "log.txt"),
+            memory=memory_limit(options),
+            timed=options.timeout is not None,
+            container=container,
+            flags=self._flags if fresh else None,
+            path=str(extra or ""),
+        )
 
     def container(self, ready: Ready, gpus: Sequence[str] = ()) -> ContainerTerms | None:
         """How an instance runs its container; None if it is a function's."""

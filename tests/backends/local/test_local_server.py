@@ -11,8 +11,9 @@ import pytest
 
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
-from kalelite.backends.local.pool.client import Done, Ended, ForkServer
+from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.import_environment import stale
+from kalelite.backends.local.pool.messages import Done, Ended, TaskRequest
 from kalelite.backends.local.pool.script_imports import imports_of, installed
 from kalelite.capture import capture
 
@@ -33,19 +34,9 @@ def probing():
 
 
 def request_of(folder, *, task, spec):
-    return {
-        "task": task,
-        "spec": spec,
-        "code": str(folder / "code"),
-        "store": str(folder / "store"),
-        "verify": "off",
-        "env": {},
-        "log": str(folder / "log"),
-        "memory": 0,
-        "timed": False,
-        "container": None,
-        "fresh": None,
-    }
+    return TaskRequest(
+        task, spec, str(folder / "code"), str(folder / "store"), "off", {}, str(folder / "log")
+    )
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kalelite.backends.local.pool import fault_handler
-from kalelite.backends.local.pool.client import Ended
 from kalelite.backends.local.pool.exit_causes import Ending, explain, refine
+from kalelite.backends.local.pool.messages import Ended
 from kalelite.backends.local.pool.slots import Grant
 from kalelite.backends.local.pool.step_log import Log
 from kalelite.engine.transitions import Ready

@@ -15,7 +15,7 @@ import traceback
 from typing import Any, NoReturn
 
 from kalelite.backends.local.pool import posix, worker
-from kalelite.backends.local.pool.messages import DONE, Mailbox, Start, TaskRequest, decode
+from kalelite.backends.local.pool.messages import DONE, Mailbox, TaskRequest, decode
 from kalelite.executor.failure import Terminated
 
 __all__ = ["get_ready", "run"]
@@ -61,19 +61,19 @@ def _awaited(channel: int) -> TaskRequest:
     while not mailbox.closed:
         for body in mailbox.receive():
             os.close(channel)
-            message: Start = decode(body)
-            return message["request"]
+            request: TaskRequest = decode(body)
+            return request
     os._exit(0)
 
 
 def _become(request: TaskRequest) -> None:
     """Take what is the task's own: its output, its environment."""
-    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    log = os.open(request.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.dup2(log, _crashes, False)
     os.close(log)
-    env = request["env"]
+    env = request.env
     if env:
         os.environ.update(env)
         if "TZ" in env:
@@ -94,8 +94,8 @@ def run(given: TaskRequest | int, notify: int) -> NoReturn:
         _detach()
         request = _awaited(given) if isinstance(given, int) else given
         _become(request)
-        if request["fresh"] is not None:
-            _exec(request, request["fresh"]["flags"], notify)
+        if request.flags is not None:
+            _exec(request, request.flags, notify)
         _run_and_leave(request, notify)
     except BaseException:  # noqa: BLE001 - nothing may get back into the server's loop
         with contextlib.suppress(BaseException):
@@ -107,7 +107,7 @@ def run(given: TaskRequest | int, notify: int) -> NoReturn:
 def _exec(request: TaskRequest, flags: list[str], notify: int) -> NoReturn:
     """Go on in a fresh interpreter, for what cannot be forked."""
     # A file without a name: nothing is imported where the user's modules may come first.
-    name = f"{request['log']}.{os.getpid()}"
+    name = f"{request.log}.{os.getpid()}"
     file = io.open(name, "w+b")  # noqa: SIM115, UP020 - the interpreter closes it
     os.unlink(name)  # noqa: PTH108 - as above
     file.write(json.dumps({"request": request, "path": sys.path, "argv": sys.argv}).encode())
@@ -123,9 +123,8 @@ def main() -> None:
     fd, notify = int(sys.argv[1]), int(sys.argv[2])
     with open(fd, "rb") as file:
         given = json.load(file)
-    request: TaskRequest = given["request"]
-    extra = [request["fresh"]["path"]] if request["fresh"] else []
-    sys.path[:] = [*filter(None, extra), *given["path"]]
+    request = TaskRequest(*given["request"])
+    sys.path[:] = [*filter(None, [request.path]), *given["path"]]
     sys.argv[:] = given["argv"]
     os.set_inheritable(notify, False)
     get_ready()
@@ -147,7 +146,7 @@ def _run_and_leave(request: TaskRequest, notify: int) -> NoReturn:
         sys.stderr.flush()
     posix.flush_c()
     with contextlib.suppress(OSError):
-        os.write(notify, DONE.pack(request["task"], posix.peak()))
+        os.write(notify, DONE.pack(request.task, posix.peak()))
     os._exit(code)
 
 

@@ -14,22 +14,30 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from kalelite.backends.local.pool.import_environment import interpreter_flags
 from kalelite.backends.local.pool.messages import (
     DONE,
     Command,
     Configure,
+    Done,
+    Ended,
+    ImportAhead,
+    Imported,
+    Importing,
     Mailbox,
     Report,
+    Signal,
+    Stale,
+    Started,
     TaskRequest,
+    Unsafe,
     decode,
     send,
 )
 from kalelite.errors import KaleliteError, UsageError
 
-__all__ = ["Done", "Ended", "ForkServer", "Started", "start_method"]
+__all__ = ["ForkServer", "start_method"]
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])['boot']; "
@@ -42,35 +50,6 @@ _SHUTDOWN_TIMEOUT = 5.0
 """Seconds that the server has to kill its children before it is killed itself."""
 _IMPORT_TIMEOUT = 120.0
 """Seconds that a module may take to be imported ahead while steps wait for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A task whose request is ``timed`` has its process now."""
-
-    task: int
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A task has committed its record; its process is about to end."""
-
-    task: int
-    peak: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The process of a task has ended. ``status`` is as `os.waitpid` gives it.
-
-    ``peak`` is its largest resident size in bytes. ``error`` is set where no process could be
-    had, or where it was lost together with the server.
-    """
-
-    task: int
-    status: int = 0
-    peak: int = 0
-    error: str = ""
 
 
 def start_method(wanted: str = "auto") -> str:
@@ -153,35 +132,30 @@ class ForkServer:
         self._since = 0.0
         self._owner = os.getpid()
         if self.modules:
-            self._send({"do": "import", "modules": self.modules})
+            self._send(ImportAhead(self.modules))
 
     def also_import(self, modules: Sequence[str]) -> None:
         """Have the server import more modules."""
         more = [module for module in modules if module not in self.modules]
         if more:
             self.modules += more
-            self._send({"do": "import", "modules": more})
+            self._send(ImportAhead(more))
 
     def configure(self, env: Mapping[str, str], umask: int) -> None:
         """Give the children the surroundings of this process: call before the first request."""
-        self._setup = {
-            "do": "configure",
-            "env": dict(env),
-            "path": _strings(sys.path),
-            "argv": _strings(sys.argv),
-            "cwd": os.getcwd(),  # noqa: PTH109 - a str
-            "umask": umask,
-        }
+        cwd = os.getcwd()  # noqa: PTH109 - a str
+        path, argv = _strings(sys.path), _strings(sys.argv)
+        self._setup = Configure(dict(env), path, argv, cwd, umask)
         self._send(self._setup)
 
     def launch(self, request: TaskRequest) -> None:
         """Start a process for an attempt."""
-        self._open[request["task"]] = request
-        self._send({"do": "start", "request": request})
+        self._open[request.task] = request
+        self._send(request)
 
     def kill(self, task: int, number: int) -> None:
         """Send a signal to all processes of a task."""
-        self._send({"do": "signal", "task": task, "number": int(number)})
+        self._send(Signal(task, int(number)))
 
     def filenos(self) -> tuple[int, int]:
         """What to wait on for `receive`. They change when the server is started again."""
@@ -194,15 +168,15 @@ class ForkServer:
         while _readable(self._channel) and not self._mailbox.closed:
             for body in self._mailbox.receive():
                 message: Report = decode(body)
-                if message["what"] == "ended":
-                    yield from self._dones()
-                    self._open.pop(message["task"], None)
-                    status, peak, error = message["status"], message["peak"], message["error"]
-                    yield Ended(message["task"], status, peak, error)
-                elif message["what"] == "started":
-                    yield Started(message["task"])
-                else:
-                    self._take_in(message)
+                match message:
+                    case Ended():
+                        yield from self._dones()
+                        self._open.pop(message.task, None)
+                        yield message
+                    case Started():
+                        yield message
+                    case _:
+                        self._take_in(message)
         if self._mailbox.closed:
             self._revive()
         lost, self._lost = self._lost, []
@@ -219,19 +193,19 @@ class ForkServer:
         with contextlib.suppress(BlockingIOError):
             # A whole number of messages: each is written, and so read, in one piece.
             data = os.read(self._done, 1024 * DONE.size)
-            for task, peak in DONE.iter_unpack(data):
-                yield Done(task, peak)
+            yield from map(Done._make, DONE.iter_unpack(data))
 
     def _take_in(self, message: Report) -> None:
-        if message["what"] == "importing":
-            self._importing = message["module"]
-            self._since = time.monotonic()
-        elif message["what"] == "imported":
-            self._importing = ""
-        elif message["what"] == "stale":
-            self._stale = True
-        elif message["what"] == "unsafe":
-            self.notes.append(f"{message['reason']}: steps import it themselves")
+        match message:
+            case Importing(module):
+                self._importing = module
+                self._since = time.monotonic()
+            case Imported():
+                self._importing = ""
+            case Stale():
+                self._stale = True
+            case Unsafe(reason):
+                self.notes.append(f"{reason}: steps import it themselves")
 
     def _revive(self) -> None:
         """The server has gone: start it again, without the module that it was importing."""
@@ -256,7 +230,7 @@ class ForkServer:
         if self._setup is not None:
             self._send(self._setup)
         for request in self._open.values():
-            self._send({"do": "start", "request": request})
+            self._send(request)
 
     def _last(self) -> str:
         self._errors.seek(0)

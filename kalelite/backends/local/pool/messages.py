@@ -1,6 +1,7 @@
 """What the driver, the fork server and the tasks' processes tell each other, and how it travels.
 
-A message is one JSON object with its length before it, over a stream given as its descriptor.
+A message travels as its length and the JSON list of its name and fields, over a stream that is
+given as its descriptor.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from kalelite.backends.local.containers.container_process import ContainerTerms
@@ -18,32 +19,32 @@ __all__ = [
     "DONE",
     "Command",
     "Configure",
-    "FreshInterpreter",
-    "Import",
+    "Done",
+    "Ended",
+    "ImportAhead",
+    "Imported",
+    "Importing",
     "Mailbox",
     "Report",
     "Signal",
-    "Start",
+    "Stale",
+    "Started",
     "TaskRequest",
+    "Unsafe",
     "decode",
     "framed",
     "send",
 ]
 
 
-class FreshInterpreter(TypedDict):
-    """How to start Python anew, for what cannot be forked: its flags, and a folder to search first."""
-
-    flags: list[str]
-    path: str
-
-
-class TaskRequest(TypedDict):
-    """What the process of one attempt is to do.
+class TaskRequest(NamedTuple):
+    """Start a process for one attempt at a task: all that it is to do.
 
     ``task`` is the number of the attempt, ``spec`` the fields of its `TaskSpec`. ``log`` is where
     its output goes, ``memory`` the bytes that it may have, 0 for no limit. With ``timed`` the
     driver wants to know when it starts. ``container`` is how its container is run, if it has one.
+    Where ``flags`` are not None it is a fresh interpreter with those, which searches ``path``
+    first, for what cannot be forked.
     """
 
     task: int
@@ -53,23 +54,22 @@ class TaskRequest(TypedDict):
     verify: Literal["before", "background", "off"]
     env: Mapping[str, str]
     log: str
-    memory: int
-    timed: bool
-    container: ContainerTerms | None
-    fresh: FreshInterpreter | None
+    memory: int = 0
+    timed: bool = False
+    container: ContainerTerms | None = None
+    flags: list[str] | None = None
+    path: str = ""
 
 
-class Import(TypedDict):
-    """Import modules ahead, for all processes that come after."""
+class ImportAhead(NamedTuple):
+    """Import modules, for all processes that come after."""
 
-    do: Literal["import"]
     modules: list[str]
 
 
-class Configure(TypedDict):
+class Configure(NamedTuple):
     """The surroundings of all processes that come after."""
 
-    do: Literal["configure"]
     env: dict[str, str]
     path: list[str]
     argv: list[str]
@@ -77,74 +77,77 @@ class Configure(TypedDict):
     umask: int
 
 
-class Start(TypedDict):
-    """Start a process for an attempt."""
-
-    do: Literal["start"]
-    request: TaskRequest
-
-
-class Signal(TypedDict):
+class Signal(NamedTuple):
     """Send a signal to all processes of an attempt."""
 
-    do: Literal["signal"]
     task: int
     number: int
 
 
-Command = Import | Configure | Start | Signal
+Command = TaskRequest | ImportAhead | Configure | Signal
 """From the driver to the server."""
 
 
-class Importing(TypedDict):
+class Importing(NamedTuple):
     """A module is being imported."""
 
-    what: Literal["importing"]
     module: str
 
 
-class Imported(TypedDict):
+class Imported(NamedTuple):
     """All modules have been imported."""
 
-    what: Literal["imported"]
 
-
-class Unsafe(TypedDict):
+class Unsafe(NamedTuple):
     """A module has left the server unfit to be forked; it ends."""
 
-    what: Literal["unsafe"]
     reason: str
 
 
-class Stale(TypedDict):
+class Stale(NamedTuple):
     """Modules were imported under other variables than those wanted; the server ends."""
 
-    what: Literal["stale"]
 
+class Started(NamedTuple):
+    """An attempt whose request is ``timed`` has its process now."""
 
-class HasProcess(TypedDict):
-    """An attempt that is timed has its process now."""
-
-    what: Literal["started"]
     task: int
 
 
-class ProcessEnded(TypedDict):
-    """The process of an attempt has ended, as `os.wait4` says; or ``error``: it has got none."""
+class Ended(NamedTuple):
+    """The process of an attempt has ended. ``status`` is as `os.waitpid` gives it.
 
-    what: Literal["ended"]
+    ``peak`` is its largest resident size in bytes. ``error`` is set where no process could be
+    had, or where it was lost together with the server.
+    """
+
     task: int
-    status: int
-    peak: int
-    error: str
+    status: int = 0
+    peak: int = 0
+    error: str = ""
 
 
-Report = Importing | Imported | Unsafe | Stale | HasProcess | ProcessEnded
+Report = Importing | Imported | Unsafe | Stale | Started | Ended
 """From the server to the driver."""
 
-DONE = struct.Struct("!IQ")
-"""What a child writes to the driver once its record is committed: its task, its peak in bytes."""
 
+class Done(NamedTuple):
+    """An attempt has committed its record; its process is about to end."""
+
+    task: int
+    peak: int = 0
+
+
+DONE = struct.Struct("!IQ")
+"""A `Done` as the process itself writes it to the driver."""
+
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (
+        *(TaskRequest, ImportAhead, Configure, Signal),
+        *(Importing, Imported, Unsafe, Stale, Started, Ended),
+    )
+}
 _LENGTH = struct.Struct("!I")
 _CHUNK = 1 << 18
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
@@ -158,7 +161,8 @@ def framed(body: bytes) -> bytes:
 
 def decode(body: bytes) -> Any:
     """The message that a body holds: a `Command` or a `Report`."""
-    return _DECODE(body.decode("utf-8", "surrogatepass"))
+    name, *fields = _DECODE(body.decode("utf-8", "surrogatepass"))
+    return _KINDS[name](*fields)
 
 
 def send(channel: int, message: Command | Report) -> None:
@@ -169,7 +173,7 @@ def send(channel: int, message: Command | Report) -> None:
     OSError
         Nobody is there any more.
     """
-    data = framed(_ENCODE(message).encode("utf-8", "surrogatepass"))
+    data = framed(_ENCODE([type(message).__name__, *message]).encode("utf-8", "surrogatepass"))
     done = os.write(channel, data)
     while done < len(data):
         done += os.write(channel, data[done:])

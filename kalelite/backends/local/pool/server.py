@@ -32,9 +32,16 @@ from kalelite.backends.local.pool.import_environment import stale
 from kalelite.backends.local.pool.messages import (
     Command,
     Configure,
+    Ended,
+    ImportAhead,
+    Imported,
+    Importing,
     Mailbox,
-    ProcessEnded,
+    Signal,
+    Stale,
+    Started,
     TaskRequest,
+    Unsafe,
     decode,
     framed,
     send,
@@ -83,24 +90,25 @@ class Server:
             self._kill_all()
 
     def _handle(self, message: Command, body: bytes) -> None:
-        if message["do"] == "start":
-            self._start(message["request"], body)
-        elif message["do"] == "signal":
-            self._signal(message["task"], message["number"])
-        else:
-            self._dismiss_spares()
-            if message["do"] == "import":
-                self._import(message["modules"])
-            else:
+        match message:
+            case TaskRequest():
+                self._start(message, body)
+            case Signal(task, number):
+                self._signal(task, number)
+            case ImportAhead(modules):
+                self._dismiss_spares()
+                self._import(modules)
+            case Configure():
+                self._dismiss_spares()
                 self._configure(message)
 
     def _import(self, modules: list[str]) -> None:
         """Import modules; hang up where one leaves this process unfit to be forked."""
         for module in modules:
-            send(self._channel, {"what": "importing", "module": module})
+            send(self._channel, Importing(module))
             reason = import_quietly(module)
             if reason:
-                send(self._channel, {"what": "unsafe", "reason": reason})
+                send(self._channel, Unsafe(reason))
                 os._exit(0)
         # Import also what knows how to store the values of these modules.
         formats_status()
@@ -108,36 +116,36 @@ class Server:
         gc.collect()
         gc.freeze()
         self._imported = True
-        send(self._channel, {"what": "imported"})
+        send(self._channel, Imported())
 
     def _configure(self, setup: Configure) -> None:
         """Be to the children what the driver would be."""
-        if self._imported and stale(self._env, os.environ, setup["env"]):
-            send(self._channel, {"what": "stale"})
+        if self._imported and stale(self._env, os.environ, setup.env):
+            send(self._channel, Stale())
             os._exit(0)
         os.environ.clear()
-        os.environ.update(setup["env"])
-        sys.path[:] = setup["path"]
-        sys.argv[:] = setup["argv"]
-        os.umask(setup["umask"])
+        os.environ.update(setup.env)
+        sys.path[:] = setup.path
+        sys.argv[:] = setup.argv
+        os.umask(setup.umask)
         with contextlib.suppress(OSError):
-            os.chdir(setup["cwd"])
+            os.chdir(setup.cwd)
         self._room = machine.cores()
 
     def _start(self, request: TaskRequest, body: bytes) -> None:
-        task = request["task"]
-        if request["fresh"] is None:
+        task = request.task
+        if request.flags is None:
             # Here, so that each child has it already. What is wrong with it, the child reports.
             with contextlib.suppress(Exception):
                 worker.make_ready(request)
         try:
             pid = self._spare_for(body) or self._fork(request)
         except OSError as error:
-            send(self._channel, _ended(task, error=str(error)))
+            send(self._channel, Ended(task, error=str(error)))
             return
         self._tasks[pid] = task
-        if request["timed"]:
-            send(self._channel, {"what": "started", "task": task})
+        if request.timed:
+            send(self._channel, Started(task))
 
     def _spare_for(self, body: bytes) -> int:
         """Give a request to a process that waits for one; its pid, 0 if there is none."""
@@ -211,7 +219,7 @@ class Server:
                 del self._tasks[ended]
                 peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
                 with contextlib.suppress(OSError):
-                    send(self._channel, _ended(task, status, peak))
+                    send(self._channel, Ended(task, status, peak))
             lost = True
         if lost:
             self._kill_orphans()
@@ -241,10 +249,6 @@ class Server:
             while True:
                 self._tasks.pop(os.waitpid(-1, 0)[0], None)
                 self._kill_orphans()
-
-
-def _ended(task: int, status: int = 0, peak: int = 0, error: str = "") -> ProcessEnded:
-    return {"what": "ended", "task": task, "status": status, "peak": peak, "error": error}
 
 
 def _next_ended() -> int | None:

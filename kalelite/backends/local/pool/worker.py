@@ -42,23 +42,23 @@ def make_ready(request: TaskRequest) -> None:
 
 
 def _code(request: TaskRequest) -> CodeFolder:
-    folder = request["code"]
+    folder = request.code
     if folder not in _codes:
         _codes[folder] = CodeFolder(folder)
     return _codes[folder]
 
 
 def _store(request: TaskRequest) -> Store:
-    key = request["store"], request["verify"]
+    key = request.store, request.verify
     if key not in _stores:
-        _stores[key] = Store(request["store"], verify=request["verify"])
+        _stores[key] = Store(request.store, verify=request.verify)
     return _stores[key]
 
 
 def work(request: TaskRequest) -> int:
     """Run the task of a request; its record is committed when this returns. Gives an exit code."""
-    spec = TaskSpec.from_json(request["spec"])
-    container = request["container"]
+    spec = TaskSpec.from_json(request.spec)
+    container = request.container
     if container:
         from kalelite.backends.local.containers.container_function import (
             on,  # other steps need not wait for it
@@ -67,8 +67,8 @@ def work(request: TaskRequest) -> int:
         with on(container):
             record = execute(spec, _code(request), _store(request))
     else:
-        if request["memory"]:
-            machine.limit_memory(request["memory"])
+        if request.memory:
+            machine.limit_memory(request.memory)
         record = execute(spec, _code(request), _store(request))
     return 0 if record.status == "succeeded" else 1
 
