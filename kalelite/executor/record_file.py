@@ -11,62 +11,31 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.errors import CorruptObjectError
-from kalelite.executor.spec import FailureReport, Frame, Record
+from kalelite.executor.spec import FailureReport, Frame, Record, fields_of
 
-__all__ = ["commit", "dump", "parse", "read", "read_attempt", "write_atomically"]
+__all__ = ["commit", "encode", "parse", "read", "read_attempt", "write_atomically"]
 
 # Made now: the step may change what it finds in `json`.
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
-
-_FIELDS = (
-    "task",
-    "status",
-    "attempt",
-    "outputs",
-    "metrics",
-    "artifacts",
-    "started",
-    "finished",
-    "versions",
-    "cached",
-)
-_REPORT = ("type", "message", "traceback", "hint")
-_FRAME = ("file", "line", "function", "text", "column", "end_column")
-
-
-def dump(record: Record) -> dict[str, Any]:
-    """The record as JSON data."""
-    data = {name: getattr(record, name) for name in _FIELDS}
-    data["failure"] = _dump_failure(record.failure)
-    return data
-
-
-def _dump_failure(report: FailureReport | None) -> dict[str, Any] | None:
-    if report is None:
-        return None
-    data: dict[str, Any] = {name: getattr(report, name) for name in _REPORT}
-    data["frames"] = [{name: getattr(frame, name) for name in _FRAME} for frame in report.frames]
-    data["cause"] = _dump_failure(report.cause)
-    data["bases"] = list(report.bases)
-    return data
+encode = json.JSONEncoder(separators=(",", ":"), default=fields_of).encode
+"""A record, or data that holds records, as JSON."""
 
 
 def parse(data: Mapping[str, Any]) -> Record:
-    """The record from JSON data."""
-    fields = {name: data[name] for name in _FIELDS if name in data}
+    """The record from JSON data; what other versions add is left out."""
+    fields = {name: data[name] for name in Record.__slots__ if name in data}
     for name in ("metrics", "artifacts"):
         fields[name] = tuple(fields.get(name, ()))
-    return Record(**fields, failure=_parse_failure(data.get("failure")))
+    return Record(**{**fields, "failure": _parse_failure(data.get("failure"))})
 
 
 def _parse_failure(data: Mapping[str, Any] | None) -> FailureReport | None:
     if data is None:
         return None
-    fields = {name: data[name] for name in _REPORT if name in data}
-    frames = tuple(Frame(**frame) for frame in data.get("frames", ()))
-    bases = tuple(data.get("bases", ()))
-    cause = _parse_failure(data.get("cause"))
-    return FailureReport(**fields, frames=frames, cause=cause, bases=bases)
+    fields = {name: data[name] for name in FailureReport.__slots__ if name in data}
+    fields["frames"] = tuple(Frame(**frame) for frame in data.get("frames", ()))
+    fields["bases"] = tuple(data.get("bases", ()))
+    fields["cause"] = _parse_failure(data.get("cause"))
+    return FailureReport(**fields)
 
 
 def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
@@ -77,7 +46,7 @@ def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
     OSError
         if it cannot be written.
     """
-    write_atomically(path, _ENCODE(dump(record)).encode(), durable=durable)
+    write_atomically(path, encode(record).encode(), durable=durable)
 
 
 def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) -> None:

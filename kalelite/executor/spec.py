@@ -19,7 +19,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 
-__all__ = ["FailureReport", "Frame", "OutputEntry", "OutputSpec", "Record", "Slot", "TaskSpec"]
+__all__ = [
+    "FailureReport",
+    "Frame",
+    "OutputEntry",
+    "OutputSpec",
+    "Record",
+    "Slot",
+    "TaskSpec",
+    "fields_of",
+]
 
 Slot = dict[str, Any]
 
@@ -64,24 +73,11 @@ class TaskSpec:
     attempt: int = 1
     record: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        """The spec as JSON data."""
-        # dataclasses.asdict copies all below, which takes as long as the rest of a request.
-        data = {name: getattr(self, name) for name in _TASK_FIELDS}
-        data["outputs"] = [
-            {"name": output.name, "index": output.index, "native": output.native}
-            for output in self.outputs
-        ]
-        return data
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TaskSpec:
-        """The spec from JSON data."""
+        """The spec from the JSON of its `fields_of`."""
         outputs = tuple(OutputSpec(**output) for output in data["outputs"])
         return cls(**{**data, "outputs": outputs})
-
-
-_TASK_FIELDS = ("task", "step", "arguments", "arity", "attempt", "record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +129,8 @@ class Record:
     finished: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     cached: str = ""
+
+
+def fields_of(item: Any) -> dict[str, Any]:
+    """The fields of an object of this module by name: what a JSON encoder takes for its ``default``."""
+    return {name: getattr(item, name) for name in item.__slots__}

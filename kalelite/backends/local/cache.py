@@ -26,7 +26,7 @@ from typing import Any
 
 from kalelite.capture import Code
 from kalelite.capture.fingerprint import fingerprint, libraries
-from kalelite.executor.record_file import commit, dump, parse, write_atomically
+from kalelite.executor.record_file import commit, encode, parse, write_atomically
 from kalelite.executor.spec import Record, Slot, TaskSpec
 from kalelite.executor.template import value_slot
 from kalelite.marshal import Store
@@ -106,9 +106,9 @@ class Cache:
         key = self._keys.get(record.task)
         if key is None or record.status != "succeeded":
             return
-        entry = {"run": run, "artifacts": str(folder / "artifacts"), "record": dump(record)}
+        entry = {"run": run, "artifacts": str(folder / "artifacts"), "record": record}
         with contextlib.suppress(OSError):  # it will be computed again, that is all
-            write_atomically(self._path(key), json.dumps(entry).encode())
+            write_atomically(self._path(key), encode(entry).encode())
 
     def _key_or_note(self, task: Task, spec: TaskSpec) -> str | None:
         """The key of an instance; None if an input of it cannot be distinguished from others."""

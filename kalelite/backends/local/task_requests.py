@@ -92,7 +92,7 @@ class TaskRequestBuilder:
         fresh = self._spawn or extra or any(map(read_at_import, env))
         return TaskRequest(
             task=number,
-            spec=self.spec(ready, attempt).to_json(),
+            spec=self.spec(ready, attempt),
             code=str(self._code),
             store=str(self._store.folder),
             verify=self._store.verify,

@@ -16,6 +16,7 @@ from kalelite.backends.local.pool.import_environment import stale
 from kalelite.backends.local.pool.messages import Done, Ended, TaskRequest
 from kalelite.backends.local.pool.script_imports import imports_of, installed
 from kalelite.capture import capture
+from kalelite.executor.spec import TaskSpec
 
 
 @step
@@ -70,16 +71,12 @@ def find(tmp_path):
         code = capture(probing.plan())
         code.write(tmp_path / "code")
         path = str(tmp_path / "found")
-        spec = {
-            "task": "probe",
-            "step": next(iter(code.steps)),
-            "arguments": {
-                "names": {"pack": "list", "of": [{"value": name} for name in names]},
-                "path": {"value": path},
-            },
-            "outputs": [],
-            "record": str(tmp_path / "record.json"),
+        arguments = {
+            "names": {"pack": "list", "of": [{"value": name} for name in names]},
+            "path": {"value": path},
         }
+        record = str(tmp_path / "record.json")
+        spec = TaskSpec("probe", next(iter(code.steps)), arguments, record=record)
         server.launch(request_of(tmp_path, task=7, spec=spec))
         meanwhile()
         events = _until_ended(server)
@@ -197,7 +194,7 @@ def test_requests_survive_a_server_that_was_killed_before_it_took_them(tmp_path)
     try:
         os.kill(with_server.pid, signal.SIGKILL)
         with_server.configure(os.environ, 0o022)
-        with_server.launch(request_of(tmp_path, task=1, spec={}))
+        with_server.launch(request_of(tmp_path, task=1, spec=TaskSpec("probe", "probe")))
         (event,) = _until_ended(with_server)
         assert "was killed" in event.error
     finally:

@@ -15,7 +15,7 @@ import traceback
 from typing import Any, NoReturn
 
 from kalelite.backends.local.pool import posix, worker
-from kalelite.backends.local.pool.messages import DONE, Mailbox, TaskRequest, decode
+from kalelite.backends.local.pool.messages import DONE, Mailbox, TaskRequest, decode, encode
 from kalelite.executor.failure import Terminated
 
 __all__ = ["get_ready", "run"]
@@ -110,7 +110,7 @@ def _exec(request: TaskRequest, flags: list[str], notify: int) -> NoReturn:
     name = f"{request.log}.{os.getpid()}"
     file = io.open(name, "w+b")  # noqa: SIM115, UP020 - the interpreter closes it
     os.unlink(name)  # noqa: PTH108 - as above
-    file.write(json.dumps({"request": request, "path": sys.path, "argv": sys.argv}).encode())
+    file.write(json.dumps([sys.path, sys.argv]).encode() + b"\n" + encode(request))
     file.seek(0)
     os.set_inheritable(file.fileno(), True)
     os.set_inheritable(notify, True)
@@ -122,10 +122,9 @@ def main() -> None:
     """The fresh interpreter's side of `_exec`."""
     fd, notify = int(sys.argv[1]), int(sys.argv[2])
     with open(fd, "rb") as file:
-        given = json.load(file)
-    request = TaskRequest(*given["request"])
-    sys.path[:] = [*filter(None, [request.path]), *given["path"]]
-    sys.argv[:] = given["argv"]
+        path, sys.argv[:] = json.loads(file.readline())
+        request = decode(file.read())
+    sys.path[:] = [request.path, *path] if request.path else path
     os.set_inheritable(notify, False)
     get_ready()
     os.dup2(2, _crashes, False)

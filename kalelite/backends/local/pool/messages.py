@@ -12,6 +12,8 @@ import struct
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from kalelite.executor.spec import TaskSpec, fields_of
+
 if TYPE_CHECKING:
     from kalelite.backends.local.containers.container_process import ContainerTerms
 
@@ -32,6 +34,7 @@ __all__ = [
     "TaskRequest",
     "Unsafe",
     "decode",
+    "encode",
     "framed",
     "send",
 ]
@@ -40,15 +43,14 @@ __all__ = [
 class TaskRequest(NamedTuple):
     """Start a process for one attempt at a task: all that it is to do.
 
-    ``task`` is the number of the attempt, ``spec`` the fields of its `TaskSpec`. ``log`` is where
-    its output goes, ``memory`` the bytes that it may have, 0 for no limit. With ``timed`` the
+    ``task`` is the number of the attempt. ``log`` is where its output goes, ``memory`` the bytes that it may have, 0 for no limit. With ``timed`` the
     driver wants to know when it starts. ``container`` is how its container is run, if it has one.
     Where ``flags`` are not None it is a fresh interpreter with those, which searches ``path``
     first, for what cannot be forked.
     """
 
     task: int
-    spec: Mapping[str, Any]
+    spec: TaskSpec
     code: str
     store: str
     verify: Literal["before", "background", "off"]
@@ -150,7 +152,7 @@ _KINDS: dict[str, Any] = {
 }
 _LENGTH = struct.Struct("!I")
 _CHUNK = 1 << 18
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_ENCODE = json.JSONEncoder(separators=(",", ":"), default=fields_of).encode
 _DECODE = json.JSONDecoder().decode
 
 
@@ -159,10 +161,18 @@ def framed(body: bytes) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
+def encode(message: Command | Report) -> bytes:
+    """The body of a message."""
+    return _ENCODE([type(message).__name__, *message]).encode("utf-8", "surrogatepass")
+
+
 def decode(body: bytes) -> Any:
     """The message that a body holds: a `Command` or a `Report`."""
     name, *fields = _DECODE(body.decode("utf-8", "surrogatepass"))
-    return _KINDS[name](*fields)
+    message = _KINDS[name](*fields)
+    if isinstance(message, TaskRequest):
+        return message._replace(spec=TaskSpec.from_json(fields[1]))
+    return message
 
 
 def send(channel: int, message: Command | Report) -> None:
@@ -173,7 +183,7 @@ def send(channel: int, message: Command | Report) -> None:
     OSError
         Nobody is there any more.
     """
-    data = framed(_ENCODE([type(message).__name__, *message]).encode("utf-8", "surrogatepass"))
+    data = framed(encode(message))
     done = os.write(channel, data)
     while done < len(data):
         done += os.write(channel, data[done:])

@@ -57,7 +57,7 @@ def _store(request: TaskRequest) -> Store:
 
 def work(request: TaskRequest) -> int:
     """Run the task of a request; its record is committed when this returns. Gives an exit code."""
-    spec = TaskSpec.from_json(request.spec)
+    spec = request.spec
     container = request.container
     if container:
         from kalelite.backends.local.containers.container_function import (
