@@ -22,10 +22,10 @@ from kalelite.plan.graph import (
     ParameterRef,
 )
 
-__all__ = ["Bindings", "Missing", "evaluate", "select"]
+__all__ = ["Bindings", "MissingError", "evaluate", "select"]
 
 
-class Missing(Exception):  # noqa: N818 - it is an answer, not a fault
+class MissingError(Exception):
     """An expression has no value: a task that it comes from did not run or did not succeed.
 
     ``task`` is that instance; ``failed`` tells a failure from a branch that was not taken.
@@ -45,13 +45,13 @@ class Bindings(Protocol):
     def item(self, loop: str) -> Any: ...
 
     def output(self, ref: OutputRef) -> Any:
-        """The value of an output; raises Missing."""
+        """The value of an output; raises MissingError."""
 
     def collected(self, expr: Collected) -> Any:
-        """The values of an output in all iterations; raises Missing."""
+        """The values of an output in all iterations; raises MissingError."""
 
     def choice(self, expr: OneOf) -> Expr:
-        """The choice of the branch that ran; raises Missing."""
+        """The choice of the branch that ran; raises MissingError."""
 
 
 def evaluate(expr: Expr, bindings: Bindings) -> Any:
@@ -59,7 +59,7 @@ def evaluate(expr: Expr, bindings: Bindings) -> Any:
 
     Raises
     ------
-    Missing
+    MissingError
         A task that it needs has no outcome to give.
     StepError
         The value cannot be computed: a comparison or a selection that Python refuses.

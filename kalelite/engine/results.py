@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from kalelite.engine.evaluate import Missing
+from kalelite.engine.evaluate import MissingError
 from kalelite.engine.transitions import Index, instance_name
 from kalelite.errors import StepError
 from kalelite.executor.spec import OutputEntry
@@ -38,11 +38,11 @@ class Results:
         self._outputs[task, index] = outputs
 
     def entry(self, ref: OutputRef, index: Index) -> OutputEntry:
-        """An output of an instance; raises Missing."""
+        """An output of an instance; raises MissingError."""
         try:
             return self._outputs[ref.task, index][ref.output]
         except KeyError:
-            raise Missing(
+            raise MissingError(
                 instance_name(ref.task, index), failed=(ref.task, index) in self.failed
             ) from None
 
@@ -102,7 +102,7 @@ class ResultsView:
         return expr.choices[self.taken(expr.switch, sources)]
 
     def taken(self, switch: str, sources: Sequence[Iterable[str]]) -> int:
-        """Which of a switch's choices is of the branch that ran; raises Missing.
+        """Which of a switch's choices is of the branch that ran; raises MissingError.
 
         ``sources`` are the tasks that each choice takes values of. A choice without any is of
         the branch at its own position.
@@ -110,13 +110,13 @@ class ResultsView:
         scopes = self._results.scopes
         branch = self._results.choices.get((switch, self._index[: len(scopes.loops[switch])]))
         if branch is None:
-            raise Missing(switch, failed=False)
+            raise MissingError(switch, failed=False)
         for position, tasks in enumerate(sources):
             if any(branch in scopes.around(task) for task in tasks):
                 return position
         position = scopes.children[switch].index(branch)
         if position >= len(sources):
-            raise Missing(switch, failed=False)
+            raise MissingError(switch, failed=False)
         return position
 
     def status(self, scope: str) -> dict[str, str]:
@@ -124,11 +124,11 @@ class ResultsView:
         depth = len(self._results.scopes.loops[scope])
         return self._results.statuses[scope, self._index[:depth]]
 
-    def missing(self, expr: Expr) -> Missing | None:
+    def missing(self, expr: Expr) -> MissingError | None:
         """Why the expression has no value, None if it has one."""
         try:
             self._require(expr)
-        except Missing as missing:
+        except MissingError as missing:
             return missing
         return None
 
@@ -156,7 +156,7 @@ class ResultsView:
                 continue
             try:
                 found.append(self._results.entry(ref, at))
-            except Missing as missing:
+            except MissingError as missing:
                 if missing.failed:
                     raise
         return found

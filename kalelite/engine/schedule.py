@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from kalelite.engine.evaluate import Missing, evaluate
+from kalelite.engine.evaluate import MissingError, evaluate
 from kalelite.engine.results import Results, ResultsView
 from kalelite.engine.transitions import (
     EvaluationFailed,
@@ -164,7 +164,7 @@ class Schedule:
                     self._begin_loop(run, loop)
                 case _:
                     self._open(id, run.index)
-        except Missing as missing:
+        except MissingError as missing:
             state = NodeState.NOT_RUN if missing.failed else NodeState.SKIPPED
             verb = "failed" if missing.failed else "was skipped"
             self._rule_out(run, id, Result(state, f"{missing.task} {verb}", missing.task))

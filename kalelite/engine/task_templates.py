@@ -58,9 +58,7 @@ def task_templates(plan: Plan, code: Code) -> dict[str, TaskTemplate]:
     return templates
 
 
-def to_slot(  # noqa: PLR0911 - one line for each kind
-    expr: Expr, code: Code, *, name: str, where: Where | None = None
-) -> Slot:
+def to_slot(expr: Expr, code: Code, *, name: str, where: Where | None = None) -> Slot:
     """The template slot of an expression; ``name`` is what an error calls it."""
 
     def below(items: Sequence[Expr]) -> list[Slot]:

@@ -45,7 +45,7 @@ class StoreLike(Protocol):
     def close(self) -> None: ...
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module
+class _RefusedError(Exception):
     """The step did what no step may do; the report says what."""
 
     def __init__(self, report: FailureReport) -> None:
@@ -88,9 +88,9 @@ def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool
         outputs = _save(spec, result, function, store)
         # Inputs that were mapped have been verified by now, or nothing made of them is kept.
         store.settle()
-    except _Refused as error:
+    except _RefusedError as error:
         report = error.report
-    except BaseException as error:  # noqa: BLE001 - SystemExit and the like are failures of a step
+    except BaseException as error:  # SystemExit and the like are failures of a step
         report = failure.report(error, step=spec.task)
     finally:
         store.close()
@@ -137,7 +137,7 @@ class _Inputs:
             self._loaded[reference] = self._store.load(reference)
         return self._loaded[reference]
 
-    def _base(self, slot: Slot) -> Any:  # noqa: PLR0911 - one line for each kind
+    def _base(self, slot: Slot) -> Any:
         if "ref" in slot:
             return self._reference(slot["ref"])
         if "value" in slot:
@@ -177,7 +177,7 @@ def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]
         _leave_fork(0)
     words = _UNFINISHED.get(type(result))
     if words:
-        raise _Refused(_unfinished(words, function, result))
+        raise _RefusedError(_unfinished(words, function, result))
     return result, function
 
 
@@ -233,7 +233,7 @@ def _save(spec: TaskSpec, result: Any, function: Any, store: StoreLike) -> dict[
             saved[output.name] = _save_one(output, value, store)
         except native.MismatchError as error:
             name = "" if output.index is None else f"output {output.name!r} is "
-            raise _Refused(
+            raise _RefusedError(
                 FailureReport(
                     "TypeError",
                     f"{name}{error}",
@@ -246,7 +246,7 @@ def _save(spec: TaskSpec, result: Any, function: Any, store: StoreLike) -> dict[
             if report.frames:
                 raise
             # A value that cannot be stored is the step's doing: show the step.
-            raise _Refused(
+            raise _RefusedError(
                 FailureReport(
                     report.type,
                     report.message,
@@ -295,7 +295,7 @@ def _unpack(spec: TaskSpec, result: Any, function: Any) -> list[Any]:
     return values
 
 
-def _wrong_count(words: str, result: Any, function: Any) -> _Refused:
+def _wrong_count(words: str, result: Any, function: Any) -> _RefusedError:
     message = f"wrong number of values: {words} ({type_name(result)}: {preview(result)})"
     hint = "return as many values as the call unpacks, or unpack as many as the step returns"
-    return _Refused(FailureReport("ValueError", message, _at(function), hint=hint))
+    return _RefusedError(FailureReport("ValueError", message, _at(function), hint=hint))

@@ -21,8 +21,8 @@ TRACEBACK = 100_000
 _FRAMES = 40
 _CAUSES = 5
 
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
-_STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep  # noqa: PTH100, PTH120
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 _RETURNS = {opmap[name] for name in ("RETURN_VALUE", "RETURN_CONST") if name in opmap}
 _INSTALLED = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
@@ -101,7 +101,7 @@ def _message(error: BaseException) -> str:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except BaseException as second:  # noqa: BLE001 - the user's __str__ may raise anything
+    except BaseException as second:  # the user's __str__ may raise anything
         return f"(the message cannot be shown: its __str__ raised {type(second).__name__})"
 
 
@@ -112,7 +112,7 @@ def _exit_message(error: SystemExit) -> str:
         return "the step ended the process with sys.exit() instead of returning"
     try:
         code = repr(error.code)
-    except BaseException:  # noqa: BLE001 - as above
+    except BaseException:
         code = type(error.code).__name__
     return printable(f"the step ended the process with sys.exit({code})")
 
@@ -186,16 +186,15 @@ def _frame(trace: TracebackType) -> Frame:
     code = trace.tb_frame.f_code
     text = linecache.getline(code.co_filename, trace.tb_lineno).rstrip("\r\n")
     column, end = _columns(code, trace.tb_lasti, trace.tb_lineno, text)
-    name = getattr(code, "co_qualname", code.co_name)
-    return Frame(code.co_filename, trace.tb_lineno, name, printable(text, 1000), column, end)
+    text = printable(text, 1000)
+    return Frame(code.co_filename, trace.tb_lineno, code.co_qualname, text, column, end)
 
 
 def _columns(code: CodeType, offset: int, line: int, text: str) -> tuple[int | None, int | None]:
-    """Start and end of what failed, in characters of the line; from Python 3.11 on."""
-    positions: Any = getattr(code, "co_positions", None)
-    if positions is None or offset < 0 or not text.isprintable():
+    """Start and end of what failed, in characters of the line."""
+    if offset < 0 or not text.isprintable():
         return None, None
-    found = next(itertools.islice(positions(), offset // 2, None), None)
+    found = next(itertools.islice(code.co_positions(), offset // 2, None), None)
     if found is None or found[0] != line or found[2] is None:
         return None, None
     encoded = text.encode()
@@ -217,8 +216,7 @@ def at_return(function: Any) -> tuple[Frame, ...]:
     }
     line = returns.pop() if len(returns) == 1 else _def_line(code)
     text = linecache.getline(code.co_filename, line).rstrip("\r\n")
-    name = getattr(code, "co_qualname", code.co_name)
-    return (Frame(code.co_filename, line, name, printable(text, 1000)),)
+    return (Frame(code.co_filename, line, code.co_qualname, printable(text, 1000)),)
 
 
 def _def_line(code: CodeType) -> int:
@@ -240,6 +238,6 @@ def _full_text(error: BaseException) -> str:
         trace = trace.tb_next
     try:
         lines = traceback.format_exception(type(error), error, trace)
-    except BaseException as second:  # noqa: BLE001 - the exception's own methods run in there
+    except BaseException as second:  # the exception's own methods run in there
         return f"(the traceback cannot be shown: {type(second).__name__})"
     return printable("".join(lines), TRACEBACK)

@@ -6,12 +6,13 @@ step is called as the plain function that it is, they check what they are given 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
 import time
 from _thread import allocate_lock
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +34,18 @@ class TaskLog:
         self.lock = allocate_lock()
 
 
-class recording:  # noqa: N801 - a context manager reads as a verb
+@contextlib.contextmanager
+def recording(log: TaskLog) -> Iterator[None]:
     """Within the block, what is logged goes into this log."""
-
-    def __init__(self, log: TaskLog) -> None:
-        self._log = log
-
-    def __enter__(self) -> TaskLog:
-        global _current
-        self._outer, _current = _current, self._log
-        return self._log
-
-    def __exit__(self, *_: object) -> None:
-        global _current  # noqa: PLW0603 - as above
-        _current = self._outer
+    _logs.append(log)
+    try:
+        yield
+    finally:
+        _logs.pop()
 
 
-_current: TaskLog | None = None
+_logs: list[TaskLog] = []
+"""The log of the task that runs, last."""
 
 
 def log_metric(name: str, value: float, step: int | None = None) -> None:
@@ -78,10 +74,9 @@ def log_metric(name: str, value: float, step: int | None = None) -> None:
         entry["value"] = str(number)
     if step is not None:
         entry["step"] = _number(int, step, f"the step of metric {name!r}")
-    log = _current
-    if log is not None:
-        with log.lock:
-            log.metrics.append(entry)
+    if _logs:
+        with _logs[-1].lock:
+            _logs[-1].metrics.append(entry)
 
 
 def log_artifact(value: Any, name: str) -> None:
@@ -104,7 +99,7 @@ def log_artifact(value: Any, name: str) -> None:
     if not isinstance(name, str) or not name.strip():
         raise UsageError(f"an artifact needs a name, not {name!r}")
     kind, suffix, write = _how(value, name)
-    log = _current
+    log = _logs[-1] if _logs else None
     if log is None or not log.record:
         return
     folder = Path(log.record).parent / "artifacts"
@@ -115,7 +110,7 @@ def log_artifact(value: Any, name: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         taken = {entry["file"]: key for key, entry in log.artifacts.items() if key != name}
         count = 1
-        stem, ending = os.path.splitext(file)  # noqa: PTH122 - of a name, not a path
+        stem, ending = os.path.splitext(file)  # of a name, not a path
         while file in taken:
             count += 1
             file = f"{stem}-{count}{ending}"

@@ -28,7 +28,8 @@ class _Short(reprlib.Repr):
         self.maxstring = self.maxother = self.maxlong = 60
         self.maxdict = self.maxlist = self.maxtuple = self.maxset = 6
 
-    def repr_instance(self, x: Any, level: int) -> str:  # noqa: ARG002 - as in the base class
+    def repr_instance(self, x: Any, level: int) -> str:
+        del level
         return _described(x) or self._own(x)
 
     def _own(self, value: Any) -> str:
@@ -72,7 +73,7 @@ def preview(value: Any, size: int = 0) -> str:
         if not text and (plain or size <= _SMALL):
             text = _SHORT.repr(value)
         text = text or f"<{type(value).__name__}>"
-    except BaseException:  # noqa: BLE001 - the user's __repr__ may raise anything
+    except BaseException:  # the user's __repr__ may raise anything
         text = f"<{type(value).__name__}>"
     text = printable(text).replace("\n", " ")
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +30,7 @@ def _float(value: Any) -> float:
         raise TypeError
     number = float(value)
     # An int that a float cannot hold would come back as another number.
-    if number != value and number == number:  # noqa: PLR0124 - NaN is the one unequal to itself
+    if number != value and not math.isnan(number):
         raise ValueError
     return number
 
@@ -110,4 +111,4 @@ def _same(left: Any, right: Any) -> bool:
     if isinstance(left, dict):
         # Keys that were no strings have come back as strings.
         return left.keys() == right.keys() and all(_same(left[k], right[k]) for k in left)
-    return bool(left == right) or (left != left and right != right)  # noqa: PLR0124 - as above
+    return bool(left == right) or (type(left) is float and math.isnan(left) and math.isnan(right))

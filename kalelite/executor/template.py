@@ -124,7 +124,7 @@ def fill(
     )
 
 
-def fill_slot(slot: Slot, values: Values) -> Slot:  # noqa: PLR0911 - one line for each kind
+def fill_slot(slot: Slot, values: Values) -> Slot:
     """A slot in which nothing is left to be replaced."""
     path = slot.get("path", ())
     if "output" in slot:

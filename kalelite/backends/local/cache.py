@@ -114,7 +114,7 @@ class Cache:
         """The key of an instance; None if an input of it cannot be distinguished from others."""
         try:
             return self._key(task, spec)
-        except Exception as error:  # noqa: BLE001 - whatever a user's own __reduce__ raises
+        except Exception as error:  # whatever a user's own __reduce__ raises
             if task.step.name not in self._noted:
                 self._noted.add(task.step.name)
                 why = f"{type(error).__name__}: {error}"

@@ -37,7 +37,7 @@ def require_folder() -> None:
         It was removed.
     """
     try:
-        os.getcwd()  # noqa: PTH109 - only whether it raises
+        os.getcwd()  # only whether it raises
     except FileNotFoundError:
         raise UsageError(
             "the current folder does not exist any more",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kalelite.engine.evaluate import Missing, evaluate
+from kalelite.engine.evaluate import MissingError, evaluate
 from kalelite.engine.results import ResultsView
 from kalelite.errors import StepError, Where
 from kalelite.executor.failure import is_users
@@ -55,7 +55,7 @@ class RunResult:
             return None
         try:
             return evaluate(self.plan.result, self.view)
-        except Missing as missing:
+        except MissingError as missing:
             verb = "failed" if missing.failed else "did not run"
             raise StepError(f"there is no result: {missing.task} {verb}") from None
 

@@ -241,7 +241,7 @@ def _recording(reporter: Reporter, folder: RunFolder) -> Callable[[Event], None]
             return
         try:
             reporter.emit(event)
-        except Exception:  # noqa: BLE001 - whoever shows the run must not end it
+        except Exception:  # whoever shows the run must not end it
             broken = True
 
     return emit

@@ -26,7 +26,8 @@ __all__ = ["Container", "as_functions", "on"]
 _INPUTS = "/kalelite/inputs"
 _OUTPUTS = "/kalelite/outputs"
 
-_terms: ContainerTerms | None = None
+_terms: list[ContainerTerms] = []
+"""A stack: the function of a step takes the step's inputs and nothing else."""
 
 
 @contextlib.contextmanager
@@ -35,16 +36,14 @@ def on(terms: ContainerTerms) -> Iterator[None]:
 
     Its files live as long as the block: until its outputs have been stored.
     """
-    global _terms  # noqa: PLW0603 - a function of a step takes the step's inputs and no more
-    outer = _terms
     with tempfile.TemporaryDirectory(
         prefix="container-", dir=terms["folder"], ignore_cleanup_errors=True
     ) as folder:
-        _terms = {**terms, "folder": folder}
+        _terms.append({**terms, "folder": folder})
         try:
             yield
         finally:
-            _terms = outer
+            _terms.pop()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +75,16 @@ class Container:
         KaleliteError
             An input is missing, the container fails, or it leaves an output out.
         """
-        assert _terms is not None, "a container is run within `on`"
         values = {**self.defaults, **given}
         for name in self.inputs:
             if name not in values:
                 raise ContainerError(f"its input {name!r} has no value: what it comes from failed")
-        folder = Path(_terms["folder"])
-        files = _Files(values, folder)
+        terms = _terms[-1]  # a container is run within `on`
+        files = _Files(values, Path(terms["folder"]))
         present = {name for name, value in values.items() if value is not None}
         command = fill(self.command, files.put, present)
         args = fill(self.args, files.put, present)
-        run(_terms, self.name, self.image, command, args, files.mounts)
+        run(terms, self.name, self.image, command, args, files.mounts)
         if not self.outputs:
             return None
         return tuple(_read(files.outputs / name, name, kind) for name, kind in self.outputs.items())

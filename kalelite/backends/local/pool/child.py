@@ -26,7 +26,7 @@ _BOOT = (
     "from kalelite.backends.local.pool.child import main; main()"
 )
 
-_crashes = -1
+_crashes = os.open(os.devnull, os.O_WRONLY)
 """Where the fault handler writes: a descriptor that no step knows, and so none closes."""
 
 
@@ -36,11 +36,8 @@ def get_ready() -> None:
     Done once, by the process that is forked, because to do it costs more than a fork does. It is
     done again when that has imported something, which may have put its own in their place.
     """
-    global _crashes  # noqa: PLW0603 - descriptors are the process's own
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if _crashes < 0:
-        _crashes = os.open(os.devnull, os.O_WRONLY)
     faulthandler.enable(_crashes, all_threads=False)
     sys.stdout = sys.__stdout__ = _text(1)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
@@ -97,7 +94,7 @@ def run(given: TaskRequest | int, notify: int) -> NoReturn:
         if request.flags is not None:
             _exec(request, request.flags, notify)
         _run_and_leave(request, notify)
-    except BaseException:  # noqa: BLE001 - nothing may get back into the server's loop
+    except BaseException:  # nothing may get back into the server's loop
         with contextlib.suppress(BaseException):
             traceback.print_exc()
     finally:
@@ -108,14 +105,14 @@ def _exec(request: TaskRequest, flags: list[str], notify: int) -> NoReturn:
     """Go on in a fresh interpreter, for what cannot be forked."""
     # A file without a name: nothing is imported where the user's modules may come first.
     name = f"{request.log}.{os.getpid()}"
-    file = io.open(name, "w+b")  # noqa: SIM115, UP020 - the interpreter closes it
-    os.unlink(name)  # noqa: PTH108 - as above
+    file = io.open(name, "w+b")  # the interpreter closes it
+    os.unlink(name)
     file.write(json.dumps([sys.path, sys.argv]).encode() + b"\n" + encode(request))
     file.seek(0)
     os.set_inheritable(file.fileno(), True)
     os.set_inheritable(notify, True)
     argv = [sys.executable, *flags, "-c", _BOOT, str(file.fileno()), str(notify)]
-    os.execv(sys.executable, argv)  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, argv)  # no shell is wanted
 
 
 def main() -> None:
@@ -136,7 +133,7 @@ def _run_and_leave(request: TaskRequest, notify: int) -> NoReturn:
     code = 1
     try:
         code = worker.work(request)
-    except BaseException:  # noqa: BLE001 - told in the log; the driver finds no record
+    except BaseException:  # told in the log; the driver finds no record
         with contextlib.suppress(BaseException):
             traceback.print_exc()
     worker.run_exit_functions()
@@ -151,7 +148,7 @@ def _run_and_leave(request: TaskRequest, notify: int) -> NoReturn:
 
 def _text(fd: int) -> Any:
     """A text stream that shows each line at once and refuses nothing."""
-    raw = open(fd, "wb", buffering=0, closefd=False)  # noqa: SIM115 - closed by nobody
+    raw = open(fd, "wb", buffering=0, closefd=False)  # closed by nobody
     buffer = io.BufferedWriter(raw)
     return io.TextIOWrapper(
         buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True

@@ -103,7 +103,7 @@ class ForkServer:
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         done, notify = os.pipe()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the server lives
+        self._errors = tempfile.TemporaryFile()  # as long as the server lives
         path = _strings(self._path or sys.path)
         given = {
             "boot": [*_strings(_PATH), *path],
@@ -143,7 +143,7 @@ class ForkServer:
 
     def configure(self, env: Mapping[str, str], umask: int) -> None:
         """Give the children the surroundings of this process: call before the first request."""
-        cwd = os.getcwd()  # noqa: PTH109 - a str
+        cwd = os.getcwd()  # a str
         path, argv = _strings(sys.path), _strings(sys.argv)
         self._setup = Configure(dict(env), path, argv, cwd, umask)
         self._send(self._setup)

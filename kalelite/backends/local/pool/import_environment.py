@@ -16,7 +16,7 @@ _NAMES = re.compile(
 
 def interpreter_flags() -> list[str]:
     """The flags that this interpreter was started with, for another one."""
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as multiprocessing does
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     return flags
 
 

@@ -38,7 +38,7 @@ def import_quietly(name: str) -> str:
     before, known = threads(), set(sys.modules)
     try:
         importlib.import_module(name)
-    except BaseException:  # noqa: BLE001 - a package may do anything at import
+    except BaseException:  # a package may do anything at import
         return f"importing {name} failed" if _runs_threads() else ""
     if _runs_threads():
         return f"{name} starts a thread when it is imported"

@@ -110,12 +110,12 @@ class _Rehearsal:
 
 def run_exit_functions() -> None:
     """Run what was registered with atexit; whatever takes too long ends with this process."""
-    if not atexit._ncallbacks():  # noqa: SLF001 - as below
+    if not atexit._ncallbacks():
         return
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.alarm(_EXIT_TIMEOUT)
     try:
-        atexit._run_exitfuncs()  # noqa: SLF001 - os._exit, which ends forked processes, skips them
-    except BaseException:  # noqa: BLE001 - the task is over; its record stands
+        atexit._run_exitfuncs()  # os._exit, which ends forked processes, skips them
+    except BaseException:  # the task is over; its record stands
         with contextlib.suppress(BaseException):
             traceback.print_exc()
