@@ -69,7 +69,7 @@ def show_formats(out: Terminal, *, load: bool, as_json: bool) -> int:
     rows = []
     colors = []
     for status in formats_status():
-        words = ", ".join(status.encodings) or "in pickle and data.tree"
+        words = ", ".join(status.encodings) or "inside pickles"
         state = status.state
         if state == "waiting" and not installed.get(status.root, True):
             state, words = "absent", "the library is not installed here"

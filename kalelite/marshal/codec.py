@@ -18,7 +18,6 @@ from kalelite.marshal.registry import (
     Format,
     Frame,
     PartError,
-    UnfitError,
     format_for_encoding,
     formats_of,
 )
@@ -74,8 +73,6 @@ def encode(value: Any, attachments: Attachments, *, name: str = "value") -> Enco
                 return _dump(item, value, attachments)
             except KaleliteError:
                 raise
-            except UnfitError:
-                continue
             except PartError as error:
                 _let_go(error)
                 refusal, path = error, path_to(value, error.parts)

@@ -36,7 +36,6 @@ __all__ = [
     "FormatStatus",
     "Frame",
     "PartError",
-    "UnfitError",
     "UserFormat",
     "format_for_encoding",
     "formats_of",
@@ -55,10 +54,6 @@ Frame = Buffer | Sequence[Buffer]
 
 Reducer = Callable[[Any], Any]
 """What ``__reduce_ex__(5)`` would return for a value, or NotImplemented to let it."""
-
-
-class UnfitError(Exception):
-    """Raised by `Format.dump`: this value is for the next format. The text says why."""
 
 
 class PartError(Exception):
@@ -162,7 +157,7 @@ class UserFormat:
 _OURS = sys.stdlib_module_names | {"", "__main__", "kalelite"}
 """Root modules that nobody else brings formats for, so that most steps need not search."""
 
-_NO_LIBRARIES = frozenset({"data", "pickle", "plain"})
+_NO_LIBRARIES = frozenset({"pickle", "plain"})
 """Roots of encodings that need no library."""
 
 _MARK = "__kalelite_format__"

@@ -9,10 +9,8 @@ __all__ = ["LIBRARIES"]
 # back exactly and without copies, with the help of `_numpy`, `_objects` and `_pyarrow`.
 _FILES = {
     "builtins": "_builtins",
-    "data": "_data",
     "keras": "_keras",
     "numpy": "_numpy",
-    "pandas": "_pandas",
     "pathlib": "_files",
     "PIL": "_pil",
     "pickle": "_pickle",

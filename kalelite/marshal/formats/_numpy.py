@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from kalelite.marshal.formats._objects import read_objects, reduce_objects, write_objects
-from kalelite.marshal.registry import Format, Frame, UnfitError, register
-from kalelite.marshal.tree import Node, Reader, Writer, register_node
+from kalelite.marshal.formats._objects import reduce_objects
+from kalelite.marshal.registry import Format, Frame, register
 
 __all__ = ["Array", "Scalar"]
 
@@ -197,10 +196,8 @@ def rebuild_masked(
 ) -> Any:
     """What `_reduce_masked` names: part of the stored format."""
     value: Any = np.ma.MaskedArray(data, mask=np.ma.nomask if mask is None else mask, copy=False)
-    value._fill_value = fill  # noqa: SLF001 - the public setter would make one where there was none
-    if hard:
-        value.harden_mask()
-    value.__dict__.update(state)
+    # The setter of the fill value would make one where there was none.
+    value.__dict__.update(state, _fill_value=fill, _hardmask=hard)
     return value
 
 
@@ -230,45 +227,18 @@ def _reduce_array(value: np.ndarray[Any, Any]) -> Any:
     return rebuild_subclass, (cls, value.view(np.ndarray), state)
 
 
-_MASKED_STATE = {
-    "_mask",
-    "_fill_value",
-    "_hardmask",
-    "_sharedmask",
-    "_isfield",
-    "_baseclass",
-    "_basedict",
-}
+_MADE = {"_mask", "_sharedmask", "_isfield", "_baseclass", "_basedict"}
+"""What a new masked array has anyway."""
 
 
 def _reduce_masked(value: Any) -> Any:
     """Numpy would make a full mask where there was none, and copy everything in band."""
-    state = {k: v for k, v in value.__dict__.items() if k not in _MASKED_STATE and k != "_optinfo"}
-    if value._optinfo:  # noqa: SLF001 - user's information has no public reader
-        state["_optinfo"] = value._optinfo  # noqa: SLF001
+    state = {key: item for key, item in value.__dict__.items() if key not in _MADE}
     mask = None if value.mask is np.ma.nomask else value.mask
-    fill = value._fill_value  # noqa: SLF001 - None says: the default of the dtype
-    return rebuild_masked, (value.data, mask, fill, value.hardmask, state)
+    fill, hard = state.pop("_fill_value"), state.pop("_hardmask")
+    return rebuild_masked, (value.data, mask, fill, hard, state)
 
 
-def _write_array(value: np.ndarray[Any, Any], writer: Writer) -> list[Node]:
-    """An array in a tree: a header and two frames, or the objects one by one."""
-    writer.libraries.add("numpy")
-    if value.dtype == object and not value.dtype.metadata and value.flags.writeable:
-        return ["", *write_objects(value, writer)]
-    if not _plain_dtype(value.dtype):
-        raise UnfitError(f"only a pickle keeps its dtype {value.dtype}")
-    header, frames = Array().dump(value)
-    return [header, *map(writer.frame, frames)]
-
-
-def _read_array(args: list[Node], reader: Reader) -> Any:
-    if args[0] == "":
-        return read_objects(args[1:], reader)
-    return Array().load(args[0], [reader.frames[number] for number in args[1:]])
-
-
-register_node(np.ndarray, "numpy.array", _write_array, _read_array)
 register(np.ndarray, Array(), reduce=_reduce_array, subclasses=True)
 register(np.generic, Scalar())
 register(np.ma.MaskedArray, reduce=_reduce_masked)

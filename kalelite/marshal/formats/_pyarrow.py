@@ -11,13 +11,15 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from kalelite.marshal.registry import Buffer, Format, Frame, register
 
 pa: Any = importlib.import_module("pyarrow")  # typed on some machines only
 
-__all__ = ["Table", "flat_array", "from_flat", "ipc_pieces", "read_ipc", "table_pieces"]
+__all__ = ["Table", "read_ipc", "table_pieces"]
+
+
+_SMALL = 4096
+"""What an array may hold beside its own rows."""
 
 
 class _Pieces:
@@ -58,75 +60,6 @@ def table_pieces(table: Any) -> list[Buffer]:
 def read_ipc(frame: Any) -> Any:
     """The table of an Arrow IPC file in memory, as views of that memory."""
     return pa.ipc.open_file(pa.py_buffer(frame)).read_all()
-
-
-def _flat_type(dtype: Any) -> list[Any] | None:
-    """A type whose arrays are a few buffers: numpy's letter, size in bytes, unit, time zone."""
-    if pa.types.is_string(dtype) or pa.types.is_large_string(dtype):
-        return ["U", 8 if pa.types.is_large_string(dtype) else 4]
-    if pa.types.is_boolean(dtype):
-        return ["b", 1]
-    if pa.types.is_timestamp(dtype) or pa.types.is_duration(dtype):
-        kind = "M" if pa.types.is_timestamp(dtype) else "m"
-        return [kind, 8, dtype.unit, getattr(dtype, "tz", None)]
-    if pa.types.is_integer(dtype) or pa.types.is_floating(dtype):
-        kind = "f" if pa.types.is_floating(dtype) else "iu"[pa.types.is_unsigned_integer(dtype)]
-        return [kind, dtype.bit_width // 8]
-    return None
-
-
-def _type_of(kind: str, size: int, unit: str = "", zone: str | None = None) -> Any:
-    """The type that `_flat_type` told."""
-    if unit:
-        return pa.timestamp(unit, zone) if kind == "M" else pa.duration(unit)
-    if kind == "U":
-        return pa.large_string() if size == 8 else pa.string()
-    return pa.bool_() if kind == "b" else pa.from_numpy_dtype(f"{kind}{size}")
-
-
-def flat_array(column: Any) -> tuple[list[Any], int, int, list[Buffer | None]] | None:
-    """A chunked array as its type, length, count of nulls and buffers, cut to what belongs to it.
-
-    None if the type is made of others, or there is no array or too much text for one.
-    """
-    kind = _flat_type(column.type)
-    if kind is None:
-        return None
-    try:
-        array = pa.concat_arrays(column.chunks) if column.num_chunks > 1 else column.chunk(0)
-    except (pa.ArrowInvalid, IndexError):  # too long; no chunk at all
-        return None
-    start, rows, size = array.offset, len(array), kind[1]
-
-    def view(buffer: Any) -> np.ndarray[Any, Any]:
-        return np.frombuffer(buffer or b"", np.uint8)
-
-    def bits(buffer: Any) -> np.ndarray[Any, Any]:
-        if start % 8 == 0:
-            return view(buffer)[start // 8 : (start + rows + 7) // 8]
-        flags = np.unpackbits(view(buffer), bitorder="little")[start : start + rows]
-        return np.packbits(flags, bitorder="little")
-
-    valid, first, *text = array.buffers()
-    found = [bits(first) if kind[0] == "b" else view(first)[start * size : (start + rows) * size]]
-    if text:
-        ends = (
-            np.frombuffer(first, f"i{size}")[start : start + rows + 1]
-            if rows
-            else np.zeros(1, f"i{size}")
-        )
-        found = [
-            (ends - ends[0] if ends[0] else ends).view(np.uint8),
-            view(text[0])[ends[0] : ends[-1]],
-        ]
-    nulls = array.null_count
-    return kind, rows, nulls, [bits(valid).data if nulls else None, *[part.data for part in found]]
-
-
-def from_flat(kind: list[Any], rows: int, nulls: int, buffers: Sequence[Any]) -> Any:
-    """The array that `flat_array` took apart, as views of the buffers."""
-    given = [None if buffer is None else pa.py_buffer(buffer) for buffer in buffers]
-    return pa.Array.from_buffers(_type_of(*kind), rows, given, nulls)
 
 
 def _types(dtype: Any) -> Iterable[Any]:
@@ -176,7 +109,8 @@ class Table(Format):
 def _reduce_array(array: Any) -> Any:
     """A slice pickles all that it was cut from; copy it out if that is much more."""
     try:
-        if array.get_total_buffer_size() <= 2 * array.nbytes + 1024:
+        size = array.get_total_buffer_size()
+        if size <= _SMALL or size <= 2 * array.nbytes:
             return NotImplemented
         return pa.concat_arrays([array]).__reduce_ex__(5)
     except pa.ArrowException:

@@ -2,6 +2,9 @@
 
 import datetime as dt
 import math
+import pickle
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 np = pytest.importorskip("numpy", reason="pip install numpy")
 pd = pytest.importorskip("pandas", reason="pip install pandas")
+import dateutil.tz  # noqa: E402 - pandas needs it
 from hypothesis.extra import pandas as pdst  # noqa: E402 - needs pandas
 from pandas_values import (  # noqa: E402 - needs pandas
     COLUMNS,
@@ -129,12 +133,41 @@ class Measured(pd.DataFrame):
         return Measured
 
 
-def test_subclass_keeps_its_class_and_attributes(roundtrip):
-    frame = Measured({"a": np.arange(LONG)})
+@pytest.mark.parametrize("rows", [3, 100_000])
+def test_a_subclass_keeps_its_class_and_attributes(roundtrip, rows):
+    frame = Measured({"a": np.arange(rows)})
     frame.unit = "m"
     after = roundtrip(frame)
     assert type(after) is Measured
     assert after.unit == "m"
+    assert after["a"].tolist() == list(range(rows))
+
+
+def test_a_frame_may_hold_itself(roundtrip):
+    frame = pd.DataFrame({"text": pd.Series([f"text {i}" for i in range(100_000)], dtype=object)})
+    frame["others"] = pd.Series([None] * 100_000, dtype=object)
+    frame.at[5, "others"] = frame
+    after = roundtrip(frame)
+    assert after.at[5, "others"] is after
+    assert after.at[99_999, "text"] == "text 99999"
+
+
+@pytest.mark.parametrize("zone", ["dateutil", "pytz", "offset"])
+@pytest.mark.parametrize("rows", [3, 20_000])
+def test_times_with_any_zone_and_frequency(roundtrip, zone, rows):
+    tz = {
+        "dateutil": lambda: dateutil.tz.tzoffset("X", 7200),
+        "pytz": lambda: pytest.importorskip("pytz", reason="pip install pytz").timezone(
+            "Asia/Tokyo"
+        ),
+        "offset": lambda: dt.timezone(dt.timedelta(hours=3)),
+    }[zone]()
+    days = pd.date_range("2024-06", periods=rows, freq=pd.DateOffset(minutes=5), tz=tz)
+    frame = pd.DataFrame({"day": days, "n": np.arange(rows)}, index=days)
+    after = roundtrip(frame)
+    assert_same_frame(frame, after)
+    assert after.index.freq == days.freq
+    assert type(after.index.tz) is type(days.tz)
 
 
 def test_a_step_may_write_to_its_frame(store):
@@ -147,6 +180,67 @@ def test_a_step_may_write_to_its_frame(store):
     mine.loc[6, "c"] = "b"
     mine["new"] = 1
     store.settle()
+    assert_same_frame(frame, store.load(reference))
+
+
+def test_a_frame_is_mapped_and_a_step_may_write_to_it(store, anonymous):
+    frame = pd.DataFrame({f"c{i}": np.arange(1_000_000.0) for i in range(16)})
+    frame["when"] = pd.date_range("2000", periods=1_000_000, freq="s")
+    frame["kind"] = pd.Categorical.from_codes(np.arange(1_000_000) % 3, ["a", "b", "c"])
+    reference = store.save(frame)
+    before = anonymous()
+    after = store.load(reference)
+    store.settle()
+    assert anonymous() - before < 32_000_000, "128 MB were copied"
+    after.iloc[5, 3] = -1.0
+    assert after.iloc[5, 3] == -1
+    assert_same_frame(frame.head(9), store.load(reference).head(9))
+
+
+@pytest.mark.parametrize("rows", [9, 100_000])
+def test_a_part_of_another_frame(roundtrip, rows):
+    base = pd.DataFrame(
+        {
+            **{f"f{i}": np.arange(9.0 * rows) for i in range(3)},
+            "n": range(9 * rows),
+            "s": pd.Series([f"text {i}" for i in range(9 * rows)], dtype=object),
+            "k": pd.Categorical(["x", None, "z"] * 3 * rows),
+        }
+    )
+    for part in (base[11 : 5 * rows], base.iloc[::2], base[["k", "s", "f1", "n"]], base[::-1]):
+        pd.testing.assert_frame_equal(roundtrip(part), part, check_exact=True)
+
+
+def test_a_frame_that_lies_row_by_row_in_memory_stays_so(roundtrip):
+    frame = pd.DataFrame(np.arange(300_000.0).reshape(-1, 3), copy=False)
+    after = roundtrip(frame)
+    assert_same_frame(frame, after)
+    assert after.to_numpy().strides == frame.to_numpy().strides
+
+
+def test_a_frame_of_many_columns(store):
+    frame = pd.DataFrame(np.arange(400_000.0).reshape(100, 4000)).rename(columns="c{}".format)
+    assert_same_frame(frame.head(3), store.load(store.save(frame)).head(3))
+    assert store.describe(store.save(frame)).size < 1.05 * len(pickle.dumps(frame, 5))
+
+
+def test_text_in_an_image_without_pyarrow(store):
+    """A step without pyarrow reads what one with it wrote, and the other way round."""
+    code = f"""
+import sys
+sys.modules["pyarrow"] = None  # what an image without it has
+import pandas as pd
+from kalelite.marshal import Store
+store = Store({str(store.folder)!r})
+frame = store.load(sys.argv[1])
+assert frame["s"].tolist()[8:10] == ["text 8 é", None]
+print(store.save(frame))
+"""
+    texts = [None if i % 9 == 0 else f"text {i} é" for i in range(90_000)]
+    frame = pd.DataFrame({"s": pd.Series(texts, dtype=object)})
+    frame.columns = pd.Index(["s"], dtype=object)
+    run = [sys.executable, "-c", code, store.save(frame)]
+    reference = subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
     assert_same_frame(frame, store.load(reference))
 
 
