@@ -1,4 +1,4 @@
-"""What cannot travel, said in the user's words."""
+"""Messages about what cannot travel: why, where it is used, and where it is assigned."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
+from kalelite.capture.bytecode import codes, is_class
 from kalelite.capture.namespaces import importable
-from kalelite.capture.references import is_class
-from kalelite.errors import Where
+from kalelite.errors import Problem, Where
 
-__all__ = ["DEFAULT_LIMIT", "assignment", "describe", "readable_size", "reason", "use"]
-
-DEFAULT_LIMIT = 10_000_000
-"""Largest pickle of one global, in bytes."""
+__all__ = ["no_source", "readable_size", "refusal", "use"]
 
 # By the name of the type, or of a base of it, so that no library has to be imported to know it.
-_WORDS = {
+_NEVER_TRAVELS = {
     "_io._IOBase": "an open file, which stays where it was opened",
     "_thread.lock": "a lock, which means something in one process only",
     "_thread.RLock": "a lock, which means something in one process only",
@@ -49,12 +46,10 @@ _WORDS = {
 }
 
 
-def _words(value: Any) -> str:
-    for cls in type(value).__mro__:
-        words = _WORDS.get(f"{cls.__module__}.{cls.__qualname__}")
-        if words:
-            return words
-    return ""
+def _description(value: Any) -> str:
+    """What it is, if it is of a kind that never travels."""
+    names = (f"{cls.__module__}.{cls.__qualname__}" for cls in type(value).__mro__)
+    return next((_NEVER_TRAVELS[name] for name in names if name in _NEVER_TRAVELS), "")
 
 
 def _children(value: Any) -> Iterator[tuple[str, Any]]:
@@ -89,15 +84,15 @@ def _goes_by_name(value: Any) -> bool:
     return (is_class(value) or isinstance(value, FunctionType)) and importable(value) is not None
 
 
-def culprit(value: Any, *, depth: int = 6, width: int = 1000) -> tuple[str, str]:
+def _culprit(value: Any, *, depth: int = 6, width: int = 1000) -> tuple[str, str]:
     """The path inside the value to the first thing that never travels, and what it is."""
     level: list[tuple[str, Any]] = [("", value)]
     seen: set[int] = set()
     for _ in range(depth):
         below: list[tuple[str, Any]] = []
         for path, item in level:
-            if words := _words(item):
-                return path, words
+            if description := _description(item):
+                return path, description
             if id(item) not in seen and not _goes_by_name(item):
                 seen.add(id(item))
                 below.extend((path + step, child) for step, child in _children(item))
@@ -105,14 +100,61 @@ def culprit(value: Any, *, depth: int = 6, width: int = 1000) -> tuple[str, str]
     return "", ""
 
 
-def reason(name: str, value: Any, error: BaseException) -> str:
-    """Why a global cannot travel."""
-    path, words = culprit(value)
-    if words:
-        said = f"{name}{path}".replace("it's ", "its ", 1)
-        return f"it is {words}" if not path else f"{said} is {words}"
+def refusal(
+    what: str,
+    value: Any,
+    where: Where | None,
+    error: BaseException,
+    *,
+    name: str | None = None,
+    file: object = None,
+    limit: int | None = None,
+) -> Problem:
+    """The problem that pickling a value ends with an error.
+
+    Parameters
+    ----------
+    what, where
+        The value as a person knows it, and where it is used.
+    name, file
+        Of a global: its name, and the file that may assign it.
+    limit
+        The limit that its pickle exceeds, in bytes, if it does.
+    """
+    line = _assignment(file, name) if name and isinstance(file, str) else None
+    bound = f" ({name} is assigned on line {line})" if line else ""
+    if limit is not None:
+        return Problem(
+            f"{what} is too large to travel with the code: it is {_describe(value)}, "
+            f"and the limit is {readable_size(limit)}{bound}",
+            "load it inside the step, or let a step return it and pass it as an argument",
+            where,
+        )
+    return Problem(
+        f"{what} cannot travel to a step: {_reason(name or 'it', value, error)}{bound}",
+        "make it inside the step, or pass it on as something that can be copied",
+        where,
+    )
+
+
+def no_source(name: str, file: str, what: str, where: Where | None) -> Problem:
+    """The problem that a local module is no Python source."""
+    return Problem(
+        f"the local module {name!r} that {what} uses cannot travel: {file} is not Python source",
+        "install it where the step runs, as a package",
+        where,
+    )
+
+
+def _reason(name: str, value: Any, error: BaseException) -> str:
+    """Why a value cannot travel."""
+    path, description = _culprit(value)
+    if path:
+        return f"{name}{path} is {description}".replace("it's ", "its ", 1)
+    if description:
+        return f"it is {description}"
     text = " ".join(str(error).split())[:300]
-    return f"it is {describe(value)}, and pickling it fails: {text or type(error).__name__}"
+    return f"it is {_describe(value)}, and pickling it fails: {text or type(error).__name__}"
 
 
 def readable_size(size: float) -> str:
@@ -124,7 +166,7 @@ def readable_size(size: float) -> str:
     return f"{size:.1f} GB"
 
 
-def describe(value: Any) -> str:
+def _describe(value: Any) -> str:
     """Type, and shape and size where they say something."""
     kind = type(value)
     module = kind.__module__
@@ -146,19 +188,15 @@ def describe(value: Any) -> str:
 
 def use(code: CodeType, name: str) -> Where:
     """Where the code, or code nested in it, uses the global."""
-    stack = [code]
-    while stack:
-        current = stack.pop()
-        line = current.co_firstlineno
+    for current in codes(code):
         for instruction in dis.get_instructions(current):
-            positions = getattr(instruction, "positions", None)
-            line = (positions.lineno if positions else instruction.starts_line) or line
-            if instruction.argval == name and "GLOBAL" in instruction.opname:
-                text = linecache.getline(current.co_filename, line).rstrip("\n")
-                start = _column(text, positions.col_offset if positions else None)
-                end = _column(text, positions.end_col_offset if positions else None)
-                return Where(current.co_filename, line, start, end, text)
-        stack.extend(const for const in current.co_consts if isinstance(const, CodeType))
+            if instruction.argval != name or "GLOBAL" not in instruction.opname:
+                continue
+            at = instruction.positions
+            if at is not None and at.lineno is not None:
+                text = linecache.getline(current.co_filename, at.lineno).rstrip("\n")
+                columns = (_column(text, at.col_offset), _column(text, at.end_col_offset))
+                return Where(current.co_filename, at.lineno, *columns, text)
     text = linecache.getline(code.co_filename, code.co_firstlineno).rstrip("\n")
     return Where(code.co_filename, code.co_firstlineno, text=text)
 
@@ -170,7 +208,7 @@ def _column(text: str, offset: int | None) -> int | None:
     return len(text.encode()[:offset].decode(errors="replace"))
 
 
-def assignment(file: str, name: str) -> int | None:
+def _assignment(file: str, name: str) -> int | None:
     """The line on which the source last binds the global, if that is to be found."""
     try:
         tree = ast.parse("".join(linecache.getlines(file)))

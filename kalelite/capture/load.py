@@ -65,22 +65,22 @@ class _SourceLoader:
         self._text = text
         self._package = package
 
-    def is_package(self, fullname: str) -> bool:  # noqa: ARG002 - the loader's protocol
+    def is_package(self, fullname: str) -> bool:
         return self._package
 
-    def get_source(self, fullname: str) -> str:  # noqa: ARG002 - the loader's protocol
+    def get_source(self, fullname: str) -> str:
         return self._text()
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
         """The usual module."""
 
-    def get_filename(self, fullname: str) -> str:  # noqa: ARG002 - the loader's protocol
+    def get_filename(self, fullname: str) -> str:
         return self._file
 
     def exec_module(self, module: ModuleType) -> None:
         text = self._text()
         _remember_source(self._file, text)
-        exec(compile(text, self._file, "exec", dont_inherit=True), module.__dict__)  # noqa: S102
+        exec(compile(text, self._file, "exec", dont_inherit=True), module.__dict__)
         module.__dict__.update(self._settings())
 
 
@@ -93,8 +93,8 @@ class _Finder:
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the finder's protocol
-        target: ModuleType | None = None,  # noqa: ARG002 - the finder's protocol
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
     ) -> importlib.machinery.ModuleSpec | None:
         entry = self._reader.index["modules"].get(fullname)
         if entry is None:
@@ -133,11 +133,12 @@ def _namespace_module(name: str, find: Callable[[str], Any]) -> ModuleType:
     return Namespace(name)
 
 
-class _Unpickler(pickle.Unpickler):
+class _CodeUnpickler(pickle.Unpickler):
     def __init__(self, data: bytes, reader: CodeReader) -> None:
-        super().__init__(BytesIO(data))
+        stream, self._asides = pickle.loads(data)
+        super().__init__(BytesIO(stream))
         self._reader = reader
-        self._sets: dict[int, set[Any]] = {}
+        self._sets: dict[int, Any] = {}
 
     def persistent_load(self, pid: Any) -> Any:
         kind, *rest = pid
@@ -145,12 +146,19 @@ class _Unpickler(pickle.Unpickler):
             return self._reader.value(rest[0], rest[1])
         if kind == "globals":
             return self._reader.namespaces[rest[0]].__dict__
+        if kind == "aside":
+            return self._asides[rest[0]]
         if kind == "set":
-            if len(rest) == 2:
-                self._sets[rest[0]] = set(rest[1])
-            return self._sets[rest[0]]
+            return self._set(*rest)
         module = importlib.import_module(rest[0])
         return module if kind == "module" else module.__dict__
+
+    def _set(self, number: int, items: Iterable[Any] = (), frozen: bool = False) -> Any:
+        if frozen:
+            self._sets[number] = frozenset(items)
+        else:  # what is in it may refer to it
+            self._sets.setdefault(number, set()).update(items)
+        return self._sets[number]
 
 
 # --- the reader ------------------------------------------------------------------------------
@@ -253,7 +261,7 @@ class CodeReader:
         with self._lock:
             self._depth += 1
             try:
-                value = _Unpickler(data, self).load()
+                value = _CodeUnpickler(data, self).load()
                 self._pending.extend((namespace, name) for namespace, name in needs)
             finally:
                 self._depth -= 1

@@ -7,6 +7,7 @@ of kalelite. Installed packages travel by name, local modules by their source.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib.machinery
 import importlib.util
@@ -18,24 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from kalelite.capture.references import Import, is_module_name, resolve_import
+from kalelite.capture.bytecode import Import, is_module_name, resolve_import
 
-__all__ = [
-    "LocalModule",
-    "closure",
-    "find",
-    "is_local",
-    "is_local_file",
-    "is_made_by_hand",
-    "parsed",
-    "reached",
-]
+__all__ = ["LocalModule", "LocalModules", "is_local_file", "is_made_by_hand", "reached"]
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 Found = TypeVar("Found")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LocalModule:
     """A local module. ``text`` is None if there is no source: an extension or bytecode only."""
 
@@ -43,6 +35,20 @@ class LocalModule:
     file: str
     package: bool
     text: str | None
+
+    @functools.cached_property
+    def tree(self) -> ast.Module:
+        """The syntax tree, empty if there is no source that compiles."""
+        try:
+            return ast.parse(self.text or "", self.file)
+        except (SyntaxError, ValueError):
+            return ast.Module(body=[], type_ignores=[])
+
+    @functools.cached_property
+    def imports(self) -> frozenset[str]:
+        """All modules that it may import, at any depth of its source."""
+        package = self.name if self.package else self.name.rpartition(".")[0]
+        return frozenset(name for node in ast.walk(self.tree) for name in _imported(node, package))
 
 
 @functools.cache
@@ -104,8 +110,24 @@ def _located(name: str) -> importlib.machinery.ModuleSpec | None:
     return spec if place is not None and is_local_file(place) else None
 
 
-def find(name: str) -> LocalModule | None:
-    """The local module of that name; None if there is none, or if it is not local."""
+class LocalModules:
+    """The local modules of this process and its path; each is read once."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, LocalModule | None] = {}
+
+    def find(self, name: str) -> LocalModule | None:
+        """The local module of that name; None if there is none, or if it is not local."""
+        if name not in self._found:
+            self._found[name] = _find(name)
+        return self._found[name]
+
+    def closure(self, names: Iterable[str]) -> dict[str, LocalModule]:
+        """The local modules among the names, their parent packages, and all that they import."""
+        return reached(names, self.find, lambda module: module.imports)
+
+
+def _find(name: str) -> LocalModule | None:
     spec = _located(name)
     if spec is None:
         return None
@@ -114,22 +136,11 @@ def find(name: str) -> LocalModule | None:
         # A folder without __init__.py travels as an empty package.
         folder = Path(next(iter(locations or ())))
         return LocalModule(name, str(folder / "__init__.py"), package=True, text="")
-    return _read(name, spec.origin, locations is not None)
-
-
-def _read(name: str, file: str, package: bool) -> LocalModule:
-    if not file.endswith((".py", ".pyw")):
-        return LocalModule(name, file, package, None)
-    try:
-        text = importlib.util.decode_source(Path(file).read_bytes())
-    except (OSError, SyntaxError, UnicodeDecodeError):
-        return LocalModule(name, file, package, None)
-    return LocalModule(name, file, package, text)
-
-
-def is_local(name: str) -> bool:
-    """True if the module has to travel."""
-    return _located(name) is not None
+    text = None
+    if spec.origin.endswith((".py", ".pyw")):
+        with contextlib.suppress(OSError, SyntaxError, UnicodeDecodeError):
+            text = importlib.util.decode_source(Path(spec.origin).read_bytes())
+    return LocalModule(name, spec.origin, locations is not None, text)
 
 
 def is_made_by_hand(name: str) -> bool:
@@ -140,48 +151,29 @@ def is_made_by_hand(name: str) -> bool:
     return _spec(name) is None and getattr(module, "__file__", None) is None
 
 
-def parsed(module: LocalModule) -> ast.Module:
-    """The syntax tree of the module, empty if it has no source that compiles."""
-    try:
-        return ast.parse(module.text or "", module.file)
-    except (SyntaxError, ValueError):
-        return ast.Module(body=[], type_ignores=[])
-
-
-def _imported(tree: ast.Module, package: str) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name
-        elif isinstance(node, ast.ImportFrom):
-            names = tuple(alias.name for alias in node.names)
-            yield from resolve_import(Import(node.module or "", node.level, names), package)
-        elif isinstance(node, ast.Call):
-            # importlib.import_module("name"), whatever it is called as
-            yield from (
-                item.value
-                for item in node.args[:1]
-                if isinstance(item, ast.Constant)
-                and isinstance(item.value, str)
-                and "import" in ast.dump(node.func)
-                and is_module_name(item.value)
-            )
-
-
-def closure(names: Iterable[str]) -> dict[str, LocalModule]:
-    """The local modules among the names, their parent packages, and all that they import."""
-
-    def imports(name: str, module: LocalModule) -> Iterator[str]:
-        package = name if module.package else name.rpartition(".")[0]
-        return _imported(parsed(module), package)
-
-    return reached(names, find, imports)
+def _imported(node: ast.AST, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.name
+    elif isinstance(node, ast.ImportFrom):
+        names = tuple(alias.name for alias in node.names)
+        yield from resolve_import(Import(node.module or "", node.level, names), package)
+    elif isinstance(node, ast.Call):
+        # importlib.import_module("name"), whatever it is called as
+        yield from (
+            item.value
+            for item in node.args[:1]
+            if isinstance(item, ast.Constant)
+            and isinstance(item.value, str)
+            and "import" in ast.dump(node.func)
+            and is_module_name(item.value)
+        )
 
 
 def reached(
     names: Iterable[str],
     find: Callable[[str], Found | None],
-    imports: Callable[[str, Found], Iterable[str]],
+    imports: Callable[[Found], Iterable[str]],
 ) -> dict[str, Found]:
     """The modules among the names that ``find`` knows, their parents, and all that they import."""
     found: dict[str, Found] = {}
@@ -196,5 +188,5 @@ def reached(
         if module is not None:
             found[name] = module
             pending.append(name.rpartition(".")[0])
-            pending.extend(imports(name, module))
+            pending.extend(imports(module))
     return dict(sorted(found.items()))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
-from kalelite.capture.local_modules import LocalModule, parsed
+from kalelite.capture.local_modules import LocalModule
 
 __all__ = ["changed"]
 
@@ -24,14 +24,14 @@ _MAGIC = frozenset({"globals", "vars", "locals", "exec", "setattr"})
 def changed(module: LocalModule) -> dict[str, Any]:
     """The globals that are not as the module's source leaves them, as far as that can be told.
 
-    Told are names that the source binds once, to a literal, and names that it uses and never
+    Found are names that the source binds once, to a literal, and names that it uses and never
     binds. What the module's own functions set with ``global`` is its own affair, unless it is a
     plain value.
     """
     live = sys.modules.get(module.name)
     if live is None or module.text is None:
         return {}
-    tree = parsed(module)
+    tree = module.tree
     bound = Counter(_bound(tree))
     literals = dict(_literals(tree))
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}

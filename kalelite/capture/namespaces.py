@@ -1,22 +1,21 @@
 """What is captured by name: the namespaces whose functions and classes travel by value.
 
 A namespace is the globals of a module that cannot be imported elsewhere: ``__main__`` of a script
-or notebook, or a module made by hand. Its functions and classes are told by identity, so that
+or notebook, or a module made by hand. Its functions and classes are known by identity, so that
 wherever one of them turns up it is referred to by name and exists once in a step's process.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from kalelite.capture import local_modules as modules
+from kalelite.capture.bytecode import is_class
 from kalelite.capture.load import Name
+from kalelite.capture.local_modules import is_made_by_hand
 from kalelite.capture.rebuild import plain
-from kalelite.capture.references import is_class
 
 __all__ = ["Space", "World", "importable"]
 
@@ -35,7 +34,7 @@ class Space:
 def _travels_by_value(name: str) -> bool:
     if name in _MAIN or name not in sys.modules:
         return True
-    return modules.is_made_by_hand(name)
+    return is_made_by_hand(name)
 
 
 def importable(value: Any) -> Name | None:
@@ -54,14 +53,12 @@ def importable(value: Any) -> Name | None:
 
 
 class World:
-    """The namespaces of one capture, and the local modules that it reaches."""
+    """The namespaces of one capture."""
 
     def __init__(self) -> None:
         self.spaces: dict[str, Space] = {}
-        self.modules: set[str] = set()
         self._by_dict: dict[int, Space] = {}
         self._paths: dict[int, Name] = {}
-        self._texts: dict[int, str] = {}
         # An id names an object only as long as the object lives.
         self._alive: list[Any] = []
 
@@ -120,17 +117,14 @@ class World:
         """The namespace and path under which a value is known, if it is."""
         return self._paths.get(id(value))
 
+    def has_address(self, number: int) -> bool:
+        """Whether this is the address of something that has a name."""
+        return number in self._paths
+
     def by_dict(self, values: dict[str, Any]) -> Space | None:
         """The known namespace with these globals."""
         return self._by_dict.get(id(values))
 
-    def remember(self, value: Any, make: Callable[[Any], str]) -> str:
-        """A text about an object, made once."""
-        if id(value) not in self._texts:
-            self._alive.append(value)
-            self._texts[id(value)] = make(value)
-        return self._texts[id(value)]
-
-    def reach(self, module: str) -> None:
-        """Note that the module is needed."""
-        self.modules.add(module)
+    def value(self, name: Name) -> Any:
+        """What the namespace has under that name, without its step decorator."""
+        return plain(self.spaces[name[0]].values[name[1]])

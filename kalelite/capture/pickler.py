@@ -1,4 +1,8 @@
-"""Pickles of user code, in which everything that has a name elsewhere is referred to by name."""
+"""Pickles of user code, in which everything that has a name elsewhere is referred to by name.
+
+What differs from process to process, or does nothing when it runs, stands aside of the pickle: it
+travels with it and has no part, or another one, in its digest.
+"""
 
 from __future__ import annotations
 
@@ -7,87 +11,46 @@ import io
 import marshal
 import pickle
 import sys
-import types
 import weakref
 from collections import ChainMap
 from dataclasses import dataclass
 from enum import Enum
 from logging import Logger
+from pathlib import Path
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from kalelite.capture import rebuild
-from kalelite.capture.fingerprint import fingerprint
-from kalelite.capture.leaf_digests import content
+from kalelite.capture.bytecode import codes, is_class, references, resolve_import
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import Space, World, importable
-from kalelite.capture.references import codes, global_names, imports, is_class, resolve_import
+from kalelite.capture.pickled import Aside, Pickled, Sink
 
-__all__ = ["Pickled", "TooLargeError", "pickled"]
+__all__ = ["pickled"]
 
 _ATOMS: frozenset[type] = frozenset(
-    {int, float, complex, bool, str, bytes, type(None), tuple, frozenset, range, slice, CodeType}
+    {int, float, complex, bool, str, bytes, type(None), tuple, range, slice, CodeType}
 )
-
-
 _SORTABLE = frozenset({str, bytes, int, float})
-
-
-class TooLargeError(Exception):
-    """The pickle grew over the limit."""
-
-
-class _Sink(io.BytesIO):
-    def __init__(self, limit: int) -> None:
-        super().__init__()
-        self._limit = limit
-
-    def write(self, data: Any) -> int:
-        if self.tell() + memoryview(data).nbytes > self._limit:
-            raise TooLargeError
-        return super().write(data)
-
-
-class Pickled:
-    """A pickle and what it leans on.
-
-    ``refs`` are names that have to exist before it can be loaded, ``needs`` are names that its
-    functions look up when they run, ``shared`` are the objects in it whose identity counts.
-    """
-
-    __slots__ = ("data", "files", "needs", "refs", "shared")
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.refs: dict[Name, None] = {}
-        self.needs: dict[Name, CodeType] = {}
-        self.files: set[str] = set()
-        self.shared: list[Any] = []
+# Set by the compiler on a class, with lines and an order that depend on nothing that it does.
+_CLASS_NOISE = frozenset({"__firstlineno__", "__static_attributes__"})
+_OWN = frozenset({"builtins", "abc", "enum", "typing"})
 
 
 def _weak_dict(value: Any) -> tuple[Any, ...]:
     return type(value), (dict(value.items()),)
 
 
-def _cell(value: Any) -> tuple[Any, ...]:  # noqa: ARG001 - a reducer takes the object
+def _cell(value: Any) -> tuple[Any, ...]:
     # Empty at first: functions share cells, and a cell may hold the function that closes over it.
     return rebuild.new_cell, ()
-
-
-def _code(value: CodeType) -> Any:
-    try:
-        # Version 2 has no back-references, so the bytes do not depend on what else is alive.
-        return rebuild.load_code, (marshal.dumps(value, 2),)
-    except ValueError:
-        return cloudpickle.Pickler.dispatch_table[CodeType](value)
 
 
 _TABLE: ChainMap[Any, Any] = ChainMap(
     {
         CellType: _cell,
-        CodeType: _code,
         weakref.WeakKeyDictionary: _weak_dict,
         weakref.WeakValueDictionary: _weak_dict,
     },
@@ -106,6 +69,13 @@ def _has_identity(value: Any) -> bool:
     return kind.__hash__ is None or equality is object or hasattr(value, "__dict__")
 
 
+def _is_plain(value: Any) -> bool:
+    """True if nothing in it can lead back to what holds it."""
+    if type(value) in {tuple, frozenset}:
+        return all(map(_is_plain, value))
+    return type(value) in _ATOMS
+
+
 @dataclass(frozen=True, slots=True)
 class _Globals:
     """Stands for the globals of a namespace, or of an importable module."""
@@ -114,29 +84,34 @@ class _Globals:
     module: str
 
 
-def _tracker(cls: type) -> str:
-    # By this, cloudpickle knows a class that comes twice into one process: with the code, and
-    # within a value that a step has pickled by value, such as a lambda.
-    return f"{cls.__module__}.{cls.__qualname__}:{fingerprint(cls)}"
-
-
 class _Pickler(pickle.Pickler):
     dispatch_table = _TABLE
 
     def __init__(
-        self, sink: io.BytesIO, world: World, group: frozenset[Name], out: Pickled
+        self,
+        sink: Sink,
+        world: World,
+        group: frozenset[Name],
+        out: Pickled,
+        sorting: frozenset[int] = frozenset(),
     ) -> None:
         super().__init__(sink, protocol=5)
+        self._sink = sink
         self._world = world
         self._group = group
         self._out = out
+        self._sorting = sorting
         self._sets: dict[int, int] = {}
-        self._sets_written = 0
+        self._documented: set[CodeType] = set()
 
-    def persistent_id(self, obj: Any) -> Any:  # noqa: PLR0911 - one line for each kind
-        if type(obj) in _ATOMS:
-            return None
-        if isinstance(obj, _Globals):
+    def persistent_id(self, obj: Any) -> Any:
+        kind = type(obj)
+        if kind in _ATOMS:
+            return self._text(obj) if kind is str and obj[-9:].isdigit() else None
+        if kind is Aside:
+            self._out.asides.append(obj)
+            return ("aside", len(self._out.asides) - 1)
+        if kind is _Globals:
             return ("globals", obj.space) if obj.space else ("dict", obj.module)
         where = self._world.path(obj)
         if where is not None:
@@ -149,18 +124,37 @@ class _Pickler(pickle.Pickler):
             return self._module(obj)
         if _has_identity(obj):
             self._out.shared.append(obj)
-        if type(obj) is set and obj and all(type(item) in _SORTABLE for item in obj):
+        if kind is set or (kind is frozenset and _is_plain(obj)):
             return self._set(obj)
         return None
 
-    def _set(self, obj: set[Any]) -> Any:
+    def _text(self, obj: str) -> Any:
+        """Pydantic names a class by its address, which differs from process to process."""
+        name, _, number = obj.rpartition(":")
+        if not number.isdecimal() or not self._world.has_address(int(number)):
+            return None
+        self._out.asides.append(Aside(obj, counts=name.encode("utf-8", "surrogatepass")))
+        return ("aside", len(self._out.asides) - 1)
+
+    def _set(self, obj: set[Any] | frozenset[Any]) -> Any:
         """A set in an order that does not depend on the hash seed; the same set once only."""
-        number = self._sets.setdefault(id(obj), len(self._sets))
-        if number < self._sets_written:
-            return ("set", number)
-        self._sets_written += 1
-        self._out.shared.append(obj)
-        return ("set", number, sorted(obj, key=lambda item: (type(item).__name__, item)))
+        if id(obj) in self._sets:
+            return ("set", self._sets[id(obj)])
+        number = self._sets[id(obj)] = len(self._sets)
+        self._out.shared.append(obj)  # its id names it as long as it lives
+        items = list(obj)
+        if all(type(item) in _SORTABLE for item in items):
+            items.sort(key=lambda item: (type(item).__name__, item))
+        elif id(obj) not in self._sorting:
+            inside = self._sorting | {id(obj)}
+            items.sort(key=lambda item: self._digest(item, inside))
+        return ("set", number, items, type(obj) is frozenset)
+
+    def _digest(self, item: Any, sorting: frozenset[int]) -> bytes:
+        sink, out = Sink(sys.maxsize), Pickled()
+        _Pickler(sink, self._world, self._group, out, sorting).dump(item)
+        out.stream = sink.getvalue()
+        return out.digest(docstrings=True)
 
     def _module(self, module: ModuleType) -> Any:
         space = self._world.by_dict(module.__dict__)
@@ -168,7 +162,8 @@ class _Pickler(pickle.Pickler):
             space = self._world.space(module.__dict__)
         if space is not None and space.key != "__main__":
             raise pickle.PicklingError(f"the module {module.__name__!r} was made by hand")
-        self._world.reach(module.__name__)
+        self._out.modules.add(module.__name__)
+        self._out.held.add(module.__name__)
         return ("module", module.__name__)
 
     def reducer_override(self, obj: Any) -> Any:
@@ -176,44 +171,62 @@ class _Pickler(pickle.Pickler):
             return self._function(obj)
         if is_class(obj):
             return self._class(obj)
+        if isinstance(obj, CodeType):
+            return self._code(obj)
         function = rebuild.plain(obj)
         if function is not obj:
-            name = importable(function)
-            return (rebuild.resolve, self._reached(name)) if name else (rebuild.plain, (function,))
-        if isinstance(obj, functools._lru_cache_wrapper):  # noqa: SLF001 - it has no public name
-            return self._lru_cache(obj)
+            name = self._imported(function)
+            return (rebuild.resolve, name) if name else (rebuild.plain, (function,))
+        if isinstance(obj, functools._lru_cache_wrapper):
+            return NotImplemented if self._imported(obj) else _lru_cache(obj)
         if isinstance(obj, io.IOBase) and obj not in {sys.stdout, sys.stderr}:
             raise pickle.PicklingError("an open file stays where it was opened")
         if isinstance(obj, functools.cached_property):  # it holds a lock before Python 3.12
             return functools.cached_property, (obj.func,), (None, {"attrname": obj.attrname})
-        module = getattr(obj, "__module__", None)
-        if isinstance(obj, types.BuiltinFunctionType) and isinstance(module, str):
-            self._world.reach(module)
+        if hasattr(obj, "py_func") and type(obj).__module__.startswith("numba."):
+            # Its own way is one opaque text, with line numbers, and an id that is never the same.
+            states = {**obj._reduce_states()}
+            del states["uuid"]
+            return rebuild.compiled, (type(obj), states)
+        if isinstance(obj, Path):
+            self._out.paths.append(obj)
+        for module in (getattr(obj, "__module__", None), type(obj).__module__):
+            if isinstance(module, str):
+                self._out.modules.add(module)
         return NotImplemented
 
-    def _reached(self, name: Name) -> Name:
-        self._world.reach(name[0])
+    def _imported(self, value: Any) -> Name | None:
+        """The name by which a function or class is imported where it is loaded, if it can be."""
+        name = importable(value)
+        if name is not None:
+            self._out.modules.add(name[0])
+            self._out.mentioned.add(name[1].partition(".")[0])
         return name
 
-    def _lru_cache(self, obj: Any) -> Any:
-        if importable(obj):
-            self._world.reach(obj.__module__)
+    def _code(self, code: CodeType) -> Any:
+        try:
+            # Version 2 has no back-references, so the bytes do not depend on what else is alive.
+            data = marshal.dumps(code, 2)
+        except ValueError:
             return NotImplemented
-        parameters = obj.cache_parameters()
-        return rebuild.cached, (obj.__wrapped__, parameters["maxsize"], parameters["typed"])
+        self._sink.take(len(data))
+        aside = Aside(data, code, documented=code in self._documented)
+        return rebuild.load_code, (aside,)
 
     # --- functions ---------------------------------------------------------------------------
 
     def _function(self, function: FunctionType) -> Any:
-        name = importable(function)
+        name = self._imported(function)
         if name is not None:
-            self._world.reach(name[0])
             found = getattr(sys.modules[name[0]], name[1].partition(".")[0], None)
             return NotImplemented if rebuild.plain(found) is found else (rebuild.resolve, name)
         space = self._world.space(function.__globals__)
         own = self._world.path(function)
         home = _Globals(space.key if space else None, str(function.__globals__.get("__name__")))
         top = own[1] if own and own[0] == home.space and "." not in own[1] else None
+        if own is None and "<" not in function.__qualname__:
+            # A decorator has it, which may make use of the docstring.
+            self._documented.add(function.__code__)
         self._note(function.__code__, space, function)
         arguments = (home, top, function.__code__, function.__closure__)
         state = self._function_state(function)
@@ -222,16 +235,19 @@ class _Pickler(pickle.Pickler):
     def _note(self, code: CodeType, space: Space | None, function: FunctionType) -> None:
         """Note what the code looks up and imports when it runs."""
         self._out.files.update(nested.co_filename for nested in codes(code))
+        found = references(code)
         if space is None:
-            self._world.reach(str(function.__globals__.get("__name__")))
+            self._out.modules.add(str(function.__globals__.get("__name__")))
         else:
-            for name in global_names(code):
+            for name in found.globals:
                 if name in space.values and not name.startswith("__"):
                     self._out.needs.setdefault((space.key, name), code)
         package = function.__globals__.get("__package__")
-        for item in imports(code):
-            for module in resolve_import(item, package if isinstance(package, str) else ""):
-                self._world.reach(module)
+        for item in found.imports:
+            base, *inside = resolve_import(item, package if isinstance(package, str) else "")
+            self._out.modules.update((base, *inside))
+            # What a statement binds is a local variable, which may go anywhere.
+            self._out.held.update(inside or (base,))
 
     def _function_state(self, function: FunctionType) -> dict[str, Any]:
         state: dict[str, Any] = {
@@ -243,52 +259,84 @@ class _Pickler(pickle.Pickler):
             "__defaults__": function.__defaults__,
             "__kwdefaults__": function.__kwdefaults__,
             "__annotations__": function.__annotations__,
-            "__doc__": function.__doc__,
             "__dict__": dict(function.__dict__),
-            "cells": tuple(map(content, function.__closure__ or ())),
+            "cells": tuple(map(_content, function.__closure__ or ())),
             "imports": self._submodules(function),
         }
-        return state | {key: value for key, value in optional.items() if value}
+        state |= {key: value for key, value in optional.items() if value}
+        if function.__doc__ != _docstring(function):
+            state["__doc__"] = function.__doc__
+        return state
 
     def _submodules(self, function: FunctionType) -> list[str]:
         """Submodules used as ``package.module.name``: someone has to import them again."""
         code = function.__code__
-        found = []
-        values = [function.__globals__.get(name) for name in global_names(code)]
+        found: set[str] = set()
+        values = [function.__globals__.get(name) for name in references(code).globals]
         used = {name for nested in codes(code) for name in nested.co_names}
         for value in values:
             if isinstance(value, ModuleType) and hasattr(value, "__path__"):
                 prefix = f"{value.__name__}."
-                found += [
+                found.update(
                     name
                     for name in list(sys.modules)
                     if name.startswith(prefix) and used.issuperset(name[len(prefix) :].split("."))
-                ]
-        for name in found:
-            self._world.reach(name)
-        return sorted(set(found))
+                )
+        self._out.modules |= found
+        return sorted(found)
 
     # --- classes -----------------------------------------------------------------------------
 
     def _class(self, cls: type) -> Any:
-        if importable(cls) is not None:
-            self._world.reach(cls.__module__)
+        if self._imported(cls) is not None:
             return NotImplemented
-        reduced = cloudpickle._class_reduce(cls)  # noqa: SLF001 - pinned by tests
+        # These two are private; setup.cfg asks for the versions that have them as they are here.
+        reduced = cloudpickle._class_reduce(cls)
         if reduced is NotImplemented:
-            reduced = cloudpickle._dynamic_class_reduce(cls)  # noqa: SLF001 - as above
+            reduced = cloudpickle._dynamic_class_reduce(cls)
         if len(reduced) != 6:
             return reduced
-        make, arguments, *rest = reduced
+        make, arguments, (members, slots), *rest = reduced
         own = self._world.path(cls)
         *shape, _, extra = arguments
         if own is None or "." in own[1]:
             where, name = None, cls.__name__
         else:
             where, name = _Globals(own[0], cls.__module__), own[1]
-        tracker = self._world.remember(cls, _tracker)
-        arguments = (where, name, cls.__qualname__, make, *shape, tracker, extra)
-        return (rebuild.define_class, arguments, *rest)
+        # By its id, cloudpickle knows a class that comes twice into one process: with the code,
+        # and within a value that a step has pickled by value, such as a lambda.
+        arguments = (where, name, cls.__qualname__, make, *shape, Aside(cls), extra)
+        return (rebuild.define_class, arguments, (_members(cls, members), slots), *rest)
+
+
+def _members(cls: type, members: dict[str, Any]) -> dict[str, Any]:
+    found = dict(members)
+    for name in _CLASS_NOISE.intersection(found):
+        found[name] = Aside(found[name])
+    # A library may make use of the docstrings of classes that are made from its own.
+    own = all(base.__module__ in _OWN or importable(base) is None for base in cls.__mro__)
+    docstring = vars(cls).get("__doc__")
+    if isinstance(docstring, str | None) and own:
+        found.pop("__doc__", None)  # which may be there or not, where it is None
+        found["__doc__"] = Aside(docstring, docstring=docstring)
+    return found
+
+
+def _docstring(function: FunctionType) -> str | None:
+    """The docstring that the code alone gives a function."""
+    return FunctionType(function.__code__, {}, None, None, function.__closure__).__doc__
+
+
+def _content(cell: CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        return ()
+
+
+def _lru_cache(wrapper: Any) -> Any:
+    parameters = wrapper.cache_parameters()
+    return rebuild.cached, (wrapper.__wrapped__, parameters["maxsize"], parameters["typed"])
 
 
 def pickled(
@@ -304,10 +352,10 @@ def pickled(
         whatever an object's own reduction raises.
     """
     out = Pickled()
-    sink = _Sink(limit)
+    sink = Sink(limit)
     try:
         _Pickler(sink, world, group, out).dump(value)
     except RecursionError as error:
         raise pickle.PicklingError("it is nested too deeply") from error
-    out.data = sink.getvalue()
+    out.stream = sink.getvalue()
     return out

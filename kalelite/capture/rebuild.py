@@ -8,12 +8,14 @@ from __future__ import annotations
 import functools
 import importlib
 import marshal
+import os
 from collections.abc import Callable, Mapping
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
 __all__ = [
     "cached",
+    "compiled",
     "define_class",
     "define_function",
     "fill_function",
@@ -53,6 +55,11 @@ def new_cell() -> CellType:
 def cached(function: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
     """A function behind an empty `functools.lru_cache`."""
     return functools.lru_cache(maxsize, typed)(function)
+
+
+def compiled(cls: Any, states: dict[str, Any]) -> Any:
+    """A function that numba compiles when it is called."""
+    return cls._rebuild(uuid=os.urandom(16).hex(), **states)
 
 
 def define_function(

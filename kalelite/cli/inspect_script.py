@@ -50,7 +50,7 @@ def check_script(face: Face) -> int:
 
 def _problems_of_code(plan: Plan) -> list[Problem]:
     """What in the steps' code, and in the constants that they are given, cannot travel."""
-    from kalelite.capture import capture
+    from kalelite.capture.code import capture
     from kalelite.engine.task_templates import task_templates
 
     try:

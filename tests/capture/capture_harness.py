@@ -28,7 +28,7 @@ def steps_of(names):
 
 
 def drive(names):
-    from kalelite.capture import capture
+    from kalelite.capture.code import capture
     from kalelite.capture.rebuild import plain
 
     functions = [plain(names[name]) for name in ORDER if name in names]
@@ -38,14 +38,14 @@ def drive(names):
     value = None
     for index, function in enumerate(functions):
         value = function(value) if index else function()
-    fingerprints = {key: step.fingerprint for key, step in code.steps.items()}
+    fingerprints = {key: code.fingerprint(key).digest for key in code.steps}
     result = {"repr": repr(value), "keys": list(code.steps), "fingerprints": fingerprints}
     (folder / "plain.json").write_text(json.dumps(result))
 
 
 def walk(folder):
     """Each captured step in a forked child; this process never loads user code."""
-    from kalelite.capture import CodeFolder
+    from kalelite.capture.load import CodeFolder
     from kalelite.executor.execute import execute
     from kalelite.executor.record_file import read
     from kalelite.executor.spec import OutputSpec, TaskSpec

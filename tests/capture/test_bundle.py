@@ -20,7 +20,7 @@ MAKE = """
 import os, sys
 sys.path.append({here!r})
 from capture_harness import steps_of
-from kalelite.capture import capture
+from kalelite.capture.code import capture
 from kalelite.capture.bundle import bundle, contents
 from kalelite.capture.rebuild import plain
 from kalelite.engine.task_templates import task_template

@@ -9,8 +9,7 @@ import types
 import pytest
 from capture_harness import steps_of
 
-from kalelite.capture import capture
-from kalelite.capture.code import Code
+from kalelite.capture.code import Code, capture
 from kalelite.errors import CaptureError
 
 SCRIPTS = iter(range(10_000))

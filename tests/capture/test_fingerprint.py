@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
-from kalelite.capture.fingerprint import fingerprint
+from kalelite.capture.code import fingerprint
 
 BASE = '''
 import math
@@ -37,7 +38,7 @@ def step(x, *, scale=1.0):
 def digest(text, name="step", **names):
     space = {"__name__": "__main__", **names}
     exec(compile(textwrap.dedent(text), "script.py", "exec"), space)
-    return fingerprint(space[name])
+    return fingerprint(space[name]).digest
 
 
 SAME = {
@@ -47,7 +48,6 @@ SAME = {
         '    """A model."""\n', ""
     ),
     "another order of definitions": lambda s: s.replace("RATE = 0.5\n", "") + "\nRATE = 0.5\n",
-    "another order of keys": lambda s: s.replace('{"a": 1, "b": [1, 2]}', '{"b": [1, 2], "a": 1}'),
     "another unused global": lambda s: s + "\nUNUSED = 3\n",
     "layout": lambda s: s.replace("return x ** power", "return (x\n       ** power)"),
     "annotations of nothing": lambda s: s.replace("RATE = 0.5", "RATE: float = 0.5"),
@@ -62,6 +62,7 @@ OTHER = {
     "the type of a global": lambda s: s.replace("RATE = 0.5", "RATE = True"),
     "a nested part of a global": lambda s: s.replace("[1, 2]", "[1, 3]"),
     "the order of a list": lambda s: s.replace("[1, 2]", "[2, 1]"),
+    "the order of keys": lambda s: s.replace('{"a": 1, "b": [1, 2]}', '{"b": [1, 2], "a": 1}'),
     "a set": lambda s: s.replace('"z"}', '"w"}'),
     "a set in the code": lambda s: s.replace('{"p", "q"}', '{"p", "r"}'),
     "a helper": lambda s: s.replace("+ inner(x) if", "- inner(x) if"),
@@ -105,7 +106,7 @@ def test_it_is_the_same_in_every_process_for_every_hash_seed(tmp_path):
         "class E(enum.Enum):\n    A = frozenset('abc')\n"
         "P = functools.partial(step, scale=2.0); R = re.compile('a')\n"
         "def root(): return step, D1, E.A, P, R, {k: 1 for k in D1.x}\n"
-        "if __name__ == '__main__':\n    from kalelite.capture.fingerprint import fingerprint; print(fingerprint(root))\n"
+        "if __name__ == '__main__':\n    from kalelite.capture.code import fingerprint; print(fingerprint(root).digest)\n"
     )
     seen = set()
     for seed, folder in (("0", tmp_path), ("1", "/"), ("99", tmp_path)):
@@ -113,6 +114,42 @@ def test_it_is_the_same_in_every_process_for_every_hash_seed(tmp_path):
         command = [sys.executable, str(script)]
         seen.add(subprocess.check_output(command, env=env, cwd=folder))
     assert len(seen) == 1
+
+
+OF_LIBRARIES = {
+    "pydantic": """
+        from pydantic import BaseModel, Field
+        class Part(BaseModel):
+            tags: set[str] = {"a", "b", "c"}
+        class Order(BaseModel):
+            amount: int = Field(3, gt=0)
+            parts: list[Part] = []
+        def step(): return Order().amount
+        """,
+    "numba": """
+        import numba
+        @numba.njit
+        def fast(x): return x + 3
+        def step(): return fast(1)
+        """,
+}
+
+
+@pytest.mark.parametrize("library", OF_LIBRARIES)
+def test_what_libraries_make_of_the_script_counts_by_content(tmp_path, library):
+    pytest.importorskip(library)
+    text = textwrap.dedent(OF_LIBRARIES[library])
+    ending = "\nfrom kalelite.capture.code import fingerprint; print(fingerprint(step).digest)\n"
+
+    def run(text, seed):
+        script = tmp_path / "script.py"
+        script.write_text(text + ending)
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        return subprocess.check_output([sys.executable, str(script)], env=env)
+
+    before = run(text, "1")
+    assert run("# A comment\n" + text, "2") == before
+    assert run(text.replace("3", "4"), "1") != before
 
 
 def test_cycles_of_functions_classes_and_values_end():
@@ -211,9 +248,33 @@ class Files:
             (self.folder / f"{name}.py").write_text(textwrap.dedent(text))
         code = (
             f"import sys; sys.path.insert(0, {str(self.folder)!r}); sys.dont_write_bytecode = True\n"
-            "import script; from kalelite.capture.fingerprint import fingerprint; print(fingerprint(script.step))"
+            "import script; from kalelite.capture.code import fingerprint; print(fingerprint(script.step).digest)"
         )
         return subprocess.check_output([sys.executable, "-c", code])
+
+
+EACH = """
+import importlib, sys
+sys.dont_write_bytecode = True
+from kalelite.capture.code import fingerprint
+for folder in sys.argv[1:]:
+    sys.path.insert(0, folder)
+    importlib.invalidate_caches()
+    print(fingerprint(importlib.import_module("script").step).digest)
+    sys.path.remove(folder)
+    for name in {"script", "lib", "outer"}.intersection(sys.modules):
+        del sys.modules[name]
+"""
+
+
+def digests(folder, *variants):
+    """The fingerprint of each variant of a program, all in one process."""
+    for number, files in enumerate(variants):
+        (folder / str(number)).mkdir()
+        for name, text in files.items():
+            (folder / str(number) / f"{name}.py").write_text(text)
+    folders = [str(folder / str(number)) for number in range(len(variants))]
+    return subprocess.check_output([sys.executable, "-c", EACH, *folders], text=True).split()
 
 
 HELPERS = """
@@ -282,3 +343,189 @@ def test_a_class_inside_a_function_may_be_documented():
     plain = digest(text.format(doc="depth = 1"))
     assert digest(text.format(doc='"""Says it."""\n                depth = 1')) == plain
     assert digest(text.format(doc="depth = 2")) != plain
+
+
+CHANGES_THAT_ONCE_HIT = {
+    "the name of a keyword argument": ("def step(): return dict(x=1)", "x=1", "y=1"),
+    "the names of two keyword arguments": (
+        "def step(): return max(1, key=a, default=b)",
+        "key=a, default=b",
+        "default=a, key=b",
+    ),
+    "a keyword of a method": ("def step(d): return d.update(x=1)", "x=1", "y=1"),
+    "a keyword of a class": ("def step():\n class A(B, x=1): pass", "x=1", "y=1"),
+    "the order of a dict in the code": (
+        "def step(): return {'a': 1, 'b': 2}",
+        "'a': 1, 'b': 2",
+        "'b': 2, 'a': 1",
+    ),
+    "the order of a global dict": (
+        "D = {'a': 1, 'b': 2}\ndef step(): return D",
+        "'a': 1, 'b': 2",
+        "'b': 2, 'a': 1",
+    ),
+    "a docstring that the code reads": (
+        "def f():\n 'one'\ndef step(): return f.__doc__",
+        "'one'",
+        "'two'",
+    ),
+    "a docstring found by name": (
+        "class A:\n 'one'\ndef step(): return getattr(A, '__doc__')",
+        "'one'",
+        "'two'",
+    ),
+    "the docstring of the module": ("'one'\ndef step(): return __doc__", "'one'", "'two'"),
+    "a docstring that a library reads": (
+        "import string\nclass A(string.Formatter):\n 'one'\ndef step(): return A",
+        "'one'",
+        "'two'",
+    ),
+    "a docstring that a decorator takes": (
+        "def tool(f): return {'f': f}\n@tool\ndef g():\n 'one'\ndef step(): return g",
+        "'one'",
+        "'two'",
+    ),
+    "annotations of a class": (
+        "class A:\n x: int\ndef step(): return A.__annotations__",
+        "int",
+        "float",
+    ),
+    "annotations of a function": (
+        "def f(x: int): pass\ndef step(): return f.__annotations__",
+        "int",
+        "float",
+    ),
+    "whether two globals are one object": (
+        "A = []\nB = A\ndef step(): A.append(1); return B",
+        "B = A",
+        "B = []",
+    ),
+    "a frozen set": ("S = frozenset({'a', 'b'})\ndef step(): return S", "'b'", "'c'"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_THAT_ONCE_HIT)
+def test_what_the_code_can_see_counts(change):
+    text, old, new = CHANGES_THAT_ONCE_HIT[change]
+    names = {"a": 1, "b": 2, "B": dict}
+    assert old in text
+    assert digest(text, **names) == digest(text, **names)
+    assert digest(text.replace(old, new), **names) != digest(text, **names)
+
+
+WAYS_TO_A_MODULE = {
+    "in a dict": "import lib\nT = {'l': lib}\ndef step(): return T['l'].f()",
+    "in a closure": "import lib\ndef make(m):\n def step(): return m.f()\n return step\nstep = make(lib)",
+    "as a default": "import lib\ndef step(m=lib): return m.f()",
+    "by getattr": "import lib\nN = 'f'\ndef step(): return getattr(lib, N)()",
+    "by vars": "import lib\nN = 'f'\ndef step(): return vars(lib)[N]()",
+    "by __dict__": "import lib\nN = 'f'\ndef step(): return lib.__dict__[N]()",
+    "given to a function": "import lib\ndef call(m): return m.f()\ndef step(): return call(lib)",
+    "given to a library": "import lib, operator\nGET = operator.attrgetter('f')\ndef step(): return GET(lib)()",
+    "imported in the body": "def step():\n import lib\n m = lib\n return getattr(m, 'f')()",
+    "imported by a name": "import importlib\ndef step(): return importlib.import_module('lib').f()",
+    "imported by a global name": "import importlib\nN = 'lib'\ndef step(): return importlib.import_module(N).f()",
+    "imported by a name in a table": "import importlib\nT = {'x': ['lib']}\ndef step(): return importlib.import_module(T['x'][0]).f()",
+    "imported by an argument": "import importlib, lib\ndef step(n): return importlib.import_module(n).f()",
+    "within another module": "import outer\nN = 'f'\ndef step(): return getattr(outer.lib, N)()",
+    "by a function of another module": "import outer\ndef step(): return outer.call('f')",
+    "by a plain name": "from lib import f\ndef step(): return f()",
+    "by another name": "from lib import f as g\ndef step(): return g()",
+    "by a class": "from lib import C\ndef step(): return C().m()",
+    "by an instance": "from lib import C\nI = C()\ndef step(): return I.m()",
+    "by evaluation": "import lib\ndef step(): return eval('lib.f()')",
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_A_MODULE)
+def test_code_of_a_local_module_counts_however_it_is_reached(tmp_path, way):
+    lib = "def g(): return 1\ndef f(): return g()\nclass C:\n    def m(self): return g()\n"
+    outer = "import lib\ndef call(name): return getattr(lib, name)()\n"
+    program = {"script": WAYS_TO_A_MODULE[way], "lib": lib, "outer": outer}
+    comment = program | {"lib": lib + "# the end"}
+    change = program | {"lib": lib.replace("return 1", "return 2")}
+    before, same, other = digests(tmp_path, program, comment, change)
+    assert (same == before, other == before) == (True, False)
+
+
+def test_a_module_counts_by_its_content_not_by_its_time(tmp_path):
+    files = Files(tmp_path)
+    before = files.digest(
+        script="def step():\n    from settings import LIMIT\n    return LIMIT\n",
+        settings="LIMIT = 3\n",
+    )
+    os.utime(tmp_path / "settings.py", (0, 0))
+    assert files.digest() == before
+
+
+def test_the_file_that_a_path_names_counts(tmp_path):
+    data = tmp_path / "data.csv"
+    text = f"import pathlib\nP = pathlib.Path({str(data)!r})\ndef step(): return P.read_text()"
+    absent = digest(text)
+    data.write_text("1")
+    first = digest(text)
+    data.write_text("2")
+    second = digest(text)
+    data.write_text("1")
+    assert digest(text) == first
+    assert len({absent, first, second}) == 3
+
+
+def test_each_part_has_a_digest_by_its_name():
+    def parts(text):
+        space = {"__name__": "__main__"}
+        exec(compile(textwrap.dedent(text), "script.py", "exec"), space)
+        return fingerprint(space["step"]).parts
+
+    before, after = parts(BASE), parts(BASE.replace("RATE = 0.5", "RATE = 0.25"))
+    assert [name for name in before if before[name] != after[name]] == ["global RATE"]
+    assert {"function step", "function helper", "class Small", "class Model"} < set(before)
+
+
+UNKNOWN_PYTHON = """
+import sys
+import asyncio, cloudpickle, kalelite.plan.graph, kalelite.marshal.registry
+real = sys.version_info
+class Version(tuple):
+    major, minor, micro = 3, 99, 0
+sys.version_info = Version((3, 99, 0, "final", 0))
+import kalelite.capture.bytecode
+sys.version_info = real
+import script
+from kalelite.capture.code import capture, fingerprint
+from kalelite.capture.load import CodeReader
+sys.path.append({here!r})
+from capture_harness import steps_of
+files = capture(steps_of([script.step])).files()
+digest = fingerprint(script.step).digest
+print(CodeReader(files.__getitem__).function("step")(3), digest)
+"""
+
+
+def test_on_an_unknown_version_of_python_nothing_is_missed(tmp_path):
+    """Names and imports that the code may use all travel, and every change shows."""
+    text = "import lib\nK = 1\ndef helper(x): return x + K\ndef step(x):\n    from late import V\n    return helper(x) + lib.f() + V\n"
+    files = {"script": text, "lib": "def f(): return 10\n", "late": "V = 100\n"}
+    code = UNKNOWN_PYTHON.format(here=str(Path(__file__).parent))
+
+    def run():
+        for name, content in files.items():
+            (tmp_path / f"{name}.py").write_text(content)
+        command = [sys.executable, "-Bc", code]
+        return subprocess.check_output(command, text=True, cwd=tmp_path).split()
+
+    value, before = run()
+    assert value == "114"
+    assert run() == [value, before]
+    for name, old, new in (
+        ("script", "x + K", "x - K"),
+        ("script", "K = 1", "K = 2"),
+        ("lib", "10", "20"),
+        ("late", "100", "200"),
+    ):
+        original = files[name]
+        files[name] = original.replace(old, new)
+        changed_value, changed = run()
+        assert changed_value != value
+        assert changed != before
+        files[name] = original

@@ -6,7 +6,7 @@ from collections import namedtuple
 
 import pytest
 
-from kalelite.capture import capture
+from kalelite.capture.code import capture
 from kalelite.engine.task_templates import task_template
 from kalelite.errors import CaptureError, Where
 from kalelite.executor.template import TaskTemplate, fill, value_slot

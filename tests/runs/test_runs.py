@@ -246,7 +246,8 @@ import sys
 sys.path.append({harness!r})
 from capture_harness import steps_of
 from kalelite import runs
-from kalelite.capture import CodeFolder, capture
+from kalelite.capture.code import capture
+from kalelite.capture.load import CodeFolder
 from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
 from kalelite.marshal import Store

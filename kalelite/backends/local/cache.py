@@ -24,22 +24,19 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from kalelite.capture import Code
-from kalelite.capture.fingerprint import fingerprint, libraries
+from kalelite.capture.code import Code, fingerprint
 from kalelite.executor.record_file import commit, encode, parse, write_atomically
 from kalelite.executor.spec import Record, Slot, TaskSpec
 from kalelite.executor.template import value_slot
 from kalelite.marshal import Store
 from kalelite.plan.graph import (
     Constant,
-    ContainerDef,
     Expr,
     ItemRef,
     Loop,
     OutputRef,
     ParameterRef,
     Plan,
-    StepDef,
     Task,
 )
 
@@ -126,11 +123,12 @@ class Cache:
         arguments = {
             name: self._canonical(slot, pickles) for name, slot in sorted(spec.arguments.items())
         }
+        code = self._code.fingerprint(spec.step)
         parts = {
             "layout": _LAYOUT,
             "python": sys.version_info[:2],
-            "step": self._code.steps[spec.step].fingerprint,
-            "libraries": self._versions(task.step),
+            "step": code.digest,
+            "libraries": self._versions(code.libraries),
             "arguments": arguments,
             "outputs": [asdict(output) for output in spec.outputs],
             "arity": spec.arity,
@@ -146,8 +144,7 @@ class Cache:
         """A slot with everything in it named by its content."""
         if "const" in slot:
             # A constant's own name does not cover the classes of the script that it is made of.
-            value = self._code.live().constants[slot["const"]]
-            return {**slot, "const": fingerprint(value)}
+            return {**slot, "const": self._code.fingerprint(slot["const"]).digest}
         if "ref" in slot:
             if self._store.describe(slot["ref"]).encoding.startswith("pickle"):
                 pickles.add(slot["ref"])
@@ -222,14 +219,15 @@ class _Lineage:
         plan: Plan,
         code: Code,
         parameters: Mapping[str, Any],
-        versions: Callable[[StepDef | ContainerDef], str],
+        versions: Callable[[frozenset[str]], str],
     ) -> None:
         self._items = {block.id: block.items for block in plan.blocks if isinstance(block, Loop)}
         self._parameters = parameters
         self._found: dict[str, str] = {}
         # A value can only be used in a call that comes after the one it is from.
         for task in plan.tasks:
-            own = [code.step(task).fingerprint, versions(task.step)]
+            step = code.fingerprint(code.key_of(task))
+            own = [step.digest, versions(step.libraries)]
             self._found[task.id] = _digest([*own, self._of(task.arguments.values())])
         self._arguments = {task.id: tuple(task.arguments.values()) for task in plan.tasks}
 
@@ -255,10 +253,9 @@ class _Lineage:
                         yield _code_of(value)
 
 
-def _versions(step: StepDef | ContainerDef) -> str:
-    """The libraries that a step's code imports, each with its version."""
-    found = libraries(step.function) if isinstance(step, StepDef) else ()
-    return " ".join(f"{name}=={_version(name)}" for name in sorted(found))
+def _versions(libraries: frozenset[str]) -> str:
+    """Each library with its version."""
+    return " ".join(f"{name}=={_version(name)}" for name in sorted(libraries))
 
 
 def _version(package: str) -> str:
@@ -277,7 +274,7 @@ def _version(package: str) -> str:
 
 
 def _code_of(value: Any) -> str:
-    return "" if value_slot(value) is not None else fingerprint(value)
+    return "" if value_slot(value) is not None else fingerprint(value).digest
 
 
 def _digest(parts: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from kalelite.authoring.backends import use_backend
 from kalelite.backends.local.containers.container_function import on
 from kalelite.backends.local.result import step_error
 from kalelite.backends.local.task_requests import TaskRequestBuilder
-from kalelite.capture import CodeSource
+from kalelite.capture.load import CodeSource
 from kalelite.engine.progress import Progress
 from kalelite.engine.transitions import Ready
 from kalelite.executor.execute import execute

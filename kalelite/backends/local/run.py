@@ -24,7 +24,7 @@ from kalelite.backends.local.pool.interrupts import Interrupts, ends_as_interrup
 from kalelite.backends.local.pool.slots import Slots
 from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.task_requests import TaskRequestBuilder
-from kalelite.capture import Code, capture
+from kalelite.capture.code import Code, capture
 from kalelite.engine.events import (
     BriefReporter,
     Event,

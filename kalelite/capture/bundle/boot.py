@@ -23,7 +23,7 @@ class Bundle:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self.path = os.path.abspath(loader.archive)  # noqa: PTH100 - pathlib costs 10 ms to import
+        self.path = os.path.abspath(loader.archive)
         self.about = json.loads(loader.get_data("bundle.json").decode())
         self._sources = {}  # type: dict[str, str]
         self._compiled = {}  # type: dict[str, bytes]
@@ -33,10 +33,10 @@ class Bundle:
         """The content of a file; ends the process if it is damaged."""
         expected = self.about["files"].get(name)
         if expected is None:
-            raise FileNotFoundError("there is no {} in {}".format(name, self.path))  # noqa: UP032
+            raise FileNotFoundError("there is no {} in {}".format(name, self.path))
         try:
             data = self._loader.get_data(name)  # type: bytes
-        except Exception as error:  # noqa: BLE001 - zlib, zipimport and the file system raise here
+        except Exception as error:
             self._damaged(name, str(error))
         else:
             if hashlib.sha256(data).hexdigest() != expected:
@@ -46,7 +46,7 @@ class Bundle:
 
     def _damaged(self, name: str, why: str) -> None:
         sys.exit(
-            "kalelite: the bundle {} is damaged: {}: {}\n"  # noqa: UP032 - for old Pythons
+            "kalelite: the bundle {} is damaged: {}: {}\n"
             "  compile the pipeline again, or copy the bundle again".format(self.path, name, why)
         )
 
@@ -81,7 +81,7 @@ class Bundle:
     # --- compiled modules: half of the start of a step is compiling -------------------------
 
     def _kept(self) -> str:
-        return "{}.{}".format(self.path, sys.implementation.cache_tag)  # noqa: UP032
+        return "{}.{}".format(self.path, sys.implementation.cache_tag)
 
     def _seal(self, data: bytes) -> bytes:
         """The digest of compiled modules, and of what they were made of and with."""
@@ -91,12 +91,12 @@ class Bundle:
     def _recall(self) -> None:
         """Take what an earlier step has left beside the bundle, if it is whole and of this one."""
         try:
-            with open(self._kept(), "rb") as file:  # noqa: PTH123 - as above
+            with open(self._kept(), "rb") as file:
                 data = file.read()
         except OSError:
             return
         if data[:32] == self._seal(data[32:]):
-            self._compiled = marshal.loads(data[32:])  # noqa: S302 - of that digest
+            self._compiled = marshal.loads(data[32:])
             self._known = len(self._compiled)
 
     def keep_compiled(self) -> None:
@@ -104,23 +104,23 @@ class Bundle:
         if sys.dont_write_bytecode or len(self._compiled) == self._known:
             return
         data = marshal.dumps(self._compiled)
-        part = "{}.{}.part".format(self._kept(), os.urandom(6).hex())  # noqa: UP032
+        part = "{}.{}.part".format(self._kept(), os.urandom(6).hex())
         try:
-            with open(part, "wb") as file:  # noqa: PTH123 - as above
+            with open(part, "wb") as file:
                 file.write(self._seal(data) + data)
-            os.replace(part, self._kept())  # noqa: PTH105 - as above
+            os.replace(part, self._kept())
         except OSError:
             with contextlib.suppress(OSError):
-                os.unlink(part)  # noqa: PTH108 - as above
+                os.unlink(part)
 
     # --- the importer ------------------------------------------------------------------------
 
     def find_spec(
         self,
         fullname: str,
-        path: Any = None,  # noqa: ARG002 - the finder's protocol
-        target: Any = None,  # noqa: ARG002 - the finder's protocol
-    ) -> Optional[ModuleSpec]:  # noqa: UP045 - for old Pythons
+        path: Any = None,
+        target: Any = None,
+    ) -> Optional[ModuleSpec]:
         """The spec of a module of the bundle."""
         stem = fullname.replace(".", "/")
         for file in (stem + "/__init__.py", stem + ".py"):
@@ -133,7 +133,7 @@ class Bundle:
     def _spec(self, fullname: str, file: str) -> ModuleSpec:
         # A stand-in may be in the place of a package, too.
         package = file.endswith(("/__init__.py", "/stubs.py"))
-        origin = os.path.join(self.path, *file.split("/"))  # noqa: PTH118 - as above
+        origin = os.path.join(self.path, *file.split("/"))
         spec = ModuleSpec(fullname, self, origin=origin, is_package=package)  # type: ignore[arg-type]
         spec.loader_state = file
         spec.has_location = True
@@ -150,9 +150,9 @@ class Bundle:
         if name not in self._compiled:
             code = compile(self._sources[name], str(spec.origin), "exec", dont_inherit=True)
             self._compiled[name] = marshal.dumps(code)
-        exec(marshal.loads(self._compiled[name]), module.__dict__)  # noqa: S102, S302
+        exec(marshal.loads(self._compiled[name]), module.__dict__)
 
-    def get_source(self, fullname: str) -> Optional[str]:  # noqa: UP045 - for old Pythons
+    def get_source(self, fullname: str) -> Optional[str]:
         """The source of a module, for tracebacks."""
         spec = self.find_spec(fullname)
         return None if spec is None else self._sources[spec.loader_state]

@@ -15,7 +15,7 @@ from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.import_environment import stale
 from kalelite.backends.local.pool.messages import Done, Ended, TaskRequest
 from kalelite.backends.local.pool.script_imports import imports_of, installed
-from kalelite.capture import capture
+from kalelite.capture.code import capture
 from kalelite.executor.spec import TaskSpec
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.kfp_options import notes
-from kalelite.capture.fingerprint import libraries
+from kalelite.capture.code import fingerprint
 from kalelite.plan.graph import Plan, StepDef
 
 __all__ = ["missing_packages", "warnings_for"]
@@ -53,7 +53,7 @@ def missing_packages(plan: Plan, settings: Settings) -> Iterator[str]:
             known[id(function)] = []
             # A user's object may raise anything when it is looked at; the run need not fail.
             with contextlib.suppress(Exception):
-                known[id(function)] = sorted(libraries(function))
+                known[id(function)] = sorted(fingerprint(function).libraries)
         for package in known[id(function)]:
             if package not in _IN_STOCK_IMAGES:
                 tasks.setdefault(package, []).append(task.id)

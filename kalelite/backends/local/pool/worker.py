@@ -12,7 +12,7 @@ from typing import Any
 
 from kalelite.backends.local.pool import machine
 from kalelite.backends.local.pool.messages import TaskRequest
-from kalelite.capture import CodeFolder
+from kalelite.capture.load import CodeFolder
 from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
 from kalelite.marshal import Store
