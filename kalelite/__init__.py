@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     )
     from kalelite.plan.status import FinalStatus
     from kalelite.plan.types.fit import MarshalData
-    from kalelite.runs import load
+    from kalelite.runs.reading import load
 
 # Where each public name lives. They are imported on first use, so `import kalelite` stays cheap.
 _HOMES = {
@@ -77,7 +77,7 @@ _HOMES = {
     "UsageError": "kalelite.errors",
     "Volume": "kalelite.plan.options.values",
     "container_step": "kalelite.authoring.container.container_step",
-    "load": "kalelite.runs",
+    "load": "kalelite.runs.reading",
     "load_component": "kalelite.authoring.container.container_step",
     "log_artifact": "kalelite.executor.metrics",
     "log_metric": "kalelite.executor.metrics",

@@ -6,31 +6,34 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TextIO
+from typing import TYPE_CHECKING
 
 from kalelite.errors import ExitCode, KaleliteError
+
+if TYPE_CHECKING:
+    from kalelite.cli.screen import Screen
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line says.
+    """Do what the command line asks for.
 
     Parameters
     ----------
     argv
-        The words after the command's name; those of this process if left out.
+        What follows the command's name; that of this process if left out.
 
     Returns
     -------
     int
         The exit code: see `kalelite.errors.ExitCode`.
     """
-    from kalelite.cli.terminal import Terminal
+    from kalelite.cli.screen import Screen
 
     words = list(sys.argv[1:] if argv is None else argv)
     _open_streams()
-    err = Terminal(sys.stderr)
+    err = Screen(sys.stderr)
     try:
         code = _dispatch(words)
     except KeyboardInterrupt:
@@ -40,47 +43,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
         code = ExitCode.OK
-    except BaseException as error:  # noqa: BLE001 - the last place that can tell the user in words
-        try:
-            code = _complain(error, err)
-        except Exception:  # noqa: BLE001 - the script has left too little of Python for screens
-            err.line(f"internal error: {type(error).__name__}: {error}")
-            code = ExitCode.STEP_FAILED
+    except BaseException as error:  # noqa: BLE001 - the last place that can explain it to the user
+        code = _explain(error, err)
     _flush()
     return int(code)
 
 
 def _dispatch(words: Sequence[str]) -> int:
-    from kalelite.cli.parser import parse, print_help
+    from kalelite.cli.parser import parse, run_help
 
     if not words:
-        print_help()
+        sys.stdout.write(run_help())
         return ExitCode.USAGE
     request = parse(words)
-    if request.options.get("version"):
-        import kalelite
-
-        sys.stdout.write(f"kalelite {kalelite.__version__}\n")
-        return ExitCode.OK
     from kalelite.cli.command import perform
 
     return perform(request, words)
 
 
-def _complain(error: BaseException, err: object) -> int:
-    from kalelite.cli.screens import error_screen, internal_screen
-    from kalelite.cli.terminal import Terminal
+def _explain(error: BaseException, err: Screen) -> int:
+    from kalelite.cli.error_view import error_lines, internal_lines
 
-    assert isinstance(err, Terminal)
     if isinstance(error, KaleliteError):
-        err.line(error_screen(error, err))
+        err.lines(error_lines(error, err.width))
         return error.exit_code
-    screen = getattr(error, "screen", None)
-    if screen is not None:  # the user's script failed
-        err.line(screen)
+    lines = getattr(error, "lines", None)
+    if lines is not None:  # the user's script failed
+        err.lines(lines)
         return ExitCode.SCRIPT
-    debug = os.environ.get("KALELITE_DEBUG", "") not in {"", "0"}
-    err.line(internal_screen(error, err, full=debug))
+    full = os.environ.get("KALELITE_DEBUG", "") not in {"", "0"}
+    err.lines(internal_lines(error, full=full))
     return ExitCode.STEP_FAILED
 
 
@@ -96,16 +88,9 @@ def _open_streams() -> None:
 def _flush() -> None:
     """Write out what is left; a reader that has gone (``| head``) is no reason to complain."""
     for stream in (sys.stdout, sys.stderr):
-        if not _flushed(stream):
-            # Python flushes once more at its end, and would print about it.
-            with suppress(Exception), open(os.devnull, "w") as nowhere:  # noqa: PTH123
-                os.dup2(nowhere.fileno(), stream.fileno())
-
-
-def _flushed(stream: TextIO | None) -> bool:
-    try:
-        if stream is not None:
+        try:
             stream.flush()
-    except Exception:  # noqa: BLE001 - a script may have put anything there
-        return False
-    return True
+        except (OSError, ValueError):
+            # Python flushes once more at its end, and would print about it.
+            with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+                os.dup2(nowhere.fileno(), stream.fileno())

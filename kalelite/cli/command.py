@@ -1,27 +1,60 @@
-"""From a request to what is done: settings, streams, and the command itself."""
+"""A command that was given: its arguments, its settings, and where its text goes."""
 
 from __future__ import annotations
 
+import argparse
 import os
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from kalelite.cli.parser import Request
-from kalelite.cli.settings import (
-    Value,
-    find_config,
-    resolve_all,
-    settings_for,
-    start_folder,
-    unknown_variables,
-)
-from kalelite.cli.terminal import Terminal
+from kalelite.cli.screen import Screen
 from kalelite.errors import UsageError
+from kalelite.settings import (
+    SETTINGS,
+    Value,
+    environment,
+    find_file,
+    flags,
+    misspelt_variables,
+    resolve,
+)
 
-__all__ = ["perform"]
+__all__ = ["Command", "perform"]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a verb is given. ``words`` are the command line as it was typed."""
+
+    options: argparse.Namespace
+    settings: Mapping[str, Value]
+    out: Screen
+    err: Screen
+    words: Sequence[str] = ()
+    script_args: tuple[str, ...] = ()
+
+    @property
+    def home(self) -> Path | None:
+        """The folder for runs and values, if it was given."""
+        home = self.settings["home"].value
+        return Path(home) if home else None
+
+    @property
+    def as_json(self) -> bool:
+        """Whether the standard output is for programs."""
+        return bool(self.settings["output"].value == "json")
+
+    def again(self) -> str:
+        """The command line, ready to be typed again."""
+        module = os.path.basename(sys.argv[0]) == "__main__.py"  # noqa: PTH119 - any text
+        start = ["python", "-m", "kalelite"] if module else ["kalelite"]
+        return shlex.join([*start, *self.words])
 
 
 def perform(request: Request, words: Sequence[str]) -> int:
@@ -32,82 +65,38 @@ def perform(request: Request, words: Sequence[str]) -> int:
         from kalelite.backends.local.prepare import require_folder
 
         require_folder()
-    config = find_config(start_folder(request.script))
-    settings = resolve_all(request.flags, os.environ, config)
-    err = Terminal(sys.stderr)
-    for note in (*config.notes, *unknown_variables(os.environ)):
+    options = request.options
+    sources = [
+        flags(vars(options)),
+        environment(os.environ),
+        find_file(_start_folder(getattr(options, "script", None))),
+    ]
+    settings = {name: resolve(setting, sources) for name, setting in SETTINGS.items()}
+    err = Screen(sys.stderr)
+    for note in misspelt_variables(os.environ):
         err.line(note)
-    if request.verb == "config":
-        from kalelite.cli.verbs import show_config
-
-        return show_config(Terminal(sys.stdout), settings)
     with _streams(as_json=settings["output"].value == "json") as out:
-        if request.verb == "run":
-            code = _run(request, settings, out, err, words)
-        else:
-            code = _verb(request, settings, out)
+        command = Command(options, settings, out, err, words, request.script_args)
+        code = request.verb.perform(command)
     if out.error is not None:
         raise UsageError(f"the output cannot be written: {out.error.strerror}")
     return code
 
 
-def _verb(request: Request, settings: dict[str, Value], out: Terminal) -> int:
-    as_json = settings["output"].value == "json"
-    if request.verb == "formats":
-        from kalelite.cli.verbs import show_formats
-
-        return show_formats(out, load=bool(request.options.get("load")), as_json=as_json)
-    from kalelite.cli import history
-
-    home = settings["home"].value
-    perform = getattr(history, f"verb_{request.verb}")
-    code: int = perform(out, Path(home) if home else None, request.options, as_json=as_json)
-    return code
-
-
-def _run(
-    request: Request, settings: dict[str, Value], out: Terminal, err: Terminal, words: Sequence[str]
-) -> int:
-    from kalelite.authoring.backends import open_backend
-    from kalelite.cli.script import import_path, read_script
-
-    if not request.script:
-        raise UsageError(
-            "no script was given", hint="kalelite SCRIPT runs one; kalelite --help tells more."
-        )
-    options = request.options
-    script = read_script(request.script)
-    name = "kubeflow" if options.get("kfp") or options.get("compile") else "local"
-    extra: dict[str, Any] = {"debug": True} if options.get("debug") else {}
-    if options.get("no_cache"):
-        extra["cache"] = False
-    backend = open_backend(name, **settings_for(name, settings), **extra)
-    looks = bool(options.get("check") or options.get("graph"))
-    if not looks:
-        backend.prepare(script.text, import_path(script))
-    from kalelite.cli.script_run import Face, run_script
-
-    face = Face(request, script, settings, out, err, backend, sys.argv[0], tuple(words))
-    if looks:
-        from kalelite.cli import inspect_script
-
-        return (
-            inspect_script.check_script(face)
-            if options.get("check")
-            else inspect_script.draw_script(face)
-        )
-    return run_script(face)
+def _start_folder(script: str | None) -> Path:
+    """Where the search for a settings file begins: beside the script, else here."""
+    return Path(os.path.abspath(script)).parent if script else Path.cwd()  # noqa: PTH100 - abspath keeps symlinks
 
 
 @contextmanager
-def _streams(*, as_json: bool) -> Iterator[Terminal]:
-    """The terminal to write to. For JSON it alone has the standard output.
+def _streams(*, as_json: bool) -> Iterator[Screen]:
+    """The output to write to. For JSON it alone has the standard output.
 
     What the user's script prints goes to the standard error then, also what its libraries
     write past Python.
     """
     if not as_json:
-        yield Terminal(sys.stdout)
+        yield Screen(sys.stdout)
         return
     before = sys.stdout
     before.flush()
@@ -121,7 +110,7 @@ def _streams(*, as_json: bool) -> Iterator[Terminal]:
         os.dup2(2, 1)
     sys.stdout = sys.stderr
     try:
-        yield Terminal(stream)
+        yield Screen(stream)
     finally:
         sys.stdout = before
         if own:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from kalelite.authoring.backends import Backend, Result
-from kalelite.cli.board import Board
-from kalelite.cli.json_output import JsonReporter
-from kalelite.cli.plain import PlainReporter
-from kalelite.cli.screens import is_ours
-from kalelite.cli.summary import result_rows, summary
-from kalelite.cli.terminal import Terminal
+from kalelite.cli.error_view import is_ours
+from kalelite.cli.json_lines import JsonLines
+from kalelite.cli.line_reporter import LineReporter
+from kalelite.cli.run_progress import RunProgress
+from kalelite.cli.screen import Screen
+from kalelite.cli.summary import print_summary, result_rows
 from kalelite.engine.events import Event, Reporter, RunFinished, RunStarted
 from kalelite.errors import ExitCode, KaleliteError, StepError
 from kalelite.plan.graph import Plan
@@ -19,15 +19,15 @@ from kalelite.plan.graph import Plan
 __all__ = ["RunView", "reporter_for"]
 
 
-def reporter_for(output: str, out: Terminal, *, debug: bool) -> Reporter:
+def reporter_for(output: str, out: Screen, *, debug: bool) -> Reporter:
     """The reporter that suits the stream. In debug mode the terminal belongs to the debugger."""
     if output == "json":
-        return JsonReporter(out)
+        return JsonLines(out)
     if output == "auto" and out.can_redraw and not debug:
-        from kalelite.cli.table import TableReporter
+        from kalelite.cli.live_table import LiveTable
 
-        return TableReporter(out)
-    return PlainReporter(out)
+        return LiveTable(out)
+    return LineReporter(out)
 
 
 class RunView:
@@ -50,30 +50,28 @@ class RunView:
         The error of the last run, if the user has seen it in the summary.
     """
 
-    def __init__(
-        self, reporter: Reporter, out: Terminal, err: Terminal, command: Callable[[], str]
-    ) -> None:
+    def __init__(self, reporter: Reporter, out: Screen, err: Screen, command: str) -> None:
         self.status: int = ExitCode.OK
         self.shown: BaseException | None = None
         self._reporter = reporter
         self._out = out
         self._err = err
         self._command = command
-        self._board: Board | None = None
+        self._run: RunProgress | None = None
 
     def emit(self, event: Event) -> None:
         """Show an event."""
         self._reporter.emit(event)
         if isinstance(event, RunStarted):
-            self._board = Board(event)
-        elif self._board is not None:
-            self._board.apply(event)
+            self._run = RunProgress(event)
+        elif self._run is not None:
+            self._run.apply(event)
             if isinstance(event, RunFinished):
-                self._finish(self._board)
+                self._finish(self._run)
 
     def watch(self, backend: Backend, plan: Plan, arguments: Mapping[str, Any]) -> Result:
         """Run a plan and show it; what goes wrong is raised."""
-        self._board = None
+        self._run = None
         try:
             result = backend.run(plan, arguments, self)
             result.check()
@@ -89,23 +87,22 @@ class RunView:
 
     def _shows(self, error: BaseException) -> bool:
         """Whether the summary shows it: a step failed, or the user has stopped the run."""
-        if self._board is None or self._board.state == "running":
+        if self._run is None or self._run.state == "running":
             return False
         if isinstance(error, (StepError, KeyboardInterrupt)):
             return True
         # While debugging, a step's exception comes here as it was raised.
         return not isinstance(error, KaleliteError) and not is_ours(error)
 
-    def _finish(self, board: Board) -> None:
+    def _finish(self, run: RunProgress) -> None:
         to = self._out
-        if isinstance(self._reporter, JsonReporter):
+        if isinstance(self._reporter, JsonLines):
             to = self._err
-            records = {row.task: row.record for row in board.in_order() if row.record is not None}
-            values = dict(result_rows(board.plan, records))
-            self._reporter.write({"event": "result", "run": board.run, "values": values})
-        command = self._command() if board.state != "succeeded" else ""
+            records = {row.task: row.record for row in run.in_order() if row.record is not None}
+            values = dict(result_rows(run.plan, records))
+            self._reporter.write({"event": "result", "run": run.run, "values": values})
         to.line()
-        to.line(summary(board, to, command=command))
+        print_summary(run, to, command=self._command)
 
     def close(self) -> None:
         """Give the terminal back."""

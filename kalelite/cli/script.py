@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, ModuleType
 
-from kalelite.errors import ScriptError, Where
+from kalelite.cli.screen import Line
+from kalelite.errors import ScriptError, UsageError, Where
 
 __all__ = [
     "Script",
@@ -59,21 +60,27 @@ class ScriptExit:
 
 
 class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
-    """The script raised something of its own; ``screen`` shows it."""
+    """The script raised something of its own; ``lines`` show it."""
 
-    def __init__(self, screen: str) -> None:
-        super().__init__(screen)
-        self.screen = screen
+    def __init__(self, lines: Sequence[Line]) -> None:
+        super().__init__()
+        self.lines = lines
 
 
-def read_script(name: str) -> Script:
+def read_script(name: str | None) -> Script:
     """Read and compile the file `name`.
 
     Raises
     ------
+    UsageError
+        There is no name.
     ScriptError
         It is missing, unreadable, not text, or not Python; the error points at the line.
     """
+    if not name:
+        raise UsageError(
+            "no script was given", hint="kalelite SCRIPT runs one; kalelite --help shows more."
+        )
     if name == "-":
         raise ScriptError(
             "a pipeline cannot be read from standard input",

@@ -1,55 +1,26 @@
-"""``kalelite SCRIPT``: run the script's pipeline, or look at it."""
+"""A script with pipelines, run to its end or up to its first call of one."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from kalelite.authoring.backends import Backend, Result, use_backend
+from kalelite.authoring.backends import use_backend
 from kalelite.authoring.pipeline import Pipeline
 from kalelite.authoring.trace import pipelines_of
 from kalelite.cli.choose import arguments_of, choose, known_names
-from kalelite.cli.parser import Request
-from kalelite.cli.run_view import RunView, reporter_for
-from kalelite.cli.screens import exception_screen, is_ours
+from kalelite.cli.command import Command
+from kalelite.cli.error_view import exception_lines, is_ours
+from kalelite.cli.run_view import RunView
 from kalelite.cli.script import Script, ScriptExit, ScriptFailed, as_main, execute
 from kalelite.cli.script_backend import Act, ScriptBackend, StopScript
-from kalelite.cli.settings import Value
-from kalelite.cli.terminal import Terminal
 from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
 from kalelite.plan.graph import Group, Plan
 
-__all__ = ["Face", "opened", "run_script"]
-
-
-@dataclass(frozen=True, slots=True)
-class Face:
-    """The surroundings of a command: what was asked, its settings, and where text goes."""
-
-    request: Request
-    script: Script
-    settings: Mapping[str, Value]
-    out: Terminal
-    err: Terminal
-    backend: Backend
-    program: str = "kalelite"
-    words: tuple[str, ...] = ()
-
-    def setting(self, name: str) -> Any:
-        """The value of a setting."""
-        return self.settings[name].value
-
-    def command(self) -> str:
-        """The command line as it was typed, ready to be typed again."""
-        import shlex
-
-        module = os.path.basename(self.program) == "__main__.py"  # noqa: PTH119 - any text
-        start = ["python", "-m", "kalelite"] if module else ["kalelite"]
-        return shlex.join([*start, *self.words])
+__all__ = ["Opened", "opened", "run_script"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +37,14 @@ class Opened:
     problems: tuple[Problem, ...] = ()
 
 
-def run_script(face: Face) -> int:
-    """Run the pipelines that the script calls, or else its one pipeline; the exit code.
+def run_script(command: Command, script: Script, act: Act, view: RunView) -> int:
+    """Run the script, and do with the pipelines that it calls, or with its one, what `act` does.
 
-    To compile a pipeline, or to show what a run would create, the script stops at its first call.
+    Where `act` gives no result the script stops at its first call. Returns the exit code.
     """
-    debug = bool(face.request.options.get("debug"))
-    reporter = reporter_for(face.setting("output"), face.out, debug=debug)
-    view = RunView(reporter, face.out, face.err, face.command)
     try:
-        with as_main(face.script, face.request.script_args) as module:
-            return _run_pipelines(face, _act(face, view), view, module)
+        with as_main(script, command.script_args) as module:
+            return _run_pipelines(command, script, module, act, view)
     except BaseException as error:
         if error is not view.shown:
             raise
@@ -85,42 +53,23 @@ def run_script(face: Face) -> int:
         view.close()
 
 
-def _act(face: Face, view: RunView) -> Act:
-    """What the command asks for: a run, a file, or a look at what a run would create."""
-    file: str | None = face.request.options.get("compile")
-    dry_run = bool(face.request.options.get("dry_run"))
-
-    def act(plan: Plan, arguments: Mapping[str, Any]) -> Result | None:
-        if dry_run:
-            face.out.line(face.backend.dry_run(plan, arguments))
-        elif file is not None:
-            for note in face.backend.compile(plan, file, arguments):
-                face.out.line(note)
-            face.out.line(f"compiled {plan.name} to {file}")
-        else:
-            return view.watch(face.backend, plan, arguments)
-        return None
-
-    return act
-
-
-def _run_pipelines(face: Face, act: Act, view: RunView, module: ModuleType) -> int:
-    request, script = face.request, face.script
-    only = request.options.get("pipeline")
-    given = dict(request.parameters)
+def _run_pipelines(
+    command: Command, script: Script, module: ModuleType, act: Act, view: RunView
+) -> int:
+    only, given = command.options.pipeline, command.options.parameters
     known = pipelines_of()
     backend = ScriptBackend(act, given, only)
     try:
-        ended = _execute(script, module, backend, face.err, view)
+        ended = _execute(script, module, backend, command.err.width, view)
     except StopScript:
         ended = ScriptExit()
     if backend.calls:
         if isinstance(ended.code, str):
-            face.err.line(ended.code)
+            command.err.line(ended.code)
         return ended.status or view.status
     _refuse_early_exit(script, ended)
     pipelines = _of_script(script, module, known)
-    if not pipelines and _was_help(script, ended, request.script_args):
+    if not pipelines and _was_help(script, ended, command.script_args):
         return ExitCode.OK
     found = choose(pipelines, only, script.name)
     known_names(found.parameters, given)
@@ -131,25 +80,23 @@ def _run_pipelines(face: Face, act: Act, view: RunView, module: ModuleType) -> i
 
 
 @contextmanager
-def opened(face: Face) -> Iterator[Opened]:
+def opened(command: Command, script: Script) -> Iterator[Opened]:
     """Run a script up to its first call of a pipeline, to look at what it defines."""
-    request, script = face.request, face.script
-    with as_main(script, request.script_args) as module:
+    with as_main(script, command.script_args) as module:
         known = pipelines_of()
         called: Plan | None = None
         problems: tuple[Problem, ...] = ()
         ended = ScriptExit()
         try:
-            ended = _execute(script, module, ScriptBackend(_no_act, {}), face.err)
+            ended = _execute(script, module, ScriptBackend(_no_act, {}), command.err.width)
         except StopScript as stop:
             called = stop.plan
         except PipelineError as error:
             problems = error.problems
         _refuse_early_exit(script, ended)
         pipelines = tuple(_of_script(script, module, known))
-        name = request.options.get("pipeline")
-        if name is not None:
-            pipelines = (choose(pipelines, name, script.name),)
+        if command.options.pipeline is not None:
+            pipelines = (choose(pipelines, command.options.pipeline, script.name),)
         yield Opened(script, pipelines, ended, called, problems)
 
 
@@ -161,7 +108,7 @@ def _execute(
     script: Script,
     module: ModuleType,
     backend: ScriptBackend,
-    err: Terminal,
+    width: int | None,
     view: RunView | None = None,
 ) -> ScriptExit:
     """Run the script's code, and tell the user's mistakes from ours."""
@@ -175,7 +122,7 @@ def _execute(
             raise
         after = " after its pipeline had run" if backend.calls else ""
         title = f"{script.name} could not be run to its end{after}"
-        raise ScriptFailed(exception_screen(error, title, err)) from error
+        raise ScriptFailed(tuple(exception_lines(error, title, width))) from error
 
 
 def _was_help(script: Script, ended: ScriptExit, arguments: Sequence[str]) -> bool:

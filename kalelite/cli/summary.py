@@ -1,4 +1,4 @@
-"""What is said when a run is over: how it ended, what it gave, what failed and how to go on."""
+"""What is shown when a run is over: how it ended, what it gave, what failed and how to go on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kalelite.cli.board import Board, Row, State
-from kalelite.cli.terminal import Terminal, clean, clip
-from kalelite.cli.words import count, duration, near_path, size
+from kalelite.cli.error_view import call_lines, failure_lines
+from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
+from kalelite.cli.screen import Fit, Screen, clean, one_line
 from kalelite.errors import Where
 from kalelite.executor.spec import Record
+from kalelite.humanize import count, duration, near_path, size
 from kalelite.plan.graph import Expr, OutputRef, Pack, Plan, subscripts
 
 __all__ = [
@@ -18,9 +19,9 @@ __all__ = [
     "log_tail",
     "metric_rows",
     "preview",
+    "print_section",
+    "print_summary",
     "result_rows",
-    "summary",
-    "titled",
 ]
 
 _FULL_FAILURES = 3
@@ -28,105 +29,81 @@ _LOG_LINES = 10
 _LOG_BYTES = 64 * 1024
 
 
-def summary(board: Board, terminal: Terminal, *, command: str = "") -> str:
-    """The last words of a run.
+def print_summary(run: RunProgress, out: Screen, *, command: str = "") -> None:
+    """Sum up a run that is over.
 
-    Parameters
-    ----------
-    board
-        The run, finished.
-    terminal
-        For its width and colours.
-    command
-        What to type to go on after a failure; empty if nobody knows.
+    ``command`` is what to type to go on after a failure; empty if nobody knows.
     """
-    parts = [*_failures(board, terminal)]
-    records = {row.task: row.record for row in board.in_order() if row.record is not None}
-    folders = {row.task: row.log.parent for row in board.rows.values() if row.log is not None}
-    tables = [
-        ("result", result_rows(board.plan, records)),
-        ("metrics", list(metric_rows(records))),
-        ("artifacts", list(artifact_rows(records, folders))),
-    ]
-    lines = [_headline(board, terminal)]
-    for title, rows in tables:
-        lines += titled(title, rows, terminal)
-    lines += titled("run", [(near_path(str(board.folder)), "")], terminal)
-    if board.state != "succeeded" and command:
-        stopped = board.state == "interrupted"
+    _print_failures(run, out)
+    state = Status.SUCCEEDED if run.state == "succeeded" else Status.FAILED
+    counts = ", ".join(f"{number} {status.label}" for status, number in run.counts().items())
+    head = f"{state.symbol} {run.plan.name} {run.state}"
+    out.line((head, f"bold {state.color}"), f" in {duration(run.seconds)}: {counts or 'no steps'}")
+    rows = run.in_order()
+    records = {row.task: row.record for row in rows if row.record is not None}
+    folders = {row.task: row.log.parent for row in rows if row.log is not None}
+    print_section("result", result_rows(run.plan, records), out)
+    print_section("metrics", list(metric_rows(records)), out)
+    print_section("artifacts", list(artifact_rows(records, folders)), out, fit="keep")
+    print_section("run", [(near_path(str(run.folder)), "")], out)
+    if run.state != "succeeded" and command:
+        stopped = run.state == "interrupted"
         what = "To run it again:" if stopped else "To go on, put it right and run:"
-        lines += ["", f"  {what}  {command}"]
-    parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+        out.line()
+        out.line(f"  {what}  {command}")
 
 
-def _headline(board: Board, terminal: Terminal) -> str:
-    state = State.SUCCEEDED if board.state == "succeeded" else State.FAILED
-    counts = ", ".join(f"{number} {kind.word}" for kind, number in board.counts().items())
-    head = terminal.paint(f"{state.symbol} {board.plan.name} {board.state}", state.color, "bold")
-    return f"{head} in {duration(board.seconds)}: {counts or 'no steps'}"
-
-
-def titled(title: str, rows: Sequence[tuple[str, str]], terminal: Terminal) -> list[str]:
-    """Rows of a name and a text, below a title in the margin; nothing without rows.
-
-    Texts are cut at the edge of the terminal, but for the paths of artifacts.
-    """
-    if not rows:
-        return []
-    name_width = min(max(len(name) for name, text in rows), 40)
-    lines = []
+def print_section(
+    title: str, rows: Sequence[tuple[str, str]], out: Screen, *, fit: Fit = "cut"
+) -> None:
+    """Rows of a name and a text, with a title in the margin; nothing without rows."""
+    name_width = min(max((len(name) for name, text in rows), default=0), 40)
     for position, (name, text) in enumerate(rows):
-        label = terminal.paint(f"{title if not position else '':<11}", "dim")
-        room = max(terminal.width - 15 - name_width, 20)
-        cut = clean(text) if title == "artifacts" else clip(text, room)
-        shown = f"{name:<{name_width}}  {cut}" if text else name
-        lines.append(f"  {label}{shown}".rstrip())
-    return lines
+        label = f"  {title if not position else '':<11}"
+        cleaned = one_line(text) if fit == "cut" else clean(text)
+        shown = f"{name:<{name_width}}  {cleaned}" if text else name
+        out.line((label, "dim"), shown, fit=fit)
 
 
-def _failures(board: Board, terminal: Terminal) -> Iterator[str]:
-    failed = [row for row in board.in_order() if row.state is State.FAILED]
+def _print_failures(run: RunProgress, out: Screen) -> None:
+    rows = run.in_order()
+    failed = [row for row in rows if row.status is Status.FAILED]
     for row in failed[:_FULL_FAILURES]:
-        place = board.called_at(row.task) if board.state != "interrupted" else None
-        yield "\n".join(_failure(row, place, terminal))
+        place = run.called_at(row.task) if run.state != "interrupted" else None
+        _print_failure(row, place, out)
+        out.line()
     rest = failed[_FULL_FAILURES:]
     if rest:
-        yield "\n".join(
-            [f"{count(len(rest), 'more step')} failed:"]
-            + [f"  {row.task}: {clip(row.note, terminal.width - 8)}" for row in rest[:20]]
-            + ([f"  … and {len(rest) - 20} more"] if len(rest) > 20 else [])
-        )
-    stopped = [row.task for row in board.in_order() if row.state is State.NOT_RUN]
+        out.line(f"{count(len(rest), 'more step')} failed:")
+        for row in rest[:20]:
+            out.line(f"  {row.task}: {one_line(row.note)}", fit="cut")
+        if len(rest) > 20:
+            out.line(f"  … and {len(rest) - 20} more")
+        out.line()
+    stopped = [row.task for row in rows if row.status is Status.NOT_RUN]
     if stopped:
-        shown = ", ".join(stopped[:12]) + (f" and {len(stopped) - 12} more" if stopped[12:] else "")
-        yield f"{terminal.paint('not run:', 'yellow')} {shown}"
+        more = f" and {len(stopped) - 12} more" if stopped[12:] else ""
+        out.line(("not run:", "yellow"), f" {', '.join(stopped[:12])}{more}")
+        out.line()
 
 
-def _failure(row: Row, called_at: Where | None, terminal: Terminal) -> list[str]:
+def _print_failure(row: TaskProgress, called_at: Where | None, out: Screen) -> None:
     seconds = row.seconds(row.finished)
     when = "" if seconds is None else f" after {duration(seconds)}"
     attempts = f", at attempt {row.attempt}" if row.attempt > 1 else ""
-    from kalelite.cli.screens import call_lines, failure_screen
-
-    lines = [terminal.paint(f"✗ {row.task} failed{when}{attempts}", "red", "bold"), ""]
+    out.line((f"✗ {row.task} failed{when}{attempts}", "bold red"))
+    out.line()
     if row.failure is not None:
         if not row.failure.frames and called_at is not None:
-            lines += call_lines(called_at, terminal)
-        lines += failure_screen(row.failure, terminal)
+            out.lines(call_lines(called_at, out.width))
+        out.lines(failure_lines(row.failure, out.width))
     printed, more = log_tail(row.log) if row.log is not None else ([], False)
-    hint = f"kalelite logs last {row.task}"
     if printed:
         what = f"the last {count(len(printed), 'line')} that it printed" if more else "it printed"
-        lines += ["", f"  {what} ({hint}):"]
-        lines += [terminal.paint(f"  │ {clip_line(line, terminal)}", "dim") for line in printed]
-    return lines
-
-
-def clip_line(line: str, terminal: Terminal) -> str:
-    """A line of a log, cut at the edge of the terminal."""
-    room = max(terminal.width - 6, 20)
-    return line if len(line) <= room else line[: room - 1] + "…"
+        out.line()
+        out.line(f"  {what} (kalelite logs last {row.task}):")
+        for line in printed:
+            out.line((f"  │ {line}", "dim"), fit="cut")
 
 
 def log_tail(path: Path, lines: int = _LOG_LINES) -> tuple[list[str], bool]:

@@ -8,11 +8,3 @@
 
 All of it can be read while the run goes on, and after a crash at any point.
 """
-
-from __future__ import annotations
-
-from kalelite.runs.reading import Run, TaskState, list_runs, load
-from kalelite.runs.run_dirs import home
-from kalelite.runs.writing import RunFolder, create
-
-__all__ = ["Run", "RunFolder", "TaskState", "create", "home", "list_runs", "load"]

@@ -11,7 +11,7 @@ from kalelite.picture.mimebundle import DIM, RED, table
 from kalelite.runs.artifacts_html import artifacts_html
 
 if TYPE_CHECKING:
-    from kalelite.runs import Run
+    from kalelite.runs.reading import Run
 
 __all__ = ["run_html"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 
-from kalelite.cli.terminal import Terminal
+from kalelite.cli.screen import Screen
 from kalelite.engine.events import (
     Note,
     RunFinished,
@@ -19,9 +19,15 @@ from kalelite.executor.spec import FailureReport, Frame, Record
 from kalelite.plan.graph import Output, OutputRef, Pack, Plan, StepDef, Task
 
 
-def terminal(width=80, *, color=False):
-    environ = {"COLUMNS": str(width)} | ({"FORCE_COLOR": "1"} if color else {})
-    return Terminal(io.StringIO(), environ)
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def screen(width=80, *, color=False):
+    """A terminal of that width, or without one a pipe."""
+    environ = {"COLUMNS": str(width), "TERM": "xterm"} | ({} if color else {"NO_COLOR": "1"})
+    return Screen(Terminal() if width else io.StringIO(), environ)
 
 
 STEP = StepDef("step", lambda: None, inspect.signature(lambda: None))
@@ -75,3 +81,10 @@ def run_of_everything(folder):
         TaskSkipped(at + 13.5, "report", "not run", "needs score"),
         RunFinished(at + 13.6, "run-1", "failed", 13.6),
     ]
+
+
+def text_of(lines, width=80, *, color=False):
+    """Lines as an output of that width shows them."""
+    out = screen(width, color=color)
+    out.lines(lines)
+    return out.stream.getvalue()

@@ -20,7 +20,6 @@ def p():
 @pytest.mark.parametrize(
     "line",
     [
-        "import sys; sys.argv = None",
         "import os; os.environ.clear()",
         "import warnings; warnings.simplefilter('error')",
         "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (20, 20))",

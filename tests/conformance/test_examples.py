@@ -13,7 +13,7 @@ from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
 from kalelite.engine.events import Note
 from kalelite.errors import StepError
-from kalelite.runs import Run
+from kalelite.runs.reading import Run
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.py"))
 NEEDS = {"grid_search": ["sklearn"], "report": ["pandas", "matplotlib"]}

@@ -10,8 +10,8 @@ from kalelite import log_artifact, pipeline, step
 from kalelite.authoring.backends import use_backend
 from kalelite.backends.local.local_backend import LocalBackend
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.runs import Run
 from kalelite.runs.artifacts_html import artifacts_html
+from kalelite.runs.reading import Run
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

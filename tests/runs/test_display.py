@@ -10,8 +10,8 @@ import pytest
 from kalelite import pipeline, step
 from kalelite.authoring.backends import use_backend
 from kalelite.picture.mimebundle import plan_html, plan_text
-from kalelite.runs import Run
 from kalelite.runs.html import run_html
+from kalelite.runs.reading import Run
 
 
 @step

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from kalelite import runs
 from kalelite.errors import MissingObjectError, UsageError
 from kalelite.executor.record_file import commit
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.marshal import Store
 from kalelite.plan import graph as g
+from kalelite.runs.reading import Run, list_runs, load
+from kalelite.runs.run_dirs import home as home_of
+from kalelite.runs.writing import create
 
 
 def plan(*names):
@@ -40,7 +42,7 @@ def home(tmp_path):
 
 
 def begin(home, *names, clock=None, **more):
-    return runs.create(
+    return create(
         plan(*names), {"n": 1, "p": Path("x")}, folder=home, clock=clock or Clock(), **more
     )
 
@@ -61,12 +63,12 @@ def test_the_home_is_the_given_one_or_the_environments_or_the_nearest(tmp_path, 
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
     monkeypatch.delenv("KALELITE_HOME", raising=False)
-    assert runs.home() == below / ".kalelite"
+    assert home_of() == below / ".kalelite"
     (tmp_path / "a" / ".kalelite").mkdir()
-    assert runs.home() == tmp_path / "a" / ".kalelite"
+    assert home_of() == tmp_path / "a" / ".kalelite"
     monkeypatch.setenv("KALELITE_HOME", str(tmp_path / "env"))
-    assert runs.home() == tmp_path / "env"
-    assert runs.home(tmp_path / "given") == tmp_path / "given"
+    assert home_of() == tmp_path / "env"
+    assert home_of(tmp_path / "given") == tmp_path / "given"
 
 
 def test_a_home_that_cannot_be_written_is_a_usage_error(tmp_path):
@@ -86,7 +88,7 @@ def test_ids_are_unique_and_sort_by_time_also_if_the_clock_goes_back(home):
         ids.append(begin(home, "a", clock=clock).id)
     assert len(set(ids)) == 6
     assert ids == sorted(ids)
-    assert [run.id for run in runs.list_runs(folder=home)] == ids[::-1]
+    assert [run.id for run in list_runs(folder=home)] == ids[::-1]
 
 
 def test_runs_are_opened_by_id_beginning_or_last(home):
@@ -94,19 +96,19 @@ def test_runs_are_opened_by_id_beginning_or_last(home):
     first = begin(home, "a", clock=clock).id
     clock.now += 86_400
     second = begin(home, "a", clock=clock).id
-    assert runs.Run.open(folder=home).id == second
-    assert runs.Run.open(first, folder=home).id == first
-    assert runs.Run.open(first[:9], folder=home).id == first
+    assert Run.open(folder=home).id == second
+    assert Run.open(first, folder=home).id == first
+    assert Run.open(first[:9], folder=home).id == first
     with pytest.raises(UsageError, match="several runs begin with '2023'"):
-        runs.Run.open("2023", folder=home)
+        Run.open("2023", folder=home)
     with pytest.raises(UsageError, match=f"no run that begins with 'zzz'.*\n.*{second}"):
-        runs.Run.open("zzz", folder=home)
+        Run.open("zzz", folder=home)
 
 
 def test_no_run_at_all(home):
     with pytest.raises(UsageError, match="there is no run in"):
-        runs.Run.open(folder=home)
-    assert runs.list_runs(folder=home) == []
+        Run.open(folder=home)
+    assert list_runs(folder=home) == []
 
 
 # --- states
@@ -118,7 +120,7 @@ def test_a_run_is_read_while_it_goes_on(home):
     succeed(folder, home, "a", 5)
     folder.event("b", "running")
     folder.event("c", "skipped", reason="the condition is false")
-    run = runs.Run.open(folder=home)
+    run = Run.open(folder=home)
     assert run.state == "running"
     assert {name: task.status for name, task in run.tasks.items()} == {
         "a": "succeeded",
@@ -130,7 +132,7 @@ def test_a_run_is_read_while_it_goes_on(home):
     assert run.tasks["c"].reason == "the condition is false"
     assert run.parameters == {"n": 1, "p": repr(Path("x"))}
     assert run.pipeline == "demo"
-    assert runs.Run.open(folder=home).load("a") == 5
+    assert Run.open(folder=home).load("a") == 5
 
 
 def test_the_end_of_a_run(home):
@@ -141,7 +143,7 @@ def test_the_end_of_a_run(home):
     commit(Record("a", "failed", failure=failure), folder.task("a") / "record.json")
     clock.now += 7
     folder.finish("failed")
-    run = runs.Run.open(folder=home)
+    run = Run.open(folder=home)
     assert (run.state, run.seconds) == ("failed", 7)
     assert run.tasks["a"].status == "failed"
     assert run.tasks["a"].record.failure == failure
@@ -150,11 +152,11 @@ def test_the_end_of_a_run(home):
 
 def test_a_run_whose_process_is_gone_has_crashed(home):
     code = (
-        "import sys; from kalelite import runs; from kalelite.plan.graph import Plan\n"
-        f"runs.create(Plan('p'), {{}}, folder={str(home)!r})"
+        "import sys; from kalelite.runs.writing import create; from kalelite.plan.graph import Plan\n"
+        f"create(Plan('p'), {{}}, folder={str(home)!r})"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert runs.Run.open(folder=home).state == "crashed"
+    assert Run.open(folder=home).state == "crashed"
 
 
 def test_a_torn_line_and_strange_files_are_passed_over(home):
@@ -164,9 +166,9 @@ def test_a_torn_line_and_strange_files_are_passed_over(home):
         file.write(b'{"at": 1, "task": "b", "sta')
     (home / "runs" / "notes.txt").write_text("")
     (home / "runs" / "20200101-000000-0000000").mkdir()
-    assert runs.Run.open(folder=home).tasks["a"].status == "running"
-    assert runs.Run.open(folder=home).tasks["b"].status == "waiting"
-    assert len(runs.list_runs(folder=home)) == 1
+    assert Run.open(folder=home).tasks["a"].status == "running"
+    assert Run.open(folder=home).tasks["b"].status == "waiting"
+    assert len(list_runs(folder=home)) == 1
 
 
 def test_a_record_that_no_event_tells_of_counts(home):
@@ -175,7 +177,7 @@ def test_a_record_that_no_event_tells_of_counts(home):
     reference = Store(home / "store").save(1)
     record = Record("a", "succeeded", outputs={"out": {"ref": reference}})
     commit(record, folder.task("a") / "record.json")
-    assert runs.Run.open(folder=home).tasks["a"].status == "succeeded"
+    assert Run.open(folder=home).tasks["a"].status == "succeeded"
 
 
 def test_run_json_is_never_seen_half_written(home):
@@ -196,7 +198,7 @@ def test_metrics_and_artifacts_come_with_their_task(home):
         "artifacts": ({"name": "p", "file": "p.png"},),
     }
     succeed(folder, home, "a", 1, **more)
-    run = runs.Run.open(folder=home)
+    run = Run.open(folder=home)
     assert run.metrics == [{"task": "a", "name": "acc", "value": 1}]
     assert run.artifacts[0]["path"] == str(folder.task("a") / "artifacts" / "p.png")
 
@@ -205,7 +207,7 @@ def test_outputs_of_loops_come_in_the_order_of_the_items(home):
     folder = begin(home, "a")
     for index in (10, 2, 0):
         succeed(folder, home, f"a[{index}]", index * 10)
-    run = runs.Run.open(folder=home)
+    run = Run.open(folder=home)
     assert list(run.tasks) == ["a[0]", "a[2]", "a[10]"]
     assert run.load("a.out") == [0, 20, 100]
     assert run.load("a") == [0, 20, 100]
@@ -216,7 +218,7 @@ def test_an_output_that_is_not_there_is_said_with_those_that_are(home):
     folder = begin(home, "train")
     succeed(folder, home, "train", 1)
     with pytest.raises(UsageError, match="no single output 'trian.out'\n.*train.out"):
-        runs.load("last", "trian.out", folder=home)
+        load("last", "trian.out", folder=home)
 
 
 def test_a_value_that_was_cleaned_away_is_said_to_be(home):
@@ -226,7 +228,7 @@ def test_a_value_that_was_cleaned_away_is_said_to_be(home):
         if path.is_file():
             path.unlink()
     with pytest.raises(MissingObjectError, match="no longer in the store"):
-        runs.load("last", "a", folder=home)
+        load("last", "a", folder=home)
 
 
 # --- values of the user's own classes
@@ -245,7 +247,7 @@ CAPTURE = """
 import sys
 sys.path.append({harness!r})
 from capture_harness import steps_of
-from kalelite import runs
+from kalelite.runs.writing import create
 from kalelite.capture.code import capture
 from kalelite.capture.load import CodeFolder
 from kalelite.executor.execute import execute
@@ -254,7 +256,7 @@ from kalelite.marshal import Store
 home = sys.argv[1]
 plan = steps_of([one])
 capture(plan).write(home + "/code/x")
-folder = runs.create(plan, {{}}, folder=home, code="code/x")
+folder = create(plan, {{}}, folder=home, code="code/x")
 record = str(folder.task("one") / "record.json")
 code = CodeFolder(home + "/code/x")
 execute(TaskSpec("one", "one", {{}}, (OutputSpec("out"),), record=record), code, Store(home + "/store"))
@@ -276,7 +278,7 @@ def made(tmp_path, home):
 
 
 def look(cwd, home, text):
-    code = f"from kalelite import runs\ndef get(name): return runs.load('last', name, folder={str(home)!r})\n"
+    code = f"from kalelite.runs.reading import load\ndef get(name): return load('last', name, folder={str(home)!r})\n"
     done = subprocess.run(
         [sys.executable, "-c", code + textwrap.dedent(text)],
         cwd=cwd,
@@ -319,12 +321,12 @@ def test_a_run_of_another_python_gives_what_needs_no_code(made, home):
     index = home / "code" / "x" / "index.json"
     data = json.loads(index.read_text())
     index.write_text(json.dumps({**data, "python": "2.7"}))
-    folder = runs.Run.open(folder=home).folder
+    folder = Run.open(folder=home).folder
     path = folder / "tasks" / "one" / "record.json"
     record = json.loads(path.read_text())
     record["outputs"]["out"]["ref"] = Store(home / "store").save([1, 2])
     path.write_text(json.dumps(record))
-    assert runs.load("last", "one", folder=home) == [1, 2]
+    assert load("last", "one", folder=home) == [1, 2]
 
 
 def test_opening_costs_no_more_than_reading(home):
@@ -332,4 +334,4 @@ def test_opening_costs_no_more_than_reading(home):
     for _ in range(5):
         begin(home, "a")
     os.chmod(home / "runs", 0o755)
-    assert len(runs.list_runs(folder=home, limit=3)) == 3
+    assert len(list_runs(folder=home, limit=3)) == 3

@@ -43,8 +43,8 @@ from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.task_templates import task_templates
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
-from kalelite.runs import RunFolder, create
-from kalelite.runs import home as home_of
+from kalelite.runs.run_dirs import home as home_of
+from kalelite.runs.writing import RunFolder, create
 
 __all__ = ["run_plan"]
 

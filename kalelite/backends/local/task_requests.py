@@ -16,7 +16,7 @@ from kalelite.engine.transitions import Instance, Ready
 from kalelite.executor.spec import Record, TaskSpec
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
-from kalelite.runs import RunFolder
+from kalelite.runs.writing import RunFolder
 
 __all__ = ["TaskRequestBuilder"]
 

@@ -12,6 +12,7 @@ from kalelite.errors import UsageError
 from kalelite.plan import names
 from kalelite.plan.graph import Plan
 from kalelite.plan.options import quantity
+from kalelite.settings import SETTINGS, Source, resolve
 
 __all__ = ["DEFAULT_MARSHAL_PATH", "DEFAULT_MARSHAL_SIZE", "Clone", "Settings", "settings_for"]
 
@@ -105,10 +106,16 @@ def settings_for(plan: Plan, said: Mapping[str, Any]) -> Settings:
             hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(known)}."
             raise UsageError(f"{name!r} is not a setting of the Kubeflow backend", hint=hint)
     values = {name: value for name, value in said.items() if value is not None}
-    for name in ("marshal_volume", "marshal_volume_size", "marshal_path"):
-        from_plan = getattr(plan.options, name)
-        if name not in values and from_plan is not None:
-            values[name] = from_plan
+    decided_by_pipeline = {
+        name: getattr(plan.options, name)
+        for name in ("marshal_volume", "marshal_volume_size", "marshal_path")
+    }
+    sources = [
+        Source("setting", values, is_text=False),
+        Source("decorator", decided_by_pipeline, is_text=False),
+    ]
+    decided = {name: resolve(SETTINGS[name], sources).value for name in decided_by_pipeline}
+    values |= {name: value for name, value in decided.items() if value is not None}
     _check(values)
     return Settings(**values)
 

@@ -6,21 +6,21 @@ import json
 import traceback
 
 import pytest
-from face_runs import failure, run_of_everything, terminal
+from face_runs import failure, run_of_everything, screen, text_of
 
-from kalelite.cli.board import Board
-from kalelite.cli.json_output import JsonReporter, encode
-from kalelite.cli.plain import PlainReporter
-from kalelite.cli.screens import (
-    error_screen,
-    exception_screen,
-    failure_screen,
-    internal_screen,
+from kalelite.cli.error_view import (
+    error_lines,
+    exception_lines,
+    failure_lines,
+    internal_lines,
     user_frames,
 )
+from kalelite.cli.json_lines import JsonLines, encode
+from kalelite.cli.line_reporter import LineReporter
+from kalelite.cli.run_progress import RunProgress
+from kalelite.cli.screen import Screen, clean, one_line
 from kalelite.cli.script import as_main, execute, read_script
-from kalelite.cli.summary import log_tail, summary
-from kalelite.cli.terminal import Terminal, clean, clip
+from kalelite.cli.summary import log_tail, print_summary
 from kalelite.errors import PipelineError, Problem, UsageError, Where
 from kalelite.plan.graph import OutputRef, Pack
 
@@ -32,14 +32,14 @@ def shown(reporter, out, folder):
 
 
 def test_a_run_as_lines(golden, tmp_path):
-    out = terminal(90)
+    out = screen(90)
 
-    golden("lines.txt", shown(PlainReporter(out), out, tmp_path))
+    golden("lines.txt", shown(LineReporter(out), out, tmp_path))
 
 
 def test_a_run_as_json_is_one_object_a_line(golden, tmp_path):
-    out = terminal(90)
-    text = shown(JsonReporter(out), out, tmp_path)
+    out = screen(90)
+    text = shown(JsonLines(out), out, tmp_path)
 
     for line in text.splitlines():
         assert {"event", "at"} <= json.loads(line, parse_constant=pytest.fail).keys()
@@ -53,29 +53,29 @@ def test_numbers_that_json_lacks_become_text():
 @pytest.mark.parametrize("width", [40, 80])
 def test_the_summary_of_a_failed_run(golden, tmp_path, monkeypatch, width):
     monkeypatch.chdir(tmp_path)
-    out = terminal(width)
+    out = screen(width)
     events = run_of_everything(tmp_path / "runs" / "run-1")
-    board = Board(events[0])
+    run = RunProgress(events[0])
     for event in events[1:]:
-        board.apply(event)
+        run.apply(event)
 
-    text = summary(board, out, command="kalelite train.py")
+    print_summary(run, out, command="kalelite train.py")
 
-    golden(f"summary-{width}.txt", text + "\n")
+    golden(f"summary-{width}.txt", out.stream.getvalue())
 
 
 @pytest.mark.parametrize("width", [30, 60, 100])
 def test_the_table(golden, tmp_path, width):
     from rich.console import Console
 
-    from kalelite.cli.table import picture
+    from kalelite.cli.live_table import picture
 
     events = run_of_everything(tmp_path)
-    board = Board(events[0])
+    run = RunProgress(events[0])
     for event in events[1:-6]:
-        board.apply(event)
-    console = Console(width=width, record=True, file=terminal().stream)
-    console.print(picture(board, board.window(5), events[-6].at + 2, width))
+        run.apply(event)
+    console = Console(width=width, record=True, file=screen().stream)
+    console.print(picture(run, run.window(5), events[-6].at + 2, width))
 
     golden(f"table-{width}.txt", console.export_text())
 
@@ -84,16 +84,16 @@ def test_the_table(golden, tmp_path, width):
 def test_a_long_message_leaves_the_other_columns_alone(tmp_path, width):
     from rich.console import Console
 
-    from kalelite.cli.table import picture
+    from kalelite.cli.live_table import picture
 
     events = run_of_everything(tmp_path)
-    board = Board(events[0])
+    run = RunProgress(events[0])
     for event in events[1:]:
-        board.apply(event)
-    for row in board.rows.values():
+        run.apply(event)
+    for row in run.rows.values():
         row.task, row.note = f"{row.task}-of-a-quite-long-name", "learning rate " * 30
-    console = Console(width=width, record=True, file=terminal().stream)
-    console.print(picture(board, board.window(50), events[-1].at, width))
+    console = Console(width=width, record=True, file=screen().stream)
+    console.print(picture(run, run.window(50), events[-1].at, width))
 
     lines = console.export_text().splitlines()[1:]
     assert all(line[0] in "✓✗⊘=·▸↻" for line in lines)
@@ -113,21 +113,21 @@ PROBLEMS = PipelineError(
 
 
 def test_all_problems_on_one_screen(golden):
-    golden("problems.txt", error_screen(PROBLEMS, terminal()) + "\n")
-    golden("problems-color.txt", error_screen(PROBLEMS, terminal(color=True)) + "\n")
+    golden("problems.txt", text_of(error_lines(PROBLEMS)))
+    golden("problems-color.txt", text_of(error_lines(PROBLEMS), color=True))
 
 
 def test_a_usage_error_is_one_line_and_a_hint():
     error = UsageError("unknown option --job", hint="Did you mean --jobs?")
 
-    assert error_screen(error, terminal()) == "error: unknown option --job\n  Did you mean --jobs?"
+    assert text_of(error_lines(error)) == "error: unknown option --job\n  Did you mean --jobs?\n"
 
 
 def test_a_step_s_failure_with_its_cause(golden):
     cause = failure(type="builtins.OSError", message="no network", frames=())
     report = failure(cause=cause, hint="Look at the input.", message="two\nlines")
 
-    golden("failure.txt", "\n".join(failure_screen(report, terminal())) + "\n")
+    golden("failure.txt", text_of(failure_lines(report)))
 
 
 def failing(tmp_path, source):
@@ -145,23 +145,23 @@ def test_a_script_s_traceback_is_cut_to_the_user_s_frames(tmp_path):
     )
 
     frames, library = user_frames(error)
-    screen = exception_screen(error, "it failed", terminal())
+    shown = text_of(exception_lines(error, "it failed"), None)
 
     seen = [(frame.function, frame.line) for frame in frames]
     assert seen[1:] == [("<module>", 6), ("read", 4)]
     assert "decoder.py" in library
-    assert "return json.loads(text)" in screen
-    assert "kalelite/cli" not in screen
-    assert "JSONDecodeError: Expecting property name" in screen
+    assert "return json.loads(text)" in shown
+    assert "kalelite/cli" not in shown
+    assert "JSONDecodeError: Expecting property name" in shown
 
 
 def test_a_deep_recursion_is_shown_by_its_ends(tmp_path):
     error = failing(tmp_path, "def f(n):\n    return f(n + 1)\n\nf(0)\n")
 
-    screen = exception_screen(error, "it failed", terminal())
+    shown = text_of(exception_lines(error, "it failed"), None)
 
-    assert "frames more" in screen
-    assert len(screen.splitlines()) < 60
+    assert "frames more" in shown
+    assert len(shown.splitlines()) < 60
 
 
 @pytest.mark.parametrize(
@@ -174,22 +174,22 @@ def test_a_deep_recursion_is_shown_by_its_ends(tmp_path):
         ("raise ValueError", "  ValueError"),
         ("import nosuchmodule", "This Python has no such module"),
         ("try:\n    1/0\nexcept Exception as e:\n    raise OSError('x') from e", "ZeroDivision"),
-        ("raise ValueError('\\ud800')", "ValueError: \ud800"),
+        ("raise ValueError('\\ud800')", "ValueError: \\ud800"),
     ],
 )
 def test_odd_exceptions(tmp_path, source, expected):
-    screen = exception_screen(failing(tmp_path, source), "it failed", terminal())
+    shown = text_of(exception_lines(failing(tmp_path, source), "it failed"), None)
 
-    assert expected in screen
-    assert len(screen) < 6000
+    assert expected in shown
+    assert len(shown) < 6000
 
 
 def test_a_fault_of_ours_asks_for_a_report():
     try:
         {}["x"]
     except KeyError as error:
-        short = internal_screen(error, terminal(), full=False)
-        full = internal_screen(error, terminal(), full=True)
+        short = text_of(internal_lines(error, full=False), None)
+        full = text_of(internal_lines(error, full=True), None)
 
         assert "KALELITE_DEBUG=1" in short
         assert "KALELITE_DEBUG=1" not in full
@@ -207,16 +207,19 @@ def test_text_of_others_cannot_move_the_cursor():
         ("short", 10, "short"),
         ("a long text", 6, "a lon…"),
         ("a\n b", 9, "a b"),
-        ("日本語", 5, "日…"),
+        ("日本語", 5, "日本…"),
     ],
 )
 def test_text_is_cut_by_columns(text, width, cut):
-    assert clip(text, width) == cut
+    out = screen(20 + width)
+    out.line("." * 20 + one_line(text), fit="cut")
+
+    assert out.stream.getvalue() == "." * 20 + cut + "\n"
 
 
 def test_a_stream_that_cannot_take_a_character_gets_another(tmp_path):
     with open(tmp_path / "out", "w", encoding="ascii") as stream:
-        out = Terminal(stream, {})
+        out = Screen(stream, {})
         out.line("✓ caf\xe9 \udc80 →")
 
     assert (tmp_path / "out").read_text() == "+ caf\\xe9 \\udc80 ->\n"
@@ -232,7 +235,7 @@ def test_a_reader_that_went_away_is_no_error():
         def write(self, text):
             raise BrokenPipeError
 
-    out = Terminal(Closed(), {})
+    out = Screen(Closed(), {})
     out.line("x")
     out.line("y")
 

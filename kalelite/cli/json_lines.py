@@ -9,18 +9,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kalelite.cli.terminal import Terminal
+from kalelite.cli.screen import Screen
 from kalelite.engine.events import Event
 from kalelite.plan.graph import Plan
 
-__all__ = ["JsonReporter", "encode"]
+__all__ = ["JsonLines", "encode"]
 
 
-class JsonReporter:
-    """Writes every event as a JSON object with the keys ``event`` and ``at``."""
+class JsonLines:
+    """Writes objects as lines: every event with the keys ``event`` and ``at``."""
 
-    def __init__(self, terminal: Terminal) -> None:
-        self.terminal = terminal
+    def __init__(self, out: Screen) -> None:
+        self._out = out
 
     def emit(self, event: Event) -> None:
         """Write the event."""
@@ -30,7 +30,7 @@ class JsonReporter:
 
     def write(self, value: Mapping[str, Any]) -> None:
         """Write one object on one line."""
-        self.terminal.line(json.dumps(encode(value)))
+        self._out.write(json.dumps(encode(value)) + "\n")
 
 
 def encode(value: Any) -> Any:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from kalelite.cli.words import short_name
 from kalelite.engine.events import (
     Event,
     RunFinished,
@@ -19,9 +18,10 @@ from kalelite.engine.events import (
 )
 from kalelite.errors import Where
 from kalelite.executor.spec import FailureReport, Record
+from kalelite.humanize import short_name
 from kalelite.plan.graph import Loop
 
-__all__ = ["Board", "Row", "State", "Window"]
+__all__ = ["RunProgress", "Status", "TaskProgress", "Window", "status_of"]
 
 
 def headline(failure: FailureReport) -> str:
@@ -30,8 +30,8 @@ def headline(failure: FailureReport) -> str:
     return f"{name}: {failure.message}" if failure.message else name
 
 
-class State(Enum):
-    """The state of a task: its symbol, its colour, and the word for it."""
+class Status(Enum):
+    """The state of a task: its symbol, its colour, and its name."""
 
     RUNNING = ("▸", "cyan", "running")
     RETRYING = ("↻", "yellow", "waiting to try again")
@@ -42,31 +42,43 @@ class State(Enum):
     SKIPPED = ("⊘", "dim", "skipped")
     NOT_RUN = ("⊘", "yellow", "not run")
 
-    def __init__(self, symbol: str, color: str, word: str) -> None:
+    def __init__(self, symbol: str, color: str, label: str) -> None:
         self.symbol = symbol
         self.color = color
-        self.word = word
+        self.label = label
+
+
+_BY_NAME = {status.label: status for status in Status} | {
+    "retrying": Status.RETRYING,
+    "interrupted": Status.NOT_RUN,
+    "crashed": Status.FAILED,
+}
+
+
+def status_of(name: str) -> Status:
+    """The status for a state in a run's record."""
+    return _BY_NAME.get(name, Status.WAITING)
 
 
 _URGENCY = {
-    State.RUNNING: 0,
-    State.RETRYING: 0,
-    State.FAILED: 1,
-    State.SUCCEEDED: 2,
-    State.CACHED: 2,
-    State.WAITING: 3,
-    State.SKIPPED: 4,
-    State.NOT_RUN: 4,
+    Status.RUNNING: 0,
+    Status.RETRYING: 0,
+    Status.FAILED: 1,
+    Status.SUCCEEDED: 2,
+    Status.CACHED: 2,
+    Status.WAITING: 3,
+    Status.SKIPPED: 4,
+    Status.NOT_RUN: 4,
 }
 
 
 @dataclass(slots=True)
-class Row:
+class TaskProgress:
     """One task. ``order`` is its place in the plan and, inside loops, the item's number."""
 
     task: str
     order: tuple[int, ...] = ()
-    state: State = State.WAITING
+    status: Status = Status.WAITING
     started: float = 0.0
     finished: float = 0.0
     attempt: int = 1
@@ -87,11 +99,11 @@ class Row:
 class Window:
     """The rows that fit, in the plan's order, and how many of each state do not."""
 
-    rows: tuple[Row, ...]
-    hidden: dict[State, int]
+    rows: tuple[TaskProgress, ...]
+    hidden: dict[Status, int]
 
 
-class Board:
+class RunProgress:
     """All rows of one run, and the run itself."""
 
     def __init__(self, event: RunStarted) -> None:
@@ -102,7 +114,7 @@ class Board:
         self.started = event.at
         self.state = "running"
         self.seconds = 0.0
-        self.rows: dict[str, Row] = {}
+        self.rows: dict[str, TaskProgress] = {}
         self._order = {task.id: position for position, task in enumerate(event.plan.tasks)}
         loops = {block.id for block in event.plan.blocks if isinstance(block, Loop)}
         parents = {block.id: block.parent for block in event.plan.blocks}
@@ -114,19 +126,19 @@ class Board:
             if not parent:
                 self._row(task.id)
 
-    def apply(self, event: Event) -> Row | None:
+    def apply(self, event: Event) -> TaskProgress | None:
         """Take in an event; the row that it changed, if it is about one."""
         match event:
             case RunFinished():
                 self.state, self.seconds = event.state, event.seconds
             case TaskStarted():
                 row = self._row(event.task)
-                row.state, row.attempt = State.RUNNING, event.attempt
+                row.status, row.attempt = Status.RUNNING, event.attempt
                 row.started, row.finished, row.note = event.at, 0.0, ""
                 return row
             case TaskRetried():
                 row = self._row(event.task)
-                row.state, row.attempt, row.log = State.RETRYING, event.attempt, event.log
+                row.status, row.attempt, row.log = Status.RETRYING, event.attempt, event.log
                 row.failure = event.failure
                 row.note = headline(event.failure)
                 return row
@@ -134,7 +146,7 @@ class Board:
                 return self._finish(event)
             case TaskSkipped():
                 row = self._row(event.task)
-                row.state = State.SKIPPED if event.status == "skipped" else State.NOT_RUN
+                row.status = Status.SKIPPED if event.status == "skipped" else Status.NOT_RUN
                 row.finished, row.note = event.at, event.reason
                 return row
             case _:
@@ -146,36 +158,36 @@ class Board:
         place = self._order.get(task.partition("[")[0])
         return self.plan.tasks[place].where if place is not None else None
 
-    def _row(self, task: str) -> Row:
+    def _row(self, task: str) -> TaskProgress:
         row = self.rows.get(task)
         if row is None:
             base = task.partition("[")[0]
             items = (int(number) for number in re.findall(r"\[(\d+)\]", task))
             place = self._order.get(base, len(self._order))
-            row = self.rows[task] = Row(task, (place, *items))
+            row = self.rows[task] = TaskProgress(task, (place, *items))
         return row
 
-    def _finish(self, event: TaskFinished) -> Row:
+    def _finish(self, event: TaskFinished) -> TaskProgress:
         record = event.record
         row = self._row(record.task)
         failed = record.status == "failed"
-        row.state = State.FAILED if failed else State.SUCCEEDED
+        row.status = Status.FAILED if failed else Status.SUCCEEDED
         row.finished, row.record, row.log, row.peak = event.at, record, event.log, event.peak
         row.attempt, row.failure, row.note = record.attempt, record.failure, ""
         if record.cached:
-            row.state, row.note = State.CACHED, f"as in run {record.cached}"
+            row.status, row.note = Status.CACHED, f"as in run {record.cached}"
         if record.failure is not None:
             row.note = headline(record.failure)
         return row
 
-    def counts(self) -> dict[State, int]:
+    def counts(self) -> dict[Status, int]:
         """How many tasks are in each state, states without any left out."""
-        numbers = dict.fromkeys(State, 0)
+        numbers = dict.fromkeys(Status, 0)
         for row in self.rows.values():
-            numbers[row.state] += 1
+            numbers[row.status] += 1
         return {state: number for state, number in numbers.items() if number}
 
-    def in_order(self) -> list[Row]:
+    def in_order(self) -> list[TaskProgress]:
         """All rows, in the plan's order."""
         return sorted(self.rows.values(), key=lambda row: row.order)
 
@@ -185,23 +197,23 @@ class Board:
         if len(rows) <= height:
             return Window(tuple(rows), {})
 
-        def urgency(row: Row) -> tuple[float, ...]:
-            latest = -row.finished if row.state is not State.WAITING else 0.0
-            return (_URGENCY[row.state], latest, *row.order)
+        def urgency(row: TaskProgress) -> tuple[float, ...]:
+            latest = -row.finished if row.status is not Status.WAITING else 0.0
+            return (_URGENCY[row.status], latest, *row.order)
 
         ranked = sorted(rows, key=urgency)
-        must = [row for row in ranked if _URGENCY[row.state] < 2][:height]
+        must = [row for row in ranked if _URGENCY[row.status] < 2][:height]
         room = height - len(must)
-        done = [row for row in ranked if _URGENCY[row.state] == 2]
-        coming = [row for row in ranked if row.state is State.WAITING]
-        rest = [row for row in ranked if _URGENCY[row.state] == 4]
+        done = [row for row in ranked if _URGENCY[row.status] == 2]
+        coming = [row for row in ranked if row.status is Status.WAITING]
+        rest = [row for row in ranked if _URGENCY[row.status] == 4]
         # Half of the room shows what ended last, the rest what comes next.
         most_done = max(room - len(coming) - len(rest), (room + 1) // 2)
         chosen = [*must, *done[:most_done]]
         chosen += [*coming, *rest][: height - len(chosen)]
         kept = {id(row) for row in chosen}
-        hidden: dict[State, int] = {}
+        hidden: dict[Status, int] = {}
         for row in rows:
             if id(row) not in kept:
-                hidden[row.state] = hidden.get(row.state, 0) + 1
+                hidden[row.status] = hidden.get(row.status, 0) + 1
         return Window(tuple(sorted(chosen, key=lambda row: row.order)), hidden)

@@ -7,70 +7,70 @@ from pathlib import Path
 import pytest
 from face_runs import plan, run_of_everything
 
-from kalelite.cli.board import Board, State
+from kalelite.cli.run_progress import RunProgress, Status
 from kalelite.engine.events import RunStarted, TaskFinished, TaskStarted
 from kalelite.executor.spec import Record
 from kalelite.plan.graph import Loop, Plan, Task
 
 
-def board_after(events):
+def progress_after(events):
     first, *rest = events
-    board = Board(first)
+    run = RunProgress(first)
     for event in rest:
-        board.apply(event)
-    return board
+        run.apply(event)
+    return run
 
 
 def test_every_state_of_a_run_is_told_apart(tmp_path):
-    board = board_after(run_of_everything(tmp_path))
+    run = progress_after(run_of_everything(tmp_path))
 
-    assert {row.task: row.state for row in board.in_order()} == {
-        "load": State.SUCCEEDED,
-        "split": State.SUCCEEDED,
-        "train": State.FAILED,
-        "score": State.NOT_RUN,
-        "report": State.NOT_RUN,
-        "plot": State.SKIPPED,
+    assert {row.task: row.status for row in run.in_order()} == {
+        "load": Status.SUCCEEDED,
+        "split": Status.SUCCEEDED,
+        "train": Status.FAILED,
+        "score": Status.NOT_RUN,
+        "report": Status.NOT_RUN,
+        "plot": Status.SKIPPED,
     }
-    assert board.rows["train"].seconds(0) == 12.0
-    assert (board.state, board.seconds) == ("failed", 13.6)
+    assert run.rows["train"].seconds(0) == 12.0
+    assert (run.state, run.seconds) == ("failed", 13.6)
 
 
 def test_a_result_of_an_earlier_run_is_shown_as_such():
-    board = Board(RunStarted(0.0, "r", plan("load"), Path(), 2))
+    run = RunProgress(RunStarted(0.0, "r", plan("load"), Path(), 2))
     record = Record("load", "succeeded", cached="20261122-052912-994fa49")
-    row = board.apply(TaskFinished(1.0, record, Path()))
+    row = run.apply(TaskFinished(1.0, record, Path()))
 
-    assert (row.state, row.note) == (State.CACHED, "as in run 20261122-052912-994fa49")
-    assert board.counts() == {State.CACHED: 1}
+    assert (row.status, row.note) == (Status.CACHED, "as in run 20261122-052912-994fa49")
+    assert run.counts() == {Status.CACHED: 1}
 
 
 def test_a_step_in_a_loop_has_a_row_for_each_item_in_the_plan_s_place():
     inner = Task("train", plan("x").tasks[0].step, {}, (), parent="loop")
     whole = plan("load", "report")
     looped = Plan("p", tasks=(whole.tasks[0], inner, whole.tasks[1]), blocks=(Loop("loop"),))
-    board = Board(RunStarted(0.0, "r", looped, Path(), 2))
+    run = RunProgress(RunStarted(0.0, "r", looped, Path(), 2))
 
-    assert list(board.rows) == ["load", "report"]
+    assert list(run.rows) == ["load", "report"]
     for item in (10, 9, 0):
-        board.apply(TaskStarted(1.0, f"train[{item}]", 1))
+        run.apply(TaskStarted(1.0, f"train[{item}]", 1))
 
-    assert [row.task for row in board.in_order()] == [
+    assert [row.task for row in run.in_order()] == [
         "load", "train[0]", "train[9]", "train[10]", "report",
     ]  # fmt: skip
 
 
-def board_of(size, running, failed, done):
+def progress_of(size, running, failed, done):
     names = [f"t{number:03d}" for number in range(size)]
-    board = Board(RunStarted(0.0, "r", plan(*names), Path(), 2))
+    run = RunProgress(RunStarted(0.0, "r", plan(*names), Path(), 2))
     for position, name in enumerate(names[: failed + done + running]):
-        board.apply(TaskStarted(float(position), name, 1))
+        run.apply(TaskStarted(float(position), name, 1))
         if position < failed:
             record = Record(name, "failed")
-            board.apply(TaskFinished(position + 1.0, record, Path()))
+            run.apply(TaskFinished(position + 1.0, record, Path()))
         elif position < failed + done:
-            board.apply(TaskFinished(position + 1.0, Record(name, "succeeded"), Path()))
-    return board
+            run.apply(TaskFinished(position + 1.0, Record(name, "succeeded"), Path()))
+    return run
 
 
 @pytest.mark.parametrize("height", [1, 2, 5, 10, 17, 100, 500])
@@ -78,21 +78,21 @@ def board_of(size, running, failed, done):
     "numbers", [(300, 3, 2, 100), (300, 0, 0, 0), (300, 2, 0, 298), (4, 1, 1, 1)]
 )
 def test_a_window_is_full_and_shows_what_runs(height, numbers):
-    board = board_of(*numbers)
+    run = progress_of(*numbers)
 
-    window = board.window(height)
+    window = run.window(height)
 
     assert len(window.rows) == min(height, numbers[0])
     assert len(window.rows) + sum(window.hidden.values()) == numbers[0]
-    shown = sum(row.state is State.RUNNING for row in window.rows)
+    shown = sum(row.status is Status.RUNNING for row in window.rows)
     assert shown == min(numbers[1], height)
     assert [row.order for row in window.rows] == sorted(row.order for row in window.rows)
 
 
 def test_a_window_shows_what_ended_last_and_what_comes_next():
-    window = board_of(300, 2, 1, 100).window(9)
+    window = progress_of(300, 2, 1, 100).window(9)
 
     assert [row.task for row in window.rows] == [
         "t000", "t098", "t099", "t100", "t101", "t102", "t103", "t104", "t105",
     ]  # fmt: skip
-    assert window.hidden == {State.SUCCEEDED: 97, State.WAITING: 194}
+    assert window.hidden == {Status.SUCCEEDED: 97, Status.WAITING: 194}

@@ -1,4 +1,4 @@
-"""Numbers in words: durations, sizes, counts, paths."""
+"""Durations, sizes, counts, times and paths as people read them."""
 
 from __future__ import annotations
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from kalelite.cli.command import perform
 from kalelite.cli.parser import VERBS, parse
+from kalelite.cli.script_arguments import picture_format
 from kalelite.errors import UsageError
 
 
 def test_a_script_and_nothing_else():
     request = parse(["train.py"])
 
-    assert (request.verb, request.script, request.flags) == ("run", "train.py", {})
+    assert (request.name, request.options.script, request.options.jobs) == ("run", "train.py", None)
 
 
 @pytest.mark.parametrize(
@@ -23,25 +25,24 @@ def test_a_script_and_nothing_else():
     ],
 )
 def test_options_may_stand_before_and_after_the_script(argv):
-    request = parse(argv)
+    options = parse(argv).options
 
-    assert request.script == "train.py"
-    assert request.parameters == (("a", "1"),)
-    assert request.flags == {"jobs": "3"}
-    assert request.options == {"debug": True}
+    assert options.script == "train.py"
+    assert options.parameters == {"a": "1"}
+    assert (options.jobs, options.debug, options.no_cache) == ("3", True, False)
 
 
 def test_what_follows_two_dashes_is_the_script_s_own():
     request = parse(["train.py", "--", "--jobs", "3", "--", "--kfp"])
 
     assert request.script_args == ("--jobs", "3", "--", "--kfp")
-    assert request.flags == {}
+    assert request.options.jobs is None
 
 
 def test_a_value_may_hold_anything():
-    request = parse(["a.py", "-p", "x=a=b c", "-p", "y=", "-p", "z=-3"])
+    options = parse(["a.py", "-p", "x=a=b c", "-p", "y=", "-p", "z=-3"]).options
 
-    assert request.parameters == (("x", "a=b c"), ("y", ""), ("z", "-3"))
+    assert options.parameters == {"x": "a=b c", "y": "", "z": "-3"}
 
 
 @pytest.mark.parametrize(
@@ -56,15 +57,15 @@ def test_a_value_may_hold_anything():
     ],
 )
 def test_the_format_of_a_picture_may_be_left_out(argv, format):
-    request = parse(argv)
+    options = parse(argv).options
 
-    assert (request.script, request.options["graph"]) == ("train.py", format)
+    assert (options.script, picture_format(options)) == ("train.py", format)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_script_named_like_a_verb_is_reached_by_its_path(verb):
-    assert parse([f"./{verb}"]).script == f"./{verb}"
-    assert parse([f"{verb}.py"]).script == f"{verb}.py"
+    assert parse([f"./{verb}"]).options.script == f"./{verb}"
+    assert parse([f"{verb}.py"]).options.script == f"{verb}.py"
 
 
 @pytest.mark.parametrize(
@@ -79,18 +80,31 @@ def test_a_script_named_like_a_verb_is_reached_by_its_path(verb):
         (["a.py", "-p", "x"], "has no value", "name=value"),
         (["a.py", "-p", "=1"], "has no value", "name=value"),
         (["a.py", "-p", "x=1", "-p", "x=2"], "-p x is given twice", "once"),
-        (["a.py", "--dry-run"], "--dry-run goes with --kfp", "--check"),
-        (["a.py", "--check", "--graph"], "cannot be given together", ""),
-        (["a.py", "-o", "x.svg"], "-o goes with --graph", ""),
-        (["a.py", "--check", "--jobs", "2"], "--jobs", "Leave one"),
-        (["a.py", "--kfp", "--debug"], "--debug", "Leave one"),
-        (["a.py", "--kfp", "--no-cache"], "--no-cache", "Leave one"),
         (["a.py", "--output", "xml"], "invalid choice: 'xml'", "--help"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_a_way_out(argv, message, hint):
     with pytest.raises(UsageError) as error:
         parse(argv)
+
+    assert message in error.value.message
+    assert hint in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("argv", "message", "hint"),
+    [
+        (["a.py", "--dry-run"], "--dry-run goes with --kfp", "--check"),
+        (["a.py", "--check", "--graph"], "cannot be given together", ""),
+        (["a.py", "-o", "x.svg"], "-o goes with --graph", ""),
+        (["a.py", "--check", "--jobs", "2"], "--jobs", "Leave one"),
+        (["a.py", "--kfp", "--debug"], "--debug", "Leave one"),
+        (["a.py", "--kfp", "--no-cache"], "--no-cache", "Leave one"),
+    ],
+)
+def test_options_that_would_be_ignored_beside_each_other_are_refused(argv, message, hint):
+    with pytest.raises(UsageError) as error:
+        perform(parse(argv), argv)
 
     assert message in error.value.message
     assert hint in error.value.hint

@@ -1,0 +1,60 @@
+"""A run as lines of text: one line for each change of state."""
+
+from __future__ import annotations
+
+from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
+from kalelite.cli.screen import Line, Screen, clean, one_line
+from kalelite.engine.events import Event, LoopStarted, Note, RunFinished, RunStarted
+from kalelite.humanize import clock, count, duration, size
+
+__all__ = ["LineReporter"]
+
+_BIG = 200_000_000
+"""Bytes of memory from which on a step's peak is worth reporting."""
+
+
+class LineReporter:
+    """Prints a line whenever the state of the run or of a task changes."""
+
+    def __init__(self, out: Screen) -> None:
+        self._out = out
+        self._run: RunProgress | None = None
+
+    def emit(self, event: Event) -> None:
+        """Take in an event and print what it changed."""
+        if isinstance(event, RunStarted):
+            self._run = RunProgress(event)
+            steps = count(len(event.plan.tasks), "step")
+            started = f"{event.plan.name}: {steps}, {event.jobs} at once, run {event.run}"
+            self._print(event.at, started)
+            return
+        if isinstance(event, Note):
+            self._print(event.at, clean(event.text))
+        if self._run is None:
+            return
+        row = self._run.apply(event)
+        if row is not None:
+            self._print(event.at, *_task_line(row, event.at))
+        elif isinstance(event, LoopStarted):
+            self._print(event.at, f"{event.loop}: {count(event.count, 'item')}")
+        elif isinstance(event, RunFinished):
+            self._print(event.at, f"{self._run.plan.name}: {event.state}")
+
+    def _print(self, at: float, *pieces: str | tuple[str, str]) -> None:
+        self._out.line((clock(at), "dim"), "  ", *pieces, fit="keep")
+
+
+def _task_line(row: TaskProgress, now: float) -> Line:
+    """The state of a task in one line."""
+    status = row.status
+    more = ""
+    seconds = row.seconds(now)
+    if seconds is not None and status is not Status.RUNNING and status is not Status.RETRYING:
+        more += f" {'after' if status is Status.FAILED else 'in'} {duration(seconds)}"
+    if row.attempt > 1 and status in {Status.RUNNING, Status.RETRYING, Status.FAILED}:
+        more += f" (attempt {row.attempt})"
+    if status is Status.SUCCEEDED and row.peak >= _BIG:
+        more += f", {size(row.peak)}"
+    if row.note:
+        more += f": {one_line(row.note, 200)}"
+    return f"{row.task:<20} ", (f"{status.symbol} {status.label}", status.color), more

@@ -1,0 +1,46 @@
+"""``kalelite config``: every setting, its value, and where it came from."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from kalelite.cli.parser import add_setting
+from kalelite.errors import ExitCode
+from kalelite.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from kalelite.cli.command import Command
+
+__all__ = ["add_arguments", "perform"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A script, beside which the settings file is searched."""
+    parser.add_argument("script", metavar="SCRIPT", nargs="?", help="as this script sees them")
+    add_setting(parser, "output")
+    add_setting(parser, "home")
+
+
+def perform(command: Command) -> int:
+    """Print the settings."""
+    values = command.settings.values()
+    if command.as_json:
+        from kalelite.cli.json_lines import JsonLines
+
+        for one in values:
+            JsonLines(command.out).write(
+                {"setting": one.name, "value": one.value, "origin": one.origin}
+            )
+        return ExitCode.OK
+    rows = [
+        (
+            one.name,
+            "-" if one.value is None else str(one.value),
+            one.origin,
+            SETTINGS[one.name].help,
+        )
+        for one in values
+    ]
+    command.out.table(rows, ("setting", "value", "from", "meaning"))
+    return ExitCode.OK

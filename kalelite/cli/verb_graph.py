@@ -1,0 +1,57 @@
+"""``kalelite graph SCRIPT``: a picture of a pipeline, also of one that is wrong."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kalelite.cli.script_arguments import add_picture, add_script, picture_format
+from kalelite.errors import ExitCode, PipelineError, Problem, UsageError
+
+if TYPE_CHECKING:
+    from kalelite.cli.command import Command
+
+__all__ = ["add_arguments", "perform"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The script, the format and the file."""
+    add_script(parser)
+    add_picture(parser, "--graph", "--format", default="auto")
+
+
+def perform(command: Command) -> int:
+    """Print the picture, or write it to a file."""
+    from kalelite import picture
+    from kalelite.cli.choose import choose, known_names
+    from kalelite.cli.script import read_script
+    from kalelite.cli.script_run import opened
+
+    options = command.options
+    with opened(command, read_script(options.script)) as script:
+        plan = script.called
+        problems: list[Problem] = []
+        if plan is None or options.pipeline is not None:
+            pipeline = choose(script.pipelines, options.pipeline, script.script.name)
+            plan, problems = pipeline.draft()
+        known_names(plan.parameters, options.parameters)
+    draw = {
+        "text": picture.to_text,
+        "mermaid": picture.to_mermaid,
+        "svg": picture.to_svg,
+        "html": picture.to_html,
+    }[picture_format(options)]
+    text = draw(plan, tuple(problems))
+    if options.file is None:
+        command.out.write(text.rstrip("\n") + "\n")
+    else:
+        try:
+            Path(options.file).write_text(text, "utf-8")
+        except OSError as error:
+            raise UsageError(f"{options.file} cannot be written: {error.strerror}") from None
+        command.err.line(f"wrote {options.file}")
+    if problems:
+        command.err.line()
+        raise PipelineError(*problems)
+    return ExitCode.OK

@@ -1,0 +1,85 @@
+"""``kalelite logs RUN [STEP]``: what the steps of a run printed."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from kalelite.cli.parser import add_setting
+from kalelite.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from kalelite.cli.command import Command
+    from kalelite.cli.screen import Screen
+    from kalelite.runs.reading import TaskState
+
+__all__ = ["add_arguments", "perform"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The run, the step and the number of lines."""
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", default="last", help="a run's id, or last (the default)"
+    )
+    parser.add_argument("step", metavar="STEP", nargs="?", help="one step (default: all)")
+    parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
+    add_setting(parser, "home")
+
+
+def perform(command: Command) -> int:
+    """Print the logs.
+
+    On a terminal control characters are left out; a pipe or file gets the bytes as they are.
+    """
+    from kalelite.runs.reading import Run
+
+    step, lines, out = command.options.step, command.options.lines, command.out
+    run = Run.open(command.options.run, folder=command.home)
+    tasks = run.tasks
+    chosen = [name for name in tasks if step in {None, name, name.partition("[")[0]}]
+    if not chosen:
+        import difflib
+
+        close = difflib.get_close_matches(str(step), tasks, 1)
+        raise UsageError(
+            f"run {run.id} has no step {step!r}",
+            hint=f"Did you mean {close[0]}?" if close else f"It has {', '.join(list(tasks)[:12])}.",
+        )
+    if lines is not None and lines < 1:
+        raise UsageError(f"-n {lines} shows nothing", hint="Give a number from 1.")
+    for name in chosen:
+        text = _log(tasks[name], lines)
+        if len(chosen) > 1:
+            if not text:
+                continue
+            out.line((f"── {name}" if out.unicode else f"-- {name}", "bold"))
+        _print(text, out)
+    return ExitCode.OK
+
+
+def _log(task: TaskState, lines: int | None) -> bytes:
+    if task.log is None:
+        return b""
+    try:
+        text = task.log.read_bytes()
+    except OSError:
+        return b""
+    if lines is None:
+        return text
+    return b"".join(text.splitlines(keepends=True)[-lines:])
+
+
+def _print(text: bytes, out: Screen) -> None:
+    from kalelite.cli.screen import clean
+
+    if text and not text.endswith(b"\n"):
+        text += b"\n"
+    buffer = getattr(out.stream, "buffer", None)
+    if out.is_tty or buffer is None:
+        out.write(clean(text.decode("utf-8", "replace")))
+        return
+    out.stream.flush()
+    with suppress(BrokenPipeError):
+        buffer.write(text)
+        buffer.flush()

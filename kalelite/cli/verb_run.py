@@ -1,0 +1,145 @@
+"""``kalelite SCRIPT``: run the script's pipeline, or compile it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kalelite.cli.parser import add_setting
+from kalelite.cli.script_arguments import add_picture, add_script
+from kalelite.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from kalelite.authoring.backends import Backend, Result
+    from kalelite.cli.command import Command
+    from kalelite.cli.run_view import RunView
+    from kalelite.cli.script_backend import Act
+    from kalelite.plan.graph import Plan
+
+__all__ = ["add_arguments", "perform"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Everything that a script without a verb may be given."""
+    add_script(parser)
+    parser.add_argument("--version", action="store_true", help="print the version")
+    here = parser.add_argument_group("running here")
+    add_setting(here, "jobs", "at most N steps at once (default: the cores)")
+    here.add_argument(
+        "--debug",
+        action="store_true",
+        help="run in this process, one step after the other, so that breakpoint() works",
+    )
+    here.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="run steps with cache=True anew, and keep their new results",
+    )
+    add_setting(
+        here,
+        "output",
+        "auto: a live table on a terminal, else lines; plain: lines; json: one object a line",
+    )
+    add_setting(here, "home")
+    look = parser.add_argument_group("looking without running")
+    look.add_argument("--check", action="store_true", help="print all problems, start nothing")
+    add_picture(look, "--graph")
+    kfp = parser.add_argument_group("Kubeflow Pipelines")
+    kfp.add_argument(
+        "--kfp",
+        dest="backend",
+        action="store_const",
+        const="kubeflow",
+        help="run on Kubeflow Pipelines, as --backend kubeflow does",
+    )
+    kfp.add_argument("--backend", metavar="NAME", help="run on the backend of that name")
+    kfp.add_argument("--compile", metavar="FILE", help="with --kfp: write the compiled pipeline")
+    kfp.add_argument(
+        "--dry-run", action="store_true", help="with --kfp: check all, show what would be created"
+    )
+
+
+def perform(command: Command) -> int:
+    """Run the script's pipeline, or do with it what the flags say."""
+    options = command.options
+    if options.version:
+        import kalelite
+
+        command.out.line(f"kalelite {kalelite.__version__}")
+        return ExitCode.OK
+    _refuse_contradictions(options)
+    name = options.backend or ("kubeflow" if options.compile else "local")
+    if options.check:
+        from kalelite.cli import verb_check
+
+        return verb_check.perform(command, name)
+    if options.graph:
+        from kalelite.cli import verb_graph
+
+        return verb_graph.perform(command)
+    return _run(command, name)
+
+
+def _run(command: Command, name: str) -> int:
+    from kalelite.authoring.backends import open_backend
+    from kalelite.cli.script import import_path, read_script
+    from kalelite.settings import backend_settings
+
+    options = command.options
+    script = read_script(options.script)
+    extra = {"debug": True} if options.debug else {}
+    extra |= {"cache": False} if options.no_cache else {}
+    backend = open_backend(name, **backend_settings(name, command.settings), **extra)
+    backend.prepare(script.text, import_path(script))
+    from kalelite.cli.run_view import RunView, reporter_for
+    from kalelite.cli.script_run import run_script
+
+    output = command.settings["output"].value
+    reporter = reporter_for(output, command.out, debug=options.debug)
+    view = RunView(reporter, command.out, command.err, command.again())
+    return run_script(command, script, _act(command, backend, view), view)
+
+
+def _act(command: Command, backend: Backend, view: RunView) -> Act:
+    """What is done with each pipeline: a run, a file, or a look at what a run would create."""
+    out, options = command.out, command.options
+
+    def act(plan: Plan, arguments: Mapping[str, Any]) -> Result | None:
+        if options.dry_run:
+            out.line(backend.dry_run(plan, arguments))
+        elif options.compile is not None:
+            for note in backend.compile(plan, options.compile, arguments):
+                out.line(note)
+            out.line(f"compiled {plan.name} to {options.compile}")
+        else:
+            return view.watch(backend, plan, arguments)
+        return None
+
+    return act
+
+
+def _refuse_contradictions(options: argparse.Namespace) -> None:
+    """Refuse options that would be ignored beside each other."""
+    elsewhere = bool(options.backend or options.compile)
+    if options.dry_run and not elsewhere:
+        raise UsageError(
+            "--dry-run goes with --kfp",
+            hint="Here, --check prints all problems of a pipeline without running it.",
+        )
+    if options.check and options.graph:
+        raise UsageError("--check and --graph cannot be given together")
+    if options.file and not options.graph:
+        raise UsageError("-o goes with --graph: it is where the picture is written")
+    if options.output and options.graph:
+        raise UsageError("--output is about runs and has no meaning with --graph")
+    here = [name for name in ("jobs", "debug", "no_cache", "home") if getattr(options, name)]
+    other = next((name for name in ("check", "graph") if getattr(options, name)), "")
+    other = other or ("kfp" if elsewhere else "")
+    if here and other:
+        raise UsageError(
+            f"--{here[0].replace('_', '-')} is about running here and has no meaning with --{other}",
+            hint="Leave one of them out.",
+        )
+    if options.graph and elsewhere:
+        raise UsageError("--graph shows the plan, which is the same with and without --kfp")

@@ -1,0 +1,79 @@
+"""``kalelite show RUN``: what each task of a run did."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from kalelite.cli.parser import add_setting
+from kalelite.errors import ExitCode
+
+if TYPE_CHECKING:
+    from kalelite.cli.command import Command
+    from kalelite.runs.reading import TaskState
+
+__all__ = ["add_arguments", "perform"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The run."""
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", default="last", help="a run's id, or last (the default)"
+    )
+    add_setting(parser, "output")
+    add_setting(parser, "home")
+
+
+def perform(command: Command) -> int:
+    """Print the state, the values, the metrics and the failures of a run."""
+    from kalelite.cli.error_view import failure_lines
+    from kalelite.cli.run_progress import status_of
+    from kalelite.cli.summary import artifact_rows, metric_rows, preview, print_section
+    from kalelite.humanize import duration, near_path
+    from kalelite.runs.reading import Run
+
+    run, out = Run.open(command.options.run, folder=command.home), command.out
+    tasks = run.tasks
+    if command.as_json:
+        from kalelite.cli.json_lines import JsonLines
+
+        more = {"run": run.id, "state": run.state, "tasks": list(tasks.values())}
+        JsonLines(out).write({**run.data, **more})
+        return ExitCode.OK
+    records = {name: task.record for name, task in tasks.items() if task.record is not None}
+    folders = {name: task.folder for name, task in tasks.items() if task.folder is not None}
+    status = status_of(run.state)
+    head = f"{status.symbol} {run.pipeline} {run.state}"
+    out.line((head, f"bold {status.color}"), f" in {duration(run.seconds)}")
+    values = [
+        (f"{name}.{output}", preview(entry))
+        for name, record in records.items()
+        for output, entry in record.outputs.items()
+    ]
+    # A text may stand for a value that JSON does not have: so none of them has quotes.
+    parameters = [(name, str(value)) for name, value in run.parameters.items()]
+    print_section("parameters", parameters, out)
+    print_section("steps", [(name, _state(task)) for name, task in tasks.items()], out)
+    print_section("values", values, out)
+    print_section("metrics", list(metric_rows(records)), out)
+    print_section("artifacts", list(artifact_rows(records, folders)), out, fit="keep")
+    experiment = run.data.get("experiment")
+    print_section("experiment", [(experiment, "")] if experiment else [], out)
+    print_section("run", [(near_path(str(run.folder)), "")], out)
+    for name, record in records.items():
+        if record.failure is not None:
+            out.line()
+            out.line((f"✗ {name}", "bold red"))
+            out.lines(failure_lines(record.failure, out.width))
+    return ExitCode.OK
+
+
+def _state(task: TaskState) -> str:
+    from kalelite.cli.run_progress import Status, status_of
+    from kalelite.humanize import duration
+
+    status, seconds = status_of(task.status), task.seconds
+    timed = seconds is not None and status is not Status.CACHED
+    took = f" in {duration(seconds or 0.0)}" if timed else ""
+    reason = f": {task.reason}" if task.reason else ""
+    return f"{status.symbol} {task.status}{took}{reason}"

@@ -1,0 +1,329 @@
+"""Settings, and who decides them.
+
+The order is: flag, ``KALELITE_*``, ``[kalelite]`` in setup.cfg or ``[tool.kalelite]`` in
+pyproject.toml (of the nearest folder upwards that has one), decorator, default. `resolve` is the
+one function that decides; whoever calls it names the sources that it knows, in this order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kalelite.errors import UsageError, Where
+
+__all__ = [
+    "SETTINGS",
+    "Setting",
+    "Source",
+    "Value",
+    "backend_settings",
+    "environment",
+    "find_file",
+    "flags",
+    "misspelt_variables",
+    "resolve",
+]
+
+PREFIX = "KALELITE_"
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _volume(text: str) -> bool | str:
+    booleans = {"true": True, "false": False}
+    return booleans.get(text.strip().lower(), _text(text))
+
+
+def _text(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting.
+
+    Attributes
+    ----------
+    name
+        What it is called; its flag, if the command has one, is ``--name``.
+    help
+        What it decides.
+    expects
+        What a value looks like: a text, or all values that there are.
+    read
+        Makes the value from text, or raises ValueError, where the values cannot be counted.
+    backend
+        The backend that reads it; empty for the command itself.
+    metavar
+        What stands for a value in the help of the flag.
+    """
+
+    name: str
+    help: str
+    expects: str | tuple[str, ...]
+    read: Callable[[str], Any] = _text
+    default: Any = None
+    backend: str = ""
+    metavar: str | None = None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """All values that there are, if they can be counted."""
+        return self.expects if isinstance(self.expects, tuple) else ()
+
+
+_OUTPUTS = ("auto", "plain", "json")
+_VERIFY = ("before", "background", "off")
+
+SETTINGS: Mapping[str, Setting] = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            "jobs",
+            "how many steps run at once",
+            "a number from 1",
+            _count,
+            backend="local",
+            metavar="N",
+        ),
+        Setting(
+            "output",
+            "a live table on a terminal, lines, or JSON",
+            _OUTPUTS,
+            default="auto",
+        ),
+        Setting(
+            "home", "where runs and values are kept", "a folder", backend="local", metavar="FOLDER"
+        ),
+        Setting(
+            "verify",
+            "when the digests of a step's inputs are checked",
+            _VERIFY,
+            default="background",
+            backend="local",
+        ),
+        Setting(
+            "start",
+            "how the processes of steps are made",
+            ("auto", "fork", "spawn"),
+            default="auto",
+            backend="local",
+        ),
+        Setting("image", "where steps run that name no image", "an image", backend="kubeflow"),
+        Setting(
+            "marshal_volume",
+            "the volume that values pass through",
+            "true, false or the name of a claim",
+            _volume,
+            backend="kubeflow",
+        ),
+        Setting(
+            "marshal_volume_size",
+            "how large the marshal volume is made",
+            "a size such as 10Gi",
+            backend="kubeflow",
+        ),
+        Setting(
+            "marshal_path",
+            "where steps mount the marshal volume",
+            "an absolute path",
+            backend="kubeflow",
+        ),
+        Setting(
+            "storage_class",
+            "the class of volumes that are made",
+            "a storage class",
+            backend="kubeflow",
+        ),
+        Setting(
+            "access_mode",
+            "who may mount them: ReadWriteOnce, ...",
+            "an access mode",
+            backend="kubeflow",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Values of settings from one origin.
+
+    ``origin`` names it, with ``{name}`` or ``{NAME}`` for the setting. ``places`` are the lines of
+    a file. Values from the decorator are Python's, all others are text.
+    """
+
+    origin: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, Where] = field(default_factory=dict)
+    is_text: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A setting's value and where it came from."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+def resolve(setting: Setting, sources: Iterable[Source]) -> Value:
+    """Decide the value of a setting: the first source that has one, else the default.
+
+    Raises
+    ------
+    UsageError
+        The setting does not take the value that counts.
+    """
+    name = setting.name
+    for source in sources:
+        raw = source.values.get(name)
+        if raw is None:
+            continue
+        origin = source.origin.format(name=name, NAME=name.upper())
+        value = _read(setting, raw, origin, source.places.get(name)) if source.is_text else raw
+        return Value(name, value, origin)
+    return Value(name, setting.default, "default")
+
+
+def _read(setting: Setting, raw: Any, origin: str, where: Where | None) -> Any:
+    text = str(raw).lower() if isinstance(raw, bool) else str(raw)
+    expected = setting.expects
+    try:
+        if not isinstance(expected, tuple):
+            return setting.read(text)
+        return expected[expected.index(text)]
+    except ValueError:
+        if isinstance(expected, tuple):
+            expected = f"{', '.join(expected[:-1])} or {expected[-1]}"
+        raise UsageError(
+            f"{setting.name} = {text!r} ({origin}) is not {expected}",
+            hint=f"{setting.name}: {setting.help}.",
+            where=where,
+        ) from None
+
+
+def backend_settings(backend: str, values: Mapping[str, Value]) -> dict[str, Any]:
+    """The settings of a backend that are not at their defaults."""
+    return {
+        name: values[name].value
+        for name, setting in SETTINGS.items()
+        if setting.backend == backend and values[name].origin != "default"
+    }
+
+
+def flags(given: Mapping[str, Any]) -> Source:
+    """The flags of the command line."""
+    return Source("--{name}", {name: given.get(name) for name in SETTINGS})
+
+
+def environment(environ: Mapping[str, str]) -> Source:
+    """The variables ``KALELITE_*``; empty ones count as not set."""
+    return Source(
+        PREFIX + "{NAME}", {name: environ.get(PREFIX + name.upper()) or None for name in SETTINGS}
+    )
+
+
+def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
+    """Notes about ``KALELITE_*`` variables that look like a misspelt setting."""
+    known = {PREFIX + name.upper() for name in SETTINGS} | {PREFIX + "DEBUG"}
+    unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
+    if not unknown:
+        return []
+    import difflib
+
+    return [
+        f"{name} is not a setting; did you mean {close[0]}?"
+        for name in unknown
+        if (close := difflib.get_close_matches(name, sorted(known), 1, cutoff=0.8))
+    ]
+
+
+def find_file(start: Path) -> Source:
+    """The settings file for a script in the folder `start`, without values if there is none.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be parsed, or has a setting that does not exist.
+    """
+    for folder in (start, *start.parents):
+        for name, marker, read in (
+            ("setup.cfg", "[kalelite]", _setup_cfg),
+            ("pyproject.toml", "tool.kalelite", _pyproject),
+        ):
+            path = folder / name
+            try:
+                text = path.read_text("utf-8")
+            except (OSError, UnicodeDecodeError):
+                continue
+            if marker in text:
+                values = read(path, text)
+                places = _places(path, text, values)
+                _refuse_unknown(values, places)
+                return Source(str(path).replace("{", "{{").replace("}", "}}"), values, places)
+    return Source("")
+
+
+def _setup_cfg(path: Path, text: str) -> dict[str, Any]:
+    import configparser
+
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(text, str(path))
+    except configparser.Error as error:
+        line = getattr(error, "lineno", None) or 1
+        raise UsageError(
+            "setup.cfg cannot be read: " + str(error).splitlines()[0],
+            where=Where(str(path), line),
+        ) from error
+    return dict(parser["kalelite"]) if parser.has_section("kalelite") else {}
+
+
+def _pyproject(path: Path, text: str) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        table = tomllib.loads(text).get("tool", {}).get("kalelite", {})
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(
+            f"pyproject.toml cannot be read: {error}", where=Where(str(path), 1)
+        ) from error
+    return dict(table)
+
+
+def _places(path: Path, text: str, values: Mapping[str, Any]) -> dict[str, Where]:
+    places: dict[str, Where] = {}
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("["):
+            inside = line.strip() in {"[kalelite]", "[tool.kalelite]"}
+        name = line.replace(":", "=").partition("=")[0].strip().lower()
+        if inside and name in values and name not in places:
+            places[name] = Where(str(path), number, text=line)
+    return places
+
+
+def _refuse_unknown(values: Mapping[str, Any], places: Mapping[str, Where]) -> None:
+    unknown = next((name for name in values if name not in SETTINGS), None)
+    if unknown is None:
+        return
+    import difflib
+
+    close = difflib.get_close_matches(unknown, SETTINGS, 1)
+    raise UsageError(
+        f"there is no setting called {unknown!r}",
+        hint=f"Did you mean {close[0]}?" if close else f"Settings: {', '.join(SETTINGS)}.",
+        where=places.get(unknown),
+    )
