@@ -28,7 +28,7 @@ __all__ = ["Bindings", "MissingError", "evaluate", "select"]
 class MissingError(Exception):
     """An expression has no value: a task that it comes from did not run or did not succeed.
 
-    ``task`` is that instance; ``failed`` tells a failure from a branch that was not taken.
+    ``task`` is that instance; ``failed`` is False where a branch was not taken.
     """
 
     def __init__(self, task: str, *, failed: bool) -> None:

@@ -64,7 +64,7 @@ class TaskStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished(Event):
-    """A task has ended for good, well or badly; ``record.status`` tells which.
+    """A task has ended for good, well or badly; see ``record.status``.
 
     ``log`` holds what the step printed. ``peak`` is the largest resident size in bytes, 0 where
     it is not known.

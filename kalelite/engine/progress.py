@@ -127,7 +127,7 @@ class Progress:
             self._apply(self._schedule.finish(ready.instance, Outcome("cancelled")))
 
     def note(self, text: str) -> None:
-        """Have the user told something."""
+        """Report something that the user should know."""
         self._emit(Note(time.time(), text))
 
     def _apply(self, transitions: Iterable[Transition]) -> None:

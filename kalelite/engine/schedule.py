@@ -22,10 +22,10 @@ from kalelite.engine.transitions import (
     Index,
     Instance,
     LoopExpanded,
+    NodeResult,
     NodeState,
     Outcome,
     Ready,
-    Result,
     Skipped,
     Transition,
     instance_name,
@@ -45,7 +45,7 @@ class _ScopeRun:
     scope: str
     index: Index
     waiting: dict[str, int]
-    results: dict[str, Result] = field(default_factory=dict)
+    results: dict[str, NodeResult] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class _LoopRun:
     loop: str
     items: list[Any]
     started: int = 0
-    results: list[Result] = field(default_factory=list)
+    results: list[NodeResult] = field(default_factory=list)
 
 
 class Schedule:
@@ -83,7 +83,7 @@ class Schedule:
         self._queue: deque[Callable[[], None]] = deque()
         self._transitions: list[Transition] = []
         self._interrupted = False
-        self._end: Result | None = None
+        self._end: NodeResult | None = None
 
     @property
     def done(self) -> bool:
@@ -110,10 +110,10 @@ class Schedule:
         state = NodeState(outcome.state)
         if state is NodeState.SUCCEEDED:
             self.results.put(instance.task, instance.index, outcome.outputs)
-            result = Result(state)
+            result = NodeResult(state)
         else:
             reason = f"{instance.name} {'failed' if state is NodeState.FAILED else 'was stopped'}"
-            result = Result(state, reason, instance.name, outcome.message)
+            result = NodeResult(state, reason, instance.name, outcome.message)
         self._close(run, instance.task, result)
         return self._settle()
 
@@ -167,20 +167,20 @@ class Schedule:
         except MissingError as missing:
             state = NodeState.NOT_RUN if missing.failed else NodeState.SKIPPED
             verb = "failed" if missing.failed else "was skipped"
-            self._rule_out(run, id, Result(state, f"{missing.task} {verb}", missing.task))
+            self._rule_out(run, id, NodeResult(state, f"{missing.task} {verb}", missing.task))
         except KaleliteError as error:
             self._transitions.append(EvaluationFailed(id, error.message))
             self._skip(id, run.index, NodeState.NOT_RUN, error.message)
-            self._close(run, id, Result(NodeState.FAILED, error.message, id, error.message))
+            self._close(run, id, NodeResult(NodeState.FAILED, error.message, id, error.message))
 
-    def _obstacle(self, run: _ScopeRun, id: str) -> Result | None:
+    def _obstacle(self, run: _ScopeRun, id: str) -> NodeResult | None:
         """Why a node may not start, None if it may."""
         handled = self._scopes.handlers.get(id)
         if handled is not None:
             scope = run.results[handled]
             return scope if scope.state in (NodeState.SKIPPED, NodeState.NOT_RUN) else None
         if self._interrupted:
-            return Result(NodeState.NOT_RUN, "the run was interrupted")
+            return NodeResult(NodeState.NOT_RUN, "the run was interrupted")
         item = self._scopes.items[id]
         if isinstance(item, Task) and item.options.ignore_failures:
             return None
@@ -192,7 +192,7 @@ class Schedule:
             if result.state is NodeState.SKIPPED:
                 cause = result.reason or "its condition was false"
                 name = instance_name(other, run.index)
-                return Result(NodeState.SKIPPED, f"{name} was skipped: {cause}")
+                return NodeResult(NodeState.SKIPPED, f"{name} was skipped: {cause}")
         return None
 
     def _defaulted(self, task: Task, run: _ScopeRun) -> tuple[str, ...]:
@@ -239,9 +239,9 @@ class Schedule:
             self.results.choices[id, run.index] = taken
             self._open(taken, run.index)
         elif len(branches) == 1:
-            self._close(run, id, Result(NodeState.SKIPPED, self._why_false(branches[0])))
+            self._close(run, id, NodeResult(NodeState.SKIPPED, self._why_false(branches[0])))
         else:
-            self._close(run, id, Result(NodeState.SUCCEEDED))
+            self._close(run, id, NodeResult(NodeState.SUCCEEDED))
 
     def _why_false(self, branch: str) -> str:
         where = self._scopes.items[branch].where
@@ -260,7 +260,7 @@ class Schedule:
         for _ in range(min(width, len(items))):
             self._next_item(loop_run)
         if not items:
-            self._close(run, loop.id, Result(NodeState.SUCCEEDED))
+            self._close(run, loop.id, NodeResult(NodeState.SUCCEEDED))
 
     def _next_item(self, run: _LoopRun) -> None:
         if run.started < len(run.items):
@@ -287,7 +287,7 @@ class Schedule:
             id = block.parent
         self._close(self._running[self._scopes.parent(id), run.index], id, result)
 
-    def _close(self, run: _ScopeRun, id: str, result: Result) -> None:
+    def _close(self, run: _ScopeRun, id: str, result: NodeResult) -> None:
         """A node has ended: count down those that wait for it."""
         run.results[id] = result
         if result.state in _BAD:
@@ -299,7 +299,7 @@ class Schedule:
         if len(run.results) == len(run.waiting):
             self._shut(run)
 
-    def _rule_out(self, run: _ScopeRun, id: str, result: Result) -> None:
+    def _rule_out(self, run: _ScopeRun, id: str, result: NodeResult) -> None:
         self._skip(id, run.index, result.state, result.reason)
         self._close(run, id, result)
 
@@ -312,9 +312,9 @@ class Schedule:
 _BAD = (NodeState.FAILED, NodeState.NOT_RUN, NodeState.CANCELLED)
 
 
-def _total(results: Iterable[Result]) -> Result:
+def _total(results: Iterable[NodeResult]) -> NodeResult:
     """How a scope ended, given how the nodes in it did."""
-    worst = Result(NodeState.SUCCEEDED)
+    worst = NodeResult(NodeState.SUCCEEDED)
     for result in results:
         if result.state is NodeState.FAILED:
             return result

@@ -1,4 +1,4 @@
-"""What a schedule decides, and what it is told: plain data between it and whoever runs its tasks."""
+"""What a schedule decides, and how tasks ended: plain data between it and what runs them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = [
     "Index",
     "Instance",
     "LoopExpanded",
+    "NodeResult",
     "NodeState",
     "Outcome",
     "Ready",
-    "Result",
     "Skipped",
     "Transition",
     "instance_name",
@@ -94,7 +94,7 @@ Transition = Ready | Skipped | LoopExpanded | EvaluationFailed
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class NodeResult:
     """How a node ended and why; ``root_cause`` is the instance whose failure is behind it."""
 
     state: NodeState

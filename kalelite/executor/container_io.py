@@ -65,7 +65,7 @@ def take(path: str, name: str) -> Path:
 
 
 def text(value: Any, name: str) -> str:
-    """A value as a word of a command: of a file its content, of other values what KFP writes.
+    """A value as an argument of a command: of a file its content, else JSON but for plain text.
 
     Raises
     ------

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sized
+from dataclasses import replace
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -175,9 +176,9 @@ def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]
         raise
     if os.getpid() != pid:
         _leave_fork(0)
-    words = _UNFINISHED.get(type(result))
-    if words:
-        raise _RefusedError(_unfinished(words, function, result))
+    kind = _UNFINISHED.get(type(result))
+    if kind:
+        raise _RefusedError(_unfinished(kind, function, result))
     return result, function
 
 
@@ -208,17 +209,15 @@ _UNFINISHED: dict[type, str] = {
 }
 
 
-def _unfinished(words: str, function: Any, result: Any) -> FailureReport:
+def _unfinished(kind: str, function: Any, result: Any) -> FailureReport:
     if inspect.iscoroutine(result):
         result.close()
         hint = "call asyncio.run(...) inside the step and return its result"
     else:
         hint = "return list(...) of it"
-    return FailureReport("TypeError", f"the step returned {words}", _at(function), hint=hint)
-
-
-def _at(function: Any) -> Any:
-    return failure.at_return(function)
+    return FailureReport(
+        "TypeError", f"the step returned {kind}", failure.at_return(function), hint=hint
+    )
 
 
 # --- outputs ---------------------------------------------------------------------------------
@@ -237,7 +236,7 @@ def _save(spec: TaskSpec, result: Any, function: Any, store: StoreLike) -> dict[
                 FailureReport(
                     "TypeError",
                     f"{name}{error}",
-                    _at(function),
+                    failure.at_return(function),
                     hint="return what the annotation says, or take the annotation away",
                 )
             ) from None
@@ -246,16 +245,8 @@ def _save(spec: TaskSpec, result: Any, function: Any, store: StoreLike) -> dict[
             if report.frames:
                 raise
             # A value that cannot be stored is the step's doing: show the step.
-            raise _RefusedError(
-                FailureReport(
-                    report.type,
-                    report.message,
-                    _at(function),
-                    report.traceback,
-                    report.hint,
-                    report.cause,
-                )
-            ) from error
+            shown = replace(report, frames=failure.at_return(function))
+            raise _RefusedError(shown) from error
     return saved
 
 
@@ -295,7 +286,9 @@ def _unpack(spec: TaskSpec, result: Any, function: Any) -> list[Any]:
     return values
 
 
-def _wrong_count(words: str, result: Any, function: Any) -> _RefusedError:
-    message = f"wrong number of values: {words} ({type_name(result)}: {preview(result)})"
+def _wrong_count(counts: str, result: Any, function: Any) -> _RefusedError:
+    message = f"wrong number of values: {counts} ({type_name(result)}: {preview(result)})"
     hint = "return as many values as the call unpacks, or unpack as many as the step returns"
-    return _RefusedError(FailureReport("ValueError", message, _at(function), hint=hint))
+    return _RefusedError(
+        FailureReport("ValueError", message, failure.at_return(function), hint=hint)
+    )

@@ -32,7 +32,7 @@ class Terminated(SystemExit):
 
 
 def report(error: BaseException, *, step: str = "") -> FailureReport:
-    """What happened, in words. Never raises, whatever the exception's own methods do."""
+    """What happened, as text. Never raises, whatever the exception's own methods do."""
     return _report(error, step, _CAUSES, set())
 
 
@@ -223,8 +223,7 @@ def _def_line(code: CodeType) -> int:
     """The line of ``def``; Python counts from the first decorator."""
     first = code.co_firstlineno
     for line in range(first, first + 100):
-        words = linecache.getline(code.co_filename, line).split(maxsplit=1)
-        if words and words[0] in {"def", "async"}:
+        if linecache.getline(code.co_filename, line).lstrip().startswith(("def ", "async ")):
             return line
     return first
 

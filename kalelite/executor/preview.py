@@ -42,7 +42,7 @@ _SHORT = _Short()
 
 
 def _has_no_repr(kind: type) -> bool:
-    """True if the repr is object's own, which tells an address and nothing else."""
+    """True if the repr is object's own, which shows an address and nothing else."""
     home = next(cls for cls in kind.__mro__ if "__repr__" in vars(cls))
     return home is object
 

@@ -322,7 +322,7 @@ def _neighbours(nesting: Nesting) -> Iterator[tuple[str, str]]:
 def _sequence(nesting: Nesting) -> list[str]:
     """All tasks and blocks in the order of the body.
 
-    Tasks and blocks are kept apart in a plan. A block comes where its first task does, a switch
+    A plan lists tasks and blocks apart. A block comes where its first task does, a switch
     where its last branch does: a step called for the condition of an Elif comes before.
     """
     first: dict[str, int] = {}

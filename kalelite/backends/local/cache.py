@@ -90,7 +90,7 @@ class Cache:
     ) -> Record | None:
         """The result of an earlier run that stands for an instance, written into its folder.
 
-        It is looked for the first time only that an instance is asked for. The record's
+        It is looked for once for each instance. The record's
         ``cached`` is the run that has computed it.
         """
         if instance in self._keys:
@@ -99,7 +99,7 @@ class Cache:
         return self._find(key, instance, folder) if key is not None and self._read else None
 
     def remember(self, record: Record, run: str, folder: Path) -> None:
-        """Keep the record of an instance that was asked for; ``folder`` is its own."""
+        """Keep the record of an instance that `recall` has looked for; ``folder`` is its own."""
         key = self._keys.get(record.task)
         if key is None or record.status != "succeeded":
             return
@@ -259,7 +259,7 @@ def _versions(libraries: frozenset[str]) -> str:
 
 
 def _version(package: str) -> str:
-    """The version of an installed package; where that takes long to tell, when it was installed."""
+    """The version of an installed package; where that takes long to find, when it was installed."""
     import importlib.metadata  # slow to import, and most runs cache nothing
 
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -15,7 +15,6 @@ from kalelite.capture.load import CodeSource
 from kalelite.engine.progress import Progress
 from kalelite.engine.transitions import Ready
 from kalelite.executor.execute import execute
-from kalelite.marshal import Store
 
 __all__ = ["run_here"]
 
@@ -46,9 +45,7 @@ class _Watched:
         return self._code.constant(name)
 
 
-def run_here(
-    progress: Progress, requests: TaskRequestBuilder, code: CodeSource, store: Store
-) -> None:
+def run_here(progress: Progress, requests: TaskRequestBuilder, code: CodeSource) -> None:
     """Run a plan here, in the order of the calls.
 
     Values pass through the store as they do between processes. Time limits, limits on memory and
@@ -67,20 +64,14 @@ def run_here(
         try:
             progress.started(ready, attempt)
             with _environment(progress.options(ready).env):
-                _run(ready, progress, requests, code, store)
+                _run(ready, progress, requests, code)
         except BaseException:
             while progress.waiting:
                 progress.cancel(f"{ready.instance.name} failed")
             raise
 
 
-def _run(
-    ready: Ready,
-    progress: Progress,
-    requests: TaskRequestBuilder,
-    code: CodeSource,
-    store: Store,
-) -> None:
+def _run(ready: Ready, progress: Progress, requests: TaskRequestBuilder, code: CodeSource) -> None:
     """Run one instance; raises what it raises."""
     instance = ready.instance
     log = requests.folder(instance) / "log.txt"
@@ -88,7 +79,7 @@ def _run(
     container = requests.container(ready)
     around = contextlib.nullcontext() if container is None else on(container)
     with around, use_backend(None):
-        record = execute(requests.spec(ready, 1), watched, store)
+        record = execute(requests.spec(ready, 1), watched, requests.store)
     progress.finish(ready, record, log)
     if isinstance(watched.error, (Exception, KeyboardInterrupt)):
         raise watched.error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import os
 import select
 import signal
 import time
@@ -13,7 +12,6 @@ from collections.abc import Callable
 from kalelite.backends.local.pool.attempts import Attempt
 from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.interrupts import Interrupts
-from kalelite.backends.local.pool.machine import oom_kills
 from kalelite.backends.local.pool.messages import Done, Ended, Started
 from kalelite.backends.local.pool.slots import Grant, Slots
 from kalelite.backends.local.task_requests import TaskRequestBuilder
@@ -57,7 +55,6 @@ class Driver:
         self._numbers = itertools.count(1)
         self._interrupted = 0
         self._trimmed = 0.0
-        self._oom_kills = oom_kills()
 
     def run(self) -> str:
         """Run everything; "succeeded", "failed" or "interrupted"."""
@@ -148,7 +145,7 @@ class Driver:
         attempt.settled = True
         self._slots.give(attempt.grant)
         ready, log = attempt.ready, attempt.log.path
-        record = attempt.outcome(ended, oom=ended is not None and self._ran_out(ended))
+        record = attempt.outcome(ended)
         if not self._interrupted:
             delay = self._progress.retry(ready, record, log)
             if delay is not None:
@@ -162,13 +159,6 @@ class Driver:
     def _again(self, attempt: Attempt) -> None:
         if self._between.pop(attempt.number, None) is not None:
             self._progress.enqueue(attempt.ready, attempt.count + 1)
-
-    def _ran_out(self, ended: Ended) -> bool:
-        """Whether the kernel has killed something for want of memory since this was last asked."""
-        if not (os.WIFSIGNALED(ended.status) and os.WTERMSIG(ended.status) == signal.SIGKILL):
-            return False
-        before, self._oom_kills = self._oom_kills, oom_kills()
-        return self._oom_kills > before
 
     def _after(self, seconds: float, act: Callable[[], None]) -> None:
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._numbers), act))

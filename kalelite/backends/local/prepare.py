@@ -8,9 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from kalelite.backends.local.local_options import without_effect
 from kalelite.backends.local.local_settings import LocalSettings
@@ -57,8 +56,8 @@ def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list
     wanted = max((each.gpu or 0 for each in options), default=0)
     if wanted > len(gpus):
         have = f"has {len(gpus)}: it gets what there is" if gpus else "has none: it runs without"
-        asked = f"{wanted} GPU{'' if wanted == 1 else 's'}"
-        notes.append(f"A step asks for {asked}, and this machine {have}.")
+        gpu = f"{wanted} GPU{'' if wanted == 1 else 's'}"
+        notes.append(f"A step asks for {gpu}, and this machine {have}.")
     missing = sorted(
         {
             place
@@ -154,7 +153,9 @@ def _link(task: Task, volume: Volume, target: Path) -> Path | None:
     return path
 
 
-def packages_of(plan: Plan, home: Path, tell: Any) -> dict[tuple[str, ...], Path]:
+def packages_of(
+    plan: Plan, home: Path, note: Callable[[str], object]
+) -> dict[tuple[str, ...], Path]:
     """A folder for each set of packages that steps ask for and that is not installed here.
 
     The folders are kept, and shared by all runs.
@@ -168,7 +169,7 @@ def packages_of(plan: Plan, home: Path, tell: Any) -> dict[tuple[str, ...], Path
     for task in plan.tasks:
         wanted = task.options.packages
         if wanted and wanted not in folders and not all(map(_installed, wanted)):
-            folders[wanted] = _install(task, wanted, home, tell)
+            folders[wanted] = _install(task, wanted, home, note)
     return folders
 
 
@@ -192,20 +193,22 @@ def _installed(requirement: str) -> bool:
     return not applies or (not wanted.extras and wanted.specifier.contains(found, prereleases=True))
 
 
-def _install(task: Task, wanted: tuple[str, ...], home: Path, tell: Any) -> Path:
+def _install(
+    task: Task, wanted: tuple[str, ...], home: Path, note: Callable[[str], object]
+) -> Path:
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     digest = hashlib.blake2b("\n".join([here, *sorted(wanted)]).encode(), digest_size=8)
     folder = home / "packages" / digest.hexdigest()
     if folder.is_dir():
         return folder
-    tell(f"Installing {', '.join(wanted)} for step {task.step.name!r}.")
+    note(f"Installing {', '.join(wanted)} for step {task.step.name!r}.")
     part = folder.with_name(f".{folder.name}.{os.getpid()}")
     part.mkdir(parents=True)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(part), *wanted]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         shutil.rmtree(part, ignore_errors=True)
-        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["pip printed nothing"])[-1]
         raise UsageError(
             f"the packages {', '.join(wanted)} could not be installed: {last}",
             hint="Install them into this environment, or correct packages=.",

@@ -1,4 +1,4 @@
-"""What is left of a run: its state, its records, and its values when they are asked for."""
+"""What a run leaves: its state, its records, and its values, loaded on demand."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def run_plan(
     settings
         How to run it.
     reporter
-        Who is told what happens.
+        What receives the events.
 
     Returns
     -------
@@ -165,7 +165,7 @@ class _Run:
         settings = self._settings
         if settings.debug:
             with ends_as_interrupts():
-                run_here(progress, requests, self._code.live(), self._store)
+                run_here(progress, requests, self._code.live())
             return progress.state
         modules = prewarm.used_by(self._plan) if settings.preload and not self._spawn else ()
         interrupts = Interrupts()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kalelite.backends.local.cache import Cache
-from kalelite.backends.local.containers.container_plan import ContainerSteps
-from kalelite.backends.local.containers.container_process import ContainerTerms
 from kalelite.backends.local.pool.import_environment import interpreter_flags, read_at_import
 from kalelite.backends.local.pool.messages import TaskRequest
 from kalelite.backends.local.pool.slots import memory_limit
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.transitions import Instance, Ready
 from kalelite.executor.spec import Record, TaskSpec
-from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
-from kalelite.runs.writing import RunFolder
+
+if TYPE_CHECKING:
+    from kalelite.backends.local.cache import Cache
+    from kalelite.backends.local.containers.container_plan import ContainerSteps
+    from kalelite.backends.local.containers.container_process import ContainerTerms
+    from kalelite.marshal import Store
+    from kalelite.runs.writing import RunFolder
 
 __all__ = ["TaskRequestBuilder"]
 
@@ -39,7 +42,7 @@ class TaskRequestBuilder:
     cache
         Where the results of steps with ``cache=True`` are kept; None to run and forget.
     code
-        The folder of the steps' code; none where no process is asked for.
+        The folder of the steps' code; None where no process is started.
     spawn
         Whether each process is a fresh interpreter.
     """
@@ -59,7 +62,7 @@ class TaskRequestBuilder:
     ) -> None:
         self._tasks = {task.id: task for task in plan.tasks}
         self._specs = specs
-        self._store = store
+        self.store = store
         self._run = run
         self._containers = containers
         self._packages = packages
@@ -94,8 +97,8 @@ class TaskRequestBuilder:
             task=number,
             spec=self.spec(ready, attempt),
             code=str(self._code),
-            store=str(self._store.folder),
-            verify=self._store.verify,
+            store=str(self.store.folder),
+            verify=self.store.verify,
             env=env,
             log=str(self._run.tasks / ready.instance.name / "log.txt"),
             memory=memory_limit(options),

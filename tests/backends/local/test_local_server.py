@@ -14,7 +14,7 @@ from kalelite.authoring.step import step
 from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.import_environment import stale
 from kalelite.backends.local.pool.messages import Done, Ended, TaskRequest
-from kalelite.backends.local.pool.script_imports import imports_of, installed
+from kalelite.backends.local.pool.prewarm import imports_of, installed
 from kalelite.capture.code import capture
 from kalelite.executor.spec import TaskSpec
 

@@ -28,7 +28,7 @@ __all__ = ["NAMES", "Engine", "find", "mount"]
 NAMES = ("docker", "podman", "nerdctl")
 """The commands that are tried, the first that answers is taken."""
 
-_PATIENCE = 15
+_INFO_TIMEOUT = 15
 """Seconds that an engine has to say what it is."""
 
 
@@ -62,7 +62,7 @@ class Engine:
         folders: Mapping[str, Path],
         environ: Mapping[str, str],
     ) -> list[str]:
-        """What ``run`` is told of a step's options.
+        """The arguments of ``run`` that a step's options amount to.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class Engine:
 
 
 def mount(source: Path, target: str, *, read_only: bool = False) -> list[str]:
-    """The words that put a file or folder of this machine into a container."""
+    """The arguments that put a file or folder of this machine into a container."""
     fields = ["type=bind", f"source={source.resolve()}", f"target={target}"]
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow([*fields, *(["readonly"] if read_only else [])])
@@ -127,7 +127,7 @@ def _folder(volume: Volume, folders: Mapping[str, Path]) -> Path:
 
 
 def find() -> tuple[Engine | None, str]:
-    """The first engine that answers; or none, and why, in words."""
+    """The first engine that answers; or none, and why."""
     reasons = []
     for name in NAMES:
         program = shutil.which(name)
@@ -150,11 +150,11 @@ def _ask(program: str) -> Engine | str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=_PATIENCE,
+            timeout=_INFO_TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"nothing came within {_PATIENCE} s"
+        return f"nothing came within {_INFO_TIMEOUT} s"
     except OSError as error:
         return str(error.strerror)
     try:

@@ -135,15 +135,15 @@ class _Files:
         self.outputs.chmod(0o777)
         self.mounts = mount(self.outputs, _OUTPUTS)
 
-    def put(self, word: InputValue | InputPath | OutputPath) -> str:
+    def put(self, placeholder: InputValue | InputPath | OutputPath) -> str:
         """The text for a placeholder."""
-        if isinstance(word, OutputPath):
-            return f"{_OUTPUTS}/{word.name}"
-        if isinstance(word, InputPath):
-            if word.name not in self._paths:
-                self._paths[word.name] = self._path(word.name)
-            return self._paths[word.name]
-        return container_io.text(self._values[word.name], word.name)
+        if isinstance(placeholder, OutputPath):
+            return f"{_OUTPUTS}/{placeholder.name}"
+        if isinstance(placeholder, InputPath):
+            if placeholder.name not in self._paths:
+                self._paths[placeholder.name] = self._path(placeholder.name)
+            return self._paths[placeholder.name]
+        return container_io.text(self._values[placeholder.name], placeholder.name)
 
     def _path(self, name: str) -> str:
         """Where in the container the file of an input is."""

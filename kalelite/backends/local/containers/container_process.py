@@ -78,14 +78,14 @@ def run(
     command, args
         What to run in it, instead of what the image says.
     more
-        More words for the engine: mounts.
+        More arguments for the engine: mounts.
 
     Raises
     ------
     ContainerError
         There is no such image, the container did not start, or it failed.
     """
-    _get(terms, image)
+    _ensure_image(terms, image)
     name = f"kalelite-{slug(step)}-{secrets.token_hex(4)}"
     entry = [f"--entrypoint={command[0]}"] if command else []
     own = ["--rm", "--pull=never", f"--name={name}", f"--label={LABEL}={terms['label']}"]
@@ -109,7 +109,7 @@ def _engine(terms: ContainerTerms) -> str:
     return Path(terms["program"]).name
 
 
-def _get(terms: ContainerTerms, image: str) -> None:
+def _ensure_image(terms: ContainerTerms, image: str) -> None:
     """See that the image is on this machine."""
     if terms["pull"] != "Always" and not _quietly([terms["program"], "image", "inspect", image]):
         return
@@ -121,7 +121,7 @@ def _get(terms: ContainerTerms, image: str) -> None:
     code, last = _call([terms["program"], "pull", image])
     if code:
         raise ContainerError(
-            f"the image {image!r} was not found, or could not be pulled{_saying(last)}",
+            f"the image {image!r} was not found, or could not be pulled{_last_line(last)}",
             hint=f"Correct its name; if it is private, log in first: {_engine(terms)} login",
         )
 
@@ -189,21 +189,23 @@ def _quietly(argv: list[str], timeout: float = _CALL) -> int:
 
 
 def _failure(terms: ContainerTerms, code: int, last: str) -> ContainerError:
-    """An exit code in words, as engines and shells use them."""
-    said = _saying(last)
+    """What an exit code means, as engines and shells use them."""
+    printed = _last_line(last)
     if code == 125:
         hint = "What the engine says is in the log."
-        return ContainerError(f"{_engine(terms)} could not start its container{said}", hint=hint)
+        return ContainerError(f"{_engine(terms)} could not start its container{printed}", hint=hint)
     if code in (126, 127):
         what = "it cannot run a program" if code == 126 else "a program is not there"
         hint = "Correct command=, or take an image that has the program."
-        return ContainerError(f"its container ended with exit code {code}: {what}{said}", hint=hint)
+        return ContainerError(
+            f"its container ended with exit code {code}: {what}{printed}", hint=hint
+        )
     if code == 128 + signal.SIGKILL:
         limit = f" beyond its {terms['memory']}" if terms["memory"] else ""
         why = f"by a person or for want of memory{limit}"
-        return ContainerError(f"its container was killed (SIGKILL), {why}{said}")
-    return ContainerError(f"its container ended with exit code {code}{said}")
+        return ContainerError(f"its container was killed (SIGKILL), {why}{printed}")
+    return ContainerError(f"its container ended with exit code {code}{printed}")
 
 
-def _saying(last: str) -> str:
+def _last_line(last: str) -> str:
     return f"; it printed last: {last[:500]}" if last else ""

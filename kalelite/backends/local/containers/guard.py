@@ -17,7 +17,7 @@ from collections.abc import Iterator
 __all__ = ["LABEL", "watching"]
 
 LABEL = "kalelite.run"
-_PATIENCE = 60
+_CLEANUP_TIMEOUT = 60
 
 
 @contextlib.contextmanager
@@ -38,7 +38,7 @@ def watching(program: str) -> Iterator[str]:
         yield value
     finally:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.communicate(b"over", timeout=_PATIENCE)
+            process.communicate(b"over", timeout=_CLEANUP_TIMEOUT)
 
 
 def _remove(program: str, label: str) -> None:

@@ -59,15 +59,14 @@ class Attempt:
         if self.count > 1:
             self.record.unlink(missing_ok=True)
 
-    def outcome(self, ended: Ended | None, *, oom: bool) -> Record:
+    def outcome(self, ended: Ended | None) -> Record:
         """The record of this attempt, written here if its process left none.
 
         What counts is the committed record of this attempt, never the exit code. ``ended`` is
-        None while the process still lives; ``oom`` says that the kernel has killed processes for
-        want of memory meanwhile.
+        None while the process still lives.
         """
         record = read_attempt(self.record, self.count)
-        ending = self._ending(ended, oom=oom)
+        ending = self._ending(ended)
         if record is not None and record.failure is None:
             return record
         if record is None:
@@ -85,7 +84,7 @@ class Attempt:
             commit(record, self.record)
         return record
 
-    def _ending(self, ended: Ended | None, *, oom: bool) -> Ending:
+    def _ending(self, ended: Ended | None) -> Ending:
         ended = ended or Ended(self.number)
         return Ending(
             status=ended.status,
@@ -95,5 +94,5 @@ class Attempt:
             forced=self.forced,
             timeout=self.timeout,
             limit=self.memory,
-            oom=oom,
+            oom=ended.oom,
         )

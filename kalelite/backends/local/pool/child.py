@@ -133,7 +133,7 @@ def _run_and_leave(request: TaskRequest, notify: int) -> NoReturn:
     code = 1
     try:
         code = worker.work(request)
-    except BaseException:  # told in the log; the driver finds no record
+    except BaseException:  # it is in the log; the driver finds no record
         with contextlib.suppress(BaseException):
             traceback.print_exc()
     worker.run_exit_functions()

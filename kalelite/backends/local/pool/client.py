@@ -58,7 +58,7 @@ def start_method(wanted: str = "auto") -> str:
     Raises
     ------
     UsageError
-        The word is unknown, or this system has no processes of that kind.
+        The method is unknown, or this system has no processes of that kind.
     """
     if wanted not in ("auto", "fork", "spawn"):
         raise UsageError(f"start={wanted!r} is unknown", hint="Write auto, fork or spawn.")

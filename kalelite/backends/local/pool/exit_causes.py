@@ -1,4 +1,4 @@
-"""Why a process without a record has ended, in words. Pure."""
+"""Why a process without a record has ended, as a person reads it. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Ending:
 _SIGNALS = {
     "SIGABRT": (
         "compiled code gave up (abort): a failed assertion or damaged memory",
-        "The log may hold the library's own words.",
+        "The log may hold a message of the library.",
     ),
     "SIGBUS": (
         "compiled code read a mapped file beyond its end, or the disk or /dev/shm is full",
@@ -115,15 +115,15 @@ def _signalled(ending: Ending) -> FailureReport:
         name = f"signal {number}"
     if name == "SIGKILL":
         return _killed(ending)
-    words, hint = _SIGNALS.get(name, ("", ""))
+    meaning, hint = _SIGNALS.get(name, ("", ""))
     if name in ("SIGABRT", "SIGSEGV"):
         hint = f"{hint} {_limited(ending)}".strip()
-    message = f"its process was ended by {name}" + (f": {words}" if words else "")
+    message = f"its process was ended by {name}" + (f": {meaning}" if meaning else "")
     return FailureReport("ProcessKilled", message, hint=hint)
 
 
 def _limited(ending: Ending) -> str:
-    """A word on the memory option: compiled code that cannot have more ends in many ways."""
+    """A sentence on the memory option: compiled code that cannot have more ends in many ways."""
     if not ending.limit:
         return ""
     return f"Its memory option allows {_size(ending.limit)}; code that cannot have more may end so."

@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin, turned into a count that the run looks at."""
+"""Ctrl-C, SIGTERM and SIGHUP, turned into a count that the run looks at."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Interrupts", "ends_as_interrupts"]
 
 
 class Interrupts:
-    """How often the user asked to stop; ``fileno`` is readable after each time."""
+    """How many requests to stop have come; ``fileno`` is readable after each time."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -36,9 +36,9 @@ class Interrupts:
         A signal that is ignored, as SIGHUP is under nohup, stays ignored.
         """
         numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        heard = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+        active = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
         try:
-            with _handled(heard, self._take):
+            with _handled(active, self._take):
                 yield
         finally:
             os.close(self._reader)
@@ -54,7 +54,7 @@ class Interrupts:
 def ends_as_interrupts() -> contextlib.AbstractContextManager[None]:
     """Meanwhile SIGTERM and SIGHUP do as Ctrl-C does, so that ``finally`` does its work.
 
-    Where somebody has said already what they do, that holds.
+    Handlers that are there already stay.
     """
     numbers = (signal.SIGTERM, signal.SIGHUP)
     ends = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]

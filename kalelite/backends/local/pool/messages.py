@@ -1,4 +1,4 @@
-"""What the driver, the fork server and the tasks' processes tell each other, and how it travels.
+"""What the driver, the fork server and the tasks' processes send each other, and how it travels.
 
 A message travels as its length and the JSON list of its name and fields, over a stream that is
 given as its descriptor.
@@ -119,13 +119,15 @@ class Started(NamedTuple):
 class Ended(NamedTuple):
     """The process of an attempt has ended. ``status`` is as `os.waitpid` gives it.
 
-    ``peak`` is its largest resident size in bytes. ``error`` is set where no process could be
-    had, or where it was lost together with the server.
+    ``peak`` is its largest resident size in bytes. With ``oom`` the kernel has killed processes
+    for want of memory meanwhile. ``error`` is set where no process could be had, or where it was
+    lost together with the server.
     """
 
     task: int
     status: int = 0
     peak: int = 0
+    oom: bool = False
     error: str = ""
 
 

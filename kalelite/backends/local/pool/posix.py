@@ -37,10 +37,10 @@ def flush_c() -> None:
 
 
 def children() -> set[int]:
-    """The processes that this one is the parent of; empty where the system does not tell."""
+    """The processes that this one is the parent of; empty where the system does not list them."""
     pid = os.getpid()
     try:
-        # Asked once for each task that has ended: no layers between this and the kernel.
+        # Read once for each task that has ended: no layers between this and the kernel.
         fd = os.open(f"/proc/{pid}/task/{pid}/children", os.O_RDONLY)
     except OSError:
         return set()

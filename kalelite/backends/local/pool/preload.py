@@ -1,4 +1,4 @@
-"""The fork server imports a module ahead, and tells whether it may still be forked.
+"""Importing a module ahead in the fork server, and whether that may still be forked.
 
 A process that runs threads cannot be forked safely: the child has the locks that they held but
 not the threads. Most libraries start none when they are only imported. A few compiled ones do
@@ -31,7 +31,7 @@ _FORKS_WELL = frozenset(
 
 
 def import_quietly(name: str) -> str:
-    """Import a module; tells why this process must not be forked any more, "" if it may.
+    """Import a module; returns why this process must not be forked any more, "" if it may.
 
     A module that cannot be imported is left to the step that needs it.
     """

@@ -62,6 +62,7 @@ class Server:
         self._tasks: dict[int, int] = {}
         self._spares: dict[int, int] = {}
         self._room = 0
+        self._oom_kills = machine.oom_kills()
         self._env = dict(os.environ)
         self._imported = False
         self._wakeup, self._writer = os.pipe()
@@ -219,10 +220,17 @@ class Server:
                 del self._tasks[ended]
                 peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
                 with contextlib.suppress(OSError):
-                    send(self._channel, Ended(task, status, peak))
+                    send(self._channel, Ended(task, status, peak, self._ran_out(status)))
             lost = True
         if lost:
             self._kill_orphans()
+
+    def _ran_out(self, status: int) -> bool:
+        """Whether a killed process may be one of those that the kernel killed for memory."""
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
+            return False
+        before, self._oom_kills = self._oom_kills, machine.oom_kills()
+        return self._oom_kills > before
 
     def _kill_orphans(self) -> None:
         """End what tasks that are over have left in sessions of their own."""
