@@ -1,4 +1,4 @@
-"""Packages that a step asks for: installed once for each set, seen by that step alone."""
+"""What is made ready and announced before a run: packages, installed once, seen by one step alone."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import importlib.util
 import zipfile
 
 import pytest
+from local_steps import one
 
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.backends.local.prepare import notes_on
 from kalelite.backends.local.run import run_plan
 from kalelite.engine.events import Note
 from kalelite.errors import UsageError
 
-pytestmark = pytest.mark.skipif(
+needs_pip = pytest.mark.skipif(
     importlib.util.find_spec("pip") is None,
     reason="packages are installed by pip: python -m ensurepip",
 )
@@ -57,6 +59,7 @@ def run(tmp_path):
     return run
 
 
+@needs_pip
 def test_each_step_sees_the_packages_it_asks_for(run, tmp_path):
     @step(packages=[wheel(tmp_path, "kalelite_demo", "1.0")])
     def old():
@@ -85,6 +88,7 @@ def test_each_step_sees_the_packages_it_asks_for(run, tmp_path):
     assert (len(installed), again) == (2, [])
 
 
+@needs_pip
 def test_what_is_installed_here_already_is_not_installed_again(run):
     @step(packages=["pytest"])
     def use():
@@ -99,6 +103,7 @@ def test_what_is_installed_here_already_is_not_installed_again(run):
     assert (result.value, installed) == ("used", [])
 
 
+@needs_pip
 def test_what_cannot_be_installed_ends_the_run_before_a_step_starts(run, tmp_path):
     marker = tmp_path / "started"
 
@@ -119,3 +124,17 @@ def test_what_cannot_be_installed_ends_the_run_before_a_step_starts(run, tmp_pat
         run(two)
 
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("gpus", "words"),
+    [((), "has none: it runs without"), (("0",), "has 1: it gets what there is"), (("0", "1"), "")],
+)
+def test_a_lack_of_gpus_is_told(tmp_path, gpus, words):
+    @pipeline
+    def two_gpus():
+        one.options(gpu=2)()
+
+    notes = notes_on(two_gpus.plan(), LocalSettings(home=tmp_path), gpus)
+
+    assert notes == ([f"A step asks for 2 GPUs, and this machine {words}."] if words else [])

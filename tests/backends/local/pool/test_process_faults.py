@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from local_deeds import (
+from process_faults import (
     aborts,
     changes_everything,
     closes_every_descriptor,
