@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
 """Blocks in a pipeline's body: ``with If(...)``, ``with ParallelFor(...)``, ``with ExitHandler(...)``.
 
 Type checkers see a step's result as the value itself, so they see `ParallelFor` give an item of
@@ -7,113 +6,21 @@ its list, `Collected` a list of what it is given, and `OneOf` one of its argumen
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from kalelite.authoring.trace import Trace, current
-from kalelite.authoring.trace.binding import misfit
+from kalelite.authoring.trace.block import ControlBlock
 from kalelite.authoring.trace.operands import condition_of, handler_of, items_of_loop
 from kalelite.authoring.trace.proxies import ItemProxy
-from kalelite.authoring.trace.refs import Poison
-from kalelite.errors import PipelineError, Problem, Where
-from kalelite.plan.graph import Block, Branch, Constant, ExitScope, Expr, Loop, Switch
-from kalelite.source import locations as places
+from kalelite.plan.graph import Branch, ExitScope, Loop, Switch
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from kalelite.authoring.trace.draft import TaskDraft
-
-__all__ = ["ControlBlock", "Elif", "Else", "ExitHandler", "If", "ParallelFor"]
+__all__ = ["Elif", "Else", "ExitHandler", "If", "ParallelFor"]
 
 T = TypeVar("T")
-
-
-class _BlockType(type):
-    """Says what is wrong with a block without brackets, or with arguments that do not fit."""
-
-    if not TYPE_CHECKING:
-
-        @property
-        def __signature__(cls) -> inspect.Signature:
-            """What `help` shows instead of the arguments of `__call__`."""
-            signature = inspect.signature(cls.__init__)
-            return signature.replace(parameters=list(signature.parameters.values())[1:])
-
-        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-            signature = inspect.signature(cls.__init__)
-            try:
-                signature.bind(None, *args, **kwargs)
-            except TypeError as error:
-                wrong, meant = misfit(signature, kwargs, error)
-                message = f"{cls.__name__} cannot be opened like this: {wrong}"
-                return cls._mended(places.of_frame(sys._getframe(1)), message, meant)
-            return super().__call__(*args, **kwargs)
-
-        def __enter__(cls) -> Any:
-            message = f"{cls.__name__} is written without brackets"
-            block = cls._mended(places.of_frame(sys._getframe(1)), message, "")
-            block._trace.mended.append(block)
-            return block.__enter__()
-
-        def __exit__(cls, *error: Any) -> None:
-            current().mended.pop().__exit__(*error)
-
-
-class ControlBlock(metaclass=_BlockType):
-    """What the block statements have in common; ``block`` is the plan's block while it is open."""
-
-    block: Block | None = None
-    _example = ""
-    _condition: Expr | None = None
-    _items: Expr = Constant(())
-    _width: int | None = None
-    _parallelism: int | None = None
-    _handler: TaskDraft | None = None
-
-    def __init__(self) -> None:
-        name = type(self).__name__
-        # The frames between are those of the block's own class and of `_BlockType`.
-        self._where = places.of_frame(sys._getframe(3))
-        self._trace = trace_of(name, self._where)
-        self._trace.unused[id(self)] = (name, self._where)
-
-    @classmethod
-    def _mended(cls, where: Where, message: str, meant: str) -> Self:
-        """A block that was written wrongly, as one that can be opened; what is wrong is noted."""
-        block = object.__new__(cls)
-        block._where, block._trace = where, trace_of(cls.__name__, where)
-        if cls is not Else:
-            block._condition = Constant(Poison(block._trace))
-        hint = f"{meant} Write `with {cls.__name__}({cls._example}):`.".lstrip()
-        block._trace.problem("block", message, hint, where=where)
-        return block
-
-    def _open(self, block: Block) -> None:
-        self._trace.unused.pop(id(self), None)
-        self.block = block
-        self._trace.open(block)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self.block is not None:
-            self._trace.close(self.block)
-
-
-def trace_of(name: str, where: Where) -> Trace:
-    """The trace that is going on; without one the block or function cannot be used."""
-    trace = current()
-    if trace is None:
-        hint = "Use it in a function decorated with @pipeline; in a step, use Python's own words."
-        raise PipelineError(Problem(f"{name} belongs into the body of a pipeline", hint, where))
-    return trace
 
 
 class If(ControlBlock):
@@ -144,6 +51,7 @@ class If(ControlBlock):
     """
 
     _example = "value > 3"
+    _takes_condition = True
 
     def __init__(self, condition: object) -> None:
         super().__init__()
@@ -207,6 +115,7 @@ class Else(Elif):
     """
 
     _example = ""
+    _takes_condition = False
 
     def __init__(self) -> None:
         ControlBlock.__init__(self)

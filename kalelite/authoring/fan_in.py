@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
 """Values that leave a block: `Collected` from a loop, `OneOf` from the branches of a switch."""
 
 from __future__ import annotations
@@ -6,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from kalelite.authoring.control import trace_of
+from kalelite.authoring.trace.block import trace_of
 from kalelite.authoring.trace.proxies import OutputProxy, ValueProxy
 from kalelite.authoring.trace.refs import Poison, Ref
 from kalelite.plan import graph
@@ -14,7 +13,7 @@ from kalelite.plan.graph import Block, Branch, Loop
 from kalelite.source import locations as places
 
 if TYPE_CHECKING:
-    from kalelite.authoring.trace import Trace
+    from kalelite.authoring.trace.tracing import Trace
     from kalelite.errors import Where
 
 __all__ = ["Collected", "OneOf"]

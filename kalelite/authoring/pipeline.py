@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from kalelite.authoring.backends import Backend, ambient_backend, open_backend
+from kalelite.authoring.defined import register
 from kalelite.authoring.definition import function_problem, look_like
 from kalelite.authoring.parameters import arguments_of, parameters_of, with_defaults
 from kalelite.authoring.step import Step
-from kalelite.authoring.trace import current, register
 from kalelite.authoring.trace.body import nest, trace_body
+from kalelite.authoring.trace.tracing import current
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan.check import check, in_source_order
 from kalelite.plan.graph import Parameter, Plan
@@ -83,7 +84,7 @@ class Pipeline(Generic[P, R]):
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         trace = current()
         if trace is not None:
-            return cast("R", nest(trace, self, args, kwargs, places.of_frame(sys._getframe(1))))  # noqa: SLF001 - the caller's place
+            return cast("R", nest(trace, self, args, kwargs, places.of_frame(sys._getframe(1))))
         return cast("R", self.run(*args, **kwargs))
 
     def after(self, *others: Any) -> Callable[P, R]:
@@ -254,7 +255,7 @@ def pipeline(function: Any = None, /, **options: Unpack[PipelineKeywords]) -> An
         What stands for the function from now on. It has `Pipeline.run`, `Pipeline.plan` and
         `Pipeline.compile`.
     """
-    place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    place = places.of_frame(sys._getframe(1))
     problems = []
     if isinstance(function, str):
         hint = f"Write `@pipeline(name={function!r})`."
@@ -299,7 +300,7 @@ def _wrong(function: Any, place: Where) -> Problem | None:
 
 def _called_at() -> Where:
     """The place outside this module that called into it."""
-    frame = sys._getframe(1)  # noqa: SLF001 - the caller's place
+    frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
         frame = frame.f_back
     return places.of_frame(frame)

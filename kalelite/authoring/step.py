@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
+from kalelite.authoring.callable_step import CallableStep
 from kalelite.authoring.definition import function_problem, look_like, signature_of
-from kalelite.authoring.trace import current, threads
-from kalelite.authoring.trace.binding import Binder
 from kalelite.authoring.trace.calls import record
-from kalelite.authoring.trace.refs import Poison
+from kalelite.authoring.trace.threads import lost_call
 from kalelite.errors import Problem, Where
 from kalelite.plan.graph import StepDef
 from kalelite.plan.options import (
@@ -19,7 +18,6 @@ from kalelite.plan.options import (
     StepKeywords,
     StepOptions,
     lists_options,
-    merge,
     step_options,
 )
 from kalelite.source import locations as places
@@ -30,88 +28,31 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Step(Generic[P, R]):
-    """A decorated function. Outside a pipeline it is that function; inside it records a task.
-
-    Attributes
-    ----------
-    definition
-        What a plan needs to know of it.
-    problems
-        What is wrong with the definition; reported with every pipeline that calls the step.
-    call_options
-        Options for one call, None if there are none.
-    waits
-        What one call waits for besides the values that it takes.
-    binder
-        Binds the arguments of a call.
-    """
+class Step(CallableStep, Generic[P, R]):
+    """A decorated function. Outside a pipeline it is that function; inside it records a task."""
 
     definition: StepDef
-    problems: tuple[Problem, ...]
     __wrapped__: Callable[P, R]
 
-    def __init__(
-        self,
-        definition: StepDef,
-        problems: Iterable[Problem] = (),
-        *,
-        call_options: StepOptions | None = None,
-        waits: tuple[Any, ...] = (),
-    ) -> None:
-        self.definition = definition
-        self.problems = tuple(problems)
-        self.call_options = call_options
-        self.waits = waits
-        self.binder = Binder(definition.signature)
+    def __init__(self, definition: StepDef, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(definition, problems, definition.signature)
         look_like(self, definition.function)
-
-    @property
-    def name(self) -> str:
-        """What the step is called."""
-        name = self.call_options.name if self.call_options is not None else None
-        return name or self.definition.name
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True  # arguments that do not fit are the caller's mistake
-        trace = current()
-        if trace is None:
-            lost = threads.lost(self.name)
-            if lost is not None:
-                return cast("R", Poison(lost))
-            if "after" in kwargs and "after" not in self.definition.signature.parameters:
-                del kwargs["after"]  # an order of tasks; a plain call has its order
-            return self.__wrapped__(*args, **kwargs)
-        return cast("R", record(trace, self, args, kwargs, sys._getframe(1)))  # noqa: SLF001 - the caller's place
+        recorded = record(self, args, kwargs, sys._getframe(1))
+        if recorded is None:
+            recorded = lost_call(self.name)
+        if recorded is not None:
+            return cast("R", recorded)
+        if "after" in kwargs and "after" not in self.definition.signature.parameters:
+            del kwargs["after"]  # an order of tasks; a plain call has its order
+        return self.__wrapped__(*args, **kwargs)
 
     def options(self, **options: Unpack[StepKeywords]) -> Step[P, R]:
         """The same step with other options, for one call: ``train.options(memory="8Gi")(x)``."""
-        where = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
-        given, problems = step_options(where=where, **options)
-        if self.call_options is not None:
-            given = merge(StepOptions(), self.call_options, given)
-        return Step(
-            self.definition,
-            (*self.problems, *problems),
-            call_options=given,
-            waits=self.waits,
-        )
-
-    def after(self, *others: Any) -> Step[P, R]:
-        """The same step, waiting for others besides those it takes values from, for one call.
-
-        ``train.after(prepared)(x)`` says the same as ``train(x, after=prepared)``, and type
-        checkers understand it.
-        """
-        return Step(
-            self.definition,
-            self.problems,
-            call_options=self.call_options,
-            waits=(*self.waits, *others),
-        )
-
-    def __deepcopy__(self, memo: Any) -> Step[P, R]:
-        return self
+        where = places.of_frame(sys._getframe(1))
+        return self._with_options(*step_options(where=where, **options))
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"
@@ -149,7 +90,7 @@ def step(function: Any = None, /, **options: Unpack[StepKeywords]) -> Any:
         Not here: what is wrong with an option is reported with all that is wrong with the
         pipeline, before anything runs.
     """
-    place = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    place = places.of_frame(sys._getframe(1))
     parsed, problems = step_options(where=place, **options) if options else (StepOptions(), [])
     if isinstance(function, str):
         hint = f"Write `@step(name={function!r})`."

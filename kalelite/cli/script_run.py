@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Any
 
 from kalelite.authoring.backends import use_backend
+from kalelite.authoring.defined import pipelines_of
 from kalelite.authoring.pipeline import Pipeline
-from kalelite.authoring.trace import pipelines_of
 from kalelite.cli.choose import arguments_of, choose, known_names
 from kalelite.cli.command import Command
 from kalelite.cli.error_view import exception_lines, is_ours

@@ -74,6 +74,14 @@ class Expr:
         """The outputs of tasks that this expression takes."""
         return (part for part in self.walk() if isinstance(part, OutputRef))
 
+    def sources(self) -> Iterator[str]:
+        """The tasks and switches whose values this expression takes."""
+        for part in self.walk():
+            if isinstance(part, OutputRef):
+                yield part.task
+            elif isinstance(part, OneOf):
+                yield part.switch
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Constant(Expr):

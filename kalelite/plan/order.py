@@ -12,6 +12,7 @@ import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 
 from kalelite.plan.graph import (
     Block,
@@ -19,8 +20,6 @@ from kalelite.plan.graph import (
     ExitScope,
     Expr,
     Loop,
-    OneOf,
-    OutputRef,
     Plan,
     Switch,
     Task,
@@ -294,13 +293,7 @@ def _seen(nesting: Nesting, waiting: str, sources: Iterable[str]) -> dict[str, N
 
 
 def _sources(exprs: Iterable[Expr]) -> Iterator[str]:
-    """Tasks and switches whose values the expressions take."""
-    for expr in exprs:
-        for part in expr.walk():
-            if isinstance(part, OutputRef):
-                yield part.task
-            elif isinstance(part, OneOf):
-                yield part.switch
+    return chain.from_iterable(expr.sources() for expr in exprs)
 
 
 def _neighbours(nesting: Nesting) -> Iterator[tuple[str, str]]:

@@ -17,6 +17,8 @@ from typing import Any
 from kalelite.errors import Where
 
 __all__ = [
+    "bytes_before",
+    "characters_before",
     "forget_sources",
     "of_frame",
     "of_function",
@@ -120,7 +122,7 @@ def of_keyword(where: Where | None, name: str) -> Where | None:
     tree = tree_of(where.file) if where is not None and where.column is not None else None
     if tree is None or where is None or where.column is None:
         return where
-    start = len(where.text[: where.column].encode("utf-8", "surrogatepass"))
+    start = bytes_before(where.text, where.column)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and (node.lineno, node.col_offset) == (where.line, start):
             for found, value in _named(node):
@@ -143,8 +145,8 @@ def _of_node(
     text = linecache.getline(where.file, node.lineno, module).rstrip("\r\n")
     end = len(text)
     if node.end_lineno == node.lineno and node.end_col_offset is not None:
-        end = _characters(text, node.end_col_offset)
-    return Where(where.file, node.lineno, _characters(text, node.col_offset), end, text)
+        end = characters_before(text, node.end_col_offset)
+    return Where(where.file, node.lineno, characters_before(text, node.col_offset), end, text)
 
 
 def _returns(tree: ast.Module, code: CodeType) -> Iterator[ast.Return]:
@@ -190,15 +192,20 @@ def _read(
     if not text or start is None:
         return Where(code.co_filename, first, text=text)
     # A place over several lines is marked to the end of its first one.
-    finish = _characters(text, end) if end is not None and last == first else len(text)
-    return Where(code.co_filename, first, _characters(text, start), finish, text)
+    finish = characters_before(text, end) if end is not None and last == first else len(text)
+    return Where(code.co_filename, first, characters_before(text, start), finish, text)
 
 
-def _characters(text: str, column: int) -> int:
-    """A column in UTF-8 bytes as one in characters."""
+def characters_before(text: str, column: int) -> int:
+    """How many characters stand before a column that counts UTF-8 bytes, as Python's do."""
     if text.isascii():
         return column
     return len(text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "ignore"))
+
+
+def bytes_before(text: str, column: int) -> int:
+    """How many UTF-8 bytes stand before a column that counts characters."""
+    return len(text[:column].encode("utf-8", "surrogatepass"))
 
 
 def _span(code: CodeType, entry: _Code, offset: int, line: int) -> Span:

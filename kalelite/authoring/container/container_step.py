@@ -13,36 +13,21 @@ It is called in a pipeline like any step: ``lines = count(text)``.
 
 from __future__ import annotations
 
-import contextlib
-import keyword
-import shlex
 import sys
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
 from kalelite.authoring.container.component_file import load
 from kalelite.authoring.container.container_call import ContainerStep
-from kalelite.errors import Problem, UsageError, Where
-from kalelite.plan.container_command import (
-    Concat,
-    IfPresent,
-    InputPath,
-    InputValue,
-    OutputPath,
-    walk,
-)
-from kalelite.plan.graph import REQUIRED, ContainerDef, Output, Parameter
+from kalelite.authoring.container.declaration import check, inputs_of, outputs_of, words_of
+from kalelite.errors import Problem, Where
+from kalelite.plan.graph import ContainerDef
 from kalelite.plan.options import ContainerKeywords, step_options
-from kalelite.plan.suggest import did_you_mean
-from kalelite.plan.types.convert import convert
-from kalelite.plan.types.fit import native_name
 from kalelite.source import locations as places
 
 __all__ = ["container_step", "load_component"]
-
-_WORDS = (str, InputValue, InputPath, OutputPath, Concat, IfPresent)
 
 
 def container_step(
@@ -78,20 +63,20 @@ def container_step(
     ContainerStep
         What is called in a pipeline. Its mistakes are reported with the pipeline's.
     """
-    where = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    where = places.of_frame(sys._getframe(1))
     problems: list[Problem] = []
     definition = ContainerDef(
         name=name,
         image=image,
-        command=_words(command, "command", where, problems),
-        args=_words(args, "args", where, problems),
-        inputs=_inputs(inputs, where, problems),
-        outputs=_outputs(outputs, where, problems),
+        command=words_of(command, "command", where, problems),
+        args=words_of(args, "args", where, problems),
+        inputs=inputs_of(inputs, where, problems),
+        outputs=outputs_of(outputs, where, problems),
         options=_options(name, image, {**options}, where, problems),
         where=where,
     )
     problems = [replace(each, where=_said_at(each, where)) for each in problems]
-    problems += _check(definition)
+    problems += check(definition)
     return ContainerStep(definition, tuple(problems))
 
 
@@ -111,9 +96,9 @@ def load_component(source: str | Path) -> ContainerStep:
     UsageError
         The file cannot be read, is no component, or is one that only KFP's SDK can run.
     """
-    where = places.of_frame(sys._getframe(1))  # noqa: SLF001 - the caller's place
+    where = places.of_frame(sys._getframe(1))
     definition = load(source, where)
-    return ContainerStep(definition, tuple(_check(definition)))
+    return ContainerStep(definition, tuple(check(definition)))
 
 
 def _options(
@@ -126,101 +111,3 @@ def _options(
     options, more = step_options(where, **settings)
     problems += [*wrong, *more]
     return options
-
-
-def _words(words: Any, name: str, where: Where, problems: list[Problem]) -> tuple[Any, ...]:
-    if isinstance(words, str) or not isinstance(words, Iterable):
-        hint = "Write a list of texts."
-        if isinstance(words, str):
-            with contextlib.suppress(ValueError):  # quotes that do not close
-                hint = f"Write {name}={shlex.split(words)!r}."
-        problems.append(Problem(f"{name}={words!r} is not a list of words", hint, where))
-        return ()
-    given: tuple[Any, ...] = tuple(words)
-    every: list[Any] = list(walk(given))
-    for word in every:
-        if not isinstance(word, _WORDS):
-            hint = f"Write {str(word)!r}." if isinstance(word, (int, float)) else ""
-            hint = hint or "Words are texts, InputValue, InputPath and OutputPath."
-            problems.append(Problem(f"{name}: {word!r} is not a word", hint, where))
-    return tuple(word for word in given if isinstance(word, _WORDS))
-
-
-def _inputs(said: Any, where: Where, problems: list[Problem]) -> dict[str, Parameter]:
-    result = {}
-    for name, kind in _named(said, "inputs", where, problems):
-        given = _is_type(kind)
-        wanted = kind if given else type(kind)
-        if _is_type(wanted):
-            result[name] = Parameter(name, wanted, REQUIRED if given else kind, where=where)
-        else:
-            problems.append(_bad_type("inputs", name, kind, where))
-    return result
-
-
-def _outputs(said: Any, where: Where, problems: list[Problem]) -> dict[str, Output]:
-    result: dict[str, Output] = {}
-    for name, kind in _named(said, "outputs", where, problems):
-        if _is_type(kind):
-            result[name] = Output(name, len(result), native_name(kind), kind)
-        else:
-            problems.append(_bad_type("outputs", name, kind, where))
-    return result
-
-
-def _named(
-    said: Any, what: str, where: Where, problems: list[Problem]
-) -> Iterator[tuple[str, Any]]:
-    if isinstance(said, Mapping):
-        pairs = list(said.items())
-    elif isinstance(said, Iterable) and not isinstance(said, str):
-        pairs = [(name, str) for name in said]
-    else:
-        hint = f'Write {what}={{"name": str}}.'
-        problems.append(Problem(f"{what}={said!r} is not a dict of names and types", hint, where))
-        return
-    for name, kind in pairs:
-        if isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name):
-            yield name, kind
-        else:
-            hint = "Names are letters, digits and underscores, as of Python variables."
-            problems.append(Problem(f"{what}: {name!r} is not a name", hint, where))
-
-
-def _is_type(kind: Any) -> bool:
-    # Defaults of inputs come here too, and a list has no hash.
-    return isinstance(kind, Hashable) and (kind is Path or native_name(kind) is not None)
-
-
-def _bad_type(what: str, name: str, kind: Any, where: Where) -> Problem:
-    shown = kind.__name__ if isinstance(kind, type) else repr(kind)
-    hint = "Types are int, float, str, bool, list, dict, and Path for a file."
-    return Problem(f"{what}: {name!r} cannot be of type {shown}", hint, where)
-
-
-def _check(definition: ContainerDef) -> list[Problem]:
-    """Whether the words and the declared inputs and outputs belong together."""
-    problems = []
-    where = definition.where
-    words = [*walk(definition.command), *walk(definition.args)]
-    for word in words:
-        known = definition.outputs if isinstance(word, OutputPath) else definition.inputs
-        if not isinstance(word, (str, Concat)) and word.name not in known:
-            kind = "output" if isinstance(word, OutputPath) else "input"
-            hint = did_you_mean(word.name, known) or f"Declare it in {kind}s=…"
-            message = f"{type(word).__name__}({word.name!r}) names no {kind} of {definition.name!r}"
-            problems.append(Problem(message, hint, where))
-    written = {word.name for word in words if isinstance(word, OutputPath)}
-    for name in definition.outputs:
-        if name not in written:
-            hint = (
-                f"Give the container OutputPath({name!r}), and let it write the value to that file."
-            )
-            problems.append(Problem(f"nothing writes the output {name!r}", hint, where))
-    for name, parameter in definition.inputs.items():
-        if parameter.default is not REQUIRED and parameter.default is not None:
-            try:
-                convert(parameter.default, parameter.type, name=name)
-            except UsageError as error:
-                problems.append(Problem(error.message, error.hint, where))
-    return problems

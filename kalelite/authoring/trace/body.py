@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
 """Running a pipeline's body once, with stand-ins, to see what it says."""
 
 from __future__ import annotations
@@ -10,17 +9,18 @@ from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.definition import signature_of
-from kalelite.authoring.trace import Trace
-from kalelite.authoring.trace.after import wait_for
+from kalelite.authoring.trace.arguments import to_expr, wait_for
 from kalelite.authoring.trace.binding import misfit
-from kalelite.authoring.trace.expressions import to_expr
 from kalelite.authoring.trace.misuse import subject
 from kalelite.authoring.trace.proxies import ParameterProxy, ValueProxy
 from kalelite.authoring.trace.refs import MARK, Poison, Ref
+from kalelite.authoring.trace.threads import watched
+from kalelite.authoring.trace.tracing import Trace, is_own_code
 from kalelite.errors import PipelineError, Problem, UsageError, Where
 from kalelite.plan.graph import Constant, Expr, Group, Plan
 from kalelite.plan.names import slug
 from kalelite.plan.options import StepOptions, merge
+from kalelite.plan.order import in_call_order
 from kalelite.plan.types.convert import convert
 from kalelite.plan.types.fit import fits
 from kalelite.plan.types.hints import spell
@@ -42,21 +42,31 @@ def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
     values = {p.name: ParameterProxy(trace, p.name, p.type) for p in pipeline.parameters}
     result: Expr | None = None
     returns: Where | None = None
-    with trace.active():
+    with trace.active(), watched(trace):
         returned = _run(trace, pipeline, values)
         if returned is not None:
             returns = places.of_return(inspect.unwrap(pipeline.__wrapped__))
             with trace.at(returns or pipeline.where):
                 result = to_expr(trace, returned, "the pipeline's result")
-    plan = trace.plan(
-        result=result,
+    for name, place in trace.unused.values():
+        trace.problem(
+            "unused",
+            f"{name}(...) does nothing by itself",
+            f"Open a block with it: `with {name}(...):`",
+            where=place,
+        )
+    plan = Plan(
+        name=pipeline.name,
+        tasks=tuple(draft.finish() for draft in trace.tasks),
+        blocks=tuple(trace.blocks),
         parameters=pipeline.parameters,
+        result=result,
         options=pipeline.options,
         description=pipeline.description,
         where=pipeline.where,
         result_where=returns,
     )
-    return plan, list(trace.problems.values())
+    return in_call_order(plan, trace.ordered), list(trace.problems.values())
 
 
 def nest(
@@ -210,8 +220,7 @@ def _report(trace: Trace, error: BaseException, code: CodeType | None) -> None:
 def _frames(link: TracebackType | None) -> Iterator[tuple[TracebackType, Where]]:
     while link is not None:
         frame = link.tb_frame
-        name = frame.f_globals.get("__name__", "")
-        if not str(name).startswith(("kalelite.plan.", "kalelite.authoring.")):
+        if not is_own_code(frame.f_globals):
             line = link.tb_lineno
             yield link, places.of_instruction(frame.f_code, link.tb_lasti, line, frame.f_globals)
         link = link.tb_next
@@ -222,10 +231,12 @@ def _is_our_own(error: BaseException) -> bool:
     link = error.__traceback__
     while link is not None and link.tb_next is not None:
         link = link.tb_next
-    name = link.tb_frame.f_globals.get("__name__", "") if link is not None else ""
+    if link is None:
+        return False
+    namespace = link.tb_frame.f_globals
     # Stand-ins raise where Python wants an exception, such as for a missing attribute.
     stand_ins = {"kalelite.authoring.trace.refs", "kalelite.authoring.trace.operators"}
-    return str(name).startswith(("kalelite.plan.", "kalelite.authoring.")) and name not in stand_ins
+    return is_own_code(namespace) and namespace.get("__name__") not in stand_ins
 
 
 def _shadow_hint(text: str) -> str:

@@ -1,21 +1,27 @@
 """What the bytecode after a call says: which names the result goes to, how many it is unpacked to.
 
 A traced call looks at the instruction that called it and at the few that follow. That is exact
-on CPython 3.11 to 3.13, costs a microsecond, needs no source, and works in notebook cells.
+on the versions of `EXACT`, costs a microsecond, needs no source, and works in notebook cells. On
+another version an instruction of an unknown name tells nothing: a result keeps the name
+``output``, and how many values it has is known from the step's return annotation alone.
 """
 
 from __future__ import annotations
 
 import dis
+import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
-__all__ = ["Use", "instruction", "names_after", "use_of_call"]
+__all__ = ["EXACT", "Use", "instruction", "is_exact", "names_after", "use_of_call"]
 
+EXACT = frozenset({(3, 11), (3, 12), (3, 13)})
+"""The versions of Python whose instructions are known."""
+
+_NAMES = dis.opname
 _STORES = frozenset({"STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"})
-_COPIES = frozenset({"COPY"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,11 @@ class Use:
     names: tuple[str | None, ...] = ()
     unpacked: bool = False
     discarded: bool = False
+
+
+def is_exact() -> bool:
+    """Whether the instructions of this version of Python are known."""
+    return sys.version_info[:2] in EXACT
 
 
 _bytes: dict[int, tuple[weakref.ref[CodeType], bytes]] = {}
@@ -53,11 +64,11 @@ def instruction(frame: FrameType) -> tuple[str, int]:
     shift = 8
     # The high bits of an argument stand in EXTENDED_ARG prefixes before the instruction.
     before = offset - 2
-    while before >= 0 and dis.opname[code[before]] == "EXTENDED_ARG":
+    while before >= 0 and _NAMES[code[before]] == "EXTENDED_ARG":
         argument |= code[before + 1] << shift
         shift += 8
         before -= 2
-    return dis.opname[code[offset]], argument
+    return _NAMES[code[offset]], argument
 
 
 def _following(code: CodeType, offset: int) -> Iterator[tuple[str, int]]:
@@ -65,7 +76,7 @@ def _following(code: CodeType, offset: int) -> Iterator[tuple[str, int]]:
     raw = _bytes_of(code)
     extended = 0
     for position in range(offset + 2, len(raw), 2):
-        name = dis.opname[raw[position]]
+        name = _NAMES[raw[position]]
         if name == "CACHE":
             continue
         argument = raw[position + 1] | extended
@@ -124,7 +135,7 @@ def use_of_call(code: CodeType, offset: int) -> Use:
     """What is done with the result of the call at the offset."""
     following = _following(code, offset)
     opname, argument = next(following, ("", 0))
-    while opname in _COPIES:  # a = b = f(), (a := f())
+    while opname == "COPY":  # a = b = f(), (a := f())
         opname, argument = next(following, ("", 0))
     if opname in _STORES:
         return Use((_stored_name(code, opname, argument),))

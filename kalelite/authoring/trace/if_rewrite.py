@@ -1,4 +1,3 @@
-# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
 """Python's own ``if`` over an output, rewritten as the block that a pipeline needs."""
 
 from __future__ import annotations
@@ -8,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kalelite.errors import Where
-from kalelite.source.locations import tree_of
+from kalelite.source.locations import bytes_before, characters_before, tree_of
 
 if TYPE_CHECKING:
-    from kalelite.authoring.trace import Place
     from kalelite.authoring.trace.refs import Ref
+    from kalelite.authoring.trace.tracing import UserPlace
 
 __all__ = ["Advice", "condition", "without_is"]
 
@@ -26,7 +25,7 @@ class Advice:
     where: Where
 
 
-def condition(place: Place, ref: Ref) -> Advice:  # noqa: PLR0911 - one for each kind of syntax
+def condition(place: UserPlace, ref: Ref) -> Advice:  # noqa: PLR0911 - one for each kind of syntax
     """What to write instead of the statement that asked for the truth of ``ref``."""
     where = place.where
     node = _statement(place)
@@ -64,7 +63,7 @@ def condition(place: Place, ref: Ref) -> Advice:  # noqa: PLR0911 - one for each
     return Advice("Python", hint, where)
 
 
-def _statement(place: Place) -> ast.AST | None:
+def _statement(place: UserPlace) -> ast.AST | None:
     """The smallest syntax around the place that asks for a truth."""
     where = place.where
     tree = tree_of(where.file, place.frame.f_globals)
@@ -125,7 +124,7 @@ def _is(node: ast.stmt | ast.expr, where: Where) -> bool:
     """Whether the place is the whole node."""
     if node.lineno != where.line or where.column is None:
         return False
-    return node.col_offset == len(where.text[: where.column].encode("utf-8", "surrogatepass"))
+    return node.col_offset == bytes_before(where.text, where.column)
 
 
 def _covers(node: ast.expr, where: Where) -> bool:
@@ -134,7 +133,7 @@ def _covers(node: ast.expr, where: Where) -> bool:
         return False
     if where.column is None or node.lineno != last:
         return True
-    column = len(where.text[: where.column].encode("utf-8", "surrogatepass"))
+    column = bytes_before(where.text, where.column)
     return node.col_offset <= column <= (node.end_col_offset or column)
 
 
@@ -142,9 +141,8 @@ def _at(where: Where, node: ast.expr) -> Where:
     """The place of a whole test, if it is in one line."""
     if node.lineno != where.line or node.end_lineno != where.line or node.end_col_offset is None:
         return where
-    raw = where.text.encode("utf-8", "surrogatepass")
-    start = len(raw[: node.col_offset].decode("utf-8", "ignore"))
-    end = len(raw[: node.end_col_offset].decode("utf-8", "ignore"))
+    start = characters_before(where.text, node.col_offset)
+    end = characters_before(where.text, node.end_col_offset)
     return Where(where.file, where.line, start, end, where.text)
 
 

@@ -1,30 +1,26 @@
-# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
 """What cannot be meant in a pipeline's body: one sentence for each, and what to write instead."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.authoring.trace import Place, current
 from kalelite.authoring.trace import if_rewrite as rewrite
 from kalelite.authoring.trace.callsite import instruction
+from kalelite.authoring.trace.tracing import UserPlace, current
+from kalelite.errors import PipelineError, Problem
+from kalelite.source.libraries import is_library
 
 if TYPE_CHECKING:
     from kalelite.authoring.trace.proxies import OutputProxy
     from kalelite.authoring.trace.refs import Ref
-
-_STDLIB = str(Path(os.__file__).parent)
 
 __all__ = [
     "HiddenRefError",
     "attribute",
     "fits",
     "is_looked_at",
-    "iterate",
     "note",
     "subject",
     "subscript",
@@ -140,6 +136,13 @@ _SENTENCES = {
         "{words}, cannot be spread with `*`, `**`, list(), dict() or the like: it has no value yet",
         "Pass it on as it is, and take it apart in the step that takes it.",
     ),
+    "unseen": (
+        "{words}, is taken apart here, and into how many values Python {version} does not tell",
+        (
+            "Annotate what the step returns, as in `-> tuple[list, int]`, or keep the result whole and "
+            "select its parts: `result[0]`, `result[1]`."
+        ),
+    ),
     "condition": (
         "a comparison is no value that a step could take",
         "Compare inside a step that returns a bool, or use it in `with If(...):`.",
@@ -195,8 +198,6 @@ def subject(ref: Ref) -> str:
 
 
 def _note_stale(ref: Ref) -> None:
-    from kalelite.errors import PipelineError, Problem
-
     trace = current()
     message, hint = _SENTENCES["stale"]
     text = message.replace("{words},", "{it}").format(it=subject(ref))
@@ -205,22 +206,17 @@ def _note_stale(ref: Ref) -> None:
     trace.problem("stale", text, hint)
 
 
-def _note_helper(ref: Ref, place: Place) -> None:
+def _note_helper(ref: Ref, place: UserPlace) -> None:
     """A function that is no step, called in the body, took the value and worked with it."""
     frame = place.helper
     assert frame is not None
     name = _helper_name(ref, frame)
     message = f"`{name}` is no step, but it works with {ref._k_words()}"
     hint = f"Call it inside a step: put `{segment(place)}` there."
-    if not _is_library(frame.f_code.co_filename):
+    if not is_library(frame.f_code.co_filename):
         message += f" ({frame.f_code.co_filename}:{frame.f_lineno})"
         hint = f"Decorate `{name}` with @step, or call it inside a step."
     ref._k_trace.problem("helper", message, hint, where=place.where)
-
-
-def _is_library(filename: str) -> bool:
-    """Whether a file was installed, and is not the user's to decorate."""
-    return "site-packages" in filename or filename.startswith(_STDLIB)
 
 
 def _helper_name(ref: Ref, frame: Any) -> str:
@@ -232,7 +228,7 @@ def _helper_name(ref: Ref, frame: Any) -> str:
     return str(getattr(code, "co_qualname", code.co_name)).replace("<locals>.", "")
 
 
-def segment(place: Place, kind: str = "") -> str:
+def segment(place: UserPlace, kind: str = "") -> str:
     """The user's expression at a place, or an ellipsis."""
     where = place.where
     if where.column is None or where.end_column is None:
@@ -267,12 +263,6 @@ def truth(ref: Ref) -> bool:
     message = f"{subject(ref)} has no value yet, so {advice.what} cannot decide here"
     trace.problem("truth", message, advice.hint, where=advice.where)
     return taken
-
-
-def iterate(ref: Ref, opname: str) -> Iterator[Any]:
-    """An output was looped over."""
-    loop = opname in {"GET_ITER", "FOR_ITER", "GET_YIELD_FROM_ITER"}
-    return iter([ref._k_note("iterate" if loop else "spread")])
 
 
 def subscript(ref: Ref) -> Ref:

@@ -1,20 +1,21 @@
-# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
 """What the block statements take: a condition, the items of a loop, the call of a handler."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kalelite.authoring.trace import Trace
 from kalelite.authoring.trace import if_rewrite as rewrite
-from kalelite.authoring.trace.draft import TaskDraft
-from kalelite.authoring.trace.expressions import to_expr
+from kalelite.authoring.trace.arguments import to_expr
 from kalelite.authoring.trace.misuse import subject
 from kalelite.authoring.trace.proxies import OutputProxy, ValueProxy
 from kalelite.authoring.trace.refs import Condition, Poison, Ref
-from kalelite.errors import Where
 from kalelite.plan.graph import Compare, Constant, Expr
+
+if TYPE_CHECKING:
+    from kalelite.authoring.trace.draft import TaskDraft
+    from kalelite.authoring.trace.tracing import Trace
+    from kalelite.errors import Where
 
 __all__ = ["condition_of", "handler_of", "items_of_loop"]
 
@@ -37,9 +38,7 @@ def condition_of(trace: Trace, condition: object, where: Where) -> Expr:
         )
         return Constant(Poison(trace))
     if not trace.has_problem_in(where):  # Python's own words were used in it, which has been said
-        source = where.text.partition("):")[0] + ")"  # Python 3.10 knows no columns here
-        if where.column is not None:
-            source = where.text[where.column : where.end_column]
+        source = where.text[where.column : where.end_column]
         inner = source.partition("(")[2].removesuffix(")") or "..."
         meant = rewrite.without_is(inner)
         trace.problem(

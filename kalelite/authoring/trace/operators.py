@@ -1,4 +1,3 @@
-# ruff: noqa: ARG001, ARG002 - every operation has the parameters that Python gives it
 """Every operator that Python may apply to a stand-in, and what the trace makes of it."""
 
 from __future__ import annotations

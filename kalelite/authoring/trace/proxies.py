@@ -1,4 +1,3 @@
-# ruff: noqa: ARG002 - every operation has the parameters that Python gives it
 """The kinds of stand-ins: results of steps, parameters, items of loops, other expressions."""
 
 from __future__ import annotations
@@ -7,9 +6,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from kalelite.authoring.trace import Trace, misuse
+from kalelite.authoring.trace import misuse
+from kalelite.authoring.trace.arguments import wait_for
 from kalelite.authoring.trace.draft import TaskDraft
 from kalelite.authoring.trace.refs import Poison, Ref
+from kalelite.authoring.trace.tracing import Trace
 from kalelite.plan.graph import (
     Constant,
     Expr,
@@ -50,8 +51,8 @@ class OutputProxy(Ref):
             return self._k_draft.whole(self._k_path)
         return self._k_draft.part(self._k_index, None, self._k_path)
 
-    def _k_peek(self) -> Expr:
-        return OutputRef(self._k_draft.id, "output")
+    def _k_waits(self) -> tuple[str, ...]:
+        return (self._k_draft.id,)
 
     def _k_words(self) -> str:
         draft, index = self._k_draft, self._k_index
@@ -73,12 +74,16 @@ class OutputProxy(Ref):
     def _k_is_bool(self) -> bool:
         return self._k_type() is bool
 
-    def _k_select(self, key: Any) -> Ref:
+    def _k_length(self) -> int | None:
         items = self._k_draft.returns.items if self._k_index is None and not self._k_path else None
-        if items is not None and isinstance(key, int):
-            if -len(items) <= key < len(items):
-                return OutputProxy(self._k_trace, self._k_draft, key % len(items))
-            return self._k_note("range", index=key, count=len(items), last=len(items) - 1)
+        return None if items is None else len(items)
+
+    def _k_select(self, key: Any) -> Ref:
+        length = self._k_length()
+        if length is not None and isinstance(key, int):
+            if -length <= key < length:
+                return OutputProxy(self._k_trace, self._k_draft, key % length)
+            return self._k_note("range", index=key, count=length, last=length - 1)
         return OutputProxy(self._k_trace, self._k_draft, self._k_index, (*self._k_path, key))
 
     def _k_attribute(self, name: str) -> Any:
@@ -100,8 +105,6 @@ class OutputProxy(Ref):
 
     def after(self, *others: Any) -> Any:
         """Make the step of this value wait for other steps, too; returns this value."""
-        from kalelite.authoring.trace.after import wait_for
-
         self._k_draft.after.extend(wait_for(self._k_trace, others, self._k_draft))
         return self
 
@@ -170,6 +173,9 @@ class ItemProxy(Ref):
     def _k_attribute(self, name: str) -> Any:
         return self._k_select(name)
 
+    def _k_length(self) -> int | None:
+        return self._k_width
+
     def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
         if self._k_width == count:
             return iter([self._k_select(index) for index in range(count)])
@@ -196,6 +202,9 @@ class ValueProxy(Ref):
 
     def _k_expr(self) -> Expr:
         return self._k_value
+
+    def _k_waits(self) -> tuple[str, ...]:
+        return self._k_tasks or super()._k_waits()
 
     def _k_select(self, key: Any) -> Ref:
         value = self._k_value

@@ -1,5 +1,3 @@
-# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
-# ruff: noqa: ARG002 - every operation has the parameters that Python gives it
 """Stand-ins for values that exist only when the pipeline runs.
 
 A step called in a pipeline's body returns a `Ref`. It may be passed on, unpacked, selected from
@@ -13,9 +11,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from kalelite.authoring.trace import Trace, current, misuse
-from kalelite.authoring.trace.callsite import instruction, names_after
+from kalelite.authoring.trace import misuse
+from kalelite.authoring.trace.callsite import instruction, is_exact, names_after
 from kalelite.authoring.trace.operators import Traps
+from kalelite.authoring.trace.tracing import Trace, current
 from kalelite.plan.graph import (
     AllOf,
     AnyOf,
@@ -52,9 +51,9 @@ class Ref(Traps):
         """The expression in the plan; asking for it means that the value is used."""
         raise TypeError(type(self))
 
-    def _k_peek(self) -> Expr:
-        """The expression, for a look that does not use the value."""
-        return self._k_expr()
+    def _k_waits(self) -> tuple[str, ...]:
+        """The tasks and switches that ``after=`` this value waits for; the value is not used."""
+        return tuple(dict.fromkeys(self._k_expr().sources()))
 
     def _k_words(self) -> str:
         """What this is, in a sentence."""
@@ -71,6 +70,10 @@ class Ref(Traps):
     def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
         """The value as so many values."""
         return misuse.unpack(self, count)
+
+    def _k_length(self) -> int | None:
+        """How many values it surely has, None if nothing says it."""
+        return None
 
     def _k_note(self, kind: str, **details: Any) -> Poison:
         """Note a misuse; what goes on in its place makes no noise."""
@@ -152,7 +155,14 @@ class Ref(Traps):
         if opname == "UNPACK_EX":
             misuse.note(self, "star")
             return iter([Poison(self._k_trace) for _ in range((count & 255) + (count >> 8))])
-        return misuse.iterate(self, opname)
+        if opname in {"GET_ITER", "FOR_ITER", "GET_YIELD_FROM_ITER"}:
+            return iter([self._k_note("iterate")])
+        if is_exact():
+            return iter([self._k_note("spread")])
+        length = self._k_length()
+        if length is None:
+            return iter([self._k_note("unseen", version=".".join(map(str, sys.version_info[:2])))])
+        return self._k_unpack(length, (None,) * length)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, (str, int)) and not isinstance(key, bool):

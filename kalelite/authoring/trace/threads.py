@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from kalelite.authoring.trace.refs import Poison
 from kalelite.errors import Problem, Where
 from kalelite.source import locations as places
 
 if TYPE_CHECKING:
-    from kalelite.authoring.trace import Trace
+    from kalelite.authoring.trace.tracing import Trace
 
-__all__ = ["lost", "watched"]
+__all__ = ["lost_call", "watched"]
 
 _going_on: list[tuple[Trace, frozenset[int]]] = []
 """Every trace that goes on in this process, and the threads that there were when it began."""
@@ -24,7 +25,7 @@ _going_on: list[tuple[Trace, frozenset[int]]] = []
 @contextmanager
 def watched(trace: Trace) -> Iterator[None]:
     """Know the threads that are started meanwhile as those of the trace."""
-    entry = trace, frozenset(sys._current_frames())  # noqa: SLF001 - the threads that there are
+    entry = trace, frozenset(sys._current_frames())
     _going_on.append(entry)
     try:
         yield
@@ -32,8 +33,11 @@ def watched(trace: Trace) -> Iterator[None]:
         _going_on.remove(entry)
 
 
-def lost(step: str) -> Trace | None:
-    """The trace whose body has started this thread; that it calls the step is noted there."""
+def lost_call(step: str) -> Poison | None:
+    """What a step returns in a thread that a pipeline's body has started; None in any other.
+
+    The plan of that pipeline cannot hold the call, which is noted as a problem of it.
+    """
     thread = _thread.get_ident()
     for trace, before in _going_on:
         if thread not in before:
@@ -43,14 +47,14 @@ def lost(step: str) -> Trace | None:
                 _body_place(trace),
             )
             trace.problems.setdefault(("thread", step), problem)
-            return trace
+            return Poison(trace)
     return None
 
 
 def _body_place(trace: Trace) -> Where | None:
     """Where the body is, in its own thread."""
     bodies = trace.body_codes()
-    for frame in sys._current_frames().values():  # noqa: SLF001 - of all threads
+    for frame in sys._current_frames().values():
         link: FrameType | None = frame
         while link is not None:
             if link.f_code in bodies:

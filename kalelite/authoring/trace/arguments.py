@@ -1,5 +1,4 @@
-# ruff: noqa: SLF001 - a stand-in's own names are private so that they hide none of the user's
-"""From the arguments of a call to expressions of the plan.
+"""From the arguments of a call to expressions of the plan, and to what ``after=`` waits for.
 
 Outputs are found inside lists, tuples, NamedTuples and dicts. Everything else is a constant,
 and is copied (`copy.deepcopy`), so that what the script does to it later does not change the
@@ -12,15 +11,19 @@ import copy
 import datetime as dt
 import pathlib
 import types
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from kalelite.authoring.trace import Trace
-from kalelite.authoring.trace.misuse import HiddenRefError
+from kalelite.authoring.trace.block import ControlBlock
+from kalelite.authoring.trace.misuse import HiddenRefError, subject
 from kalelite.authoring.trace.refs import MARK, Poison, Ref
 from kalelite.plan.graph import Constant, Expr, Pack
 
-__all__ = ["to_expr"]
+if TYPE_CHECKING:
+    from kalelite.authoring.trace.draft import TaskDraft
+    from kalelite.authoring.trace.tracing import Trace
+
+__all__ = ["to_expr", "wait_for"]
 
 _ATOMS = frozenset(
     {
@@ -140,3 +143,68 @@ def _checked_text(trace: Trace, text: str, label: str) -> str:
             "Pass the output itself, and make the text inside the step.",
         )
     return text
+
+
+def wait_for(trace: Trace, others: Iterable[Any], waiting: TaskDraft | None = None) -> list[str]:
+    """Ids of the tasks and blocks behind results, lists of results and blocks.
+
+    What is none of these is noted as a problem. ``waiting`` is the task that is to wait.
+    """
+    ids: list[str] = []
+    for other in _items(others):
+        found = list(_ids(trace, other))
+        if waiting is not None and waiting.id in found:
+            trace.problem(
+                "after-itself",
+                f"step `{waiting.step.name}` cannot wait for itself",
+                "Name the step that has to come before it.",
+            )
+            found = []
+        ids.extend(found)
+    return ids
+
+
+def _items(others: Iterable[Any]) -> Iterator[Any]:
+    for other in others:
+        if isinstance(other, (list, tuple, set)):
+            yield from _items(other)
+        else:
+            yield other
+
+
+def _ids(trace: Trace, other: Any) -> Iterator[str]:
+    if other is None or isinstance(other, Poison):
+        return
+    if isinstance(other, Ref):
+        if other._k_trace is not trace:
+            other._k_note("stale")
+            return
+        waits = other._k_waits()
+        if not waits:
+            trace.problem(
+                "after-value",
+                f"{subject(other)} is no result of a step, so nothing can wait for it",
+                "Name the result of the step that has to come before.",
+            )
+        yield from waits
+    elif isinstance(other, ControlBlock) and other.block is not None:
+        if other.block.id in trace.parents:
+            trace.problem(
+                "after-around",
+                "a step cannot wait for the end of the block that it stands in",
+                "Move the call behind the block, or leave `after` out.",
+            )
+            return
+        yield other.block.id
+    elif callable(other) and isinstance(getattr(other, "name", None), str):
+        trace.problem(
+            "after-step",
+            f"`after` was given the step `{other.name}` itself; it may be called more than once",
+            f"Name the result of the call: `result = {other.name}(...)`, then `after=result`.",
+        )
+    else:
+        trace.problem(
+            "after-value",
+            f"`after` waits for results of steps, not for {other!r:.60}",
+            "Write `after=result` or `after=[one, other]` with what the calls returned.",
+        )

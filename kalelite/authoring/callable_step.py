@@ -1,0 +1,77 @@
+"""What the two kinds of steps have in common: Python functions and containers."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import Any, Self
+
+from kalelite.authoring.trace.binding import Binder
+from kalelite.errors import Problem
+from kalelite.plan.graph import ContainerDef, StepDef
+from kalelite.plan.options import StepOptions, merge
+
+__all__ = ["CallableStep"]
+
+
+class CallableStep:
+    """A step that a pipeline's body can call.
+
+    Attributes
+    ----------
+    definition
+        What a plan needs to know of it.
+    problems
+        What is wrong with the definition; reported with every pipeline that calls the step.
+    call_options
+        Options for one call, None if there are none.
+    waits
+        What one call waits for besides the values that it takes.
+    binder
+        Binds the arguments of a call.
+    """
+
+    definition: StepDef | ContainerDef
+
+    def __init__(
+        self,
+        definition: StepDef | ContainerDef,
+        problems: Iterable[Problem],
+        signature: inspect.Signature,
+    ) -> None:
+        self.definition = definition
+        self.problems = tuple(problems)
+        self.binder = Binder(signature)
+        self.call_options: StepOptions | None = None
+        self.waits: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the step is called."""
+        name = self.call_options.name if self.call_options is not None else None
+        return name or self.definition.name
+
+    def after(self, *others: Any) -> Self:
+        """The same step, waiting for others besides those it takes values from, for one call.
+
+        ``train.after(prepared)(x)`` says the same as ``train(x, after=prepared)``, and type
+        checkers understand it.
+        """
+        step = self._copy()
+        step.waits = (*self.waits, *others)
+        return step
+
+    def _with_options(self, options: StepOptions, problems: Iterable[Problem]) -> Self:
+        """The same step with more options, and with what is wrong with them."""
+        step = self._copy()
+        step.call_options = merge(StepOptions(), self.call_options or StepOptions(), options)
+        step.problems = (*self.problems, *problems)
+        return step
+
+    def _copy(self) -> Self:
+        step = object.__new__(type(self))
+        step.__dict__.update(self.__dict__)
+        return step
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
