@@ -106,7 +106,7 @@ def _mentioned(reached: Reached) -> Mentioned:
             found.values |= used.values
     for name, item in reached.entries.items():
         # Of a module with a name of its own, attributes show in the code that uses the name.
-        if item.kind != "module" or name[1] in found.values:
+        if item.kind != "import" or name[1] in found.values:
             found.whole |= item.held
     return found
 

@@ -95,7 +95,7 @@ class Gatherer:
             title = f"the global {name[1]!r} that {what} uses"
             entry = self._pickled({name: value}, group, title, place, name)
         if entry is not None:
-            kinds = {FunctionType: "function", ModuleType: "module"}
+            kinds = {FunctionType: "function", ModuleType: "import"}
             entry.kind = "class" if isinstance(value, type) else kinds.get(type(value), "global")
         return entry
 

@@ -64,7 +64,7 @@ class Pickled:
 
     ``refs`` are names that have to exist before it can be loaded, ``needs`` are names that its
     functions look up when they run, ``shared`` are the objects in it whose identity counts.
-    ``kind`` is "function", "class", "module" or "global" for what has a name.
+    ``kind`` is "function", "class", "import" or "global" for what has a name.
     ``modules`` are those that it imports, ``held`` those that it holds as objects, ``mentioned``
     the names by which it imports functions and classes, ``files`` those of its code, ``paths``
     what it holds of type `Path`.

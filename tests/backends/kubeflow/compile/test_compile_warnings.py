@@ -7,41 +7,43 @@ import sys
 import pytest
 from kubeflow_scripts import pipeline_in
 
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
 from kalelite.backends.kubeflow.compile.dry_run import dry_run
 
+STEPS = """
+from kalelite import pipeline, step
 
 @step(cache=True)
-def kept():
-    return 1
-
+def kept(): return 1
 
 @step
-def plain():
-    return 1
+def plain(): return 1
+
+@pipeline
+def cached():
+    for _ in range(7):
+        kept()
+    plain()
+    kept.options(name="last", cache=False)()
+
+@pipeline(experiment="digits")
+def tried():
+    plain()
+"""
 
 
-def test_a_cache_that_kfp_does_not_have_is_named():
-    @pipeline
-    def p():
-        for _ in range(7):
-            kept()
-        plain()
-        kept.options(name="last", cache=False)()
+def test_a_cache_that_kfp_does_not_have_is_named(write_script):
+    plan = pipeline_in(write_script(STEPS))[0].cached.plan()
 
-    assert list(warnings_for(p.plan())) == [
+    assert list(warnings_for(plan)) == [
         "cache=True: steps on KFP run anew in every run (kept, kept-2, kept-3, kept-4, kept-5 and 2 more)"
     ]
 
 
-def test_an_experiment_that_a_file_cannot_hold_is_named():
-    @pipeline(experiment="digits")
-    def p():
-        plain()
+def test_an_experiment_that_a_file_cannot_hold_is_named(write_script):
+    plan = pipeline_in(write_script(STEPS))[0].tried.plan()
 
-    assert list(warnings_for(p.plan())) == [
+    assert list(warnings_for(plan)) == [
         "experiment: choose 'digits' when you create a run of the file"
     ]
 

@@ -32,7 +32,7 @@ def test_the_estimate_before_compiling_is_below_the_one_behind_it(write_script):
     text = "from kalelite import pipeline, step\n@step\ndef s(): ...\n@pipeline\ndef main():\n"
     plan = pipeline_in(write_script(text + "    s()\n" * 60))[1].plan()
     found = build(plan, settings_for(plan, {})).estimate
-    assert 0.9 * found.total < least(60, 70_000).total < found.total
+    assert 0.9 * found.total < least(60, 58_000).total < found.total
     assert 200 < found.fitting(60) < 255
 
 
