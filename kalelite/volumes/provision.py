@@ -50,7 +50,7 @@ def claim_manifest(
     snapshot
         VolumeSnapshot in the same namespace whose content the claim starts with.
     run
-        Id of the run, kept as a label.
+        Id of the run, for a label.
     owner
         An entry of ``metadata.ownerReferences``: the claim is deleted with this object.
     """

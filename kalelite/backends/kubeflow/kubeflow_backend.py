@@ -1,4 +1,4 @@
-"""The Kubeflow backend as pipelines and the command line know it."""
+"""The Kubeflow backend as pipelines and the command line use it."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ class KubeflowBackend(Backend):
         self._settings = settings
 
     def check(self, plan: Plan) -> list[Problem]:
-        """What Kubeflow Pipelines cannot do."""
-        from kalelite.backends.kubeflow.compile.kfp_check import check_plan
+        """Everything that is wrong with a plan for Kubeflow Pipelines."""
+        from kalelite.backends.kubeflow.compile.compile_settings import settings_for
+        from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
+        from kalelite.plan.check import check
 
-        return check_plan(plan, self._settings)
+        return [*check(plan), *kfp_problems(plan, settings_for(plan, self._settings))]
 
     def run(
         self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None

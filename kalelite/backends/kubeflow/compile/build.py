@@ -17,7 +17,7 @@ from kalelite.backends.kubeflow.compile.compile_settings import Settings, settin
 from kalelite.backends.kubeflow.compile.component_graph import ComponentGraph
 from kalelite.backends.kubeflow.compile.components import Components
 from kalelite.backends.kubeflow.compile.escaping import prose
-from kalelite.backends.kubeflow.compile.kfp_check import check_settled
+from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import root_parameters
 from kalelite.backends.kubeflow.compile.lower import lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
@@ -27,6 +27,7 @@ from kalelite.backends.kubeflow.compile.pipeline_file import (
     write,
 )
 from kalelite.backends.kubeflow.compile.ports import Wiring
+from kalelite.backends.kubeflow.compile.setup_tasks import setup_tasks
 from kalelite.backends.kubeflow.compile.stage import Part, bundle_path, parts_of
 from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.plan.graph import Plan
@@ -104,7 +105,7 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
 
 def build(plan: Plan, settings: Settings) -> Compiled:
     """Compile a plan and touch nothing; raises as `compile_plan`."""
-    problems = check_settled(plan, settings)
+    problems = kfp_problems(plan, settings)
     if problems:
         raise PipelineError(*problems)
     lowered = lower(plan)
@@ -116,8 +117,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     if storage.staged:
         parts = parts_of(bundle, digest, home=storage.home, root=storage.new_root)
     components = Components(wiring, storage, settings, bundle_path(storage.home, digest))
-    first = [components.creation(creation) for creation in storage.creations]
-    first += [components.stage(part) for part in parts]
+    first = setup_tasks(storage, parts, settings.default_image)
     graph = ComponentGraph(
         name=slug(plan.name, limit=57),
         display_name=prose(plan.name),
@@ -156,7 +156,7 @@ def _estimate(
 
 
 def too_large(plan: Plan, estimate: size.Estimate) -> Problem:
-    """What to say of a pipeline that makes a Workflow over the limit."""
+    """The problem of a pipeline that makes a Workflow over the limit."""
     code = f", {size.human(estimate.code)} of it for the code" if estimate.code > 200_000 else ""
     return Problem(
         f"{len(plan.tasks)} steps make a Workflow of about {size.human(estimate.total)}{code}; "

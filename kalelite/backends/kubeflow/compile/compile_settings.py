@@ -12,6 +12,7 @@ from kalelite.errors import UsageError
 from kalelite.plan import names
 from kalelite.plan.graph import Plan
 from kalelite.plan.options import quantity
+from kalelite.plan.options.values import SecurityContext
 from kalelite.settings import SETTINGS, Source, resolve
 
 __all__ = ["DEFAULT_MARSHAL_PATH", "DEFAULT_MARSHAL_SIZE", "Clone", "Settings", "settings_for"]
@@ -51,7 +52,7 @@ class Clone:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of a compilation; None means that nothing was said.
+    """Settings of a compilation; None is a setting that is not given.
 
     Attributes
     ----------
@@ -68,7 +69,7 @@ class Settings:
     clones
         Volumes of the notebook.
     run_as_user, run_as_group
-        Whom steps run as that say nothing: the owner of the files on the clones.
+        Whom steps run as by default: the owner of the files on the clones.
     kfp_version
         Version of KFP in the cluster; None takes that of the kfp package here.
     """
@@ -90,9 +91,14 @@ class Settings:
     def default_image(self) -> str:
         return self.image or f"python:{self.python}"
 
+    @property
+    def user(self) -> SecurityContext | None:
+        user = SecurityContext(self.run_as_user, self.run_as_group)
+        return user if user != SecurityContext() else None
 
-def settings_for(plan: Plan, said: Mapping[str, Any]) -> Settings:
-    """The settings of a compilation: what was said to it, else what the pipeline says.
+
+def settings_for(plan: Plan, given: Mapping[str, Any]) -> Settings:
+    """The settings of a compilation: those that are given, else the pipeline's own.
 
     Raises
     ------
@@ -100,12 +106,12 @@ def settings_for(plan: Plan, said: Mapping[str, Any]) -> Settings:
         For a setting that does not exist, and for a value that Kubernetes would refuse.
     """
     known = [item.name for item in fields(Settings)]
-    for name in said:
+    for name in given:
         if name not in known:
             close = difflib.get_close_matches(name, known, 1)
             hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(known)}."
             raise UsageError(f"{name!r} is not a setting of the Kubeflow backend", hint=hint)
-    values = {name: value for name, value in said.items() if value is not None}
+    values = {name: value for name, value in given.items() if value is not None}
     decided_by_pipeline = {
         name: getattr(plan.options, name)
         for name in ("marshal_volume", "marshal_volume_size", "marshal_path")

@@ -13,20 +13,20 @@ from kalelite.backends.kubeflow.compile.kfp_options import notes
 from kalelite.capture.code import fingerprint
 from kalelite.plan.graph import Plan, StepDef
 
-__all__ = ["missing_packages", "warnings_for"]
+__all__ = ["warnings_for"]
 
 _IN_STOCK_IMAGES = frozenset({"pip", "pkg_resources", "setuptools", "wheel"})
 
 
-def warnings_for(plan: Plan, **said: Any) -> Iterator[str]:
+def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
     """A line for each thing that a run on KFP does otherwise than one might think.
 
     Parameters
     ----------
     plan
         A traced pipeline.
-    said
-        Settings, as for `compile_plan`.
+    settings
+        As for `compile_plan`.
     """
     if plan.options.experiment:
         yield f"experiment: choose {plan.options.experiment!r} when you create a run of the file"
@@ -36,10 +36,10 @@ def warnings_for(plan: Plan, **said: Any) -> Iterator[str]:
             tasks.setdefault(note, []).append(task.id)
     for note, names in tasks.items():
         yield f"{note} ({_few(names)})"
-    yield from missing_packages(plan, settings_for(plan, said))
+    yield from _missing_packages(plan, settings_for(plan, settings))
 
 
-def missing_packages(plan: Plan, settings: Settings) -> Iterator[str]:
+def _missing_packages(plan: Plan, settings: Settings) -> Iterator[str]:
     """A line about packages that steps import and the stock Python image does not have."""
     if settings.image is not None:
         return

@@ -14,6 +14,7 @@ from kalelite.backends.kubeflow.compile.kfp_parameters import RootParameter
 from kalelite.plan.options import StepOptions
 
 __all__ = [
+    "FILE",
     "Case",
     "Cases",
     "Comparison",
@@ -26,6 +27,10 @@ __all__ = [
     "Wire",
     "walk",
 ]
+
+
+FILE = "file"
+"""The type of files among the types of parameters, and the output of a task that writes one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kalelite.backends.kubeflow.compile.escaping import identifier
-from kalelite.backends.kubeflow.compile.native_values import type_of
-from kalelite.backends.kubeflow.compile.rewriting import FILE, Rewriting
+from kalelite.backends.kubeflow.compile.rewriting import Rewriting
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.executor import container_io
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill
@@ -30,7 +29,6 @@ from kalelite.plan.graph import (
     Parameter,
     Task,
 )
-from kalelite.plan.names import unique
 from kalelite.plan.types.fit import native_name
 from kalelite.plan.types.spelling import to_text
 
@@ -79,7 +77,7 @@ class Call:
     present
         The inputs that are given, or that have a default.
     after
-        Tasks whose values no word of the command takes.
+        Tasks whose values the command does not take.
     """
 
     arguments: Mapping[str, Expr]
@@ -101,10 +99,10 @@ def call_of(task: Task, step: ContainerDef, plan: Rewriting) -> Call:
         expr = present.get(name, Constant(None))
         is_path = wanted.type is Path or plan.is_path(expr)
         if name in paths:
-            files[name] = unique(identifier(f"{name}_{FILE}"), arguments, separator="_")
+            files[name] = identifier(f"{name}_file", arguments)
             arguments[files[name]] = _file(expr, task, name, plan)
         if name in present and (name in values or not (name in paths or is_path)):
-            texts[name] = unique(identifier(name), arguments, separator="_")
+            texts[name] = identifier(name, arguments)
             make = _text if is_path else _value
             arguments[texts[name]] = make(plan.rewrite(expr, task.parent), wanted, task, plan)
         elif name not in paths:
@@ -125,7 +123,7 @@ def _file(expr: Expr, task: Task, name: str, plan: Rewriting) -> Expr:
     if isinstance(path, Path) and any(map(path.is_relative_to, mounts)):
         return Constant(str(path))
     arguments = {"value": plan.rewrite(expr, task.parent), "name": Constant(name)}
-    return plan.add(f"{task.id}-{name}-{FILE}", container_io.give, arguments, task.parent, None)
+    return plan.add(f"{task.id}-{name}-file", container_io.give, arguments, task.parent, None)
 
 
 def _text(expr: Expr, wanted: Parameter, task: Task, plan: Rewriting) -> Expr:
@@ -157,4 +155,4 @@ def _is_carried(expr: Expr, plan: Rewriting) -> bool:
     if isinstance(expr, ItemRef) and not expr.path and expr.loop not in plan.numbered:
         loop = plan.blocks[expr.loop]
         return isinstance(loop, Loop) and isinstance(loop.items, Constant)
-    return type_of(expr, plan.tasks, plan.parameters) is not None
+    return plan.type_of(expr) is not None

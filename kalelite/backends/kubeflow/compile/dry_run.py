@@ -8,8 +8,7 @@ from typing import Any
 from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.build import Compiled, build
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
-from kalelite.backends.kubeflow.compile.compile_warnings import missing_packages
-from kalelite.backends.kubeflow.compile.kfp_options import notes
+from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
 from kalelite.backends.kubeflow.compile.mounts import Creation, Mount
 from kalelite.backends.kubeflow.compile.stage import bundle_path
 from kalelite.plan.graph import ContainerDef, Plan, Task
@@ -26,28 +25,31 @@ _ONE_NODE = (
 )
 
 
-def dry_run(plan: Plan, **said: Any) -> str:
+def dry_run(plan: Plan, **settings: Any) -> str:
     """What compiling and running a plan would create, as a table.
 
     Parameters
     ----------
     plan
         A traced pipeline.
-    said
-        Settings, as for `compile_plan`.
+    settings
+        As for `compile_plan`.
 
     Raises
     ------
     PipelineError, CaptureError, UsageError
         As `compile_plan`: a plan that passes here compiles.
     """
-    settings = settings_for(plan, said)
-    compiled = build(plan, settings)
-    sections = [
+    settled = settings_for(plan, settings)
+    compiled = build(plan, settled)
+    sections: list[tuple[str, list[tuple[str, ...]]]] = [
         (f"Pipeline {plan.name}", list(_pipeline(plan, compiled))),
         ("Volumes", list(_volumes(compiled))),
-        ("Steps", [_step(task, settings) for task in plan.tasks]),
-        ("Notes", list(_notes(plan, settings, compiled))),
+        ("Steps", [_step(task, settled) for task in plan.tasks]),
+        (
+            "Notes",
+            [(line,) for line in (*warnings_for(plan, **settings), *_limits(settled, compiled))],
+        ),
     ]
     lines = []
     for title, rows in sections:
@@ -101,21 +103,19 @@ def _step(task: Task, settings: Settings) -> tuple[str, ...]:
     if isinstance(task.step, ContainerDef):
         image = task.step.image
     hidden = ("image", "name", "env", "secrets")
-    said = [name for name in task.options.explicit() if name not in hidden]
-    return task.id, image, ", ".join(f"{name}={getattr(task.options, name)}" for name in said)
+    options = (
+        f"{name}={value}" for name, value in task.options.explicit().items() if name not in hidden
+    )
+    return task.id, image, ", ".join(options)
 
 
-def _notes(plan: Plan, settings: Settings, compiled: Compiled) -> Iterator[tuple[str, ...]]:
-    for task in plan.tasks:
-        for note in notes(task.options):
-            yield task.id, note
-    for line in missing_packages(plan, settings):
-        yield "packages", line
+def _limits(settings: Settings, compiled: Compiled) -> Iterator[str]:
+    """What KFP or the cluster may refuse."""
     if compiled.estimate.tasks > size.RETRYABLE:
-        yield "Workflow", _NO_RETRY
+        yield _NO_RETRY
     makes_marshal = any(one.what == "marshal volume" for one in compiled.storage.creations)
     if makes_marshal and settings.access_mode.startswith("ReadWriteOnce") and _is_wide(compiled):
-        yield "volumes", _ONE_NODE
+        yield _ONE_NODE
 
 
 def _is_wide(compiled: Compiled) -> bool:

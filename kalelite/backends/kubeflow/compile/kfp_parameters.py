@@ -13,7 +13,6 @@ from kalelite.backends.kubeflow.compile.escaping import expansion, identifier, p
 from kalelite.backends.kubeflow.compile.native_values import LARGEST_INT, parameter_type
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
-from kalelite.plan.names import unique
 from kalelite.plan.types.fit import native_name
 from kalelite.plan.types.spelling import to_text
 
@@ -35,7 +34,7 @@ def root_parameters(plan: Plan, settings: Settings) -> Mapping[str, RootParamete
     found: dict[str, RootParameter] = {}
     for parameter in plan.parameters:
         taken = {other.name for other in found.values()}
-        name = unique(identifier(parameter.name), taken, separator="_")
+        name = identifier(parameter.name, taken)
         kind = parameter_type(parameter)
         value = settings.arguments.get(parameter.name, parameter.default)
         default = value if value is REQUIRED else _default(parameter, value)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.container_calls import Call, call_of
-from kalelite.backends.kubeflow.compile.native_values import element_type, plain_items, type_of
+from kalelite.backends.kubeflow.compile.native_values import element_type, plain_items
 from kalelite.backends.kubeflow.compile.rewriting import Rewriting
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.plan import graph
@@ -34,8 +34,8 @@ class Lowered:
     """The rewritten plan.
 
     ``numbered`` holds the items of loops that go over numbers; ``added`` are the tasks that
-    stand for something in the user's plan that is no task. ``calls`` tells how each container is
-    called, ``writers`` which tasks write files for them.
+    stand for something in the user's plan that is no task. ``calls`` is how each container is
+    called, ``writers`` the tasks that write files for them.
     """
 
     plan: graph.Plan
@@ -135,7 +135,7 @@ def _condition(branch: graph.Branch, condition: graph.Expr, plan: Rewriting) -> 
     """A comparison that KFP can make, of the user's values or of a task's answer."""
     outside = plan.blocks[branch.parent].parent
     condition = plan.rewrite(condition, outside)
-    if isinstance(condition, graph.OutputRef) and _type_of(condition, plan) == "bool":
+    if isinstance(condition, graph.OutputRef) and plan.type_of(condition) == "bool":
         return graph.Compare("==", condition, graph.Constant(True))
     if isinstance(condition, graph.Compare) and _is_simple(condition, plan):
         return condition
@@ -150,7 +150,7 @@ def _condition(branch: graph.Branch, condition: graph.Expr, plan: Rewriting) -> 
 
 def _is_simple(compare: graph.Compare, plan: Rewriting) -> bool:
     """Whether KFP compares the two as Python does."""
-    left, right = _type_of(compare.left, plan), _type_of(compare.right, plan)
+    left, right = plan.type_of(compare.left), plan.type_of(compare.right)
     if left is None or right is None:
         return False
     if isinstance(compare.left, graph.Constant) and isinstance(compare.right, graph.Constant):
@@ -159,10 +159,6 @@ def _is_simple(compare: graph.Compare, plan: Rewriting) -> bool:
     if left in numbers and right in numbers:
         return True
     return left == right and (left == "str" or compare.op in ("==", "!="))
-
-
-def _type_of(expr: graph.Expr, plan: Rewriting) -> str | None:
-    return type_of(expr, plan.tasks, plan.parameters)
 
 
 def _items(loop: graph.Loop, plan: Rewriting) -> graph.Expr:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kalelite.backends.kubeflow.compile.compile_settings import (
@@ -10,9 +12,12 @@ from kalelite.backends.kubeflow.compile.compile_settings import (
     Clone,
     Settings,
 )
-from kalelite.backends.kubeflow.compile.placeholders import JOB_NAME
+from kalelite.backends.kubeflow.compile.escaping import JOB_NAME
+from kalelite.errors import Problem
+from kalelite.plan.graph import ContainerDef, Task
+from kalelite.plan.options.values import Volume
 
-__all__ = ["Creation", "Mount", "Storage", "storage_of"]
+__all__ = ["Creation", "Mount", "Storage", "mount_problems", "storage_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Storage:
 
     ``home`` is the folder of kalelite: code, store and run records. ``new_root`` is the mount
     point of a volume that is empty at first, which a stage task has to make writable. ``staged``
-    tells whether a task has to write the bundle; if not, it is in the workspace that was cloned.
+    is whether a task has to write the bundle; if not, it is in the workspace that was cloned.
     """
 
     creations: tuple[Creation, ...]
@@ -52,11 +57,21 @@ class Storage:
     staged: bool
     new_root: str = ""
 
+    @property
+    def volumes(self) -> tuple[Volume, ...]:
+        """The claims whose names are known when a task is compiled."""
+        return tuple(Volume(mount.claim, mount.path) for mount in self.mounts if mount.claim)
+
+    @property
+    def made_by(self) -> tuple[tuple[str, str], ...]:
+        """The tasks that make the other claims, and where those are mounted."""
+        return tuple((mount.made_by, mount.path) for mount in self.mounts if mount.made_by)
+
 
 def storage_of(settings: Settings) -> Storage:
     """The volumes that the settings ask for.
 
-    Values are kept on the marshal volume; without one, in a hidden folder of the workspace's
+    Values are stored on the marshal volume; without one, in a hidden folder of the workspace's
     clone; without either, on a marshal volume of the usual size.
     """
     workspace = next((clone for clone in settings.clones if clone.workspace), None)
@@ -104,3 +119,26 @@ def _marshal(settings: Settings) -> Creation:
         storage_class=settings.storage_class,
         what="marshal volume",
     )
+
+
+def mount_problems(task: Task, settings: Settings) -> Iterator[Problem]:
+    """Mounts that a pod cannot have together."""
+    options = task.options
+    claims = Counter(volume.claim for volume in options.volumes)
+    paths = [volume.path for volume in options.volumes]
+    paths += [ref.path for ref in (*options.secrets, *options.config_maps) if hasattr(ref, "path")]
+    if not isinstance(task.step, ContainerDef):
+        storage = storage_of(settings)
+        claims.update(mount.claim for mount in storage.mounts if mount.claim not in ("", JOB_NAME))
+        paths += [mount.path for mount in storage.mounts]
+    for claim, count in claims.items():
+        if count > 1:
+            hint = "Mount it once and use folders inside it."
+            yield Problem(f"the claim {claim!r} is mounted {count} times", hint, task.where)
+        if "." in claim or len(claim) > 63:
+            hint = "KFP names the pod's volume after the claim: 63 characters, no dot."
+            yield Problem(f"KFP cannot mount the claim {claim!r}", hint, task.where)
+    for path, count in Counter(paths).items():
+        if count > 1:
+            hint = "Give each its own path; marshal_path= moves the marshal volume."
+            yield Problem(f"{count} mounts at {path}", hint, task.where)

@@ -65,7 +65,7 @@ def parameter_type(parameter: Parameter) -> str:
 
 
 def element_type(annotation: Any) -> str | None:
-    """The primitive type of a list's items, from ``list[int]``; None if nothing says it."""
+    """The primitive type of a list's items, from ``list[int]``; None if it is not known."""
     args: tuple[Any, ...] = getattr(annotation, "__args__", ())
     return native_name(args[0]) if len(args) == 1 else None
 

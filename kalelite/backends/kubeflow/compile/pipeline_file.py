@@ -37,7 +37,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
 
 
 def heading(plan: Plan) -> str:
-    """What a reader of the file wants to know first; KFP has no place for a step's description."""
+    """A comment for the head of the file: what the pipeline and its steps do; KFP has no place for a step's description."""
     lines = [f"{plan.name}: {summary(plan.description)}" if plan.description else plan.name]
     lines += [
         f"  {task.id}: {summary(task.step.description)}"

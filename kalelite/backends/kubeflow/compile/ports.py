@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.kubeflow.compile.component_graph import Wire
+from kalelite.backends.kubeflow.compile.component_graph import FILE, Wire
 from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.lower import Lowered
 from kalelite.backends.kubeflow.compile.native_values import element_type, item_type, parameter_type
-from kalelite.backends.kubeflow.compile.rewriting import FILE
 from kalelite.backends.kubeflow.pod.contract import Form, Reading
 from kalelite.plan import graph
-from kalelite.plan.names import unique
 from kalelite.plan.types.fit import native_name
 
 __all__ = ["Port", "Wiring"]
@@ -74,7 +72,7 @@ class Wiring:
                 wire, reading, name = self.wire(leaf)
                 if wire not in seen:
                     seen.add(wire)
-                    name = unique(identifier(name), names, separator="_")
+                    name = identifier(name, names)
                     names.add(name)
                     ports.append(Port(name, wire, reading, symbol_of(leaf)))
         return ports
@@ -111,7 +109,7 @@ class Wiring:
                 for form, kind in forms:
                     plain = form == "native" or len(forms) == 1
                     name = output.name if plain else f"{output.name}_{form}"
-                    name = unique(identifier(name), names, separator="_")
+                    name = identifier(name, names)
                     names.add(name)
                     ports[output.name, form] = (name, kind)
             self._outputs[task.id] = ports

@@ -16,16 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kalelite.backends.kubeflow.compile.component_graph import FILE
+from kalelite.backends.kubeflow.compile.native_values import type_of
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.executor import container_io
 from kalelite.plan import graph
 from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
 
-__all__ = ["FILE", "Rewriting"]
-
-FILE = "file"
-"""The output of a task that writes a file, and the type of files among the types of parameters."""
+__all__ = ["Rewriting"]
 
 _VALUE = graph.Output("output")
 
@@ -94,6 +93,10 @@ class Rewriting:
         if isinstance(expr, graph.OneOf):
             return self._one_of(expr)
         return _with(expr, tuple(self.rewrite(child, scope) for child in expr.children()))
+
+    def type_of(self, expr: graph.Expr) -> str | None:
+        """The primitive type under which KFP can compare an expression, None if it cannot."""
+        return type_of(expr, self.tasks, self.parameters)
 
     def is_path(self, expr: graph.Expr) -> bool:
         """Whether an expression is certain to be a path."""

@@ -21,7 +21,7 @@ def open_up(folder: Path) -> None:
     """Make a folder that every user of the run's steps may write to.
 
     Only a folder's owner can. The owner of a new volume is root, who may not do more than that in
-    a pod, and no pod option of KFP gives a volume to a group: so the mode has to say it.
+    a pod, and no pod option of KFP gives a volume to a group: so the mode has to do it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     mode = folder.stat().st_mode & 0o7777

@@ -8,7 +8,6 @@ from kalelite.backends.kubeflow.compile.component_graph import Wire
 from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.plan.graph import Block, Task
-from kalelite.plan.names import unique
 from kalelite.plan.order import Scopes
 
 __all__ = ["inputs_and_outputs"]
@@ -53,4 +52,4 @@ def _made_in(wire: Wire, inside: set[str]) -> bool:
 
 def _add(ports: dict[str, Wire], wire: Wire) -> None:
     if wire not in ports.values():
-        ports[unique(identifier("_".join(wire.ids)), ports, separator="_")] = wire
+        ports[identifier("_".join(wire.ids), ports)] = wire

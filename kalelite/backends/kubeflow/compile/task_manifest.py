@@ -1,4 +1,4 @@
-"""The manifests of the tasks: all that a pod has to know besides the code.
+"""The manifests of the tasks: all that a pod needs besides the code.
 
 The user's own texts and constants are here and in the code, not in the compiled pipeline, where
 Argo and KFP would read braces in them as their own.
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kalelite.backends.kubeflow.compile.component_graph import FILE
 from kalelite.backends.kubeflow.compile.ports import Port, Wiring
-from kalelite.backends.kubeflow.compile.rewriting import FILE
 from kalelite.backends.kubeflow.pod.contract import InputPort, OutputPort, Reader, TaskManifest
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.capture.code import Code

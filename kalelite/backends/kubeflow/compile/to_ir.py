@@ -27,6 +27,7 @@ from kfp import dsl, kubernetes  # type: ignore[import-untyped]
 from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 
 from kalelite.backends.kubeflow.compile.component_graph import (
+    FILE,
     Cases,
     Component,
     ComponentGraph,
@@ -38,7 +39,6 @@ from kalelite.backends.kubeflow.compile.component_graph import (
     walk,
 )
 from kalelite.backends.kubeflow.compile.kfp_options import configure
-from kalelite.backends.kubeflow.compile.rewriting import FILE
 from kalelite.plan.comparisons import COMPARISONS
 from kalelite.plan.graph import REQUIRED
 from kalelite.plan.names import slug
@@ -84,7 +84,7 @@ def to_ir(graph: ComponentGraph) -> Ir:
         trace.elements(graph.body)
 
     parameters = [
-        # kfp knows no None inside a list or dict: those are put in later.
+        # kfp takes no None inside a list or dict: those are put in later.
         _parameter(
             one.name, _TYPES[one.type], None if one.type in ("list", "dict") else one.default
         )
@@ -205,7 +205,7 @@ class _Trace:
         return task
 
     def channel(self, wire: Wire) -> Any:
-        """What kfp knows a value by."""
+        """Kfp's own object for a value."""
         if wire.kind == "collected" and wire not in self.channels:
             # One for each consumer: kfp renames it, while it compiles, for the place of its task.
             return dsl.Collected(self.channels[Wire("output", wire.ids[:2])])
@@ -243,7 +243,7 @@ class _Trace:
     def for_each(self, loop: ForEach) -> None:
         items = self.channel(loop.items) if isinstance(loop.items, Wire) else list(loop.items)
         block = dsl.ParallelFor(items, name=loop.id, parallelism=loop.parallelism)
-        # kfp takes the type of the items for text where it does not know better.
+        # kfp takes the type of the items for text where it has no other.
         block.loop_argument.channel_type = _ITEM_TYPES[loop.item.type]
         with block as item:
             self.channels[loop.item] = item

@@ -23,13 +23,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LIMIT", "RETRYABLE", "Estimate", "estimate", "human", "least"]
+__all__ = ["LIMIT", "RETRYABLE", "SMALLEST_CODE", "Estimate", "estimate", "human", "least"]
 
 LIMIT = 1_048_576
 """Bytes that Argo lets a Workflow have."""
 
 RETRYABLE = 43
 """Tasks of a run that KFP can surely retry: it sends the state uncompressed, in one request."""
+
+SMALLEST_CODE = 55_000
+"""Base64 characters of a bundle at the least."""
 
 _FIXED = 8_200
 _PER_IR_BYTE = 1.16

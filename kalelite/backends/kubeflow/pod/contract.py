@@ -1,4 +1,4 @@
-"""What a pod is told of its task: an entry of the bundle's ``tasks.json``.
+"""What a pod is given about its task: an entry of the bundle's ``tasks.json``.
 
 The compiler writes it, the pod reads it, and it is plain JSON: these types are all that the two
 have to agree on.
@@ -55,8 +55,8 @@ class OutputPort(TypedDict):
 class TaskManifest(TypedDict):
     """A task.
 
-    ``template`` is the JSON of a `kalelite.executor.template.TaskTemplate`. ``looped`` tells that
-    the task runs once for each item of a loop, ``tolerant`` that it runs without the values of
+    ``template`` is the JSON of a `kalelite.executor.template.TaskTemplate`. ``looped``: the
+    task runs once for each item of a loop; ``tolerant``: it runs without the values of
     tasks that have failed.
     """
 

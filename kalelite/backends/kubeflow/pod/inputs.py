@@ -140,7 +140,7 @@ class Inputs:
     def status(self, scope: str) -> Mapping[str, Any]:
         """How the body of an exit scope ended.
 
-        KFP tells whether it failed, but neither where nor why: the records on the volume do.
+        KFP reports whether it failed, but neither where nor why: the records on the volume do.
         """
         port = self._port("status", scope)
         status = self._values.get(port["name"]) or {}

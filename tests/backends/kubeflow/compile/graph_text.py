@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kalelite.backends.kubeflow.compile import component_graph as graph
+from kalelite.backends.kubeflow.compile.escaping import EXECUTOR_INPUT, JOB_ID, JOB_NAME
 from kalelite.backends.kubeflow.compile.inline_program import BOOT
-from kalelite.backends.kubeflow.compile.placeholders import EXECUTOR_INPUT, JOB_ID, JOB_NAME
 from kalelite.plan.graph import REQUIRED
 
 
