@@ -93,10 +93,10 @@ def _output(
     block = _first_left(nesting, around, ref.task)
     if block is None:
         return
-    said = f"{what} takes `{ref.output}` of step `{nesting.tasks[ref.task].step.name}` "
+    taken = f"{what} takes `{ref.output}` of step `{nesting.tasks[ref.task].step.name}` "
     if isinstance(block, Loop):
         yield Problem(
-            f"{said}from inside `with ParallelFor`{at_line(block)}, where it has a value for each item",
+            f"{taken}from inside `with ParallelFor`{at_line(block)}, where it has a value for each item",
             f"Gather them: write `Collected({ref.output})` for the list of all; or move the call into "
             "the block.",
             where,
@@ -105,13 +105,13 @@ def _output(
         name = f"{ref.task}.{ref.output}"
         load = f'Return nothing: the run keeps the value, and kalelite.load("last", "{name}") reads it.'
         yield Problem(
-            f"{said}from inside `with ExitHandler`{at_line(block)}, which no value leaves",
+            f"{taken}from inside `with ExitHandler`{at_line(block)}, which no value leaves",
             load if what == RESULT else "Move the call into that block.",
             where,
         )
     else:
         yield Problem(
-            f"{said}from a branch of `with If`{at_line(block)}, which may not run",
+            f"{taken}from a branch of `with If`{at_line(block)}, which may not run",
             f"Choose between the branches with `OneOf({ref.output}, other)`, where `other` is a result "
             "in Else; or move the call into the branch.",
             where,

@@ -33,10 +33,10 @@ _PRIMITIVES = frozenset({"int", "float", "str", "bool"})
 _PLAIN = frozenset({bool, bytes, dict, float, int, list, set, str, tuple, type(None)})
 
 
-class _Source(NamedTuple):
-    """Where a value comes from, in words; its type; its primitive type."""
+class _Origin(NamedTuple):
+    """Where a value comes from, as a phrase; its type; its primitive type."""
 
-    words: str
+    phrase: str
     type: Any
     native: str | None
 
@@ -64,33 +64,33 @@ class _Reader:
         self._hints: dict[int, dict[str, Any]] = {}
         self._fits: dict[tuple[Any, Any], bool] = {}
 
-    def source(self, expr: Expr) -> _Source:  # noqa: PLR0911 - one for each kind of expression
+    def source(self, expr: Expr) -> _Origin:  # noqa: PLR0911 - one for each kind of expression
         """What is known of a value."""
         match expr:
             case OutputRef(task=id, output=name, path=path):
                 task = self._tasks[id]
                 output = task.output(name)
                 kind = UNKNOWN if path or output.type is None else output.type
-                words = f"`{name}{subscripts(path)}` of step `{task.step.name}`"
-                return _Source(words, kind, None if path else output.native)
+                phrase = f"`{name}{subscripts(path)}` of step `{task.step.name}`"
+                return _Origin(phrase, kind, None if path else output.native)
             case ParameterRef(name=name, path=path):
                 kind = self._parameters[name].type
                 kind = UNKNOWN if path or kind is None else kind
-                words = f"parameter `{name}{subscripts(path)}`"
-                return _Source(words, kind, native_name(kind) if kind is not UNKNOWN else None)
+                phrase = f"parameter `{name}{subscripts(path)}`"
+                return _Origin(phrase, kind, native_name(kind) if kind is not UNKNOWN else None)
             case ItemRef(path=path):
                 kind = self._items.type(expr)
-                return _Source(f"`item{subscripts(path)}` of ParallelFor", kind, native_name(kind))
+                return _Origin(f"`item{subscripts(path)}` of ParallelFor", kind, native_name(kind))
             case Constant(value=value) if type(value) in _PLAIN:
-                return _Source(f"{value!r:.40}", type(value), native_name(type(value)))
+                return _Origin(f"{value!r:.40}", type(value), native_name(type(value)))
             case Collected():
-                return _Source("a Collected", list, None)
+                return _Origin("a Collected", list, None)
             case OneOf(choices=choices) if choices:
                 first = self.source(choices[0])
-                return _Source(f"OneOf({first.words}, …)", first.type, first.native)
+                return _Origin(f"OneOf({first.phrase}, …)", first.type, first.native)
             case Pack(type=kind):
-                return _Source(f"a {kind.__name__}", kind, None)
-        return _Source("a value", UNKNOWN, None)
+                return _Origin(f"a {kind.__name__}", kind, None)
+        return _Origin("a value", UNKNOWN, None)
 
     def _type(self, expr: Expr) -> Any:
         """The type of a value, `UNKNOWN` if nothing says it; quicker than all of `source`."""
@@ -117,7 +117,7 @@ class _Reader:
         source = self.source(expr)
         if source.native == "list" or (isinstance(expr, ItemRef) and source.type is UNKNOWN):
             return
-        message = f"ParallelFor needs a list, and {source.words} is {self._known(expr, source)}"
+        message = f"ParallelFor needs a list, and {source.phrase} is {self._known(expr, source)}"
         yield Problem(message, self._advice(expr, "list"), loop.where)
 
     def condition(self, condition: Expr, where: Where | None) -> Iterator[Problem]:
@@ -137,7 +137,7 @@ class _Reader:
             if source.native not in _PRIMITIVES:
                 known = self._known(side, source)
                 message = (
-                    f"a condition compares numbers, texts and bools, and {source.words} is {known}"
+                    f"a condition compares numbers, texts and bools, and {source.phrase} is {known}"
                 )
                 yield Problem(message, self._advice(side, "float"), where)
                 return
@@ -145,13 +145,13 @@ class _Reader:
         if len(natives) == 2 and len({source.native == "str" for source in natives}) == 2:
             left, right = natives
             yield Problem(
-                f"{left.words} is {left.native} and {right.words} is {right.native}, so "
+                f"{left.phrase} is {left.native} and {right.phrase} is {right.native}, so "
                 f"`{expr.op}` cannot compare them",
                 "Compare values of the same type.",
                 where,
             )
 
-    def _known(self, expr: Expr, source: _Source) -> str:
+    def _known(self, expr: Expr, source: _Origin) -> str:
         if isinstance(expr, Constant):
             return "none of these"
         if isinstance(expr, ItemRef):
@@ -210,7 +210,7 @@ class _Reader:
         source = None
         if isinstance(value, Constant) and produced in {str, int, bool} and takes_literals(wanted):
             produced = Literal[value.value]
-            source = _Source(f"{value.value!r:.40}", "another value", None)
+            source = _Origin(f"{value.value!r:.40}", "another value", None)
         if self._agree(produced, wanted):
             return
         source = source or self.source(value)
@@ -226,7 +226,7 @@ class _Reader:
                     f"{task.step.where}: make their annotations agree, or convert the value in a step."
                 )
         yield Problem(
-            f"step `{task.step.name}` takes `{name}: {spell(wanted)}`, and {source.words} is "
+            f"step `{task.step.name}` takes `{name}: {spell(wanted)}`, and {source.phrase} is "
             f"{source.type if isinstance(source.type, str) else spell(source.type)}",
             hint,
             task.where,

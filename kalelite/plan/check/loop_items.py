@@ -46,8 +46,8 @@ class Items:
             if ref.path:
                 *path, key = ref.path
                 whole = self.values(ItemRef(ref.loop, tuple(path)))
-                words = f"`item{subscripts(path)}`" if path else "item"
-                found = [_part(value, key, f"{words} {n}") for n, value in enumerate(whole)]
+                phrase = f"`item{subscripts(path)}`" if path else "item"
+                found = [_part(value, key, f"{phrase} {n}") for n, value in enumerate(whole)]
             else:
                 found = self._of(self.loops[ref.loop].items)
             self._known[ref] = found
@@ -108,8 +108,8 @@ def _refs(plan: Plan) -> Iterator[tuple[ItemRef, Where | None]]:
             yield from ((ref, block.where) for ref in expr.walk() if isinstance(ref, ItemRef))
 
 
-def _part(value: Any, key: str | int, words: str) -> Any:
+def _part(value: Any, key: str | int, phrase: str) -> Any:
     try:
         return value[key]
     except (LookupError, TypeError):
-        raise LackError(f"has no [{key!r}]: {words} is {value!r:.60}") from None
+        raise LackError(f"has no [{key!r}]: {phrase} is {value!r:.60}") from None

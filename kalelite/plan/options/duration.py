@@ -37,7 +37,7 @@ def seconds(value: Any, name: str = "duration") -> float:
 
 
 def spell(value: float) -> str:
-    """A duration in the fewest words: ``90.0`` is ``"1m30s"``."""
+    """A duration as short text: ``90.0`` is ``"1m30s"``."""
     if value < 1:
         return f"{value * 1000:g}ms"
     parts = []

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from kalelite.errors import UsageError
 from kalelite.plan import names
 from kalelite.plan.options import alias, duration, parse, parts, quantity
 from kalelite.plan.options.option import by_key, by_target, option, options_of
@@ -53,7 +52,7 @@ class StepOptions:
         "cores that the step needs",
         "2 or 0.5 or '500m'",
         quantity.cpu,
-        near=("cpu_request", "cpus"),
+        near=("cpu_request",),
         badge=lambda value: f"cpu {value}",
     )
     cpu_limit: str | None = option(
@@ -63,7 +62,7 @@ class StepOptions:
         "memory that the step needs: bytes, or a text",
         '"8Gi"',
         quantity.memory,
-        near=("memory_request", "mem", "ram"),
+        near=("memory_request", "ram"),
         badge=str,
     )
     memory_limit: str | None = option("memory that it gets at most", '"16Gi"', quantity.memory)
@@ -71,14 +70,14 @@ class StepOptions:
         "how many GPUs the step needs",
         "1",
         parse.gpu,
-        near=("gpus", "gpu_limit", "accelerator_limit"),
+        near=("gpu_limit", "accelerator_limit"),
         badge=lambda value: f"gpu {value}" if value else "",
     )
     accelerator: str | None = option(
         "which resource `gpu` counts; `nvidia.com/gpu` unless it is given",
         '"amd.com/gpu"',
         parse.accelerator,
-        near=("accelerator_type", "gpu_type"),
+        near=("gpu_type",),
     )
     ephemeral_storage: str | None = option(
         "disk of the node that the step needs", '"20Gi"', quantity.memory, near=("storage", "disk")
@@ -96,7 +95,6 @@ class StepOptions:
             "retry_factor": alias.retries_field("factor"),
             "retry_max_interval": alias.retries_field("max_wait"),
         },
-        near=("retry", "num_retries", "max_retries"),
         badge=lambda value: f"retry {value.count}" if value.count else "",
     )
     timeout: float | None = option(
@@ -112,14 +110,13 @@ class StepOptions:
         " than return a value",
         "True",
         parse.flag,
-        near=("caching", "enable_caching"),
+        near=("enable_caching",),
         badge=lambda value: "cache" if value else "",
     )
     ignore_failures: bool | None = option(
         "the step runs even if what it waits for has failed",
         "True",
         parse.flag,
-        near=("ignore_upstream_failure",),
         badge=lambda value: "always" if value else "",
     )
     image: str | None = option(
@@ -161,7 +158,6 @@ class StepOptions:
         parts.config_maps,
         default=(),
         merge=by_target,
-        near=("configmaps",),
     )
     volumes: tuple[Volume, ...] = option(
         "claims that are mounted",
@@ -177,7 +173,6 @@ class StepOptions:
         parse.pod_labels,
         default={},
         merge=by_key,
-        near=("nodeselector",),
     )
     tolerations: tuple[Toleration, ...] = option(
         "taints of nodes that the pod tolerates",
@@ -198,15 +193,12 @@ class StepOptions:
         default={},
         merge=by_key,
     )
-    pull_policy: str | None = option(
-        "when the image is pulled", '"Always"', parse.pull_policy, near=("image_pull_policy",)
-    )
+    pull_policy: str | None = option("when the image is pulled", '"Always"', parse.pull_policy)
     pull_secrets: tuple[str, ...] = option(
         "Secrets that the image is pulled with",
         '["registry"]',
         parse.pull_secrets,
         default=(),
-        near=("image_pull_secrets",),
     )
     security_context: SecurityContext | None = option(
         "user and group that the step runs as",
@@ -221,14 +213,9 @@ class StepOptions:
         return {name: value for name, value in values.items() if value not in empty}
 
 
-def _step_defaults(value: Any, name: str) -> StepOptions | Mapping[str, Any]:
-    """Options of steps, or the keyword arguments of some, which are read and checked later."""
-    if isinstance(value, StepOptions):
-        return value
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        hint = f'Write the options of every step as a dict: {name}={{"memory": "2Gi"}}.'
-        raise UsageError(f"{name}={value!r} is not a dict of options", hint=hint)
-    return value
+def _step_defaults(value: Any, name: str) -> Any:
+    """Options of steps, or keyword arguments of some, which are read and checked later."""
+    return value if isinstance(value, StepOptions) else parse.keyword_arguments(value, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +249,7 @@ class PipelineOptions:
         near=("marshal",),
     )
     marshal_volume_size: str | None = option(
-        "size of a run's own volume", '"10Gi"', quantity.memory, near=("marshal_size",)
+        "size of a run's own volume", '"10Gi"', quantity.memory
     )
     marshal_path: str | None = option(
         "the path at which steps find that volume", '"/data/marshal"', names.mount_path
@@ -277,7 +264,6 @@ class PipelineOptions:
             "docker_image": alias.default_of("image"),
             "volumes": alias.default_of("volumes"),
         },
-        near=("step_defaults",),
     )
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "flag",
     "gpu",
     "image",
+    "keyword_arguments",
     "order",
     "packages",
     "pod_annotations",
@@ -198,3 +199,10 @@ def order(value: Any, name: str) -> str:
     if value not in ("data", "calls"):  # not a set: the value may have no hash
         raise UsageError(f"{name}={value!r} is not an order", hint="Write 'data' or 'calls'.")
     return str(value)
+
+
+def keyword_arguments(value: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        hint = f'Write the options of every step as a dict: {name}={{"memory": "2Gi"}}.'
+        raise UsageError(f"{name}={value!r} is not a dict of options", hint=hint)
+    return value

@@ -12,7 +12,7 @@ from typing import Any
 
 from kalelite.errors import UsageError
 
-__all__ = ["cores_of", "cpu", "memory", "parse", "size_of", "spell"]
+__all__ = ["cpu", "memory", "parse", "size_of", "spell"]
 
 _THOUSANDS = {suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", 1)}
 _BINARY = {suffix + "i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)}
@@ -103,11 +103,6 @@ def cpu(value: Any, name: str = "cpu") -> str:
 def size_of(value: Any, name: str = "quantity") -> int:
     """The whole number of bytes in a quantity, rounded up as Kubernetes does."""
     return int(parse(value, name).to_integral_value(ROUND_CEILING))
-
-
-def cores_of(value: Any, name: str = "cpu") -> Decimal:
-    """The number of cores in a quantity."""
-    return parse(value, name)
 
 
 def spell(value: Any) -> str:

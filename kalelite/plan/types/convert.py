@@ -21,7 +21,7 @@ from kalelite.errors import UsageError, Where
 from kalelite.plan.suggest import did_you_mean
 from kalelite.plan.types import scalars
 from kalelite.plan.types.annotations import UNKNOWN, resolve, spell
-from kalelite.plan.types.scalars import Mismatch
+from kalelite.plan.types.scalars import MisfitError
 
 __all__ = ["bare", "convert", "is_abstract", "show"]
 
@@ -59,7 +59,7 @@ def convert(
     """
     try:
         return _convert(value, type, text)
-    except Mismatch as wrong:
+    except MisfitError as wrong:
         found = value if wrong.value is UNKNOWN else wrong.value
         message = f"parameter {name}{wrong.path}: {show(found)} is not {wrong.expected}"
         raise UsageError(message, hint=wrong.hint, where=where) from None
@@ -131,14 +131,14 @@ def _json(value: Any, expected: str, example: str) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise Mismatch(expected, f"Write JSON, such as {example} ({error}).") from None
+        raise MisfitError(expected, f"Write JSON, such as {example} ({error}).") from None
 
 
 def _list(value: Any, kind: Any, text: bool) -> list[Any]:
     if text and isinstance(value, str):
         value = _json(value, _a(kind), '[1, 2] or ["a", "b"]')
     if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
-        raise Mismatch(_a(kind), "Write a list, such as [1, 2].")
+        raise MisfitError(_a(kind), "Write a list, such as [1, 2].")
     (item,) = get_args(kind) or (Any,)
     return [_inside(f"[{index}]", entry, item) for index, entry in enumerate(value)]
 
@@ -147,12 +147,12 @@ def _tuple(value: Any, kind: Any, text: bool) -> tuple[Any, ...]:
     if text and isinstance(value, str):
         value = _json(value, _a(kind), "[1, 2]")
     if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
-        raise Mismatch(_a(kind))
+        raise MisfitError(_a(kind))
     parts = get_args(kind) or (Any, ...)
     if len(parts) == 2 and parts[1] is Ellipsis:
         parts = (parts[0],) * len(value)
     if len(parts) != len(value):
-        raise Mismatch(_a(kind), f"It has {len(value)} items; {len(parts)} are wanted.")
+        raise MisfitError(_a(kind), f"It has {len(value)} items; {len(parts)} are wanted.")
     return tuple(
         _inside(f"[{index}]", entry, part)
         for index, (entry, part) in enumerate(zip(value, parts, strict=True))
@@ -164,7 +164,7 @@ def _dict(value: Any, kind: Any, text: bool) -> dict[Any, Any]:
     if parsed:
         value = _json(value, _a(kind), '{"a": 1}')
     if not isinstance(value, Mapping):
-        raise Mismatch(_a(kind), 'Write a dict, such as {"a": 1}.')
+        raise MisfitError(_a(kind), 'Write a dict, such as {"a": 1}.')
     parts: tuple[Any, ...] = get_args(kind) or (Any, Any)
     key_type, item_type = parts
     result = {}
@@ -189,14 +189,14 @@ def _union(value: Any, kind: Any, text: bool) -> Any:
             return result
         if hint and part is not type(None):
             hints.append(hint)
-    raise Mismatch(_a(kind), hints[0] if len(hints) == 1 else "")
+    raise MisfitError(_a(kind), hints[0] if len(hints) == 1 else "")
 
 
 def _attempt(value: Any, kind: Any, text: bool) -> tuple[Any, str | None]:
     """The converted value and None, or nothing and the hint of the mismatch."""
     try:
         return _convert(value, kind, text), None
-    except Mismatch as wrong:
+    except MisfitError as wrong:
         return None, wrong.hint
 
 
@@ -211,10 +211,10 @@ def _literal(value: Any, kind: Any, text: bool) -> Any:
             return choice
     shown = ", ".join(repr(choice) if not text else str(choice) for choice in choices)
     near = did_you_mean(str(value), [str(choice) for choice in choices])
-    raise Mismatch("one of its values", f"{near} The values are {shown}.".strip())
+    raise MisfitError("one of its values", f"{near} The values are {shown}.".strip())
 
 
-def _enum(value: Any, kind: type[Enum], text: bool) -> Enum:  # noqa: ARG001 - a reader
+def _enum(value: Any, kind: type[Enum], text: bool) -> Enum:
     if isinstance(value, kind):
         return value
     if isinstance(value, str) and value in kind.__members__:
@@ -224,7 +224,7 @@ def _enum(value: Any, kind: type[Enum], text: bool) -> Enum:  # noqa: ARG001 - a
         if same or (isinstance(value, str) and str(member.value) == value):
             return member
     near = did_you_mean(str(value), list(kind.__members__))
-    raise Mismatch(_a(kind), f"{near} The values are {', '.join(kind.__members__)}.".strip())
+    raise MisfitError(_a(kind), f"{near} The values are {', '.join(kind.__members__)}.".strip())
 
 
 def _dataclass(value: Any, kind: Any, text: bool) -> Any:
@@ -235,14 +235,14 @@ def _dataclass(value: Any, kind: Any, text: bool) -> Any:
         first = next(iter(fields), "field")
         value = _json(value, _a(kind), f'{{"{first}": …}}')
     if not isinstance(value, Mapping):
-        raise Mismatch(_a(kind), f"It has the fields {', '.join(fields)}.")
+        raise MisfitError(_a(kind), f"It has the fields {', '.join(fields)}.")
     for key in value:
         if key not in fields:
             near = did_you_mean(str(key), list(fields)) or f"The fields are {', '.join(fields)}."
-            raise Mismatch(_a(kind), f"{key!r} is not one of its fields. {near}")
+            raise MisfitError(_a(kind), f"{key!r} is not one of its fields. {near}")
     needed = (name for name, field in fields.items() if not _has_default(field))
     if (absent := next((name for name in needed if name not in value), None)) is not None:
-        raise Mismatch(_a(kind), f"The field {absent!r} is missing.")
+        raise MisfitError(_a(kind), f"The field {absent!r} is missing.")
     owner = sys.modules.get(kind.__module__)
     names = {**vars(owner), kind.__name__: kind} if owner else {kind.__name__: kind}
     given = {
@@ -252,7 +252,7 @@ def _dataclass(value: Any, kind: Any, text: bool) -> Any:
     try:
         return kind(**given)
     except (TypeError, ValueError) as error:
-        raise Mismatch(_a(kind), f"It says: {error}") from None
+        raise MisfitError(_a(kind), f"It says: {error}") from None
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:
@@ -261,17 +261,17 @@ def _has_default(field: dataclasses.Field[Any]) -> bool:
 
 
 def _instance(value: Any, kind: Any, text: bool) -> Any:
-    """A type that has no text form: the value is one already, or cannot be told."""
+    """A type that has no text form: the value is one already, or cannot be checked."""
     base = _base(kind)
     if text and isinstance(base, type) and not is_abstract(base):
-        raise Mismatch(_a(kind), "Such a value cannot be written as text; give it in Python.")
+        raise MisfitError(_a(kind), "Such a value cannot be written as text; give it in Python.")
     value = _guess(value) if text else value
     try:
         good = isinstance(value, base)
     except TypeError:  # a protocol, a type variable: nothing to hold the value to
         return value
     if not good:
-        raise Mismatch(_a(kind))
+        raise MisfitError(_a(kind))
     return value
 
 
@@ -279,7 +279,7 @@ def _inside(place: str, value: Any, kind: Any, *, text: bool = False) -> Any:
     """Convert a part of a value; a mismatch names the place."""
     try:
         return _convert(value, kind, text)
-    except Mismatch as wrong:
+    except MisfitError as wrong:
         wrong.path = place + wrong.path
         wrong.value = value if wrong.value is UNKNOWN else wrong.value
         raise

@@ -122,7 +122,7 @@ def returns_of(function: Callable[..., Any]) -> Returns:
 
 
 def return_names(hint: Any) -> str:
-    """How many values a return annotation promises, in words."""
+    """How many values a return annotation promises, for a message."""
     items = items_of(hint)
     if items is None:
         return f"{spell(hint)}, one value"

@@ -153,7 +153,7 @@ def _lacks_affinity(affinity: Json, _version: str) -> Iterator[tuple[str, str]]:
 
 def _cores(text: str) -> str:
     """Cores as KFP reads them: ``2`` or ``1500m``, never ``1e3m``."""
-    thousandths = math.ceil(quantity.cores_of(text) * 1000)
+    thousandths = math.ceil(quantity.parse(text) * 1000)
     return f"{thousandths}m" if thousandths % 1000 else str(thousandths // 1000)
 
 

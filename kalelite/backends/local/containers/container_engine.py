@@ -14,7 +14,7 @@ from typing import Any
 
 from kalelite.backends.local.pool import machine as limits
 from kalelite.plan.options import StepOptions
-from kalelite.plan.options.quantity import cores_of, size_of
+from kalelite.plan.options.quantity import parse, size_of
 from kalelite.plan.options.values import (
     ConfigMapEnv,
     ConfigMapFiles,
@@ -100,7 +100,7 @@ class Engine:
         cpu, memory = options.cpu_limit or options.cpu, options.memory_limit or options.memory
         if cpu and self.cpu:
             # Engines refuse more than there is.
-            found.append(f"--cpus={min(float(cores_of(cpu)), limits.cores()):g}")
+            found.append(f"--cpus={min(float(parse(cpu)), limits.cores()):g}")
         if memory and self.memory:
             found.append(f"--memory={size_of(memory)}")
         return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kalelite.plan.options import StepOptions
-from kalelite.plan.options.quantity import cores_of, size_of
+from kalelite.plan.options.quantity import parse, size_of
 
 __all__ = ["Grant", "Slots", "memory_limit"]
 
@@ -34,7 +34,7 @@ class Slots:
 
     def take(self, options: StepOptions) -> Grant | None:
         """Places for a step, None if they are not free now."""
-        wanted = float(cores_of(options.cpu)) if options.cpu else 1.0
+        wanted = float(parse(options.cpu)) if options.cpu else 1.0
         cpu = min(wanted, self.cpu)
         count = min(options.gpu or 0, len(self.gpus))
         # Fractions such as 0.1 do not add up exactly.
