@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
+from kalelite.engine.results import ResultsView
 from kalelite.errors import StepError
 from kalelite.plan.comparisons import COMPARISONS
 from kalelite.plan.graph import (
@@ -22,39 +23,10 @@ from kalelite.plan.graph import (
     ParameterRef,
 )
 
-__all__ = ["Bindings", "MissingError", "evaluate", "select"]
+__all__ = ["evaluate"]
 
 
-class MissingError(Exception):
-    """An expression has no value: a task that it comes from did not run or did not succeed.
-
-    ``task`` is that instance; ``failed`` is False where a branch was not taken.
-    """
-
-    def __init__(self, task: str, *, failed: bool) -> None:
-        super().__init__(task)
-        self.task = task
-        self.failed = failed
-
-
-class Bindings(Protocol):
-    """What the names in an expression stand for, at one place of a running plan."""
-
-    def parameter(self, name: str) -> Any: ...
-
-    def item(self, loop: str) -> Any: ...
-
-    def output(self, ref: OutputRef) -> Any:
-        """The value of an output; raises MissingError."""
-
-    def collected(self, expr: Collected) -> Any:
-        """The values of an output in all iterations; raises MissingError."""
-
-    def choice(self, expr: OneOf) -> Expr:
-        """The choice of the branch that ran; raises MissingError."""
-
-
-def evaluate(expr: Expr, bindings: Bindings) -> Any:
+def evaluate(expr: Expr, view: ResultsView) -> Any:
     """The Python value of an expression.
 
     Raises
@@ -67,10 +39,10 @@ def evaluate(expr: Expr, bindings: Bindings) -> Any:
     compute = _EVALUATE.get(type(expr))
     if compute is None:
         raise StepError(f"{type(expr).__name__} has no value here")
-    return compute(expr, bindings)
+    return compute(expr, view)
 
 
-def select(value: Any, path: tuple[str | int, ...], name: str) -> Any:
+def _select(value: Any, path: tuple[str | int, ...], name: str) -> Any:
     """A part of a value, as ``ref["k"][0]`` selects it."""
     try:
         for key in path:
@@ -96,26 +68,24 @@ def _compare(op: str, left: Any, right: Any) -> bool:
         raise StepError(f"a condition cannot compare {kinds}") from error
 
 
-def _one_of(expr: OneOf, bindings: Bindings) -> Any:
-    return evaluate(bindings.choice(expr), bindings)
+def _one_of(expr: OneOf, view: ResultsView) -> Any:
+    return evaluate(view.choice(expr), view)
 
 
-_EVALUATE: dict[type[Expr], Callable[[Any, Bindings], Any]] = {
+_EVALUATE: dict[type[Expr], Callable[[Any, ResultsView], Any]] = {
     Constant: lambda expr, _: expr.value,
-    ParameterRef: lambda expr, bindings: select(
-        bindings.parameter(expr.name), expr.path, expr.name
-    ),
-    ItemRef: lambda expr, bindings: select(bindings.item(expr.loop), expr.path, "the item"),
-    OutputRef: lambda expr, bindings: select(bindings.output(expr), expr.path, expr.task),
-    Collected: lambda expr, bindings: bindings.collected(expr),
+    ParameterRef: lambda expr, view: _select(view.parameter(expr.name), expr.path, expr.name),
+    ItemRef: lambda expr, view: _select(view.item(expr.loop), expr.path, "the item"),
+    OutputRef: lambda expr, view: _select(view.output(expr), expr.path, expr.task),
+    Collected: lambda expr, view: view.collected(expr),
     OneOf: _one_of,
-    Pack: lambda expr, bindings: _pack(
-        expr.type, [evaluate(item, bindings) for item in expr.items], expr.keys
+    Pack: lambda expr, view: _pack(
+        expr.type, [evaluate(item, view) for item in expr.items], expr.keys
     ),
-    Compare: lambda expr, bindings: _compare(
-        expr.op, evaluate(expr.left, bindings), evaluate(expr.right, bindings)
+    Compare: lambda expr, view: _compare(
+        expr.op, evaluate(expr.left, view), evaluate(expr.right, view)
     ),
-    AllOf: lambda expr, bindings: all(evaluate(operand, bindings) for operand in expr.operands),
-    AnyOf: lambda expr, bindings: any(evaluate(operand, bindings) for operand in expr.operands),
-    Negation: lambda expr, bindings: not evaluate(expr.operand, bindings),
+    AllOf: lambda expr, view: all(evaluate(operand, view) for operand in expr.operands),
+    AnyOf: lambda expr, view: any(evaluate(operand, view) for operand in expr.operands),
+    Negation: lambda expr, view: not evaluate(expr.operand, view),
 }

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from kalelite.engine.evaluate import MissingError
 from kalelite.engine.transitions import Index, instance_name
 from kalelite.errors import StepError
 from kalelite.executor.spec import OutputEntry
 from kalelite.plan.graph import Collected, Expr, ItemRef, OneOf, OutputRef
 from kalelite.plan.order import Scopes
 
-__all__ = ["Results", "ResultsView"]
+__all__ = ["MissingError", "Results", "ResultsView"]
+
+
+class MissingError(Exception):
+    """An expression has no value: a task that it comes from did not run or did not succeed.
+
+    ``task`` is that instance; ``failed`` is False where a branch was not taken.
+    """
+
+    def __init__(self, task: str, *, failed: bool) -> None:
+        super().__init__(task)
+        self.task = task
+        self.failed = failed
 
 
 class Results:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from kalelite.engine.evaluate import MissingError, evaluate
-from kalelite.engine.results import Results, ResultsView
+from kalelite.engine.evaluate import evaluate
+from kalelite.engine.results import MissingError, Results, ResultsView
 from kalelite.engine.transitions import (
     EvaluationFailed,
     Index,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kalelite.engine.evaluate import MissingError, evaluate
-from kalelite.engine.results import ResultsView
+from kalelite.engine.evaluate import evaluate
+from kalelite.engine.results import MissingError, ResultsView
 from kalelite.errors import StepError, Where
 from kalelite.executor.failure import is_users
 from kalelite.executor.spec import FailureReport, OutputEntry, Record
