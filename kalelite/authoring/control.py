@@ -36,7 +36,7 @@ class If(ControlBlock):
     Raises
     ------
     PipelineError
-        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
+        Outside of a pipeline's body. Other mistakes are reported with all those of the pipeline.
 
     Examples
     --------
@@ -130,12 +130,12 @@ class ParallelFor(ControlBlock, Generic[T]):
         A list of numbers, texts, bools, dicts or lists: a constant, a pipeline parameter
         annotated ``list``, or a result of a step annotated ``-> list``.
     parallelism
-        How many items are worked on at once, at most; all of them if nothing is said.
+        How many items are worked on at once, at most; all of them by default.
 
     Raises
     ------
     PipelineError
-        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
+        Outside of a pipeline's body. Other mistakes are reported with all those of the pipeline.
 
     Examples
     --------
@@ -183,7 +183,7 @@ class ExitHandler(ControlBlock):
     Raises
     ------
     PipelineError
-        Outside of a pipeline's body. Other mistakes are told with all those of the pipeline.
+        Outside of a pipeline's body. Other mistakes are reported with all those of the pipeline.
 
     Examples
     --------

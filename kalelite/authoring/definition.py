@@ -1,4 +1,4 @@
-"""What `step` and `pipeline` may be put on, and what is said about anything else."""
+"""What `step` and `pipeline` may be put on, and what is wrong with anything else."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def function_problem(target: Any, decorator: str, place: Where) -> Problem | Non
     ``place`` is where the decorator was called, for objects that have no line of their own.
     """
     name = getattr(target, "__name__", type(target).__name__)
-    said = _kind(target, decorator, name)
-    if said is None:
+    wrong = _kind(target, decorator, name)
+    if wrong is None:
         return None
-    what, hint = said
+    what, hint = wrong
     # A lambda has no `def` to point at.
     where = place if name == "<lambda>" else of_function(target) or place
     return Problem(f"@{decorator} is for plain functions; {what}", hint, where)
@@ -101,7 +101,7 @@ def look_like(this: Any, function: Any) -> None:
 
 
 def signature_of(function: Any) -> inspect.Signature:
-    """The function's signature; one that takes anything where Python does not tell."""
+    """The function's signature; one that takes anything where Python knows none."""
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):

@@ -35,7 +35,7 @@ def Collected(value: T) -> list[T]:  # noqa: N802 - reads like the blocks it goe
     if isinstance(source, Poison):
         return cast("list[T]", source)
     if not isinstance(source, OutputProxy) or source._k_trace is not trace:
-        what = source._k_words() if isinstance(source, Ref) else f"{source!r:.60}"
+        what = source._k_phrase() if isinstance(source, Ref) else f"{source!r:.60}"
         message, hint = f"Collected gathers results of steps, not {what}", _COLLECT
         if isinstance(source, ValueProxy) and isinstance(source._k_value, graph.OneOf):
             hint = "Let a step in the loop take the OneOf, and collect the result of that step."
@@ -57,7 +57,7 @@ def Collected(value: T) -> list[T]:  # noqa: N802 - reads like the blocks it goe
         message += "the same loop" if is_in_loop else "no loop"
         return cast("list[T]", _refuse(trace, where, message))
     expr = graph.Collected(source._k_expr(), tuple(loops))
-    return cast("list[T]", ValueProxy(trace, expr, f"the collected values of {source._k_words()}"))
+    return cast("list[T]", ValueProxy(trace, expr, f"the collected values of {source._k_phrase()}"))
 
 
 _COLLECT = (

@@ -144,8 +144,8 @@ def _bind(
     names = [parameter.name for parameter in parameters]
     known = f"Its parameters are: {', '.join(names)}." if names else "It takes no parameters."
 
-    def misfit(words: str) -> UsageError:
-        return UsageError(f"pipeline `{name}` {words}", hint=known, where=where)
+    def misfit(reason: str) -> UsageError:
+        return UsageError(f"pipeline `{name}` {reason}", hint=known, where=where)
 
     if len(args) > len(names):
         values = "1 value" if len(names) == 1 else f"{len(names)} values"

@@ -1,4 +1,4 @@
-"""``@pipeline``: a function whose body says which steps there are and what they pass on."""
+"""``@pipeline``: a function whose body calls the steps and what they pass on."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Pipeline(Generic[P, R]):
         return cast("Callable[P, R]", functools.partial(cast("Any", self), after=others))
 
     def draft(self) -> tuple[Plan, list[Problem]]:
-        """The plan as far as it can be told, and all that is wrong with it.
+        """The plan as far as it is known, and all that is wrong with it.
 
         For pictures and reports of pipelines that are not right yet; `plan` is for the others.
         """

@@ -19,7 +19,7 @@ _CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"
 
 
 def plan_html(plan: Plan, problems: Sequence[Problem] = ()) -> str:
-    """A pipeline: its name, what it says of itself, parameters, problems and picture."""
+    """A pipeline: its name, description, parameters, problems and picture."""
     parts = [f"<h4 style='margin:4px 0'>{escape(plan.name)}</h4>"]
     if plan.description:
         parts.append(f"<p style='{DIM};margin:4px 0'>{escape(plan.description)}</p>")

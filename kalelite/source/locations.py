@@ -19,12 +19,14 @@ from kalelite.errors import Where
 __all__ = [
     "bytes_before",
     "characters_before",
+    "definition_of",
     "forget_sources",
     "of_frame",
     "of_function",
     "of_instruction",
     "of_keyword",
     "of_return",
+    "returns_in",
     "tree_of",
 ]
 
@@ -34,7 +36,7 @@ Span = tuple[int, int, int | None, int | None]
 
 @dataclass(slots=True)
 class _Code:
-    """What is known of a code object: its positions and the places asked for so far."""
+    """What is known of a code object: its positions and the places read so far."""
 
     ref: weakref.ref[CodeType]
     positions: list[Any] | None = None
@@ -57,7 +59,7 @@ def of_frame(frame: FrameType) -> Where:
     entry = _codes.get(id(code))
     if entry is not None and offset in entry.places:
         return entry.places[offset]
-    # Python searches the line anew each time it is asked for; a long body has many.
+    # Python searches the line anew each time; a long body has many.
     line = None if entry is not None and entry.positions else frame.f_lineno
     return of_instruction(code, offset, line, frame.f_globals)
 
@@ -103,21 +105,44 @@ def of_function(function: Callable[..., Any]) -> Where | None:
 
 def of_return(function: Callable[..., Any]) -> Where | None:
     """The one ``return`` of a function that gives a value; None if there are several."""
+    found = [node for node in returns_in(definition_of(function)) if node.value is not None]
+    if len(found) != 1 or found[0].value is None:
+        return None
+    where = Where(function.__code__.co_filename, found[0].lineno)
+    return _of_node(where, found[0].value, getattr(function, "__globals__", None))
+
+
+def definition_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The syntax of a function; None for what has no source."""
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType):
         return None
-    module = getattr(function, "__globals__", None)
-    tree = tree_of(code.co_filename, module)
-    found = [node for node in _returns(tree, code) if node.value is not None] if tree else []
-    if len(found) != 1 or found[0].value is None:
-        return None
-    return _of_node(Where(code.co_filename, found[0].lineno), found[0].value, module)
+    tree = tree_of(code.co_filename, getattr(function, "__globals__", None))
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            if first == code.co_firstlineno:
+                return node
+    return None
+
+
+def returns_in(node: ast.FunctionDef | ast.AsyncFunctionDef | None) -> Iterator[ast.Return]:
+    """The ``return`` statements of a function, without those of functions inside it."""
+    pending: list[ast.AST] = list(reversed(node.body)) if node is not None else []
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, ast.Return):
+            yield inner
+        elif not isinstance(
+            inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+        ):
+            pending.extend(reversed(list(ast.iter_child_nodes(inner))))
 
 
 def of_keyword(where: Where | None, name: str) -> Where | None:
     """The place of ``name=…`` in the call at a place, or of ``"name": …`` in a dict in it.
 
-    It is the place itself where the source does not tell.
+    It is the place itself where the source does not show it.
     """
     tree = tree_of(where.file) if where is not None and where.column is not None else None
     if tree is None or where is None or where.column is None:
@@ -147,24 +172,6 @@ def _of_node(
     if node.end_lineno == node.lineno and node.end_col_offset is not None:
         end = characters_before(text, node.end_col_offset)
     return Where(where.file, node.lineno, characters_before(text, node.col_offset), end, text)
-
-
-def _returns(tree: ast.Module, code: CodeType) -> Iterator[ast.Return]:
-    """The ``return`` statements of a function, without those of functions inside it."""
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-        if node.name != code.co_name or first != code.co_firstlineno:
-            continue
-        pending: list[ast.AST] = list(node.body)
-        while pending:
-            inner = pending.pop()
-            if isinstance(inner, ast.Return):
-                yield inner
-            if not isinstance(inner, kinds):
-                pending.extend(ast.iter_child_nodes(inner))
 
 
 def tree_of(filename: str, module: dict[str, Any] | None = None) -> ast.Module | None:

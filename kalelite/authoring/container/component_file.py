@@ -67,7 +67,7 @@ def load(source: str | Path, where: Where | None = None) -> ContainerDef:
 
 
 def _read(source: str | Path, where: Where | None) -> tuple[str, str]:
-    """The YAML, and where it came from, in words."""
+    """The YAML, and a phrase for where it came from."""
     if isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{")):
         return source, "the text"
     if str(source).startswith(("http://", "https://")):

@@ -46,9 +46,9 @@ def words_of(words: Any, name: str, where: Where, problems: list[Problem]) -> tu
     return tuple(word for word in given if isinstance(word, _WORDS))
 
 
-def inputs_of(said: Any, where: Where, problems: list[Problem]) -> dict[str, Parameter]:
+def inputs_of(declared: Any, where: Where, problems: list[Problem]) -> dict[str, Parameter]:
     result = {}
-    for name, kind in _named(said, "inputs", where, problems):
+    for name, kind in _named(declared, "inputs", where, problems):
         given = _is_type(kind)
         wanted = kind if given else type(kind)
         if _is_type(wanted):
@@ -58,9 +58,9 @@ def inputs_of(said: Any, where: Where, problems: list[Problem]) -> dict[str, Par
     return result
 
 
-def outputs_of(said: Any, where: Where, problems: list[Problem]) -> dict[str, Output]:
+def outputs_of(declared: Any, where: Where, problems: list[Problem]) -> dict[str, Output]:
     result: dict[str, Output] = {}
-    for name, kind in _named(said, "outputs", where, problems):
+    for name, kind in _named(declared, "outputs", where, problems):
         if _is_type(kind):
             result[name] = Output(name, len(result), native_name(kind), kind)
         else:
@@ -69,15 +69,17 @@ def outputs_of(said: Any, where: Where, problems: list[Problem]) -> dict[str, Ou
 
 
 def _named(
-    said: Any, what: str, where: Where, problems: list[Problem]
+    declared: Any, what: str, where: Where, problems: list[Problem]
 ) -> Iterator[tuple[str, Any]]:
-    if isinstance(said, Mapping):
-        pairs = list(said.items())
-    elif isinstance(said, Iterable) and not isinstance(said, str):
-        pairs = [(name, str) for name in said]
+    if isinstance(declared, Mapping):
+        pairs = list(declared.items())
+    elif isinstance(declared, Iterable) and not isinstance(declared, str):
+        pairs = [(name, str) for name in declared]
     else:
         hint = f'Write {what}={{"name": str}}.'
-        problems.append(Problem(f"{what}={said!r} is not a dict of names and types", hint, where))
+        problems.append(
+            Problem(f"{what}={declared!r} is not a dict of names and types", hint, where)
+        )
         return
     for name, kind in pairs:
         if isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name):

@@ -1,4 +1,4 @@
-"""Running a pipeline's body once, with stand-ins, to see what it says."""
+"""Running a pipeline's body once, with stand-ins, to see which steps it calls."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STAND_IN = re.compile(rf"{MARK}|\b(Output|Parameter|Item|Value)Proxy\b|\bPoison
 
 
 def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
-    """What the body of a pipeline says, and what is wrong in it."""
+    """The plan that the body of a pipeline makes, and what is wrong in it."""
     trace = Trace(pipeline.name)
     trace.defaults = pipeline.options.defaults
     values = {p.name: ParameterProxy(trace, p.name, p.type) for p in pipeline.parameters}
@@ -117,8 +117,8 @@ def nest(
     for draft in trace.tasks[first : first + 1]:
         draft.after.extend(before)  # a wait that crosses into a block is one of the whole block
     if returned is None:
-        words = f"the result of pipeline `{pipeline.name}`"
-        return ValueProxy(trace, Constant(None), words, (group.id,))
+        text = f"the result of pipeline `{pipeline.name}`"
+        return ValueProxy(trace, Constant(None), text, (group.id,))
     return returned
 
 
@@ -135,7 +135,7 @@ def _arguments(
         try:
             values[name] = _argument(trace, name, value, wanted)
         except UsageError as error:
-            if name in given:  # what is wrong with a default has been said
+            if name in given:  # what is wrong with a default is noted already
                 message = f"pipeline `{pipeline.name}` cannot be called like this: {error.message}"
                 trace.problem(f"argument-{name}", message, error.hint, where=where)
             values[name] = Poison(trace)

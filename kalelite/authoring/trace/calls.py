@@ -40,7 +40,10 @@ def record(
         waits.append(kwargs.pop("after"))
     draft = trace.draft(step.name, definition, step.call_options, _returns(definition), frame)
     try:
-        if isinstance(definition, StepDef):
+        if (
+            isinstance(definition, StepDef)
+            and FinalStatus in hints_of(definition.function).values()
+        ):
             kwargs = {**_status(trace, definition, args), **kwargs}
         bound = step.binder.bind(args, kwargs)
     except TypeError as error:
@@ -74,8 +77,6 @@ def _returns(definition: StepDef | ContainerDef) -> Returns:
 def _status(trace: Trace, definition: StepDef, args: tuple[Any, ...]) -> dict[str, Any]:
     """Stand-ins for the parameters annotated with `FinalStatus`, which no call passes."""
     hints = hints_of(definition.function)
-    if FinalStatus not in hints.values():
-        return {}
     return {
         name: ValueProxy(trace, StatusRef(""), "the final status")
         for position, name in enumerate(definition.signature.parameters)
@@ -113,7 +114,7 @@ def _argument(trace: Trace, step: CallableStep, name: str, value: Any) -> Expr:
     if kind is kind.VAR_KEYWORD:
         items = (to_expr(trace, item, f"argument `{key}`") for key, item in value.items())
         return Pack(dict, tuple(items), tuple(value))
-    if isinstance(value, FinalStatus):
+    if type(value) is FinalStatus:
         trace.problem(
             "status",
             f"step `{step.name}` is given a FinalStatus; only a run can tell one",

@@ -1,4 +1,4 @@
-"""What the bytecode after a call says: which names the result goes to, how many it is unpacked to.
+"""What the bytecode after a call shows: which names the result goes to, how many it is unpacked to.
 
 A traced call looks at the instruction that called it and at the few that follow. That is exact
 on the versions of `EXACT`, costs a microsecond, needs no source, and works in notebook cells. On
@@ -47,7 +47,7 @@ _bytes: dict[int, tuple[weakref.ref[CodeType], bytes]] = {}
 
 
 def _bytes_of(code: CodeType) -> bytes:
-    """The bytecode, which Python 3.11 and later put together anew each time it is asked for."""
+    """The bytecode, which Python 3.11 and later put together anew for each access."""
     key = id(code)
     known = _bytes.get(key)
     if known is None:
@@ -117,7 +117,7 @@ def _targets(
             names.append(None)
         elif opname == "POP_TOP":
             names.append(None)
-        else:  # an attribute, an item: what follows cannot be told from other code
+        else:  # an attribute, an item: what follows cannot be distinguished from other code
             names.extend([None] * (count - len(names)))
             break
     # Of `x, x = f()` the first is lost at once.

@@ -1,7 +1,7 @@
 """A task while its pipeline is still being traced.
 
 Which outputs a task has is known only at the end: a result may be unpacked later, selected
-from, passed on whole, or dropped. The draft collects what is asked of it and `finish` decides.
+from, passed on whole, or dropped. The draft collects what is used of it and `finish` decides.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from kalelite.plan.types.hints import NOTHING_KNOWN, UNKNOWN, Returns, return_na
 
 __all__ = ["TaskDraft"]
 
-# An annotation with one of these says that there is nothing to unpack.
+# Of one of these there is nothing to unpack.
 _SINGLE = (int, float, bool, str, bytes, type(None))
 
 
 @dataclass(slots=True, eq=False)
 class TaskDraft:
-    """One call of a step; ``returns`` is what its annotation says."""
+    """One call of a step; ``returns`` is what its annotation promises."""
 
     id: str
     step: StepDef | ContainerDef
@@ -73,7 +73,7 @@ class TaskDraft:
         return OutputRef(self.id, name)
 
     def promised(self, count: int) -> str | None:
-        """What the step returns, in words, if it cannot be unpacked into so many values."""
+        """A phrase for what the step returns, if it cannot be unpacked into so many values."""
         if self.arity is not None and self.arity != count:
             return f"{self.arity} values, as it was unpacked before"
         hint, items = self.returns.hint, self.returns.items

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.trace import if_rewrite as rewrite
@@ -23,96 +22,94 @@ __all__ = [
     "is_looked_at",
     "note",
     "subject",
-    "subscript",
     "truth",
     "type_asked",
-    "unpack",
 ]
 
 _DEBUGGERS = ("bdb", "pdb", "ipdb", "pudb", "_pydev", "pydev", "debugpy", "IPython", "reprlib")
 
-# kind -> (what is wrong, what to write instead). {words}: what the value is; {code}: the user's
-# expression; the other names are details of the kind.
+# kind -> (what is wrong, what to write instead). {subject}, {value}: what the value is; {code}: the
+# user's expression; the other names are details of the kind.
 _SENTENCES = {
     "arithmetic": (
-        "{words}, has no value yet, so `{symbol}` cannot compute with it here",
+        "{subject} has no value yet, so `{symbol}` cannot compute with it here",
         "Compute it in a step: put `{code}` into the step that takes it, or into one of its own.",
     ),
     "logic": (
-        "`{symbol}` joins conditions, and {words}, is none",
+        "`{symbol}` joins conditions, and {subject} is none",
         (
             "Put each comparison in brackets, as in `(a > 3) {symbol} (b < 5)`; compute with values "
             "inside a step."
         ),
     ),
     "negation": (
-        "`~` negates a condition, and {words}, is none",
+        "`~` negates a condition, and {subject} is none",
         "Negate a comparison, as in `~(a > 3)`, or the result of a step annotated `-> bool`.",
     ),
     "convert": (
-        "{words}, has no value yet, so {name}() cannot read it here",
+        "{subject} has no value yet, so {name}() cannot read it here",
         "Do it inside the step that takes the value: put `{code}` there.",
     ),
     "text": (
-        "{words}, has no value yet, so there is no text of it",
+        "{subject} has no value yet, so there is no text of it",
         "Print or format it inside a step that takes it: put `{code}` there.",
     ),
     "type": (
-        "{words}, has no value yet, so its type is not known here",
+        "{subject} has no value yet, so its type is not known here",
         "Look at its type inside the step that takes it: put `{code}` there.",
     ),
     "contains": (
-        "`in` cannot look into {words}: it has no value yet",
+        "`in` cannot look into {value}: it has no value yet",
         "Put `{code}` into a step that returns a bool, and use its result in `with If(...):`.",
     ),
     "call": (
-        "{words}, is called like a function",
+        "{subject} is called like a function",
         (
             "If a step was meant: its name now stands for its result. Give the result another name, as "
             "in `result = step(...)`."
         ),
     ),
     "assign": (
-        "{words}, cannot be changed here: it has no value yet",
+        "{subject} cannot be changed here: it has no value yet",
         "Change it inside a step, and return the changed value.",
     ),
     "with": (
-        "{words}, is no context manager",
+        "{subject} is no context manager",
         "Open it inside a step that takes it.",
     ),
     "await": (
-        "{words}, cannot be awaited",
+        "{subject} cannot be awaited",
         "A step's result can be passed on as it is: leave out `await` and `async`.",
     ),
     "attribute": (
-        "{words}, has no value yet, so it has no attribute `{name}` here",
+        "{subject} has no value yet, so it has no attribute `{name}` here",
         (
             "Write `{code}` inside the step that takes the value, or return it from the step that "
             "makes it."
         ),
     ),
     "field": (
-        "{words}, has no field `{name}`",
+        "{subject} has no field `{name}`",
         "Its fields are {fields}.",
     ),
     "slice": (
-        "{words}, can be selected from by one number or name only",
+        "{subject} can be selected from by one number or name only",
         "Write `[0]` or `['key']`, or put `{code}` into a step.",
     ),
     "select": (
-        "{words}, cannot be selected from here",
+        "{subject} cannot be selected from here",
         "Pass it on as it is, and select in the step that takes it.",
     ),
     "missing": (
-        "{words}, has no part [{key!r}]",
+        "{subject} has no part [{key!r}]",
         "Look at the value that the pipeline is called with.",
     ),
     "range": (
-        "{words}, has {count} values; there is no number {index}",
+        "{subject} has {count} values; there is no number {index}",
         "Its values are [0] to [{last}].",
     ),
     "star": (
-        "{words}, cannot be unpacked with a star: how many values there are is not known yet",
+        "{subject} cannot be unpacked with a star: how many values there are is not known yet",
         (
             "Keep it whole, `values = step(...)`, and unpack it in the step that takes it; or give each "
             "value a name."
@@ -120,24 +117,24 @@ _SENTENCES = {
     ),
     "unpack-one": (
         (
-            "{words}, cannot be unpacked here: how many values it holds is known only when the pipeline "
+            "{subject} cannot be unpacked here: how many values it holds is known only when the pipeline "
             "runs"
         ),
         "Select its parts, as in `value[0]`, or unpack it in the step that takes it.",
     ),
     "iterate": (
-        "{words}, cannot be looped over: it has no value yet",
+        "{subject} cannot be looped over: it has no value yet",
         (
             "To run steps for each item, write `with ParallelFor(...) as item:`; otherwise loop inside "
             "the step that takes it."
         ),
     ),
     "spread": (
-        "{words}, cannot be spread with `*`, `**`, list(), dict() or the like: it has no value yet",
+        "{subject} cannot be spread with `*`, `**`, list(), dict() or the like: it has no value yet",
         "Pass it on as it is, and take it apart in the step that takes it.",
     ),
     "unseen": (
-        "{words}, is taken apart here, and into how many values Python {version} does not tell",
+        "{subject} is taken apart here, and into how many values Python {version} does not tell",
         (
             "Annotate what the step returns, as in `-> tuple[list, int]`, or keep the result whole and "
             "select its parts: `result[0]`, `result[1]`."
@@ -152,11 +149,11 @@ _SENTENCES = {
         "Write two comparisons, as in `(1 < x) & (x < 3)`.",
     ),
     "stale": (
-        "{words}, belongs to another pipeline, or to one that is already put together",
+        "{subject} belongs to another pipeline, or to one that is already put together",
         "Use it in the pipeline whose step made it; pass values into a nested pipeline as arguments.",
     ),
     "after": (
-        "{words}, is not the result of a step, so it cannot wait for one",
+        "{subject} is not the result of a step, so it cannot wait for one",
         "Call `.after()` on the result of a step, or write `step(..., after=[...])`.",
     ),
 }
@@ -171,7 +168,7 @@ class HiddenRefError(Exception):
 
 
 def note(ref: Ref, kind: str, **details: Any) -> None:
-    """Note that ``ref`` was used as ``kind`` says, at the place of the user's code."""
+    """Note that ``ref`` was used in the way of ``kind``, at the place of the user's code."""
     trace = ref._k_trace
     if current() is not trace:
         _note_stale(ref)
@@ -186,21 +183,25 @@ def note(ref: Ref, kind: str, **details: Any) -> None:
     if details.get("name") == "len" and trace.has_problem("spread", place.where):
         return  # `[*ref]` asks for the length, too
     message, hint = _SENTENCES[kind]
-    fill = {"words": ref._k_words(), "it": subject(ref), "code": segment(place, kind), **details}
-    message = message.replace("{words},", "{it}")
+    fill = {
+        "subject": subject(ref),
+        "value": ref._k_phrase(),
+        "code": segment(place, kind),
+        **details,
+    }
     trace.problem(kind, message.format(**fill), hint.format(**fill), where=place.where)
 
 
 def subject(ref: Ref) -> str:
     """What the value is, before a verb: with a comma if it ends in an apposition."""
-    words = ref._k_words()
-    return f"{words}," if ", " in words else words
+    phrase = ref._k_phrase()
+    return f"{phrase}," if ", " in phrase else phrase
 
 
 def _note_stale(ref: Ref) -> None:
     trace = current()
     message, hint = _SENTENCES["stale"]
-    text = message.replace("{words},", "{it}").format(it=subject(ref))
+    text = message.format(subject=subject(ref))
     if trace is None:
         raise PipelineError(Problem(text, hint, ref._k_trace.place().where))
     trace.problem("stale", text, hint)
@@ -211,7 +212,7 @@ def _note_helper(ref: Ref, place: UserPlace) -> None:
     frame = place.helper
     assert frame is not None
     name = _helper_name(ref, frame)
-    message = f"`{name}` is no step, but it works with {ref._k_words()}"
+    message = f"`{name}` is no step, but it works with {ref._k_phrase()}"
     hint = f"Call it inside a step: put `{segment(place)}` there."
     if not is_library(frame.f_code.co_filename):
         message += f" ({frame.f_code.co_filename}:{frame.f_lineno})"
@@ -265,13 +266,8 @@ def truth(ref: Ref) -> bool:
     return taken
 
 
-def subscript(ref: Ref) -> Ref:
-    """An output was subscripted by something that is no plain key."""
-    return ref._k_note("slice")
-
-
 def attribute(ref: Ref, name: str, fields: tuple[str, ...] = ()) -> Any:
-    """An attribute of an output was asked for."""
+    """An attribute of an output was read."""
     if name == "keys" and "LOAD" not in instruction(sys._getframe(3))[0]:
         ref._k_note("spread")  # `{**ref}`, `dict(ref)`
         return list
@@ -284,11 +280,6 @@ def type_asked(ref: Ref) -> None:
     """`isinstance` or ``__class__`` was used on an output; only in the body itself is that meant."""
     if sys._getframe(3).f_code in ref._k_trace.body_codes():
         ref._k_note("type")
-
-
-def unpack(ref: Ref, count: int) -> Iterator[Ref]:
-    """A value that is no result of a step was unpacked."""
-    return iter([ref._k_note("unpack-one")] * count)
 
 
 def fits(ref: OutputProxy, count: int) -> bool:

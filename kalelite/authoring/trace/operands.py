@@ -37,7 +37,7 @@ def condition_of(trace: Trace, condition: object, where: Where) -> Expr:
             where=where,
         )
         return Constant(Poison(trace))
-    if not trace.has_problem_in(where):  # Python's own words were used in it, which has been said
+    if not trace.has_problem_in(where):  # Python's own `and` was used in it, which is noted
         source = where.text[where.column : where.end_column]
         inner = source.partition("(")[2].removesuffix(")") or "..."
         meant = rewrite.without_is(inner)

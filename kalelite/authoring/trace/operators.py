@@ -10,15 +10,8 @@ __all__ = ["Traps"]
 Method = Callable[..., Any]
 
 
-def _binary(symbol: str) -> Method:
-    def method(self: Traps, other: Any, *modulo: Any) -> Any:
-        return self._k_note("arithmetic", symbol=symbol)
-
-    return method
-
-
-def _unary(symbol: str) -> Method:
-    def method(self: Traps, *digits: Any) -> Any:
+def _arithmetic(symbol: str) -> Method:
+    def method(self: Traps, *operands: Any) -> Any:
         return self._k_note("arithmetic", symbol=symbol)
 
     return method
@@ -32,7 +25,7 @@ def _comparison(symbol: str) -> Method:
 
 
 def _logic(symbol: str) -> Method:
-    def method(self: Traps, other: Any) -> Any:
+    def method(self: Traps, other: Any = None) -> Any:
         return self._k_logic(symbol, other)
 
     return method
@@ -77,24 +70,27 @@ class Traps:
 
     __class__ = property(_k_asked)
 
-    __add__ = __radd__ = __iadd__ = _binary("+")
-    __sub__ = __rsub__ = __isub__ = _binary("-")
-    __mul__ = __rmul__ = __imul__ = _binary("*")
-    __matmul__ = __rmatmul__ = __imatmul__ = _binary("@")
-    __truediv__ = __rtruediv__ = __itruediv__ = _binary("/")
-    __floordiv__ = __rfloordiv__ = __ifloordiv__ = _binary("//")
-    __mod__ = __rmod__ = __imod__ = _binary("%")
-    __divmod__ = __rdivmod__ = _binary("divmod")
-    __pow__ = __rpow__ = __ipow__ = _binary("**")
-    __lshift__ = __rlshift__ = __ilshift__ = _binary("<<")
-    __rshift__ = __rrshift__ = __irshift__ = _binary(">>")
-    __xor__ = __rxor__ = __ixor__ = _binary("^")
+    __add__ = __radd__ = __iadd__ = _arithmetic("+")
+    __sub__ = __rsub__ = __isub__ = _arithmetic("-")
+    __mul__ = __rmul__ = __imul__ = _arithmetic("*")
+    __matmul__ = __rmatmul__ = __imatmul__ = _arithmetic("@")
+    __truediv__ = __rtruediv__ = __itruediv__ = _arithmetic("/")
+    __floordiv__ = __rfloordiv__ = __ifloordiv__ = _arithmetic("//")
+    __mod__ = __rmod__ = __imod__ = _arithmetic("%")
+    __divmod__ = __rdivmod__ = _arithmetic("divmod")
+    __pow__ = __rpow__ = __ipow__ = _arithmetic("**")
+    __lshift__ = __rlshift__ = __ilshift__ = _arithmetic("<<")
+    __rshift__ = __rrshift__ = __irshift__ = _arithmetic(">>")
+    __xor__ = __rxor__ = __ixor__ = _arithmetic("^")
     __and__ = __rand__ = __iand__ = _logic("&")
     __or__ = __ror__ = __ior__ = _logic("|")
-    __neg__ = _unary("-")
-    __pos__ = _unary("+")
-    __abs__ = _unary("abs")
-    __round__ = _unary("round")
+    __invert__ = _logic("~")
+    __neg__ = _arithmetic("-")
+    __pos__ = _arithmetic("+")
+    __abs__ = _arithmetic("abs")
+    __round__ = _arithmetic("round")
+    __eq__ = _comparison("==")
+    __ne__ = _comparison("!=")
     __lt__ = _comparison("<")
     __le__ = _comparison("<=")
     __gt__ = _comparison(">")
@@ -118,15 +114,6 @@ class Traps:
     __exit__ = _statement("exit")
     __await__ = _statement("await")
     __aiter__ = _statement("await")
-
-    def __invert__(self) -> Any:
-        return self._k_logic("~", None)
-
-    def __eq__(self, other: object) -> Any:
-        return self._k_compare("==", other)
-
-    def __ne__(self, other: object) -> Any:
-        return self._k_compare("!=", other)
 
     def __hash__(self) -> int:
         return object.__hash__(self)

@@ -41,10 +41,7 @@ class OutputProxy(Ref):
         index: int | None = None,
         path: tuple[Any, ...] = (),
     ) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_draft", draft)
-        object.__setattr__(self, "_k_index", index)
-        object.__setattr__(self, "_k_path", path)
+        super().__init__(trace, _k_draft=draft, _k_index=index, _k_path=path)
 
     def _k_expr(self) -> OutputRef:
         if self._k_index is None:
@@ -54,7 +51,7 @@ class OutputProxy(Ref):
     def _k_waits(self) -> tuple[str, ...]:
         return (self._k_draft.id,)
 
-    def _k_words(self) -> str:
+    def _k_phrase(self) -> str:
         draft, index = self._k_draft, self._k_index
         name = draft.title() if index is None else draft.name_of(index)
         path = subscripts(self._k_path)
@@ -97,7 +94,7 @@ class OutputProxy(Ref):
     def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
         draft = self._k_draft
         if self._k_index is not None or self._k_path:
-            return misuse.unpack(self, count)
+            return super()._k_unpack(count, names)
         if not misuse.fits(self, count):
             return iter([Poison(self._k_trace)] * count)
         draft.unpack(names)
@@ -121,15 +118,12 @@ class ParameterProxy(Ref):
     def __init__(
         self, trace: Trace, name: str, hint: Any = None, path: tuple[Any, ...] = ()
     ) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_name", name)
-        object.__setattr__(self, "_k_hint", hint)
-        object.__setattr__(self, "_k_path", path)
+        super().__init__(trace, _k_name=name, _k_hint=hint, _k_path=path)
 
     def _k_expr(self) -> Expr:
         return ParameterRef(self._k_name, self._k_path)
 
-    def _k_words(self) -> str:
+    def _k_phrase(self) -> str:
         path = subscripts(self._k_path)
         return f"`{self._k_name}{path}`, a parameter of the pipeline"
 
@@ -155,15 +149,12 @@ class ItemProxy(Ref):
     def __init__(
         self, trace: Trace, loop: str, path: tuple[Any, ...] = (), width: int | None = None
     ) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_loop", loop)
-        object.__setattr__(self, "_k_path", path)
-        object.__setattr__(self, "_k_width", width)
+        super().__init__(trace, _k_loop=loop, _k_path=path, _k_width=width)
 
     def _k_expr(self) -> Expr:
         return ItemRef(self._k_loop, self._k_path)
 
-    def _k_words(self) -> str:
+    def _k_phrase(self) -> str:
         path = subscripts(self._k_path)
         return f"the item{path} of a ParallelFor"
 
@@ -175,11 +166,6 @@ class ItemProxy(Ref):
 
     def _k_length(self) -> int | None:
         return self._k_width
-
-    def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
-        if self._k_width == count:
-            return iter([self._k_select(index) for index in range(count)])
-        return misuse.unpack(self, count)
 
 
 class ValueProxy(Ref):
@@ -195,10 +181,7 @@ class ValueProxy(Ref):
     _k_tasks: tuple[str, ...]
 
     def __init__(self, trace: Trace, value: Expr, text: str, tasks: tuple[str, ...] = ()) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_value", value)
-        object.__setattr__(self, "_k_text", text)
-        object.__setattr__(self, "_k_tasks", tasks)
+        super().__init__(trace, _k_value=value, _k_text=text, _k_tasks=tasks)
 
     def _k_expr(self) -> Expr:
         return self._k_value
@@ -208,14 +191,14 @@ class ValueProxy(Ref):
 
     def _k_select(self, key: Any) -> Ref:
         value = self._k_value
-        words = f"{self._k_text}[{key!r}]"
+        text = f"{self._k_text}[{key!r}]"
         if isinstance(value, Pack):
             keys = list(value.keys) if value.type is dict else range(len(value.items))
             if key in keys:
-                return ValueProxy(self._k_trace, value.items[keys.index(key)], words)
+                return ValueProxy(self._k_trace, value.items[keys.index(key)], text)
         elif isinstance(value, Constant):
             with contextlib.suppress(LookupError, TypeError):
-                return ValueProxy(self._k_trace, Constant(value.value[key]), words)
+                return ValueProxy(self._k_trace, Constant(value.value[key]), text)
         else:
             return self._k_note("select")
         return self._k_note("missing", key=key)
@@ -223,5 +206,5 @@ class ValueProxy(Ref):
     def _k_is_bool(self) -> bool:
         return isinstance(self._k_value, Constant) and isinstance(self._k_value.value, bool)
 
-    def _k_words(self) -> str:
+    def _k_phrase(self) -> str:
         return self._k_text

@@ -42,8 +42,10 @@ class Ref(Traps):
 
     _k_trace: Trace
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, **own: Any) -> None:
         object.__setattr__(self, "_k_trace", trace)
+        for name, value in own.items():
+            object.__setattr__(self, name, value)
 
     # What a kind of stand-in answers for itself.
 
@@ -55,13 +57,13 @@ class Ref(Traps):
         """The tasks and switches that ``after=`` this value waits for; the value is not used."""
         return tuple(dict.fromkeys(self._k_expr().sources()))
 
-    def _k_words(self) -> str:
+    def _k_phrase(self) -> str:
         """What this is, in a sentence."""
         return "a value of the pipeline"
 
     def _k_select(self, key: Any) -> Ref:
         """A part of the value."""
-        return misuse.subscript(self)
+        return self._k_note("slice")
 
     def _k_attribute(self, name: str) -> Any:
         """What an attribute of the value is."""
@@ -69,10 +71,12 @@ class Ref(Traps):
 
     def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
         """The value as so many values."""
-        return misuse.unpack(self, count)
+        if self._k_length() == count:
+            return iter([self._k_select(index) for index in range(count)])
+        return iter([self._k_note("unpack-one")] * count)
 
     def _k_length(self) -> int | None:
-        """How many values it surely has, None if nothing says it."""
+        """How many values it surely has, None if that is not known."""
         return None
 
     def _k_note(self, kind: str, **details: Any) -> Poison:
@@ -81,11 +85,11 @@ class Ref(Traps):
         return Poison(self._k_trace)
 
     def _k_type(self) -> Any:
-        """The annotation that the value has, `UNKNOWN` if nothing says it."""
+        """The annotation that the value has, `UNKNOWN` if there is none."""
         return UNKNOWN
 
     def _k_is_silent(self) -> bool:
-        """Whether what is wrong with this value has been said."""
+        """Whether what is wrong with this value is noted already."""
         return False
 
     def _k_is_bool(self) -> bool:
@@ -132,7 +136,7 @@ class Ref(Traps):
         return self._k_note("after")
 
     def __repr__(self) -> str:
-        return f"{MARK}{self._k_words().replace('`', '')}>"
+        return f"{MARK}{self._k_phrase().replace('`', '')}>"
 
     def __str__(self) -> str:
         if misuse.is_looked_at():
@@ -167,7 +171,7 @@ class Ref(Traps):
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, (str, int)) and not isinstance(key, bool):
             return self._k_select(key)
-        return misuse.subscript(self)
+        return self._k_note("slice")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # debuggers, notebooks and copy ask for these
@@ -190,7 +194,7 @@ class Ref(Traps):
 
 
 class Poison(Ref):
-    """What a mistake leaves behind: it takes everything and says nothing."""
+    """What a mistake leaves behind: it takes everything and notes nothing."""
 
     __slots__ = ()
 
@@ -198,7 +202,7 @@ class Poison(Ref):
         return Constant(self)
 
     def __repr__(self) -> str:
-        return "<kalelite>"  # and no MARK: what is wrong has been said
+        return "<kalelite>"  # and no MARK: what is wrong is noted already
 
     def _k_select(self, key: Any) -> Ref:
         return self
@@ -242,14 +246,13 @@ class Condition(Ref):
     _k_value: Expr
 
     def __init__(self, trace: Trace, value: Expr) -> None:
-        super().__init__(trace)
-        object.__setattr__(self, "_k_value", value)
+        super().__init__(trace, _k_value=value)
 
     def _k_expr(self) -> Expr:
         misuse.note(self, "condition")
         return Constant(Poison(self._k_trace))
 
-    def _k_words(self) -> str:
+    def _k_phrase(self) -> str:
         return "this comparison"
 
     def _k_compare(self, symbol: str, other: Any) -> Ref:

@@ -167,9 +167,9 @@ class Trace:
         if call is not None or self.defaults != StepOptions():
             options = merge(self.defaults, options, call or StepOptions())
             self._check_merged(options, (self.defaults, definition.options, call), where)
-        said = definition.options.accelerator or (call.accelerator if call is not None else None)
-        if said and options.gpu is None:
-            message = f"accelerator={said!r} says which kind, and no gpu= how many"
+        kind = definition.options.accelerator or (call.accelerator if call is not None else None)
+        if kind and options.gpu is None:
+            message = f"accelerator={kind!r} says which kind, and no gpu= how many"
             self.problem("accelerator", message, "Write gpu=1, too.", where=where)
         if call is None:
             self._merged[key] = (definition, options)
@@ -187,7 +187,7 @@ class Trace:
                     self.problems.setdefault(("options", problem.message, where), problem)
 
     def set_defaults(self, defaults: StepOptions) -> None:
-        """Options that every step has from now on, unless it says otherwise."""
+        """Options that every step has from now on, unless it has others."""
         if defaults != self.defaults:
             self.defaults = defaults
             self._merged.clear()
