@@ -11,6 +11,7 @@ from typing import Any
 
 from kalelite.capture.formats import RegisteredFormat
 from kalelite.capture.gather import Gatherer
+from kalelite.capture.load import FORMAT
 from kalelite.capture.local_modules import LocalModule
 from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled
@@ -69,7 +70,7 @@ def archive(
     steps = list(steps)
     grouped = list(units(gatherer.entries, gatherer.world, class_id))
     index: dict[str, Any] = {
-        "format": 2,
+        "format": FORMAT,
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
         "steps": {step.key: {"name": step.name, **blobs.entry(step.pickled)} for step in steps},
         "constants": {name: blobs.entry(taken) for name, taken in constants.items()},

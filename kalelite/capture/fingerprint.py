@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import pickletools
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ __all__ = ["Fingerprint", "Fingerprints"]
 
 # Code that uses one of these may read the docstrings of others.
 _READS_DOCSTRINGS = frozenset({"__doc__", "getdoc", "help"})
+_LARGE_FILE = 1 << 28
+"""Of files above this, in bytes, size and time count instead of the content."""
 _IMPORTS_BY_NAME = frozenset({"import_module", "__import__"})
 _NOT_LIBRARIES = sys.stdlib_module_names | {"__main__", "__mp_main__", "cloudpickle", "kalelite"}
 
@@ -120,6 +123,11 @@ def _strings(item: Pickled) -> Iterator[str]:
 def _content(path: Path) -> bytes:
     """A digest of the file, empty if it is none or cannot be read."""
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return b""
+        if status.st_size > _LARGE_FILE:
+            return f"{status.st_size} {status.st_mtime_ns}".encode()
         with path.open("rb") as file:
             return hashlib.file_digest(file, "blake2b").digest()
     except OSError:

@@ -35,6 +35,9 @@ __all__ = [
     "CodeSource",
 ]
 
+FORMAT = 2
+"""Of the index and of the blobs."""
+
 Name = tuple[str, str]
 """A namespace and a name in it: ``("__main__", "train")``."""
 
@@ -182,6 +185,8 @@ class CodeReader:
             self.index: dict[str, Any] = json.loads(read("index.json"))
         except ValueError as error:
             raise CorruptObjectError(f"the captured code is damaged: {error}") from error
+        if self.index["format"] != FORMAT:
+            raise VersionMismatchError("the steps were captured by another version of kalelite")
         here = f"{sys.version_info[0]}.{sys.version_info[1]}"
         if self.index["python"] != here:
             raise VersionMismatchError(

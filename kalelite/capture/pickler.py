@@ -26,13 +26,15 @@ from kalelite.capture import rebuild
 from kalelite.capture.bytecode import codes, is_class, references, resolve_import
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import Space, World, importable
-from kalelite.capture.pickled import Aside, Pickled, Sink
+from kalelite.capture.pickled import Aside, Pickled, Sink, TooLargeError
 
 __all__ = ["pickled"]
 
 _ATOMS: frozenset[type] = frozenset(
     {int, float, complex, bool, str, bytes, type(None), tuple, range, slice, CodeType}
 )
+_LARGE_ITEM = 10_000
+"""Items of a set with a pickle above this, in bytes, are not sorted."""
 _SORTABLE = frozenset({str, bytes, int, float})
 # Set by the compiler on a class, with lines and an order that depend on nothing that it does.
 _CLASS_NOISE = frozenset({"__firstlineno__", "__static_attributes__"})
@@ -147,14 +149,17 @@ class _Pickler(pickle.Pickler):
             items.sort(key=lambda item: (type(item).__name__, item))
         elif id(obj) not in self._sorting:
             inside = self._sorting | {id(obj)}
-            items.sort(key=lambda item: self._digest(item, inside))
+            items.sort(key=lambda item: self._content(item, inside))
         return ("set", number, items, type(obj) is frozenset)
 
-    def _digest(self, item: Any, sorting: frozenset[int]) -> bytes:
-        sink, out = Sink(sys.maxsize), Pickled()
-        _Pickler(sink, self._world, self._group, out, sorting).dump(item)
-        out.stream = sink.getvalue()
-        return out.digest(docstrings=True)
+    def _content(self, item: Any, sorting: frozenset[int]) -> bytes:
+        """The pickle of an item, empty if it is large: each may lead to all the others."""
+        sink = Sink(_LARGE_ITEM)
+        try:
+            _Pickler(sink, self._world, self._group, Pickled(), sorting).dump(item)
+        except (TooLargeError, RecursionError):
+            return b""
+        return sink.getvalue()
 
     def _module(self, module: ModuleType) -> Any:
         space = self._world.by_dict(module.__dict__)
@@ -183,7 +188,7 @@ class _Pickler(pickle.Pickler):
             raise pickle.PicklingError("an open file stays where it was opened")
         if isinstance(obj, functools.cached_property):  # it holds a lock before Python 3.12
             return functools.cached_property, (obj.func,), (None, {"attrname": obj.attrname})
-        if hasattr(obj, "py_func") and type(obj).__module__.startswith("numba."):
+        if str(type(obj).__module__).startswith("numba.") and hasattr(obj, "py_func"):
             # Its own way is one opaque text, with line numbers, and an id that is never the same.
             states = {**obj._reduce_states()}
             del states["uuid"]

@@ -264,6 +264,17 @@ PROGRAMS = {
         def one(): WORDS.add("d"); return sorted(INDEX["w"]), Bag.words is WORDS, len(MIXED), EMPTY
         def two(x): return x, INDEX["w"] is WORDS
     """,
+    "sets of other things, and of what leads back to them": """
+        import enum
+        class Kind(enum.Enum): A = 1; B = 2
+        class Node:
+            def __init__(self): self.group = GROUP
+        GROUP = set(); GROUP.update(Node() for _ in range(3))
+        PAIRS = {("a", 1), ("b", 2)}; KINDS = frozenset({Kind.A, Kind.B}); DEEP = {frozenset("ab"), frozenset("cd")}
+        SAME = [PAIRS, PAIRS, DEEP]
+        def one(): return sorted(PAIRS), KINDS == set(Kind), sorted(map(sorted, DEEP)), all(n.group is GROUP for n in GROUP), len(GROUP), SAME[0] is SAME[1] is PAIRS
+        def two(x): return x, type(KINDS) is frozenset, SAME[2] is DEEP, {type(d) for d in DEEP} == {frozenset}
+    """,
     "recursive closures and late-bound globals": """
         def make():
             def fact(n): return 1 if n < 2 else n * fact(n - 1)

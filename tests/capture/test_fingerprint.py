@@ -103,9 +103,10 @@ def test_it_is_the_same_in_every_process_for_every_hash_seed(tmp_path):
     script.write_text(
         BASE + "\nimport enum, dataclasses, functools, re\n"
         "@dataclasses.dataclass\nclass D:\n    x: set\nD1 = D({'q', 'w', 'e'})\n"
-        "class E(enum.Enum):\n    A = frozenset('abc')\n"
+        "class E(enum.Enum):\n    A = frozenset('abc'); B = 2; C = 3\n"
+        "SETS = {E.B, E.C, None}, {('a', 1), ('b', 2)}, {frozenset('xyz'), frozenset('uvw')}\n"
         "P = functools.partial(step, scale=2.0); R = re.compile('a')\n"
-        "def root(): return step, D1, E.A, P, R, {k: 1 for k in D1.x}\n"
+        "def root(): return step, D1, E.A, P, R, SETS, {k: 1 for k in D1.x}\n"
         "if __name__ == '__main__':\n    from kalelite.capture.code import fingerprint; print(fingerprint(root).digest)\n"
     )
     seen = set()
@@ -404,6 +405,11 @@ CHANGES_THAT_ONCE_HIT = {
         "B = A",
         "B = []",
     ),
+    "a set of sets and tuples": (
+        "S = {(1, 'a'), frozenset({'b', 'c'})}\ndef step(): return S",
+        "'c'",
+        "'d'",
+    ),
     "a frozen set": ("S = frozenset({'a', 'b'})\ndef step(): return S", "'b'", "'c'"),
 }
 
@@ -474,6 +480,12 @@ def test_the_file_that_a_path_names_counts(tmp_path):
     data.write_text("1")
     assert digest(text) == first
     assert len({absent, first, second}) == 3
+
+
+def test_a_path_to_what_is_no_file_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", "/dev/zero"):
+        assert digest(f"import pathlib\nP = pathlib.Path({str(path)!r})\ndef step(): return P")
 
 
 def test_each_part_has_a_digest_by_its_name():

@@ -1,6 +1,6 @@
 """The ``__main__`` of a bundle: checks that it can run here, and lends its modules to the import.
 
-It has to say what is wrong to any Python 3, so it uses nothing that is younger than 3.6.
+Its messages are for any Python 3, so it uses nothing that is younger than 3.6.
 """
 
 import contextlib
@@ -75,12 +75,12 @@ class Bundle:
         for name, length in json.loads(index):
             self._sources[name] = text[end : end + length]
             end += length
-        self._recall()
+        self._load_compiled()
         sys.meta_path.insert(0, self)
 
     # --- compiled modules: half of the start of a step is compiling -------------------------
 
-    def _kept(self) -> str:
+    def _cache_file(self) -> str:
         return "{}.{}".format(self.path, sys.implementation.cache_tag)
 
     def _seal(self, data: bytes) -> bytes:
@@ -88,10 +88,10 @@ class Bundle:
         made_of = [self.about["files"]["runtime.bz2"], self.path, sys.version]
         return hashlib.sha256(json.dumps(made_of).encode() + data).digest()
 
-    def _recall(self) -> None:
+    def _load_compiled(self) -> None:
         """Take what an earlier step has left beside the bundle, if it is whole and of this one."""
         try:
-            with open(self._kept(), "rb") as file:
+            with open(self._cache_file(), "rb") as file:
                 data = file.read()
         except OSError:
             return
@@ -99,16 +99,16 @@ class Bundle:
             self._compiled = marshal.loads(data[32:])
             self._known = len(self._compiled)
 
-    def keep_compiled(self) -> None:
+    def save_compiled(self) -> None:
         """Leave compiled modules to the steps that follow, where that is possible and wanted."""
         if sys.dont_write_bytecode or len(self._compiled) == self._known:
             return
         data = marshal.dumps(self._compiled)
-        part = "{}.{}.part".format(self._kept(), os.urandom(6).hex())
+        part = "{}.{}.part".format(self._cache_file(), os.urandom(6).hex())
         try:
             with open(part, "wb") as file:
                 file.write(self._seal(data) + data)
-            os.replace(part, self._kept())
+            os.replace(part, self._cache_file())
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(part)
@@ -165,7 +165,7 @@ def main(loader: Any) -> int:
     bundle.install()
     module, _, name = bundle.about["entry"].partition(":")
     code = getattr(importlib.import_module(module), name)(sys.argv[1:], bundle.read)
-    bundle.keep_compiled()
+    bundle.save_compiled()
     return int(code)
 
 

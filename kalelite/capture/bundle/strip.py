@@ -1,6 +1,4 @@
-"""Source without what does nothing when it runs: docstrings, annotations, and what serves those.
-
-What is there for a type checker only, goes, too: names of types, casts and assertions.
+"""Source without docstrings, annotations, and the imports that only those use.
 
 What is left has the names and the statements of the source, so a traceback through it reads as one
 through the source.
@@ -9,7 +7,6 @@ through the source.
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 __all__ = ["strip"]
@@ -18,7 +15,7 @@ _MAKERS = ("dataclass", "NamedTuple", "TypedDict")
 """What reads the annotations in the body of a class."""
 
 _SPECIAL = ("ClassVar", "InitVar", "KW_ONLY")
-"""Annotations whose own words they look into."""
+"""Annotations that those look into."""
 
 
 def strip(tree: ast.Module, *, package: bool = False) -> str:
@@ -32,20 +29,11 @@ def strip(tree: ast.Module, *, package: bool = False) -> str:
         It is the ``__init__`` of a package, whose ``__all__`` says what a star takes.
     """
     tree = _Stripper().visit(tree)
-    while aliases := [node for node in tree.body if _is_unused_type(node, set(_used(tree)))]:
-        tree.body = [node for node in tree.body if node not in aliases]
     used = set(_used(tree))
     if not package:
         tree.body = [node for node in tree.body if not _is_export_list(node)]
-    tree.body = [node for node in tree.body if _import_left(node, used, package=package)]
-    return _narrow(ast.unparse(tree))
-
-
-def _narrow(source: str) -> str:
-    """The source with one space for each level, if that changes no text that has several lines."""
-    narrow = re.sub(r"\n+((?: {4})*)", lambda found: "\n" + " " * (len(found[1]) // 4), source)
-    same = ast.dump(ast.parse(narrow)) == ast.dump(ast.parse(source))
-    return narrow if same else source
+    tree.body = [node for node in tree.body if _is_needed(node, used, package=package)]
+    return ast.unparse(tree)
 
 
 class _Stripper(ast.NodeTransformer):
@@ -54,11 +42,27 @@ class _Stripper(ast.NodeTransformer):
     def __init__(self) -> None:
         self._fields: set[int] = set()
 
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        """Texts that stand alone are docstrings; a body of declarations only is empty then."""
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [item for item in body if not _is_text(item)]  # type: ignore[attr-defined]
+        super().generic_visit(node)
+        if isinstance(body, list) and not isinstance(node, ast.Module):
+            node.body = node.body or [ast.Pass()]  # type: ignore[attr-defined]
+        return node
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        return self._function(node)
+        node.returns = None
+        return self.generic_visit(node)
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
-        return self._function(node)
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         makers = " ".join(map(ast.unparse, (*node.decorator_list, *node.bases)))
@@ -66,15 +70,7 @@ class _Stripper(ast.NodeTransformer):
             node.body = []
         elif any(maker in makers for maker in _MAKERS):
             self._fields.update(id(item) for item in node.body)
-        node.body = _told(node.body)
-        self.generic_visit(node)
-        node.body = node.body or [ast.Pass()]
-        return node
-
-    def visit_Module(self, node: ast.Module) -> ast.AST:
-        node.body = _told(node.body)
-        self.generic_visit(node)
-        return node
+        return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         self.generic_visit(node)
@@ -88,60 +84,23 @@ class _Stripper(ast.NodeTransformer):
         assign = ast.Assign(targets=[node.target], value=node.value)
         return ast.copy_location(assign, node)
 
-    def visit_Assert(self, node: ast.Assert) -> None:
-        del node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.func, ast.Name) and node.func.id == "cast":
-            return node.args[1]
-        return node
-
     def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt] | None:
         self.generic_visit(node)
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             return node.orelse or None
-        # A body of declarations only may be gone.
-        node.body = node.body or [ast.Pass()]
-        return node
-
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
-        node.returns = None
-        for argument in ast.walk(node.args):
-            if isinstance(argument, ast.arg):
-                argument.annotation = None
-        node.body = _told(node.body)
-        self.generic_visit(node)
-        node.body = node.body or [ast.Pass()]
         return node
 
 
-def _told(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Statements without texts that stand alone: docstrings, and those below a name."""
-    return [
-        item
-        for item in body
-        if not (
-            isinstance(item, ast.Expr)
-            and isinstance(item.value, ast.Constant)
-            and isinstance(item.value.value, str)
-        )
-    ]
+def _is_text(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
 
 
 def _is_export_list(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-
-
-def _is_unused_type(node: ast.stmt, used: set[str]) -> bool:
-    """Whether it names a type, as in ``Pair = tuple[int, int]``, for annotations that are gone."""
-    if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Name):
-        return False
-    value = node.value
-    while isinstance(value, ast.BinOp) and isinstance(value.op, ast.BitOr):
-        value = value.left
-    is_type = isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name)
-    return is_type and node.targets[0].id not in used
 
 
 def _used(tree: ast.AST) -> Iterator[str]:
@@ -152,8 +111,8 @@ def _used(tree: ast.AST) -> Iterator[str]:
             yield node.value  # in ``__all__``, or in an annotation that is a text
 
 
-def _import_left(node: ast.stmt, used: set[str], *, package: bool) -> bool:
-    """Whether a module still needs an import, which loses the names that annotations used."""
+def _is_needed(node: ast.stmt, used: set[str], *, package: bool) -> bool:
+    """Whether an import is needed without annotations; it loses the names that are not."""
     if isinstance(node, ast.ImportFrom) and node.module == "__future__":
         return bool(used.intersection(_SPECIAL))
     if isinstance(node, ast.ImportFrom) and not package:
