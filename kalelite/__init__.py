@@ -7,125 +7,102 @@ file: ``python -m kalelite train.py`` here, ``python -m kalelite train.py --kfp`
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+# What type checkers and editors see; `_PUBLIC` is the same for Python.
 if TYPE_CHECKING:
-    from kalelite import marshal
-    from kalelite.authoring.container.container_step import container_step, load_component
-    from kalelite.authoring.control import Elif, Else, ExitHandler, If, ParallelFor
-    from kalelite.authoring.fan_in import Collected, OneOf
-    from kalelite.authoring.pipeline import pipeline
-    from kalelite.authoring.step import step
+    from kalelite import marshal as marshal
+    from kalelite.authoring.container.container_step import (
+        container_step as container_step,
+        load_component as load_component,
+    )
+    from kalelite.authoring.control import (
+        Elif as Elif,
+        Else as Else,
+        ExitHandler as ExitHandler,
+        If as If,
+        ParallelFor as ParallelFor,
+    )
+    from kalelite.authoring.fan_in import Collected as Collected, OneOf as OneOf
+    from kalelite.authoring.pipeline import pipeline as pipeline
+    from kalelite.authoring.step import step as step
     from kalelite.errors import (
-        CaptureError,
-        ClusterError,
-        KaleliteError,
-        MarshalError,
-        PipelineError,
-        ScriptError,
-        StepError,
-        UsageError,
+        CaptureError as CaptureError,
+        ClusterError as ClusterError,
+        KaleliteError as KaleliteError,
+        MarshalError as MarshalError,
+        PipelineError as PipelineError,
+        ScriptError as ScriptError,
+        StepError as StepError,
+        UsageError as UsageError,
     )
-    from kalelite.executor.metrics import log_artifact, log_metric
-    from kalelite.plan.container_command import Concat, IfPresent, InputPath, InputValue, OutputPath
+    from kalelite.executor.metrics import log_artifact as log_artifact, log_metric as log_metric
+    from kalelite.plan.container_command import (
+        Concat as Concat,
+        IfPresent as IfPresent,
+        InputPath as InputPath,
+        InputValue as InputValue,
+        OutputPath as OutputPath,
+    )
     from kalelite.plan.options.values import (
-        ConfigMapEnv,
-        ConfigMapFiles,
-        NotSecret,
-        Retries,
-        SecretEnv,
-        SecretFiles,
-        SecurityContext,
-        Toleration,
-        Volume,
+        ConfigMapEnv as ConfigMapEnv,
+        ConfigMapFiles as ConfigMapFiles,
+        NotSecret as NotSecret,
+        Retries as Retries,
+        SecretEnv as SecretEnv,
+        SecretFiles as SecretFiles,
+        SecurityContext as SecurityContext,
+        Toleration as Toleration,
+        Volume as Volume,
     )
-    from kalelite.plan.status import FinalStatus
-    from kalelite.plan.types.fit import MarshalData
-    from kalelite.runs.reading import load
+    from kalelite.plan.status import FinalStatus as FinalStatus
+    from kalelite.plan.types.fit import MarshalData as MarshalData
+    from kalelite.runs.reading import load as load
 
-# Where each public name lives. They are imported on first use, so `import kalelite` stays cheap.
-_HOMES = {
-    "CaptureError": "kalelite.errors",
-    "ClusterError": "kalelite.errors",
-    "Collected": "kalelite.authoring.fan_in",
-    "Concat": "kalelite.plan.container_command",
-    "ConfigMapEnv": "kalelite.plan.options.values",
-    "ConfigMapFiles": "kalelite.plan.options.values",
-    "Elif": "kalelite.authoring.control",
-    "Else": "kalelite.authoring.control",
-    "ExitHandler": "kalelite.authoring.control",
-    "FinalStatus": "kalelite.plan.status",
-    "If": "kalelite.authoring.control",
-    "IfPresent": "kalelite.plan.container_command",
-    "InputPath": "kalelite.plan.container_command",
-    "InputValue": "kalelite.plan.container_command",
-    "KaleliteError": "kalelite.errors",
-    "MarshalData": "kalelite.plan.types.fit",
-    "MarshalError": "kalelite.errors",
-    "NotSecret": "kalelite.plan.options.values",
-    "OneOf": "kalelite.authoring.fan_in",
-    "OutputPath": "kalelite.plan.container_command",
-    "ParallelFor": "kalelite.authoring.control",
-    "PipelineError": "kalelite.errors",
-    "Retries": "kalelite.plan.options.values",
-    "ScriptError": "kalelite.errors",
-    "SecretEnv": "kalelite.plan.options.values",
-    "SecretFiles": "kalelite.plan.options.values",
-    "SecurityContext": "kalelite.plan.options.values",
-    "StepError": "kalelite.errors",
-    "Toleration": "kalelite.plan.options.values",
-    "UsageError": "kalelite.errors",
-    "Volume": "kalelite.plan.options.values",
-    "container_step": "kalelite.authoring.container.container_step",
-    "load": "kalelite.runs.reading",
-    "load_component": "kalelite.authoring.container.container_step",
-    "log_artifact": "kalelite.executor.metrics",
-    "log_metric": "kalelite.executor.metrics",
-    "pipeline": "kalelite.authoring.pipeline",
-    "step": "kalelite.authoring.step",
+_PUBLIC: Final = {
+    "kalelite.authoring.container.container_step": ("container_step", "load_component"),
+    "kalelite.authoring.control": ("Elif", "Else", "ExitHandler", "If", "ParallelFor"),
+    "kalelite.authoring.fan_in": ("Collected", "OneOf"),
+    "kalelite.authoring.pipeline": ("pipeline",),
+    "kalelite.authoring.step": ("step",),
+    "kalelite.errors": (
+        "CaptureError",
+        "ClusterError",
+        "KaleliteError",
+        "MarshalError",
+        "PipelineError",
+        "ScriptError",
+        "StepError",
+        "UsageError",
+    ),
+    "kalelite.executor.metrics": ("log_artifact", "log_metric"),
+    "kalelite.plan.container_command": (
+        "Concat",
+        "IfPresent",
+        "InputPath",
+        "InputValue",
+        "OutputPath",
+    ),
+    "kalelite.plan.options.values": (
+        "ConfigMapEnv",
+        "ConfigMapFiles",
+        "NotSecret",
+        "Retries",
+        "SecretEnv",
+        "SecretFiles",
+        "SecurityContext",
+        "Toleration",
+        "Volume",
+    ),
+    "kalelite.plan.status": ("FinalStatus",),
+    "kalelite.plan.types.fit": ("MarshalData",),
+    "kalelite.runs.reading": ("load",),
 }
+"""The public names by their modules, which are imported on first use: `import kalelite` is cheap."""
 
-__all__ = [
-    "CaptureError",
-    "ClusterError",
-    "Collected",
-    "Concat",
-    "ConfigMapEnv",
-    "ConfigMapFiles",
-    "Elif",
-    "Else",
-    "ExitHandler",
-    "FinalStatus",
-    "If",
-    "IfPresent",
-    "InputPath",
-    "InputValue",
-    "KaleliteError",
-    "MarshalData",
-    "MarshalError",
-    "NotSecret",
-    "OneOf",
-    "OutputPath",
-    "ParallelFor",
-    "PipelineError",
-    "Retries",
-    "ScriptError",
-    "SecretEnv",
-    "SecretFiles",
-    "SecurityContext",
-    "StepError",
-    "Toleration",
-    "UsageError",
-    "Volume",
-    "container_step",
-    "load",
-    "load_component",
-    "log_artifact",
-    "log_metric",
-    "marshal",
-    "pipeline",
-    "step",
-]
+_MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
+
+__all__ = [*sorted(_MODULES), "marshal"]  # noqa: PLE0604 - texts, all of them
 
 
 def __getattr__(name: str) -> Any:
@@ -135,11 +112,9 @@ def __getattr__(name: str) -> Any:
         return version("kalelite")
     if name == "marshal":
         return importlib.import_module("kalelite.marshal")
-    home = _HOMES.get(name)
-    if home is None:
+    if name not in _MODULES:
         raise AttributeError(f"module 'kalelite' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
+    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
     return value
 
 

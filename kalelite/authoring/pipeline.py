@@ -14,10 +14,7 @@ from kalelite.authoring.defined import register
 from kalelite.authoring.definition import function_problem, look_like
 from kalelite.authoring.parameters import arguments_of, parameters_of, with_defaults
 from kalelite.authoring.step import Step
-from kalelite.authoring.trace.body import nest, trace_body
-from kalelite.authoring.trace.tracing import current
 from kalelite.errors import PipelineError, Problem, Where
-from kalelite.plan.check import check, in_source_order
 from kalelite.plan.graph import Parameter, Plan
 from kalelite.plan.options import (
     PIPELINE_OPTIONS,
@@ -82,6 +79,9 @@ class Pipeline(Generic[P, R]):
         register(self)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        from kalelite.authoring.trace.body import nest  # here: decorating needs no tracing
+        from kalelite.authoring.trace.tracing import current
+
         trace = current()
         if trace is not None:
             return cast("R", nest(trace, self, args, kwargs, places.of_frame(sys._getframe(1))))
@@ -100,6 +100,9 @@ class Pipeline(Generic[P, R]):
 
         For pictures and reports of pipelines that are not right yet; `plan` is for the others.
         """
+        from kalelite.authoring.trace.body import trace_body
+        from kalelite.plan.check import check, in_source_order
+
         plan, found = trace_body(self)
         problems = [*self.problems, *found]
         # A body that could not be read has few steps, or none: that is no second mistake.

@@ -9,8 +9,6 @@ from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from kalelite.authoring.callable_step import CallableStep
 from kalelite.authoring.definition import function_problem, look_like, signature_of
-from kalelite.authoring.trace.calls import record
-from kalelite.authoring.trace.threads import lost_call
 from kalelite.errors import Problem, Where
 from kalelite.plan.graph import StepDef
 from kalelite.plan.options import (
@@ -40,8 +38,12 @@ class Step(CallableStep, Generic[P, R]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         __tracebackhide__ = True  # arguments that do not fit are the caller's mistake
+        from kalelite.authoring.trace.calls import record  # here: decorating needs no tracing
+
         recorded = record(self, args, kwargs, sys._getframe(1))
         if recorded is None:
+            from kalelite.authoring.trace.threads import lost_call
+
             recorded = lost_call(self.name)
         if recorded is not None:
             return cast("R", recorded)

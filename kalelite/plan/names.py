@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Container
@@ -51,6 +50,8 @@ def slug(text: str, *, limit: int = 40) -> str:
     lost = len(result) > limit or not result or any(ord(char) > 127 for char in plain)
     if not lost:
         return result
+    import hashlib  # here: few names need it, and it is slow to import
+
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{result[: limit - 9].strip('-')}-{digest}".lstrip("-")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 
 __all__ = ["did_you_mean"]
@@ -10,6 +9,8 @@ __all__ = ["did_you_mean"]
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """``Did you mean 'x'?``, or nothing if no known name is near."""
+    import difflib  # here: only mistakes need it
+
     near = difflib.get_close_matches(name, sorted(known), 1, 0.6)
     if not near:
         folded = {entry.lower(): entry for entry in known}

@@ -20,6 +20,7 @@ from kalelite.executor import record_file as records
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
 from kalelite.runs.run_dirs import born, home, is_alive, run_ids
+from kalelite.runs.run_files import RunData
 
 __all__ = ["Run", "TaskState", "list_runs", "load"]
 
@@ -60,7 +61,7 @@ class Run:
     """A run, read from its folder as it is now."""
 
     folder: Path
-    data: Mapping[str, Any] = field(repr=False)
+    data: RunData = field(repr=False)
 
     @classmethod
     def open(cls, run: str = "last", *, folder: str | Path | None = None) -> Run:
@@ -108,8 +109,7 @@ class Run:
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The values of the pipeline's parameters."""
-        found: Mapping[str, Any] = self.data.get("parameters", {})
-        return found
+        return self.data.get("parameters", {})
 
     @property
     def state(self) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import calendar
 import contextlib
 import os
 import re
-import secrets
 import time
 from pathlib import Path
 
@@ -40,7 +38,7 @@ def new_folder(base: Path, now: float) -> Path:
         name = f"{stamp}-{milliseconds % 1000:03d}"
         if name <= newest[: len(name)]:
             name = _after(newest[: len(name)])
-        path = base / f"{name}{secrets.token_hex(2)}"
+        path = base / f"{name}{os.urandom(2).hex()}"
         try:
             path.mkdir()
         except FileExistsError:
@@ -52,6 +50,8 @@ def new_folder(base: Path, now: float) -> Path:
 
 def _after(stamp: str) -> str:
     """The stamp one millisecond later."""
+    import calendar  # here: it is rarely needed, and slow to import
+
     seconds = calendar.timegm(time.strptime(stamp[:15], "%Y%m%d-%H%M%S"))
     later = seconds * 1000 + int(stamp[16:]) + 1
     text = time.strftime("%Y%m%d-%H%M%S", time.gmtime(later // 1000))

@@ -8,12 +8,13 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from kalelite.errors import UsageError
 from kalelite.executor.record_file import write_atomically
-from kalelite.plan.graph import Plan, StepDef
+from kalelite.plan.graph import Plan, StepDef, Task
 from kalelite.runs.run_dirs import born, home, new_folder
+from kalelite.runs.run_files import EventData, EventDetails, RunData, RunDetails, TaskData
 
 __all__ = ["RunFolder", "create"]
 
@@ -23,7 +24,7 @@ _ENCODE = json.JSONEncoder(default=repr).encode
 class RunFolder:
     """The record of a run in the making; one process writes it."""
 
-    def __init__(self, folder: Path, data: dict[str, Any], clock: Callable[[], float]) -> None:
+    def __init__(self, folder: Path, data: RunData, clock: Callable[[], float]) -> None:
         self.folder = folder
         self._data = data
         self._clock = clock
@@ -50,18 +51,19 @@ class RunFolder:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def event(self, task: str, state: str, **more: Any) -> None:
+    def event(self, task: str, state: str, **more: Unpack[EventDetails]) -> None:
         """Note that a task's state changed: running, retrying, succeeded, skipped, cached, …"""
-        line = _ENCODE({"at": self._clock(), "task": task, "state": state, **more})
+        event: EventData = {"at": self._clock(), "task": task, "state": state, **more}
+        line = _ENCODE(event)
         if self._events < 0:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             self._events = os.open(self.folder / "events.jsonl", flags, 0o666)
         # One write of a whole line: a reader, or a crash, sees all of it or a torn last line.
         os.write(self._events, line.encode() + b"\n")
 
-    def update(self, **fields: Any) -> None:
+    def update(self, **fields: Unpack[RunDetails]) -> None:
         """Add fields to run.json, such as ``code`` or ``url``."""
-        self._data.update(fields)
+        self._data = {**self._data, **fields}
         self._save()
 
     def finish(self, state: str) -> None:
@@ -81,7 +83,7 @@ def create(
     *,
     folder: str | Path | None = None,
     clock: Callable[[], float] = time.time,
-    **fields: Any,
+    **fields: Unpack[RunDetails],
 ) -> RunFolder:
     """Begin the record of a run.
 
@@ -94,7 +96,7 @@ def create(
     clock
         Gives POSIX seconds.
     fields
-        More for run.json: ``backend``, ``code`` (a path below the home), ``script``, …
+        More for run.json, such as ``backend`` and ``code``.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def create(
             f"the run cannot be recorded in {base}: {error.strerror}",
             hint="set --home or KALELITE_HOME to a folder that can be written",
         ) from error
-    data = {
+    data: RunData = {
         "id": path.name,
         "pipeline": plan.name,
         "state": "running",
@@ -132,7 +134,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _task_summary(task: Any) -> dict[str, Any]:
+def _task_summary(task: Task) -> TaskData:
     return {
         "id": task.id,
         "step": task.step.name,
