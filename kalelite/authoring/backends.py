@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kalelite.errors import UsageError
@@ -25,6 +26,7 @@ __all__ = [
     "Backend",
     "Listener",
     "Result",
+    "Section",
     "ambient_backend",
     "open_backend",
     "use_backend",
@@ -50,6 +52,14 @@ class Result(Protocol):
 
     def check(self) -> None:
         """Raise `StepError` or `KeyboardInterrupt` if the run did not succeed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report: a title, and rows of one number of cells."""
+
+    title: str
+    rows: tuple[tuple[str, ...], ...]
 
 
 class Listener(Protocol):
@@ -93,7 +103,7 @@ class Backend(Protocol):
         del plan, path, arguments
         raise UsageError(f"the backend {self.name!r} does not compile pipelines")
 
-    def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> str:
+    def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> Sequence[Section]:
         """What a run would create, after every check. Nothing is touched."""
         del plan, arguments
         raise UsageError(f"the backend {self.name!r} has no dry run")

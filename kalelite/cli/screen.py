@@ -171,8 +171,9 @@ class Screen:
         for pieces in lines:
             self.line(*pieces)
 
-    def table(self, rows: Iterable[Line], head: Sequence[str] = ()) -> None:
+    def table(self, rows: Iterable[Line], head: Sequence[str] = (), indent: int = 0) -> None:
         """Write rows in columns; the last column is wrapped on a terminal."""
+        from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
 
@@ -193,5 +194,5 @@ class Screen:
         for row in cells:
             table.add_row(*row)
         with self.console.capture() as captured:
-            self.console.print(table)
+            self.console.print(Padding(table, (0, 0, 0, indent)))
         self.write("".join(line.rstrip() + "\n" for line in captured.get().splitlines()))

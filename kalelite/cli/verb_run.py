@@ -107,7 +107,11 @@ def _act(command: Command, backend: Backend, view: RunView) -> Act:
 
     def act(plan: Plan, arguments: Mapping[str, Any]) -> Result | None:
         if options.dry_run:
-            out.line(backend.dry_run(plan, arguments))
+            for section in backend.dry_run(plan, arguments):
+                out.line((section.title, "bold"))
+                out.table(section.rows, indent=2)
+                out.line()
+            out.line("Every check passed. Nothing was created.")
         elif options.compile is not None:
             for note in backend.compile(plan, options.compile, arguments):
                 out.line(note)

@@ -506,6 +506,7 @@ def test_a_dry_run_for_kubeflow_touches_nothing(shell):
 
     assert done.returncode == 0, done.stderr
     assert "7Gi" in done.stdout
+    assert done.stdout.endswith("\nEvery check passed. Nothing was created.\n")
     assert [*shell.folder.rglob("*")] == [shell.folder / ".kalelite"]
 
 

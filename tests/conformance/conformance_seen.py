@@ -9,6 +9,8 @@ from typing import Any
 
 from conformance_programs import value_of
 
+from kalelite.executor.spec import Record
+
 
 @dataclass
 class Seen:
@@ -20,6 +22,14 @@ class Seen:
     failed: dict[str, tuple[str, str]] = field(default_factory=dict)
     attempts: Counter = field(default_factory=Counter)
     log: str = ""
+
+    def add(self, task: str, record: Record) -> None:
+        """Count what an instance of a task did."""
+        if record.status == "succeeded":
+            self.succeeded[task] += 1
+        else:
+            self.failed[task] = (record.failure.type, record.failure.message)
+        self.attempts[task] += record.attempt
 
 
 def seen_in(plan, outcome, home: Path, run: str, arguments) -> Seen:

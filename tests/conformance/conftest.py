@@ -14,6 +14,9 @@ from conformance_seen import Seen, seen_in
 from harness import Harness, cluster
 
 from kalelite.authoring.backends import open_backend
+from kalelite.runs.reading import Run
+
+BACKENDS_THAT_RUN = ("local",)
 
 
 @pytest.fixture(scope="session")
@@ -63,28 +66,25 @@ def container_program(request):
 
 
 @pytest.fixture
-def run_here(tmp_path, monkeypatch):
-    """Run a program's pipeline with the local backend."""
+def run_on(tmp_path, monkeypatch):
+    """Run a program's pipeline on a backend that runs plans."""
 
-    def run(program: ModuleType) -> Seen:
-        monkeypatch.setenv("KALELITE_HOME", str(tmp_path / "home"))
+    def run(program: ModuleType, backend: str) -> Seen:
+        home = tmp_path / "home"
+        monkeypatch.setenv("KALELITE_HOME", str(home))
         (tmp_path / "work").mkdir()
         monkeypatch.chdir(tmp_path / "work")
         journal = tmp_path / "journal-here"
         journal.mkdir()
         plan = program.main.plan()
         arguments = arguments_of(program, plan, journal)
-        result = open_backend("local", home=tmp_path / "home").run(plan, arguments)
+        result = open_backend(backend, home=home).run(plan, arguments)
         seen = Seen(result.state)
         if result.state == "succeeded":
             seen.value = result.value
-        for name, record in result.records.items():
-            task = name.partition("[")[0]
-            if record.status == "succeeded":
-                seen.succeeded[task] += 1
-            else:
-                seen.failed[task] = (record.failure.type, record.failure.message)
-            seen.attempts[task] += record.attempt
+        for name, task in Run.open(folder=home).tasks.items():
+            if task.record is not None:
+                seen.add(name.partition("[")[0], task.record)
         return seen
 
     return run
@@ -113,6 +113,8 @@ def run_compiled(tmp_path, kubernetes, bare_python):
 
 
 def pytest_generate_tests(metafunc):
+    if "backend" in metafunc.fixturenames:
+        metafunc.parametrize("backend", BACKENDS_THAT_RUN)
     folders = {"program": PROGRAMS, "container_program": PROGRAMS.parent / "compiled_only"}
     for fixture, folder in folders.items():
         if fixture in metafunc.fixturenames:

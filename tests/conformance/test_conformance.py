@@ -9,8 +9,8 @@ def journal_of(folder):
     return path.read_text().split() if path.exists() else []
 
 
-def test_program_runs_here(program, run_here, tmp_path):
-    hold(program, run_here(program), journal_of(tmp_path / "journal-here"))
+def test_program_runs(program, backend, run_on, tmp_path):
+    hold(program, run_on(program, backend), journal_of(tmp_path / "journal-here"))
 
 
 def test_program_runs_compiled(program, run_compiled, tmp_path):

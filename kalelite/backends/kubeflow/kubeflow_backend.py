@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from kalelite.authoring.backends import Backend, Listener
+from kalelite.authoring.backends import Backend, Listener, Section
 from kalelite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class KubeflowBackend(Backend):
         compile_plan(plan, path, **settings)
         return list(warnings_for(plan, **settings))
 
-    def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> str:
-        """Every check, and a table of what a run would create."""
+    def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> list[Section]:
+        """Every check, and what a run would create."""
         from kalelite.backends.kubeflow.compile.dry_run import dry_run
 
         return dry_run(plan, **{"arguments": arguments, **self._settings})

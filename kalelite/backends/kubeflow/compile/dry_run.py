@@ -1,10 +1,11 @@
-"""`dry_run`: every check, and a table of what a run would create. Nothing is touched."""
+"""`dry_run`: every check, and what a run would create. Nothing is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from kalelite.authoring.backends import Section
 from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.build import Compiled, build
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
@@ -25,8 +26,8 @@ _ONE_NODE = (
 )
 
 
-def dry_run(plan: Plan, **settings: Any) -> str:
-    """What compiling and running a plan would create, as a table.
+def dry_run(plan: Plan, **settings: Any) -> list[Section]:
+    """What compiling and running a plan would create.
 
     Parameters
     ----------
@@ -42,20 +43,14 @@ def dry_run(plan: Plan, **settings: Any) -> str:
     """
     settled = settings_for(plan, settings)
     compiled = build(plan, settled)
-    sections: list[tuple[str, list[tuple[str, ...]]]] = [
-        (f"Pipeline {plan.name}", list(_pipeline(plan, compiled))),
-        ("Volumes", list(_volumes(compiled))),
-        ("Steps", [_step(task, settled) for task in plan.tasks]),
-        (
-            "Notes",
-            [(line,) for line in (*warnings_for(plan, **settings), *_limits(settled, compiled))],
-        ),
-    ]
-    lines = []
-    for title, rows in sections:
-        if rows:
-            lines += [title, *_table(rows), ""]
-    return "\n".join([*lines, "Every check passed. Nothing was created."])
+    remarks = (*warnings_for(plan, **settings), *_limits(settled, compiled))
+    sections = (
+        Section(f"Pipeline {plan.name}", tuple(_pipeline(plan, compiled))),
+        Section("Volumes", tuple(_volumes(compiled))),
+        Section("Steps", tuple(_step(task, settled) for task in plan.tasks)),
+        Section("Notes", tuple((line,) for line in remarks)),
+    )
+    return [section for section in sections if section.rows]
 
 
 def _pipeline(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, ...]]:
@@ -129,13 +124,3 @@ def _is_wide(compiled: Compiled) -> bool:
         if len(waits) != len(set(waits)):
             return True
     return False
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
-    """Rows in columns, the last one ragged."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    lines = []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        lines.append("  " + "  ".join([*cells, row[-1]]).rstrip())
-    return lines

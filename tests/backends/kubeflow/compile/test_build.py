@@ -181,11 +181,13 @@ def test_dry_run_tells_what_would_be_and_touches_nothing(write_script, tmp_path)
 
     plan = pipeline_in(write_script(HELLO))[1].plan()
     before = sorted(tmp_path.rglob("*"))
-    text = dry_run(plan, clones=clones(tmp_path), marshal_volume=True, marshal_volume_size="7Gi")
+    sections = dry_run(
+        plan, clones=clones(tmp_path), marshal_volume=True, marshal_volume_size="7Gi"
+    )
+    text = "\n".join("  ".join(row) for section in sections for row in section.rows)
     assert sorted(tmp_path.rglob("*")) == before
     for part in ("hello", "7Gi", "clone of data", "snap-2", "stage", "of 1.0 MB", "/data"):
         assert part in text, text
-    assert text.endswith("Every check passed. Nothing was created.")
 
 
 def test_nothing_is_written_when_something_is_wrong(write_script, tmp_path):
