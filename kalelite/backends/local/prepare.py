@@ -204,6 +204,7 @@ def _install(
     note(f"Installing {', '.join(wanted)} for step {task.step.name!r}.")
     part = folder.with_name(f".{folder.name}.{os.getpid()}")
     part.mkdir(parents=True)
+    # A pod installs in the same way, by code of its own: it has nothing but the standard library.
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(part), *wanted]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

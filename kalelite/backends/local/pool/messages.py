@@ -10,7 +10,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from kalelite.executor.spec import TaskSpec, fields_of
 
@@ -33,11 +33,16 @@ __all__ = [
     "Started",
     "TaskRequest",
     "Unsafe",
+    "Verify",
     "decode",
     "encode",
     "framed",
     "send",
 ]
+
+
+Verify = Literal["before", "background", "off"]
+"""When a step's inputs are checked."""
 
 
 class TaskRequest(NamedTuple):
@@ -53,7 +58,7 @@ class TaskRequest(NamedTuple):
     spec: TaskSpec
     code: str
     store: str
-    verify: Literal["before", "background", "off"]
+    verify: Verify
     env: Mapping[str, str]
     log: str
     memory: int = 0
@@ -145,13 +150,7 @@ class Done(NamedTuple):
 DONE = struct.Struct("!IQ")
 """A `Done` as the process itself writes it to the driver."""
 
-_KINDS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (
-        *(TaskRequest, ImportAhead, Configure, Signal),
-        *(Importing, Imported, Unsafe, Stale, Started, Ended),
-    )
-}
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*get_args(Command), *get_args(Report))}
 _LENGTH = struct.Struct("!I")
 _CHUNK = 1 << 18
 _ENCODE = json.JSONEncoder(separators=(",", ":"), default=fields_of).encode

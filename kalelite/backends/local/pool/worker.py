@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import signal
 import traceback
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.backends.local.pool import machine
-from kalelite.backends.local.pool.messages import TaskRequest
+from kalelite.backends.local.pool.messages import TaskRequest, Verify
 from kalelite.capture.load import CodeFolder
 from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
@@ -26,38 +27,28 @@ _TIMES = 12
 """As often Python runs code before it has adapted it to the types that it meets."""
 
 
-_codes: dict[str, CodeFolder] = {}
-_stores: dict[tuple[str, str], Store] = {}
-
-
 def make_ready(request: TaskRequest) -> None:
     """Open what the requests of a run share, once: each process that is forked has it already.
 
     This reads data and runs nothing of it.
     """
-    _store(request)
-    code = _code(request)
+    _store(request.store, request.verify)
+    code = _code(request.code)
     # All that is in one file is read with the first part of it.
     next(map(code.blob, code.index["bulk"]), None)
 
 
-def _code(request: TaskRequest) -> CodeFolder:
-    folder = request.code
-    if folder not in _codes:
-        _codes[folder] = CodeFolder(folder)
-    return _codes[folder]
+_code = functools.cache(CodeFolder)
 
 
-def _store(request: TaskRequest) -> Store:
-    key = request.store, request.verify
-    if key not in _stores:
-        _stores[key] = Store(request.store, verify=request.verify)
-    return _stores[key]
+@functools.cache
+def _store(folder: str, verify: Verify) -> Store:
+    return Store(folder, verify=verify)
 
 
 def work(request: TaskRequest) -> int:
     """Run the task of a request; its record is committed when this returns. Gives an exit code."""
-    spec = request.spec
+    code, store = _code(request.code), _store(request.store, request.verify)
     container = request.container
     if container:
         from kalelite.backends.local.containers.container_function import (
@@ -65,11 +56,11 @@ def work(request: TaskRequest) -> int:
         )
 
         with on(container):
-            record = execute(spec, _code(request), _store(request))
+            record = execute(request.spec, code, store)
     else:
         if request.memory:
             machine.limit_memory(request.memory)
-        record = execute(spec, _code(request), _store(request))
+        record = execute(request.spec, code, store)
     return 0 if record.status == "succeeded" else 1
 
 
