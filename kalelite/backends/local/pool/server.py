@@ -62,7 +62,7 @@ class Server:
         self._tasks: dict[int, int] = {}
         self._spares: dict[int, int] = {}
         self._room = 0
-        self._oom_kills = machine.oom_kills()
+        self._oom_kills = 0
         self._env = dict(os.environ)
         self._imported = False
         self._wakeup, self._writer = os.pipe()
@@ -132,6 +132,7 @@ class Server:
         with contextlib.suppress(OSError):
             os.chdir(setup.cwd)
         self._room = machine.cores()
+        self._oom_kills = machine.oom_kills()
 
     def _start(self, request: TaskRequest, body: bytes) -> None:
         task = request.task
