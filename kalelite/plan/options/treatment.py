@@ -55,7 +55,8 @@ def treatments(options: Iterable[Option], given: Mapping[str, T]) -> Mapping[str
     TypeError
         It leaves an option out, or names one that does not exist.
     """
-    missing = {option.name for option in options} ^ given.keys()
-    if missing:
-        raise TypeError(f"options and their treatments differ in {', '.join(sorted(missing))}")
+    names = {option.name for option in options}
+    if names != given.keys():
+        missing, unknown = sorted(names - given.keys()), sorted(given.keys() - names)
+        raise TypeError(f"options without a treatment: {missing}; unknown options: {unknown}")
     return given

@@ -74,7 +74,9 @@ def test_an_option_without_a_treatment_cannot_be_registered():
     every = {option.name: Handled() for option in STEP_OPTIONS}
     assert treatments(STEP_OPTIONS, every) is every
 
-    with pytest.raises(TypeError, match="differ in cpu, spu"):
+    with pytest.raises(
+        TypeError, match=r"without a treatment: \['cpu'\]; unknown options: \['spu'\]"
+    ):
         treatments(STEP_OPTIONS, {**{k: v for k, v in every.items() if k != "cpu"}, "spu": 1})
 
 
