@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import linecache
 import os
 import sys
-import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +13,8 @@ from kalelite.cli.screen import Line, Piece, clean
 from kalelite.errors import KaleliteError, Problem, Where
 from kalelite.executor.spec import FailureReport, Frame
 from kalelite.humanize import count, near_path, short_name
+from kalelite.source.libraries import is_library
+from kalelite.source.locations import characters_before
 
 __all__ = [
     "call_lines",
@@ -146,7 +146,7 @@ def user_frames(error: BaseException) -> tuple[list[Frame], str]:
         if summary.filename.startswith((_PACKAGE, "<frozen ")):
             continue
         frame = _frame(summary)
-        library = _is_library(summary.filename)
+        library = is_library(summary.filename)
         (libraries if library else frames).append(frame)
         last = _place(frame) if library else ""
     if not frames:
@@ -171,7 +171,7 @@ def is_ours(error: BaseException) -> bool:
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
         hidden = "__tracebackhide__" in trace.tb_frame.f_code.co_varnames
-        if not hidden and not file.startswith("<frozen ") and not _is_library(file):
+        if not hidden and not file.startswith("<frozen ") and not is_library(file):
             last = file
         trace = trace.tb_next
     return last.startswith(_PACKAGE)
@@ -183,26 +183,10 @@ def _frame(summary: traceback.FrameSummary) -> Frame:
     start, end = getattr(summary, "colno", None), getattr(summary, "end_colno", None)
     if getattr(summary, "end_lineno", number) != number:
         end = None
-    # Python counts these columns in bytes.
-    octets = text.encode("utf-8", "surrogatepass")
     start, end = (
-        None if column is None else len(octets[:column].decode("utf-8", "replace"))
-        for column in (start, end)
+        None if column is None else characters_before(text, column) for column in (start, end)
     )
     return Frame(summary.filename, number, summary.name, text, start, end)
-
-
-@functools.cache
-def _library_roots() -> tuple[str, ...]:
-    """The folders of Python's own modules and of installed packages."""
-    paths = sysconfig.get_paths()
-    return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
-
-
-def _is_library(file: str) -> bool:
-    # A step may have run on another machine, whose folders these are not.
-    elsewhere = f"{os.sep}site-packages{os.sep}", f"{os.sep}lib{os.sep}python3."
-    return any(part in file for part in elsewhere) or file.startswith(_library_roots())
 
 
 def _frame_lines(frames: Sequence[Frame], width: int | None) -> Iterator[Line]:
@@ -233,7 +217,7 @@ def failure_lines(failure: FailureReport, width: int | None = None) -> Iterator[
         link = "and others, which are raised together:" if several else "while handling that:"
         yield from failure_lines(failure.cause, width)
         yield from (_BLANK, (f"  {link}",), _BLANK)
-    frames = [frame for frame in failure.frames if not _is_library(frame.file)]
+    frames = [frame for frame in failure.frames if not is_library(frame.file)]
     yield from _frame_lines(frames or failure.frames, width)
     if frames and frames[-1] is not failure.frames[-1]:
         yield from _raised_in(_place(failure.frames[-1]))

@@ -47,7 +47,6 @@ __all__ = [
     "option_list",
     "parameter_list",
     "problem_text",
-    "step_count",
 ]
 
 _short = reprlib.Repr()
@@ -68,12 +67,6 @@ def clip(text: str, width: float, measure: Callable[[str], float] = len) -> str:
 def first_line(text: str) -> str:
     """The first line of a docstring."""
     return text.strip().partition("\n")[0]
-
-
-def step_count(plan: Plan) -> str:
-    """How many steps a plan has."""
-    count = len(plan.tasks)
-    return f"{count} {'step' if count == 1 else 'steps'}"
 
 
 def marks(problems: Sequence[int]) -> str:

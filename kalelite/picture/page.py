@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
+from kalelite.humanize import count
 from kalelite.picture.diagram import Diagram, EdgeKind, TaskNode, titles
 from kalelite.picture.labels import (
     expression,
@@ -18,7 +19,6 @@ from kalelite.picture.labels import (
     option_list,
     parameter_list,
     problem_text,
-    step_count,
 )
 from kalelite.picture.svg import STYLE, drawing, escape, themed
 
@@ -112,7 +112,7 @@ def draw(diagram: Diagram) -> str:
             '<button id="out" aria-label="smaller">−</button>',  # noqa: RUF001 - a minus sign
             '<button id="fit">Whole picture</button>',
             '<input id="find" type="search" placeholder="Find a step" aria-label="Find a step">',
-            f"<span>{step_count(plan)}</span>",
+            f"<span>{count(len(plan.tasks), 'step')}</span>",
             *_key(diagram),
             "</nav>\n",
             '<div class="table"><table>\n<thead><tr>',

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from kalelite.errors import Problem
+from kalelite.humanize import count
 from kalelite.picture.diagram import BlockFrame, Diagram, TaskNode, titles
 from kalelite.picture.labels import (
     badges,
@@ -15,7 +16,6 @@ from kalelite.picture.labels import (
     marks,
     parameter_list,
     problem_text,
-    step_count,
 )
 from kalelite.plan.graph import ExitScope
 
@@ -38,7 +38,7 @@ def draw(diagram: Diagram, width: int = 100) -> str:
 
 def _head(diagram: Diagram, width: int) -> Iterator[str]:
     plan = diagram.plan
-    yield clip(f"{_flat(plan.name)}  ({step_count(plan)})", width, cells)
+    yield clip(f"{_flat(plan.name)}  ({count(len(plan.tasks), 'step')})", width, cells)
     for text in (first_line(plan.description), parameter_list(plan, ",  ")):
         yield from (f"  {line}" for line in wrap(_flat(text), width - 2))
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import functools
 import os
-import sysconfig
 
 __all__ = ["is_library"]
 
-_SITES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+# A step may have run on another machine, whose folders are not those of this one.
+_ANYWHERE = tuple(
+    os.sep + part
+    for part in (f"site-packages{os.sep}", f"dist-packages{os.sep}", f"lib{os.sep}python3.")
+)
 
 
 def is_library(file: str) -> bool:
-    """Whether a source file is of Python itself or of an installed package.
-
-    The path is taken as it is written: it may be one of another machine.
-    """
-    return any(site in file for site in _SITES) or file.startswith(_roots())
+    """Whether a source file is of Python itself or of an installed package."""
+    return any(part in file for part in _ANYWHERE) or file.startswith(_roots())
 
 
 @functools.cache
 def _roots() -> tuple[str, ...]:
+    import sysconfig  # of no use to a pipeline without mistakes
+
     paths = sysconfig.get_paths()
     return tuple(paths[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib"))
