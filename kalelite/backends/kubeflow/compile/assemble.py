@@ -68,8 +68,8 @@ def _element(item: graph.Task | graph.Block, scopes: Scopes, components: Compone
         case graph.Branch(condition=condition):
             return Case(condition=_comparison(condition, components), **common)
         case graph.Loop(items=items, parallelism=parallelism):
-            source = items.value if isinstance(items, graph.Constant) else wiring.items(item)
-            item_wire = wiring.item(item.id)[0]
+            source = items.value if isinstance(items, graph.Constant) else wiring.items(items)
+            item_wire = wiring.item(item)[0]
             return ForEach(items=source, item=item_wire, parallelism=parallelism, **common)
         case graph.ExitScope(handler=handler):
             task = scopes.tasks[handler]

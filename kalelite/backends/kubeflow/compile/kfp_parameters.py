@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.escaping import expansion, identifier, prose
-from kalelite.backends.kubeflow.compile.native_values import LARGEST_INT, parameter_type
+from kalelite.backends.kubeflow.compile.native_values import native_type, plain_number
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
-from kalelite.plan.types.fit import native_name
 from kalelite.plan.types.spelling import to_text
 
 __all__ = ["RootParameter", "parameter_problems", "root_parameters"]
@@ -35,7 +33,7 @@ def root_parameters(plan: Plan, settings: Settings) -> Mapping[str, RootParamete
     for parameter in plan.parameters:
         taken = {other.name for other in found.values()}
         name = identifier(parameter.name, taken)
-        kind = parameter_type(parameter)
+        kind = native_type(parameter) or "str"
         value = settings.arguments.get(parameter.name, parameter.default)
         default = value if value is REQUIRED else _default(parameter, value)
         found[parameter.name] = RootParameter(name, kind, default, prose(parameter.description))
@@ -44,10 +42,7 @@ def root_parameters(plan: Plan, settings: Settings) -> Mapping[str, RootParamete
 
 def _default(parameter: Parameter, value: Any) -> Any:
     """A value as KFP takes it: itself, or the text that is read back in the pod."""
-    kind = parameter.type if parameter.type is not None else type(parameter.default)
-    if parameter.default is None or native_name(kind) is None:
-        return to_text(value)
-    return value
+    return value if native_type(parameter) else to_text(value)
 
 
 def parameter_problems(plan: Plan, settings: Settings) -> Iterator[Problem]:
@@ -68,7 +63,7 @@ def parameter_problems(plan: Plan, settings: Settings) -> Iterator[Problem]:
             problem = f"has no text: {error.message}"
         except (TypeError, ValueError) as error:
             problem = f"is nothing that JSON can hold: {error}"
-        if not problem and not all(map(_exact, _numbers(value))):
+        if not problem and not all(map(plain_number, _numbers(value))):
             problem = "holds a number that KFP would round: it keeps 53 bits"
         if problem:
             hint = "Give the value to the step as a constant: constants travel with the code."
@@ -85,7 +80,3 @@ def _numbers(value: Any) -> Iterator[int | float]:
     elif isinstance(value, (list, tuple)):
         for item in value:
             yield from _numbers(item)
-
-
-def _exact(number: float) -> bool:
-    return math.isfinite(number) if isinstance(number, float) else abs(number) <= LARGEST_INT

@@ -19,12 +19,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.container_calls import Call, call_of
-from kalelite.backends.kubeflow.compile.native_values import element_type, plain_items
+from kalelite.backends.kubeflow.compile.native_values import element_type, native_type, plain_items
 from kalelite.backends.kubeflow.compile.rewriting import Rewriting
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.plan import graph
 from kalelite.plan.order import ROOT, in_call_order
-from kalelite.plan.types.fit import native_name
 
 __all__ = ["Lowered", "lower"]
 
@@ -170,9 +169,9 @@ def _items(loop: graph.Loop, plan: Rewriting) -> graph.Expr:
         return graph.Constant(tuple(items.value))
     if isinstance(items, graph.ParameterRef) and not items.path:
         parameter = plan.parameters[items.name]
-        kind = parameter.type if parameter.type is not None else type(parameter.default)
         # Items of any other type would change on their way through KFP.
-        if native_name(kind) == "list" and element_type(kind) in ("int", "float", "str"):
+        is_plain = element_type(parameter.type) in ("int", "float", "str")
+        if is_plain and native_type(parameter) == "list":
             return items
     if (
         isinstance(items, graph.OutputRef)

@@ -10,24 +10,16 @@ from kalelite.backends.kubeflow.compile.escaping import expansion
 from kalelite.plan.graph import Constant, Expr, OutputRef, Parameter, ParameterRef, Task
 from kalelite.plan.types.fit import native_name
 
-__all__ = [
-    "PRIMITIVES",
-    "element_type",
-    "item_type",
-    "parameter_type",
-    "plain_items",
-    "plain_text",
-    "type_of",
-]
+__all__ = ["element_type", "native_type", "plain_items", "plain_number", "type_of"]
 
-PRIMITIVES = ("int", "float", "str", "bool")
-LARGEST_INT = 2**53
+_PRIMITIVES = ("int", "float", "str", "bool")
+_LARGEST_INT = 2**53
 """KFP carries every number as a 64-bit float, which is exact for whole numbers up to here."""
 
 _ITEMS_LIMIT = 4096
 
 
-def plain_text(text: str) -> bool:
+def _plain_text(text: str) -> bool:
     """Whether a text may stand in a condition: CEL literals are not escaped by kfp."""
     return (
         text.isascii() and text.isprintable() and not set(text) & set("'\\") and not expansion(text)
@@ -39,7 +31,7 @@ def plain_number(value: Any) -> bool:
     if isinstance(value, bool):
         return False
     if isinstance(value, int):
-        return abs(value) <= LARGEST_INT
+        return abs(value) <= _LARGEST_INT
     return isinstance(value, float) and math.isfinite(value)
 
 
@@ -56,25 +48,17 @@ def plain_items(items: list[Any] | tuple[Any, ...]) -> bool:
     return all(map(plain_number, items))
 
 
-def parameter_type(parameter: Parameter) -> str:
-    """The KFP type of a pipeline parameter; what JSON has no type for travels as text."""
+def native_type(parameter: Parameter) -> str | None:
+    """The primitive type under which a pipeline parameter travels; None if it does as text."""
     if parameter.default is None:
-        return "str"
-    kind = parameter.type if parameter.type is not None else type(parameter.default)
-    return native_name(kind) or "str"
+        return None
+    return native_name(parameter.type if parameter.type is not None else type(parameter.default))
 
 
 def element_type(annotation: Any) -> str | None:
     """The primitive type of a list's items, from ``list[int]``; None if it is not known."""
     args: tuple[Any, ...] = getattr(annotation, "__args__", ())
     return native_name(args[0]) if len(args) == 1 else None
-
-
-def item_type(items: Expr) -> str:
-    """The type of a loop's items, as far as it is known: that of the first constant."""
-    if isinstance(items, Constant) and items.value:
-        return type(items.value[0]).__name__
-    return "dict"
 
 
 def type_of(
@@ -87,17 +71,13 @@ def type_of(
     elif isinstance(expr, OutputRef) and not expr.path:
         kind = tasks[expr.task].output(expr.output).native
     elif isinstance(expr, ParameterRef) and not expr.path:
-        parameter = parameters[expr.name]
-        if parameter.default is not None:
-            kind = native_name(
-                parameter.type if parameter.type is not None else type(parameter.default)
-            )
-    return kind if kind in PRIMITIVES else None
+        kind = native_type(parameters[expr.name])
+    return kind if kind in _PRIMITIVES else None
 
 
 def _constant_type(value: Any) -> str | None:
     if type(value) is str:
-        return "str" if plain_text(value) else None
+        return "str" if _plain_text(value) else None
     if type(value) is bool:
         return "bool"
     return type(value).__name__ if type(value) in (int, float) and plain_number(value) else None
