@@ -90,7 +90,9 @@ class Pickled:
     @property
     def size(self) -> int:
         """Of all that travels, in bytes."""
-        return len(self.stream) + sum(len(aside.value) for aside in self.asides if aside.code)
+        return len(self.stream) + sum(
+            len(a.value) for a in self.asides if isinstance(a.value, bytes)
+        )
 
     @property
     def codes(self) -> list[CodeType]:

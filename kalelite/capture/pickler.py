@@ -23,7 +23,7 @@ from typing import Any
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from kalelite.capture import rebuild
-from kalelite.capture.bytecode import codes, is_class, references, resolve_import
+from kalelite.capture.bytecode import codes, hashed, is_class, references, resolve_import
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import Space, World, importable
 from kalelite.capture.pickled import Aside, Pickled, Sink, TooLargeError
@@ -188,11 +188,17 @@ class _Pickler(pickle.Pickler):
             raise pickle.PicklingError("an open file stays where it was opened")
         if isinstance(obj, functools.cached_property):  # it holds a lock before Python 3.12
             return functools.cached_property, (obj.func,), (None, {"attrname": obj.attrname})
-        if str(type(obj).__module__).startswith("numba.") and hasattr(obj, "py_func"):
+        library = str(type(obj).__module__).partition(".")[0]
+        if library == "numba" and hasattr(obj, "py_func"):
             # Its own way is one opaque text, with line numbers, and an id that is never the same.
             states = {**obj._reduce_states()}
             del states["uuid"]
             return rebuild.compiled, (type(obj), states)
+        if library == "torch" and type(obj).__name__.endswith("Storage"):
+            load, (data,) = obj.__reduce__()  # which has the storage's address in it
+            self._sink.take(len(data))
+            content = bytes(getattr(obj, "_untyped_storage", obj).cpu())
+            return load, (Aside(data, counts=hashed(content)),)
         if isinstance(obj, Path):
             self._out.paths.append(obj)
         for module in (getattr(obj, "__module__", None), type(obj).__module__):
