@@ -84,14 +84,16 @@ def source_digest(module: LocalModule, numbers: Iterable[int], *, docstrings: bo
 
 @functools.lru_cache(maxsize=1024)
 def _statements(module: LocalModule) -> tuple[_Statement, ...]:
-    live = vars(sys.modules.get(module.name, ast))
+    live = vars(sys.modules[module.name]) if module.name in sys.modules else {}
     found = []
     for node in module.tree.body:
         if _is_main_guard(node):
             continue
         name = None
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            name = node.name if _is_inert(node, live.get(node.name)) else None
+            # Python itself calls a module's __getattr__.
+            special = node.name.startswith("__")
+            name = node.name if not special and _is_inert(node, live.get(node.name)) else None
         names, values = _names(node)
         found.append(_Statement(node, name, frozenset(names), frozenset(values)))
     return tuple(found)

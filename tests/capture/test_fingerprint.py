@@ -465,6 +465,38 @@ def test_code_of_a_local_module_counts_however_it_is_reached(tmp_path, way):
     assert set(other).isdisjoint(before)
 
 
+UNNAMED = {
+    "__getattr__ of a module": ("outer.any()", "def __getattr__(name): return lambda: 1"),
+    "a registered class": (
+        "outer.known[0]().m()",
+        "class Hidden(Base):\n    def m(self): return 1",
+    ),
+    "a subclass": (
+        "outer.Plain.__subclasses__()[0]().m()",
+        "class Hidden(Plain):\n    def m(self): return 1",
+    ),
+    "a decorated function": ("outer.known[0]()", "@known.append\ndef hidden(): return 1"),
+    "a default that is computed": ("outer.known[0]", "def hidden(x=known.append(1)): pass"),
+    "a class body": ("outer.known[0]", "class Hidden:\n    known.append(1)"),
+}
+
+
+@pytest.mark.parametrize("what", UNNAMED)
+def test_definitions_that_nobody_names_count_if_they_may_run(tmp_path, what):
+    use, definition = UNNAMED[what]
+    outer = f"""
+known = []
+class Base:
+    def __init_subclass__(cls): known.append(cls)
+class Plain: pass
+{definition}
+"""
+    program = {"script": f"import outer\ndef step(): return {use}", "outer": outer}
+    change = program | {"outer": outer.replace("1", "2")}
+    before, other = digests(tmp_path, program, change)
+    assert set(other).isdisjoint(before)
+
+
 def test_a_module_counts_by_its_content_not_by_its_time(tmp_path):
     files = Files(tmp_path)
     before = files.digest(
