@@ -11,6 +11,7 @@ from functools import partial
 from string import Template
 
 from kalelite.picture.diagram import BlockFrame, Diagram, Edge, TaskNode, with_siblings
+from kalelite.picture.frame_layout import Box, FrameSize, Layout, lay_out
 from kalelite.picture.labels import (
     badges,
     clip,
@@ -20,7 +21,6 @@ from kalelite.picture.labels import (
     problem_text,
 )
 from kalelite.picture.layers import Stroke
-from kalelite.picture.layout import Box, FrameSize, Layout, lay_out
 
 __all__ = ["STYLE", "draw", "drawing", "escape", "size_of", "themed"]
 

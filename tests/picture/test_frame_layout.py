@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kalelite.picture.layout import FrameSize, lay_out
+from kalelite.picture.frame_layout import FrameSize, lay_out
 
 
 @st.composite
