@@ -16,6 +16,8 @@ from kalelite.marshal.registry import Format, Frame, register
 
 __all__ = ["Array", "Scalar"]
 
+_SMALL = 1_024
+
 _VIEWS: dict[str, type[Any]] = {"": np.ndarray, "matrix": np.matrix, "memmap": np.memmap}
 """Classes that are an ndarray and nothing else, so that a view of one is the other."""
 
@@ -201,29 +203,40 @@ def rebuild_masked(
     return value
 
 
+def _is_small(value: np.ndarray[Any, Any]) -> bool:
+    """Whether numpy's own pickling is as fast, and keeps the byte order and who may write."""
+    return value.nbytes < _SMALL and value.dtype.isnative and value.flags.writeable
+
+
 def _reduce_array(value: np.ndarray[Any, Any]) -> Any:
-    """Numpy pickles an array with gaps or moved axes in band, and forgets a subclass's state."""
+    """Numpy pickles an array with gaps or moved axes in band."""
+    if type(value) is not np.ndarray:
+        return _reduce_subclass(value)
+    if value.flags.forc and value.dtype.kind in "biufcSU":
+        return NotImplemented  # numpy hands it over itself, but dates it does not
+    if not value.flags.writeable:
+        return rebuild_read_only, (value.copy(order="K"),)
+    if value.dtype.hasobject:
+        return reduce_objects(value)
+    if _is_small(value):
+        return NotImplemented
+    array, axes = _layout(value)
+    # Not a view of its memory: one that is garbage together with this crashes Python 3.11.
+    memory: Any = array.reshape(-1).view(np.uint8)
+    return rebuild_array, (PickleBuffer(memory), value.dtype, array.shape, axes)
+
+
+def _reduce_subclass(value: np.ndarray[Any, Any]) -> Any:
+    """Numpy copies it in band, and forgets what it has of its own."""
     cls = type(value)
-    if cls is np.ndarray:
-        whole, objects = value.flags.forc, value.dtype.hasobject
-        if not value.flags.writeable and (objects or not whole):
-            return rebuild_read_only, (value.copy(order="K"),)
-        if objects:
-            return reduce_objects(value)
-        if whole and value.dtype.kind in "biufcSU":
-            return NotImplemented  # numpy hands it over itself, but dates it does not
-        array, axes = _layout(value)
-        # Not a view of its memory: one that is garbage together with this crashes Python 3.11.
-        memory: Any = bytearray() if value.flags.writeable else b""
-        if array.nbytes:
-            memory = array.reshape(-1).view(np.uint8)
-        return rebuild_array, (PickleBuffer(memory), value.dtype, array.shape, axes)
     if (
         cls.__reduce__ is not np.ndarray.__reduce__
         or cls.__reduce_ex__ is not np.ndarray.__reduce_ex__
     ):
         return NotImplemented
-    state = {} if cls is np.memmap else dict(getattr(value, "__dict__", {}))
+    state = {} if cls.__module__.startswith("numpy") else dict(getattr(value, "__dict__", {}))
+    if not state and _is_small(value):
+        return NotImplemented
     return rebuild_subclass, (cls, value.view(np.ndarray), state)
 
 
@@ -233,7 +246,7 @@ _MADE = {"_mask", "_sharedmask", "_isfield", "_baseclass", "_basedict"}
 
 def _reduce_masked(value: Any) -> Any:
     """Numpy would make a full mask where there was none, and copy everything in band."""
-    state = {key: item for key, item in value.__dict__.items() if key not in _MADE}
+    state = {key: item for key, item in vars(value).items() if key not in _MADE}
     mask = None if value.mask is np.ma.nomask else value.mask
     fill, hard = state.pop("_fill_value"), state.pop("_hardmask")
     return rebuild_masked, (value.data, mask, fill, hard, state)

@@ -1,4 +1,4 @@
-"""polars frames and series as Arrow IPC files; polars' own pickling where Arrow has no such type.
+"""Large polars frames and series as Arrow IPC files; polars' own pickling where Arrow has no such type.
 
 With pyarrow at hand, because the user's code or a library imported it, nothing is copied either
 way. Without it polars writes and reads the same file itself.
@@ -24,6 +24,12 @@ __all__ = [
     "rebuild_objects",
     "rebuild_series",
 ]
+
+_LARGE = 65_536
+"""Smaller ones share a file with their manifest, which nobody else could open."""
+
+_LARGE_PART = 4 * _LARGE
+"""Inside another value, polars' own pickling is as fast up to so many bytes."""
 
 Sorted = dict[str, str]
 
@@ -51,9 +57,9 @@ def _has_object(dtype: Any) -> bool:
     )
 
 
-def _exact(frame: Any) -> bool:
-    """Whether every column's type survives, tried on a frame without rows."""
-    if not frame.width or any(_has_object(dtype) for dtype in frame.dtypes):
+def _exact(frame: Any, least: int) -> bool:
+    """Whether it is so large and every column's type survives, tried on a frame without rows."""
+    if frame.estimated_size() < least or any(_has_object(dtype) for dtype in frame.dtypes):
         return False
     empty = frame.clear()
     try:
@@ -112,8 +118,8 @@ class PolarsFrame(Format):
 
     def claims(self, value: Any) -> bool:
         if type(value) is pl.Series:
-            return _exact(value.to_frame())
-        return type(value) is pl.DataFrame and _exact(value)
+            return _exact(value.to_frame(), _LARGE)
+        return type(value) is pl.DataFrame and _exact(value, _LARGE)
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         frame = value.to_frame() if type(value) is pl.Series else value
@@ -157,7 +163,7 @@ def _reduce(value: Any) -> Any:
         columns = [(s.name, s.to_list() if s.dtype == pl.Object else s) for s in value]
         return rebuild_objects, (columns,)
     frame = value.to_frame() if isinstance(value, pl.Series) else value
-    if frame.estimated_size() < 1024 or not _exact(frame):
+    if not _exact(frame, _LARGE_PART):
         return NotImplemented
     rebuild = rebuild_series if isinstance(value, pl.Series) else rebuild_frame
     data = PickleBuffer(_written(frame)) if _arrow() is None else _to_arrow(frame)

@@ -22,6 +22,10 @@ _SMALL = 4096
 """What an array may hold beside its own rows."""
 
 
+_SIMPLE = (pa.BooleanScalar, pa.Int64Scalar, pa.DoubleScalar, pa.StringScalar)
+"""Scalars that are no more than a value of Python."""
+
+
 class _Pieces:
     """A file to write to that keeps what it is given; columns arrive as buffers, not copied."""
 
@@ -119,6 +123,8 @@ def _reduce_array(array: Any) -> Any:
 
 def _reduce_scalar(scalar: Any) -> Any:
     """Arrow pickles the Python value, which has no nanoseconds and not every type."""
+    if isinstance(scalar, _SIMPLE):
+        return NotImplemented
     try:
         return operator.getitem, (pa.repeat(scalar, 1), 0)
     except pa.ArrowException:

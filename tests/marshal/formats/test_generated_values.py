@@ -70,7 +70,8 @@ def test_frames_of_polars(roundtrip, data):
     for place, kind in enumerate(data.draw(st.lists(st.sampled_from(list(cells)), max_size=4))):
         items = data.draw(st.lists(st.none() | cells[kind], min_size=rows, max_size=rows))
         series.append(pl.Series(f"c{place}", items, dtype=kind))
-    frame = pl.DataFrame(series)
+    repeat = data.draw(st.sampled_from([1, 40_000]))
+    frame = pl.concat([pl.DataFrame(series)] * repeat, rechunk=True)
     for after in (roundtrip(frame), roundtrip({"f": frame})["f"]):
         assert after.schema == frame.schema
         assert after.equals(frame)

@@ -8,7 +8,7 @@ import pytest
 
 pl = pytest.importorskip("polars", reason="pip install polars")
 
-REPEAT = 500
+REPEAT = 30_000  # large enough for a file of its own, and for one inside a pickle
 SERIES = {
     "int": [1, 2, None],
     "float": [1.0, float("nan"), None],
@@ -65,10 +65,12 @@ def assert_same(before, after):
 
 
 @pytest.mark.usefixtures("arrow")
-@pytest.mark.parametrize("repeat", [1, REPEAT])
+@pytest.mark.parametrize("repeat", [1, 500, REPEAT])
 @pytest.mark.parametrize("name", SERIES)
 def test_every_type(roundtrip, name, repeat):
-    series = pl.concat([SERIES[name]] * repeat)
+    series = pl.concat([SERIES[name]] * repeat, rechunk=repeat == REPEAT)
+    if repeat == REPEAT:
+        series = pl.concat([series, series])
     for value in (series, series[1:], series.to_frame(), series.to_frame().clear()):
         assert_same(value, roundtrip(value))
         assert_same(value, roundtrip([value])[0])
@@ -76,7 +78,10 @@ def test_every_type(roundtrip, name, repeat):
 
 @pytest.mark.usefixtures("arrow")
 def test_what_is_known_to_be_sorted_stays_known(roundtrip):
-    frame = pl.DataFrame({"up": range(1000), "down": range(1000, 0, -1), "x": [1, 3, 2, 4] * 250})
+    size = 4 * REPEAT
+    frame = pl.DataFrame(
+        {"up": range(size), "down": range(size, 0, -1), "x": [1, 3, 2, 4] * REPEAT}
+    )
     frame = frame.with_columns(
         pl.col("up").set_sorted(), pl.col("down").set_sorted(descending=True)
     )
@@ -125,9 +130,8 @@ def test_the_payload_is_a_file_that_polars_opens(tmp_path, store):
 
 def test_written_with_pyarrow_read_without(store, monkeypatch):
     pytest.importorskip("pyarrow", reason="pip install pyarrow")
-    frame = pl.concat(
-        [SERIES[n].to_frame() for n in ("int", "text", "list", "datetime")], how="horizontal"
-    )
+    names = ("int", "text", "list", "datetime")
+    frame = pl.DataFrame([pl.concat([SERIES[n]] * REPEAT, rechunk=True).alias(n) for n in names])
     reference = store.save(frame)
     monkeypatch.delitem(sys.modules, "pyarrow")
     assert_same(frame, store.load(reference))
