@@ -80,7 +80,7 @@ def _open_streams() -> None:
     """Open what was closed when this process began, or the next file has its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            nowhere = open(os.devnull, mode)  # noqa: SIM115, PTH123 - for ever
+            nowhere = open(os.devnull, mode)  # noqa: SIM115 - for ever
             os.set_inheritable(nowhere.fileno(), True)
             setattr(sys, name, nowhere)
 
@@ -92,5 +92,5 @@ def _flush() -> None:
             stream.flush()
         except (OSError, ValueError):
             # Python flushes once more at its end, and would print about it.
-            with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:  # noqa: PTH123
+            with suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), stream.fileno())

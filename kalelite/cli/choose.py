@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kalelite.authoring.defined import pipelines_of
 from kalelite.errors import PipelineError, Problem, UsageError
-from kalelite.plan.graph import REQUIRED, Parameter
+from kalelite.plan.graph import REQUIRED, Group, Parameter
 
 if TYPE_CHECKING:
-    from kalelite.authoring.pipeline import Pipeline
+    from types import ModuleType
 
-__all__ = ["arguments_of", "choose", "known_names", "type_name"]
+    from kalelite.authoring.pipeline import Pipeline
+    from kalelite.cli.script import Script
+
+__all__ = ["arguments_of", "choose", "known_names", "pipelines_meant", "type_name"]
 
 
 def choose(
@@ -120,3 +124,25 @@ def _suggestion(name: str, known: Collection[str]) -> str:
     from kalelite.plan.suggest import did_you_mean
 
     return did_you_mean(name, known)
+
+
+def pipelines_meant(
+    script: Script, module: ModuleType, known: Iterable[Pipeline[..., Any]]
+) -> list[Pipeline[..., Any]]:
+    """The pipelines that the user may mean: the script's own, else those that it imports.
+
+    A pipeline that is only a part of another one does not count.
+    """
+    here = pipelines_of(vars(module))
+    before = {id(pipeline) for pipeline in known}
+    found = [p for p in here if p.where is not None and p.where.file == script.path] or here
+    found = found or [p for p in pipelines_of() if id(p) not in before]
+    if len(found) < 2:
+        return found
+    inner = {
+        block.name
+        for pipeline in found
+        for block in pipeline.draft()[0].blocks
+        if isinstance(block, Group)
+    }
+    return [pipeline for pipeline in found if pipeline.name not in inner] or found

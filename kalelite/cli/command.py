@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from kalelite.cli.parser import Request
 from kalelite.cli.screen import Screen
@@ -18,12 +18,16 @@ from kalelite.errors import UsageError
 from kalelite.settings import (
     SETTINGS,
     Value,
+    backend_settings,
     environment,
     find_file,
     flags,
     misspelt_variables,
     resolve,
 )
+
+if TYPE_CHECKING:
+    from kalelite.authoring.backends import Backend
 
 __all__ = ["Command", "perform"]
 
@@ -50,9 +54,21 @@ class Command:
         """Whether the standard output is for programs."""
         return bool(self.settings["output"].value == "json")
 
+    def write_json(self, value: Mapping[str, Any]) -> None:
+        """Write an object on a line of the standard output."""
+        from kalelite.cli.json_lines import JsonLines
+
+        JsonLines(self.out).write(value)
+
+    def open_backend(self, name: str, **more: Any) -> Backend:
+        """A backend with the settings that were given for it."""
+        from kalelite.authoring.backends import open_backend
+
+        return open_backend(name, **backend_settings(name, self.settings), **more)
+
     def again(self) -> str:
         """The command line, ready to be typed again."""
-        module = os.path.basename(sys.argv[0]) == "__main__.py"  # noqa: PTH119 - any text
+        module = os.path.basename(sys.argv[0]) == "__main__.py"
         start = ["python", "-m", "kalelite"] if module else ["kalelite"]
         return shlex.join([*start, *self.words])
 
@@ -60,7 +76,7 @@ class Command:
 def perform(request: Request, words: Sequence[str]) -> int:
     """Do what was asked; the exit code."""
     try:
-        os.getcwd()  # noqa: PTH109 - only whether it raises
+        os.getcwd()
     except FileNotFoundError:
         from kalelite.backends.local.prepare import require_folder
 
@@ -85,7 +101,7 @@ def perform(request: Request, words: Sequence[str]) -> int:
 
 def _start_folder(script: str | None) -> Path:
     """Where the search for a settings file begins: beside the script, else here."""
-    return Path(os.path.abspath(script)).parent if script else Path.cwd()  # noqa: PTH100 - abspath keeps symlinks
+    return Path(os.path.abspath(script)).parent if script else Path.cwd()
 
 
 @contextmanager

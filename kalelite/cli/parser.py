@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
@@ -164,7 +165,7 @@ def _unexpected(parser: _Parser, word: str) -> UsageError:
     import difflib
 
     name = word.split("=", 1)[0]
-    known = list(parser._option_string_actions)  # noqa: SLF001 - argparse has no public list
+    known = re.findall(r"--[a-z][a-z-]*", parser.format_help())
     close = difflib.get_close_matches(name, known, 1, 0.7)
     if close:
         hint = f"Did you mean {close[0]}? Options of the script itself go after --."
@@ -179,7 +180,7 @@ def _unexpected(parser: _Parser, word: str) -> UsageError:
 
 def _suggest_verb(words: Sequence[str]) -> None:
     word = next(iter(words), "-")
-    if word.startswith("-") or "." in word or os.sep in word or os.path.exists(word):  # noqa: PTH110 - names that pathlib would choke on
+    if word.startswith("-") or "." in word or os.sep in word or os.path.exists(word):
         return
     import difflib
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kalelite.authoring.backends import Backend, Result
 from kalelite.cli.error_view import is_ours
 from kalelite.cli.json_lines import JsonLines
 from kalelite.cli.line_reporter import LineReporter
 from kalelite.cli.run_progress import RunProgress
-from kalelite.cli.screen import Screen
 from kalelite.cli.summary import print_summary, result_rows
 from kalelite.engine.events import Event, Reporter, RunFinished, RunStarted
 from kalelite.errors import ExitCode, KaleliteError, StepError
-from kalelite.plan.graph import Plan
+
+if TYPE_CHECKING:
+    from kalelite.authoring.backends import Backend, Result
+    from kalelite.cli.screen import Screen
+    from kalelite.plan.graph import Plan
 
 __all__ = ["RunView", "reporter_for"]
 

@@ -21,7 +21,7 @@ from kalelite.errors import ScriptError, UsageError, Where
 __all__ = [
     "Script",
     "ScriptExit",
-    "ScriptFailed",
+    "ScriptRaisedError",
     "as_main",
     "execute",
     "import_path",
@@ -59,7 +59,7 @@ class ScriptExit:
         return self.code & 0xFF if isinstance(self.code, int) else 1
 
 
-class ScriptFailed(Exception):  # noqa: N818 - never leaves the command
+class ScriptRaisedError(Exception):
     """The script raised something of its own; ``lines`` show it."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
@@ -91,7 +91,7 @@ def read_script(name: str | None) -> Script:
             f"{name} is a notebook; this version runs Python files",
             hint=f"Run its pipeline in a cell, or make a script: jupyter nbconvert --to script {name}",
         )
-    path = os.path.abspath(name)  # noqa: PTH100 - symlinks stay as the user wrote them
+    path = os.path.abspath(name)
     source = _read(name, path)
     if b"\0" in source:
         line = source[: source.index(b"\0")].count(b"\n") + 1
@@ -112,7 +112,7 @@ def read_script(name: str | None) -> Script:
 
 def _read(name: str, path: str) -> bytes:
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 - names that pathlib would normalise
+        mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             raise ScriptError(f"{name} is a folder, not a script", hint=_inside(path))
         if not stat.S_ISREG(mode):
@@ -120,7 +120,7 @@ def _read(name: str, path: str) -> bytes:
                 f"{name} is not a regular file",
                 hint="Its steps may have to read it again: save it and give the file's name.",
             )
-        with open(path, "rb") as file:  # noqa: PTH123 - as above
+        with open(path, "rb") as file:
             return file.read()
     except FileNotFoundError:
         raise ScriptError(f"there is no file {name}", hint=_near(path)) from None
@@ -138,12 +138,12 @@ def _read(name: str, path: str) -> bytes:
 
 def _inside(folder: str) -> str:
     try:
-        names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))  # noqa: PTH208
+        names = sorted(name for name in os.listdir(folder) if name.endswith(".py"))
     except OSError:
         return "Give the file's name."
     if not names:
         return "It holds no Python files."
-    shown = ", ".join(os.path.join(folder, name) for name in names[:3])  # noqa: PTH118
+    shown = ", ".join(os.path.join(folder, name) for name in names[:3])
     return f"Give one of its files, such as {os.path.relpath(shown)}."
 
 
@@ -152,12 +152,12 @@ def _near(path: str) -> str:
 
     folder, name = os.path.split(path)
     try:
-        names = [entry for entry in os.listdir(folder) if entry.endswith(".py")]  # noqa: PTH208
+        names = [entry for entry in os.listdir(folder) if entry.endswith(".py")]
     except OSError:
         return f"The folder {folder} does not exist either."
     close = difflib.get_close_matches(name, names, 1) or [n for n in names if n == f"{name}.py"]
     if close:
-        return f"Did you mean {os.path.relpath(os.path.join(folder, close[0]))}?"  # noqa: PTH118
+        return f"Did you mean {os.path.relpath(os.path.join(folder, close[0]))}?"
     return ""
 
 
@@ -238,10 +238,10 @@ def import_path(script: Script) -> list[str]:
     """``sys.path`` with the script's folder first, as Python has it for ``python script.py``."""
     if getattr(sys.flags, "safe_path", False):
         return list(sys.path)
-    folder = os.path.dirname(os.path.realpath(script.path))  # noqa: PTH120
+    folder = os.path.dirname(os.path.realpath(script.path))
     command = sys.argv[0] if sys.argv else ""
-    start = os.path.dirname(os.path.realpath(command))  # noqa: PTH120
-    ours = {"", os.getcwd(), start, command}  # noqa: PTH109
+    start = os.path.dirname(os.path.realpath(command))
+    ours = {"", os.getcwd(), start, command}
     rest = sys.path[1:] if sys.path and sys.path[0] in ours else sys.path
     return [folder, *rest]
 

@@ -70,4 +70,4 @@ def picture_format(options: argparse.Namespace) -> str:
     """The format of the picture that is wanted."""
     if options.graph != "auto":
         return str(options.graph)
-    return _SUFFIXES.get(os.path.splitext(options.file or "")[1].lower(), "text")  # noqa: PTH122 - names that pathlib would choke on
+    return _SUFFIXES.get(os.path.splitext(options.file or "")[1].lower(), "text")

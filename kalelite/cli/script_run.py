@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import use_backend
 from kalelite.authoring.defined import pipelines_of
-from kalelite.authoring.pipeline import Pipeline
-from kalelite.cli.choose import arguments_of, choose, known_names
-from kalelite.cli.command import Command
+from kalelite.cli.choose import arguments_of, choose, known_names, pipelines_meant
 from kalelite.cli.error_view import exception_lines, is_ours
-from kalelite.cli.run_view import RunView
-from kalelite.cli.script import Script, ScriptExit, ScriptFailed, as_main, execute
+from kalelite.cli.script import Script, ScriptExit, ScriptRaisedError, as_main, execute, read_script
 from kalelite.cli.script_backend import Act, ScriptBackend, StopScript
 from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
-from kalelite.plan.graph import Group, Plan
+
+if TYPE_CHECKING:
+    from kalelite.authoring.pipeline import Pipeline
+    from kalelite.cli.command import Command
+    from kalelite.cli.run_view import RunView
+    from kalelite.plan.graph import Plan
 
 __all__ = ["Opened", "opened", "run_script"]
 
@@ -68,7 +70,7 @@ def _run_pipelines(
             command.err.line(ended.code)
         return ended.status or view.status
     _refuse_early_exit(script, ended)
-    pipelines = _of_script(script, module, known)
+    pipelines = pipelines_meant(script, module, known)
     if not pipelines and _was_help(script, ended, command.script_args):
         return ExitCode.OK
     found = choose(pipelines, only, script.name)
@@ -80,8 +82,9 @@ def _run_pipelines(
 
 
 @contextmanager
-def opened(command: Command, script: Script) -> Iterator[Opened]:
+def opened(command: Command) -> Iterator[Opened]:
     """Run a script up to its first call of a pipeline, to look at what it defines."""
+    script = read_script(command.options.script)
     with as_main(script, command.script_args) as module:
         known = pipelines_of()
         called: Plan | None = None
@@ -94,7 +97,7 @@ def opened(command: Command, script: Script) -> Iterator[Opened]:
         except PipelineError as error:
             problems = error.problems
         _refuse_early_exit(script, ended)
-        pipelines = tuple(_of_script(script, module, known))
+        pipelines = tuple(pipelines_meant(script, module, known))
         if command.options.pipeline is not None:
             pipelines = (choose(pipelines, command.options.pipeline, script.name),)
         yield Opened(script, pipelines, ended, called, problems)
@@ -122,7 +125,7 @@ def _execute(
             raise
         after = " after its pipeline had run" if backend.calls else ""
         title = f"{script.name} could not be run to its end{after}"
-        raise ScriptFailed(tuple(exception_lines(error, title, width))) from error
+        raise ScriptRaisedError(tuple(exception_lines(error, title, width))) from error
 
 
 def _was_help(script: Script, ended: ScriptExit, arguments: Sequence[str]) -> bool:
@@ -157,25 +160,3 @@ def _left_early(script: Script, how: str, when: str, where: Where | None) -> Scr
         hint="Its pipeline must be defined, and may be called, before it exits.",
         where=where,
     )
-
-
-def _of_script(
-    script: Script, module: ModuleType, known: Iterable[Pipeline[..., Any]]
-) -> list[Pipeline[..., Any]]:
-    """The pipelines that the user may mean: the script's own, else those that it imports.
-
-    A pipeline that is only a part of another one does not count.
-    """
-    here = pipelines_of(vars(module))
-    before = {id(pipeline) for pipeline in known}
-    found = [p for p in here if p.where is not None and p.where.file == script.path] or here
-    found = found or [p for p in pipelines_of() if id(p) not in before]
-    if len(found) < 2:
-        return found
-    inner = {
-        block.name
-        for pipeline in found
-        for block in pipeline.draft()[0].blocks
-        if isinstance(block, Group)
-    }
-    return [pipeline for pipeline in found if pipeline.name not in inner] or found

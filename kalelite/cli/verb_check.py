@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -33,16 +34,12 @@ def perform(command: Command, backend: str = "local") -> int:
     UsageError
         A parameter given with ``-p`` does not exist or does not fit.
     """
-    from kalelite.authoring.backends import open_backend
     from kalelite.cli.choose import choose, known_names
-    from kalelite.cli.json_lines import JsonLines, encode
-    from kalelite.cli.script import read_script
     from kalelite.cli.script_run import opened
-    from kalelite.settings import backend_settings
 
     given = command.options.parameters
-    target = open_backend(backend, **backend_settings(backend, command.settings))
-    with opened(command, read_script(command.options.script)) as script:
+    target = command.open_backend(backend)
+    with opened(command) as script:
         problems = list(script.problems)
         if not script.pipelines and not problems:
             choose(script.pipelines, None, script.script.name)
@@ -55,7 +52,7 @@ def perform(command: Command, backend: str = "local") -> int:
             problems = list(dict.fromkeys(problems))
             if command.as_json:
                 for problem in problems:
-                    JsonLines(command.out).write({"event": "problem", **encode(problem)})
+                    command.write_json({"event": "problem", **dataclasses.asdict(problem)})
             raise PipelineError(*problems)
         known_names((p for each in script.pipelines for p in each.parameters), given)
         for plan in plans:
@@ -77,12 +74,11 @@ def _problems_of_code(plan: Plan) -> list[Problem]:
 
 def _approve(command: Command, plan: Plan, given: Mapping[str, str]) -> None:
     from kalelite.cli.choose import arguments_of
-    from kalelite.cli.json_lines import JsonLines
     from kalelite.humanize import count
 
     arguments_of([p for p in plan.parameters if p.name in given], given)
     if command.as_json:
-        JsonLines(command.out).write({"event": "checked", "plan": plan})
+        command.write_json({"event": "checked", "plan": plan})
         return
     numbers = f"{count(len(plan.tasks), 'step')}, {count(len(plan.parameters), 'parameter')}"
     command.out.line(("✓", "green"), f" {plan.name}: {numbers}, no problems")

@@ -26,12 +26,8 @@ def perform(command: Command) -> int:
     """Print the settings."""
     values = command.settings.values()
     if command.as_json:
-        from kalelite.cli.json_lines import JsonLines
-
         for one in values:
-            JsonLines(command.out).write(
-                {"setting": one.name, "value": one.value, "origin": one.origin}
-            )
+            command.write_json({"setting": one.name, "value": one.value, "origin": one.origin})
         return ExitCode.OK
     rows = [
         (

@@ -41,10 +41,8 @@ def perform(command: Command) -> int:
             with suppress(Exception):  # a library may do anything; its format says it is broken
                 importlib.import_module(status.root)
     if command.as_json:
-        from kalelite.cli.json_lines import JsonLines
-
         for status in formats_status():
-            JsonLines(command.out).write({"format": status})
+            command.write_json({"format": status})
         return ExitCode.OK
     command.out.table(
         _row(status, installed=installed.get(status.root, True)) for status in formats_status()

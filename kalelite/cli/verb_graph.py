@@ -25,11 +25,10 @@ def perform(command: Command) -> int:
     """Print the picture, or write it to a file."""
     from kalelite import picture
     from kalelite.cli.choose import choose, known_names
-    from kalelite.cli.script import read_script
     from kalelite.cli.script_run import opened
 
     options = command.options
-    with opened(command, read_script(options.script)) as script:
+    with opened(command) as script:
         plan = script.called
         problems: list[Problem] = []
         if plan is None or options.pipeline is not None:

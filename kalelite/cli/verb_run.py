@@ -64,9 +64,9 @@ def perform(command: Command) -> int:
     """Run the script's pipeline, or do with it what the flags say."""
     options = command.options
     if options.version:
-        import kalelite
+        from importlib.metadata import version
 
-        command.out.line(f"kalelite {kalelite.__version__}")
+        command.out.line(f"kalelite {version('kalelite')}")
         return ExitCode.OK
     _refuse_contradictions(options)
     name = options.backend or ("kubeflow" if options.compile else "local")
@@ -82,15 +82,13 @@ def perform(command: Command) -> int:
 
 
 def _run(command: Command, name: str) -> int:
-    from kalelite.authoring.backends import open_backend
     from kalelite.cli.script import import_path, read_script
-    from kalelite.settings import backend_settings
 
     options = command.options
     script = read_script(options.script)
     extra = {"debug": True} if options.debug else {}
     extra |= {"cache": False} if options.no_cache else {}
-    backend = open_backend(name, **backend_settings(name, command.settings), **extra)
+    backend = command.open_backend(name, **extra)
     backend.prepare(script.text, import_path(script))
     from kalelite.cli.run_view import RunView, reporter_for
     from kalelite.cli.script_run import run_script

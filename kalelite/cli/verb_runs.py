@@ -37,10 +37,8 @@ def perform(command: Command) -> int:
         raise UsageError(f"--limit {limit} shows nothing", hint="Give a number from 1.")
     found = list_runs(folder=command.home, limit=limit)
     if command.as_json:
-        from kalelite.cli.json_lines import JsonLines
-
         for run in found:
-            JsonLines(out).write({**run.data, "run": run.id, "state": run.state})
+            command.write_json({**run.data, "run": run.id, "state": run.state})
         return ExitCode.OK
     if not found:
         out.line(f"no runs in {near_path(str(home(command.home) / 'runs'))}")

@@ -35,10 +35,8 @@ def perform(command: Command) -> int:
     run, out = Run.open(command.options.run, folder=command.home), command.out
     tasks = run.tasks
     if command.as_json:
-        from kalelite.cli.json_lines import JsonLines
-
         more = {"run": run.id, "state": run.state, "tasks": list(tasks.values())}
-        JsonLines(out).write({**run.data, **more})
+        command.write_json({**run.data, **more})
         return ExitCode.OK
     records = {name: task.record for name, task in tasks.items() if task.record is not None}
     folders = {name: task.folder for name, task in tasks.items() if task.folder is not None}
