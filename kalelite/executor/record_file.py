@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from collections.abc import Mapping
-from io import BufferedWriter
 from pathlib import Path
 from typing import Any
 
+from kalelite.atomic import write_atomically
 from kalelite.errors import CorruptObjectError
 from kalelite.executor.spec import FailureReport, Frame, Record, fields_of
 
-__all__ = ["commit", "encode", "parse", "read", "read_attempt", "write_atomically"]
+__all__ = ["commit", "encode", "parse", "read", "read_attempt"]
 
 # Made now: the step may change what it finds in `json`.
 encode = json.JSONEncoder(separators=(",", ":"), default=fields_of).encode
@@ -47,43 +45,6 @@ def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
         if it cannot be written.
     """
     write_atomically(path, encode(record).encode(), durable=durable)
-
-
-def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) -> None:
-    """Replace a file's content at one stroke."""
-    part = f"{path}.{os.getpid()}.part"
-    try:
-        with _created(part) as file:
-            file.write(data)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(part, path)  # pathlib would cost a task more than the writing
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-    if durable:
-        _sync_folder(Path(path).parent)
-
-
-def _created(path: str) -> BufferedWriter:
-    """A new file, in a folder that is made if need be."""
-    try:
-        return io.open(path, "wb")  # as above, and a step may have changed `open`
-    except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return _created(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        # Some network filesystems cannot sync a folder; they write names through at once.
-        pass
-    finally:
-        os.close(descriptor)
 
 
 def read(path: str | Path) -> Record | None:

@@ -9,8 +9,6 @@ Links that stay inside the folder are kept, links that lead out of it are replac
 point to, dangling ones are kept. FIFOs, sockets and devices are refused.
 """
 
-# Descriptors, links and modes are the subject here, and os is their vocabulary.
-# ruff: noqa: PTH101, PTH102, PTH106, PTH108, PTH114, PTH115, PTH116, PTH117, PTH118, PTH208, PTH211
 from __future__ import annotations
 
 import errno
@@ -21,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from kalelite.errors import UnmarshallableError
-from kalelite.marshal.digest import Digest, hasher
+from kalelite.marshal.digest import Digest, file_chunks, hasher
 from kalelite.marshal.listing import Entry
 
 __all__ = ["Adoption", "remove_tree"]
@@ -130,7 +128,8 @@ class Adoption:
         out = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             if self._clone(fd, out):
-                _digest_file(out, digest)
+                for chunk in file_chunks(out, state.st_size):
+                    digest.update(chunk)
             else:
                 _copy_data(fd, out, state, digest)
             os.utime(out, ns=(state.st_atime_ns, state.st_mtime_ns))
@@ -197,12 +196,6 @@ def _digest_zeros(count: int, digest: Digest) -> None:
         count -= _CHUNK
 
 
-def _digest_file(fd: int, digest: Digest) -> None:
-    os.lseek(fd, 0, os.SEEK_SET)
-    while chunk := os.read(fd, _CHUNK):
-        digest.update(chunk)
-
-
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
@@ -224,15 +217,8 @@ def _refused(path: str, why: str) -> UnmarshallableError:
 
 def remove_tree(folder: str) -> None:
     """Remove a folder of the store, whose folders nobody may write."""
+    from shutil import rmtree  # most steps remove none
+
     for root, _, _ in os.walk(folder):
         os.chmod(root, 0o700)
-    for root, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            os.unlink(f"{root}/{name}")
-        for name in folders:
-            inner = f"{root}/{name}"
-            if os.path.islink(inner):
-                os.unlink(inner)
-            else:
-                os.rmdir(inner)
-    os.rmdir(folder)
+    rmtree(folder)

@@ -11,7 +11,7 @@ from typing import Any
 
 from kalelite.errors import KaleliteError, MarshalError, UnmarshallableError, VersionMismatchError
 from kalelite.marshal.attachments import Attachments
-from kalelite.marshal.layout import flatten, frame_size
+from kalelite.marshal.framing import flatten, frame_size
 from kalelite.marshal.manifest import Manifest
 from kalelite.marshal.part_path import deep_path, path_to
 from kalelite.marshal.registry import (
@@ -78,7 +78,7 @@ def encode(value: Any, attachments: Attachments, *, name: str = "value") -> Enco
                 refusal, path = error, path_to(value, error.parts)
                 if error.final and path is not None:
                     break
-            except Exception as error:  # noqa: BLE001 - of the value's own code
+            except Exception as error:  # of the value's own code
                 _let_go(error)
                 refusal = refusal or error
         raise _refused(value, refusal, path, name) from refusal and (refusal.__cause__ or refusal)

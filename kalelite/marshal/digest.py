@@ -15,8 +15,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import mmap
+import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from kalelite.errors import MarshalError, UsageError
@@ -31,6 +33,7 @@ __all__ = [
     "Digest",
     "Digesting",
     "default_algorithm",
+    "file_chunks",
     "hasher",
     "reference_to",
     "split_reference",
@@ -94,6 +97,21 @@ def default_algorithm() -> str:
     except ImportError:
         return "sha256"
     return "xxh3"
+
+
+def file_chunks(fd: int, size: int) -> Iterator[memoryview]:
+    """The content of a file: mapped, which is twice as fast as reading; read where it must be."""
+    try:
+        image = mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+    except (OSError, ValueError):  # no mapping here, or nothing to map
+        buffer = memoryview(bytearray(CHUNK))
+        while got := os.readv(fd, [buffer]):
+            yield buffer[:got]
+        return
+    with image, memoryview(image) as view:
+        for start in range(0, size, 4 * CHUNK):
+            with view[start : start + 4 * CHUNK] as chunk:
+                yield chunk
 
 
 def reference_to(pieces: Iterable[Any], algorithm: str) -> str:

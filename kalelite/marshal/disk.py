@@ -3,7 +3,6 @@
 Readers open files without following links and without ever blocking on a FIFO.
 """
 
-# Flags, descriptors and errno are the subject here, and os is their vocabulary.
 from __future__ import annotations
 
 import contextlib
@@ -15,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from kalelite.errors import CorruptObjectError, MarshalError, MissingObjectError, StoreFullError
-from kalelite.marshal.layout import view_of
+from kalelite.marshal.framing import view_of
 from kalelite.marshal.registry import Buffer
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "map_private",
     "no_room",
     "open_regular",
-    "sync_folder",
     "write_all",
     "write_batch",
 ]
@@ -32,7 +30,6 @@ __all__ = [
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _MOST_PIECES = 1_000  # of the 1,024 that the system takes
-_NO_DIRECTORY_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 _NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)
 
 
@@ -132,15 +129,3 @@ def map_private(fd: int, size: int) -> mmap.mmap:
     """A writable image of a file that is nobody else's; takes no memory until it is touched."""
     flags = mmap.MAP_PRIVATE | _NORESERVE
     return mmap.mmap(fd, size, flags=flags, prot=mmap.PROT_READ | mmap.PROT_WRITE)
-
-
-def sync_folder(folder: str) -> None:
-    """Make the names in a folder survive a power failure, where the filesystem can."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in _NO_DIRECTORY_SYNC:
-            raise
-    finally:
-        os.close(fd)

@@ -8,8 +8,6 @@ gets a copy of its own, up to `COPIED` bytes; above, it gets the stored one, and
 writes to it is told so, by name, before it commits.
 """
 
-# Descriptors, links and modes are the subject here, and os is their vocabulary.
-# ruff: noqa: PTH100, PTH101, PTH102, PTH104, PTH112, PTH115, PTH116, PTH119, PTH120
 from __future__ import annotations
 
 import atexit
@@ -22,11 +20,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from kalelite.atomic import sync_folder
 from kalelite.errors import CorruptObjectError, MissingObjectError, UnmarshallableError
 from kalelite.marshal.adopt import Adoption, remove_tree
 from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
-from kalelite.marshal.digest import hasher, split_reference
-from kalelite.marshal.disk import corrupt, no_room, open_regular, sync_folder, write_all
+from kalelite.marshal.digest import file_chunks, reference_to, split_reference
+from kalelite.marshal.disk import corrupt, no_room, open_regular, write_all
 from kalelite.marshal.listing import Entry, listing_bytes, parse_listing
 
 __all__ = ["COPIED", "Folders"]
@@ -246,14 +245,13 @@ class Folders:
                 self._verify_file(reference, path, entry)
 
     def _verify_file(self, reference: str, path: str, entry: Entry) -> None:
-        digest = hasher(split_reference(reference)[0])
-        fd, _ = open_regular(path, reference)
+        algorithm = split_reference(reference)[0]
+        fd, size = open_regular(path, reference)
         try:
-            while chunk := os.read(fd, 1 << 20):
-                digest.update(chunk)
+            found = reference_to(file_chunks(fd, size), algorithm)
         finally:
             os.close(fd)
-        if digest.hexdigest() != entry.digest:
+        if found != f"{algorithm}-{entry.digest}":
             raise corrupt(reference, path)
 
     # ---- after the step

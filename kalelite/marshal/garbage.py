@@ -1,7 +1,5 @@
 """Garbage collection: removes values that nobody refers to, beside steps that are running."""
 
-# Times, locks and names are the subject here, and os is their vocabulary.
-# ruff: noqa: PTH104, PTH108, PTH116, PTH208
 from __future__ import annotations
 
 import contextlib
@@ -31,7 +29,7 @@ class Freed:
 def sweep(blobs: BlobStore, older_than: float) -> Freed:
     """Remove temporary files and folders that nothing has written to for `older_than` seconds."""
     folder = f"{blobs.root}/{TEMPORARY}"
-    if not os.path.isdir(folder):  # noqa: PTH112 - as above
+    if not os.path.isdir(folder):
         return Freed()
     return _remove(blobs, (f"{folder}/{name}" for name in os.listdir(folder)), older_than)
 
@@ -117,7 +115,7 @@ def _remove_one(blobs: BlobStore, path: str, before: float) -> int | None:
 
 def _in_use(path: str) -> bool:
     """Whether a process holds the lock of a temporary folder."""
-    if not os.path.isdir(path) or os.path.islink(path):  # noqa: PTH112, PTH114 - as above
+    if not os.path.isdir(path) or os.path.islink(path):
         return False
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:

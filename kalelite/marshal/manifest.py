@@ -20,7 +20,7 @@ from typing import Any
 
 from kalelite.errors import CorruptObjectError, VersionMismatchError
 from kalelite.marshal.digest import BadReferenceError, split_reference
-from kalelite.marshal.layout import padding
+from kalelite.marshal.framing import padding
 
 __all__ = ["LAYOUT", "Manifest"]
 

@@ -71,7 +71,7 @@ def _children(value: Any) -> Iterator[tuple[str, Any]]:
                 yield f" item {_short(item)}", item
         for name, item in _attributes(value):
             yield f".{name}", item
-    except Exception:  # noqa: BLE001 - the value's own code may raise anything
+    except Exception:  # the value's own code may raise anything
         return
 
 
@@ -94,6 +94,6 @@ def _short(value: Any) -> str:
     """The repr, if it is short and there is one."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - a repr is the user's code
+    except Exception:  # a repr is the user's code
         text = object.__repr__(value)
     return text if len(text) <= 60 else text[:57] + "..."

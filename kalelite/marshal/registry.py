@@ -286,7 +286,7 @@ def wake(root: str) -> None:
     library.state = "active"  # first, for a module that registers while it is imported
     try:
         importlib.import_module(library.module)
-    except Exception as error:  # noqa: BLE001 - a broken format must not break other values
+    except Exception as error:  # a broken format must not break other values
         library.state, library.error = "broken", error
 
 

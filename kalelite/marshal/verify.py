@@ -66,5 +66,5 @@ class Verifier:
                 check = self._checks.popleft()
             try:
                 check()
-            except Exception as error:  # noqa: BLE001 - it is raised again by `settle`
+            except Exception as error:  # it is raised again by `settle`
                 self._error = self._error or error

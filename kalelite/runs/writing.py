@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
+from kalelite.atomic import write_atomically
 from kalelite.errors import UsageError
-from kalelite.executor.record_file import write_atomically
 from kalelite.plan.graph import Plan, StepDef, Task
 from kalelite.runs.run_dirs import born, home, new_folder
 from kalelite.runs.run_files import EventData, EventDetails, RunData, RunDetails, TaskData

@@ -24,8 +24,9 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
+from kalelite.atomic import write_atomically
 from kalelite.capture.code import Code, fingerprint
-from kalelite.executor.record_file import commit, encode, parse, write_atomically
+from kalelite.executor.record_file import commit, encode, parse
 from kalelite.executor.spec import Record, Slot, TaskSpec
 from kalelite.executor.template import value_slot
 from kalelite.marshal import Store

@@ -14,7 +14,7 @@ _FILES = {
     "pathlib": "_files",
     "PIL": "_pil",
     "pickle": "_pickle",
-    "plain": "_plain",
+    "plain": "_json",
     "polars": "_polars",
     "pyarrow": "_pyarrow",
     "torch": "_torch",

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from kalelite.marshal.formats import _pickle, _plain
+from kalelite.marshal.formats import _json, _pickle
 
-__all__ = ["_pickle", "_plain"]
+__all__ = ["_json", "_pickle"]

@@ -96,7 +96,7 @@ def _first_of(reducer: Callable[[Any], Any], usual: Callable[[Any], Any]) -> Cal
     return reduce
 
 
-class _Pieces:
+class _Chunks:
     """A file to write to that keeps what it is given, without copying large pieces together."""
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class Pickle(Format):
         Exception
             Whatever the value's own reduction raises.
         """
-        stream = _Pieces()
+        stream = _Chunks()
         buffers: list[Buffer] = []
 
         def out_of_band(buffer: pickle.PickleBuffer) -> bool:

@@ -71,7 +71,7 @@ def _can_travel(value: Any) -> bool:
         return False
     try:
         pickle.dumps(value, 5)
-    except Exception:  # noqa: BLE001 - whatever it says, it stays here
+    except Exception:  # whatever it says, it stays here
         return False
     return True
 

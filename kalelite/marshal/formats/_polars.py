@@ -66,7 +66,7 @@ def _exact(frame: Any, least: int) -> bool:
         if _arrow() is not None:
             return bool(pl.from_arrow(_to_arrow(empty)).schema == frame.schema)
         return bool(pl.read_ipc(io.BytesIO(_written(empty))).schema == frame.schema)
-    except Exception:  # noqa: BLE001 - polars panics are of its own kind; either way: not exact
+    except Exception:  # polars panics are of its own kind; either way: not exact
         return False
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kalelite.atomic import write_atomically
 from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.assemble import assemble
 from kalelite.backends.kubeflow.compile.code_bundle import code_bundle
@@ -23,7 +24,6 @@ from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
 from kalelite.backends.kubeflow.compile.pipeline_file import (
     checked_path,
     heading,
-    replace_file,
     write,
 )
 from kalelite.backends.kubeflow.compile.ports import Wiring
@@ -99,7 +99,7 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
     compiled = build(plan, settings_for(plan, settings))
     write(target, heading(plan), compiled.documents())
     if not compiled.storage.staged:
-        replace_file(Path(bundle_path(compiled.storage.home, compiled.digest)), compiled.bundle)
+        write_atomically(Path(bundle_path(compiled.storage.home, compiled.digest)), compiled.bundle)
     return compiled
 
 

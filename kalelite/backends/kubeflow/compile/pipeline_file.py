@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from kalelite.atomic import write_atomically
 from kalelite.backends.kubeflow.compile.escaping import prose, summary
 from kalelite.errors import UsageError
 from kalelite.plan.graph import Plan
 
-__all__ = ["checked_path", "heading", "replace_file", "write"]
+__all__ = ["checked_path", "heading", "write"]
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
@@ -52,12 +53,4 @@ def write(path: Path, heading: str, documents: Iterable[dict[str, Any]]) -> None
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump_all(documents, Dumper=dumper, sort_keys=True, width=1_000_000)
-    replace_file(path, (heading + text).encode("utf-8"))
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file at one stroke, and the folders above it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    write_atomically(path, (heading + text).encode("utf-8"))

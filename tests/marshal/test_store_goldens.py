@@ -2,7 +2,7 @@
 
 ``tests/marshal/goldens`` is a store; ``values.txt`` names its references. What it holds was
 written once and is never written again: a change of an encoding has to come as a new one. To add
-a value, put it into `VALUES` and run ``python tests/marshal/test_goldens.py``, which only adds.
+a value, put it into `VALUES` and run ``python tests/marshal/test_store_goldens.py``, which only adds.
 """
 
 import shutil
