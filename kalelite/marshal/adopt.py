@@ -15,14 +15,14 @@ import errno
 import fcntl
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kalelite.errors import UnmarshallableError
 from kalelite.marshal.digest import Digest, file_chunks, hasher
 from kalelite.marshal.listing import Entry
 
-__all__ = ["Adoption", "remove_tree"]
+__all__ = ["Adoption"]
 
 _FICLONE = 0x40049409
 _CHUNK = 1 << 20
@@ -196,16 +196,11 @@ def _digest_zeros(count: int, digest: Digest) -> None:
         count -= _CHUNK
 
 
-_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (stat.S_ISFIFO, "a FIFO"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+_KINDS = {"p": "a FIFO", "s": "a socket", "c": "a device", "b": "a device"}
 
 
 def _kind(mode: int) -> str:
-    return next((name for test, name in _KINDS if test(mode)), "neither a file nor a folder")
+    return _KINDS.get(stat.filemode(mode)[0], "neither a file nor a folder")
 
 
 def _refused(path: str, why: str) -> UnmarshallableError:
@@ -213,12 +208,3 @@ def _refused(path: str, why: str) -> UnmarshallableError:
         f"{path} {why}, so it cannot be handed to another step",
         hint="return str(path) to hand on only the name",
     )
-
-
-def remove_tree(folder: str) -> None:
-    """Remove a folder of the store, whose folders nobody may write."""
-    from shutil import rmtree  # most steps remove none
-
-    for root, _, _ in os.walk(folder):
-        os.chmod(root, 0o700)
-    rmtree(folder)

@@ -7,32 +7,21 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 from kalelite.errors import MarshalError
+from kalelite.marshal.folders import Folders
 
-__all__ = ["Attachments", "FileKeeper", "current_attachments"]
-
-
-class FileKeeper(Protocol):
-    """Stores files and folders."""
-
-    def adopt(self, path: str) -> str:
-        """Store a file or folder; its reference."""
-        ...
-
-    def hand_out(self, reference: str) -> Path:
-        """A path to a stored file or folder."""
-        ...
+__all__ = ["Attachments", "current_attachments"]
 
 
 class Attachments:
     """The files of one save or load, which is the length of a ``with``."""
 
-    __slots__ = ("_adopted", "_keeper", "_token")
+    __slots__ = ("_adopted", "_folders", "_token")
 
-    def __init__(self, keeper: FileKeeper) -> None:
-        self._keeper = keeper
+    def __init__(self, folders: Folders) -> None:
+        self._folders = folders
         self._adopted: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -50,12 +39,12 @@ class Attachments:
     def adopt(self, path: str) -> str:
         """Store a file or folder, once in a save; its reference."""
         if path not in self._adopted:
-            self._adopted[path] = self._keeper.adopt(path)
+            self._adopted[path] = self._folders.adopt(path)
         return self._adopted[path]
 
     def hand_out(self, reference: str) -> Path:
         """A path to a stored file or folder."""
-        return self._keeper.hand_out(reference)
+        return self._folders.hand_out(reference)
 
 
 _current: ContextVar[Attachments | None] = ContextVar("kalelite_attachments", default=None)

@@ -15,7 +15,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from kalelite.atomic import sync_folder
 from kalelite.errors import MarshalError, MissingObjectError
@@ -33,6 +33,7 @@ from kalelite.marshal.disk import (
     map_private,
     no_room,
     open_regular,
+    remove_tree,
     write_all,
     write_batch,
 )
@@ -104,9 +105,9 @@ class BlobStore:
         name = BlobName(kind, reference)
         if self._holds(name, data):
             return reference
-        with _Temporary(self, len(data)) as new:
-            write_all(new.fd, data)
-            self._publish(new, self.path(name))
+        with self._temporary_file(len(data)) as (fd, temporary):
+            write_all(fd, data)
+            self._publish(fd, temporary, self.path(name))
         return reference
 
     def _holds(self, name: BlobName, data: bytes | bytearray) -> bool:
@@ -124,17 +125,37 @@ class BlobStore:
 
     def write_large(self, kind: str, pieces: Sequence[memoryview], size: int, suffix: str) -> str:
         """Store bytes, digesting them meanwhile; the reference."""
-        with _Temporary(self, size) as new, Digesting(pieces, self.algorithm) as digest:
+        with (
+            self._temporary_file(size) as (fd, temporary),
+            Digesting(pieces, self.algorithm) as digest,
+        ):
             if not self.durable and hasattr(os, "posix_fallocate"):
                 # Makes ext4 and xfs write faster, and a full disk is known at once. Not on
                 # network filesystems, where it may be emulated by writing every block.
                 with contextlib.suppress(OSError):
-                    os.posix_fallocate(new.fd, 0, size)
+                    os.posix_fallocate(fd, 0, size)
             for batch in batches(pieces, _BATCH if size < _LARGE else _LARGE_BATCH):
-                write_batch(new.fd, batch)
+                write_batch(fd, batch)
             reference = digest.reference()
-            self._publish(new, self.path(BlobName(kind, reference, suffix)))
+            self._publish(fd, temporary, self.path(BlobName(kind, reference, suffix)))
         return reference
+
+    @contextlib.contextmanager
+    def _temporary_file(self, needed: int) -> Iterator[tuple[int, str]]:
+        """A new file, open, and its name; gone at the end unless it was renamed."""
+        name = self.new_name()
+        try:
+            fd = self.create(name)
+            try:
+                yield fd, name
+            finally:
+                os.close(fd)  # on NFS, a full disk may be known only now
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            if isinstance(error, OSError):
+                raise no_room(error, self.root, needed) from error
+            raise
 
     def create(self, name: str) -> int:
         """A new file, in a folder that is made if need be."""
@@ -168,8 +189,19 @@ class BlobStore:
         if (fd := self._held.pop(folder, None)) is not None:
             os.close(fd)
 
+    @contextlib.contextmanager
+    def temporary_folder(self) -> Iterator[str]:
+        """A new folder, removed at the end unless it was renamed."""
+        folder = self.new_folder()
+        try:
+            yield folder
+        finally:
+            with contextlib.suppress(OSError):
+                remove_tree(folder)
+            self.release(folder)
+
     def mode(self) -> int:
-        """Mode of the store's folder, which says who may read and write what is in it."""
+        """Mode of the store's folder, which rules who may read and write what is in it."""
         if not self._mode:
             self._mode = stat.S_IMODE(os.stat(self.root).st_mode)
         return self._mode
@@ -177,8 +209,8 @@ class BlobStore:
     def seal(self, fd: int) -> None:
         """Make a file what it stays.
 
-        Stored files are never changed, so nobody may write them. Who may read them is said by
-        the store's folder, not by the umask of the step that happened to write.
+        Stored files are never changed, so nobody may write them. Who may read them is ruled
+        by the store's folder, not by the umask of the step that happened to write.
         """
         mode = self.mode() & 0o444
         if os.fstat(fd).st_mode & 0o777 != mode:  # looking is cheap, changing is not
@@ -186,14 +218,14 @@ class BlobStore:
         if self.durable:
             os.fsync(fd)
 
-    def _publish(self, new: _Temporary, path: str) -> None:
+    def _publish(self, fd: int, temporary: str, path: str) -> None:
         """Give the complete file its name, replacing what may be there."""
-        self.seal(new.fd)
+        self.seal(fd)
         try:
-            os.replace(new.name, path)
+            os.replace(temporary, path)
         except FileNotFoundError:
             self.make_folder(os.path.dirname(path))
-            os.replace(new.name, path)
+            os.replace(temporary, path)
         if self.durable:
             sync_folder(os.path.dirname(path))
 
@@ -322,35 +354,3 @@ def _read(fd: int, size: int) -> bytearray:
         while done < size and (got := os.preadv(fd, [view[done:]], done)):
             done += got
     return data if done == size else data[:done]
-
-
-class _Temporary:
-    """A new file that is gone afterwards unless it was renamed."""
-
-    __slots__ = ("blobs", "fd", "name", "needed")
-
-    def __init__(self, blobs: BlobStore, needed: int) -> None:
-        self.blobs = blobs
-        self.needed = needed
-        self.name = blobs.new_name()
-
-    def __enter__(self) -> Self:
-        try:
-            self.fd = self.blobs.create(self.name)
-        except OSError as error:
-            raise no_room(error, self.blobs.root, self.needed) from error
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        closing: OSError | None = None
-        try:
-            os.close(self.fd)  # on NFS, a full disk may be known only now
-        except OSError as late:
-            closing = late
-        failure = error or closing
-        if failure is None:
-            return
-        with contextlib.suppress(OSError):
-            os.unlink(self.name)
-        if isinstance(failure, OSError):
-            raise no_room(failure, self.blobs.root, self.needed) from failure

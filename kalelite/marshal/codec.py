@@ -36,7 +36,7 @@ class Encoded:
     frames
         Their pieces.
     led
-        Whether the first frame says what to make of the others, or is a pickle, which runs.
+        Whether the first frame decides what to make of the others, or is a pickle, which runs.
     """
 
     manifest: Manifest
@@ -48,8 +48,8 @@ class Encoded:
         return list(flatten(self.frames))
 
     def lead(self) -> list[memoryview]:
-        """The bytes of the first frame."""
-        return list(flatten(self.frames[:1]))
+        """The bytes of the first frame if the value is led by it, else none."""
+        return list(flatten(self.frames[:1])) if self.led else []
 
 
 # ---- saving

@@ -93,8 +93,8 @@ def hasher(algorithm: str) -> Digest:
 def default_algorithm() -> str:
     """xxh3 where the package xxhash is installed, else sha256."""
     try:
-        import xxhash  # noqa: F401 - asked whether it is there
-    except ImportError:
+        _constructor("xxh3")
+    except MarshalError:
         return "sha256"
     return "xxh3"
 
@@ -126,7 +126,7 @@ class Digesting:
     """The reference to the bytes of some buffers, computed in a thread while they are written.
 
     Both algorithms let other threads run meanwhile, so on two processors the digest is for free.
-    Where no thread is to be had, as under a limit on memory, it is computed when it is asked for.
+    Where no thread is to be had, as under a limit on memory, it is computed when it is needed.
     """
 
     def __init__(self, pieces: Sequence[memoryview], algorithm: str) -> None:

@@ -5,7 +5,7 @@
 
 What consumers get is read-only: folders 0555, files 0444. A process that no mode binds (root)
 gets a copy of its own, up to `COPIED` bytes; above, it gets the stored one, and a step that
-writes to it is told so, by name, before it commits.
+writes to it fails, with the name, before it commits.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pathlib import Path
 
 from kalelite.atomic import sync_folder
 from kalelite.errors import CorruptObjectError, MissingObjectError, UnmarshallableError
-from kalelite.marshal.adopt import Adoption, remove_tree
+from kalelite.marshal.adopt import Adoption
 from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
 from kalelite.marshal.digest import file_chunks, reference_to, split_reference
-from kalelite.marshal.disk import corrupt, no_room, open_regular, write_all
+from kalelite.marshal.disk import corrupt, no_room, open_regular, remove_tree, write_all
 from kalelite.marshal.listing import Entry, listing_bytes, parse_listing
 
 __all__ = ["COPIED", "Folders"]
@@ -75,21 +75,15 @@ class Folders:
         if (reference := self._own(source)) is not None:
             return reference
         _refuse_too_much(source, self.blobs.root)
-        temporary = ""
         try:
-            temporary = self.blobs.new_folder()
-            return self._adopt(source, temporary)
+            with self.blobs.temporary_folder() as temporary:
+                return self._adopt(source, temporary)
         except OSError as error:
             if _within(str(error.filename or self.blobs.root), self.blobs.root):
                 raise no_room(error, self.blobs.root, os.stat(source).st_size) from error
             raise UnmarshallableError(
                 f"{path} cannot be read: {error}", hint="check its mode and owner"
             ) from error
-        finally:
-            if temporary:
-                with contextlib.suppress(OSError):
-                    remove_tree(temporary)
-                self.blobs.release(temporary)
 
     def _adopt(self, source: str, temporary: str) -> str:
         name = os.path.basename(source)

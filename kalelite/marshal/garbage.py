@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kalelite.errors import CorruptObjectError, MissingObjectError
-from kalelite.marshal.adopt import remove_tree
 from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
-from kalelite.marshal.disk import no_room
+from kalelite.marshal.disk import no_room, remove_tree
 from kalelite.marshal.manifest import Manifest
 
 __all__ = ["Freed", "collect", "sweep"]
@@ -75,12 +74,8 @@ def _remove(blobs: BlobStore, paths: Iterable[str], older_than: float) -> Freed:
 
 def _now(blobs: BlobStore) -> float:
     """The time by the clock that stamps the files: a server's may differ from this machine's."""
-    folder = blobs.new_folder()
-    try:
+    with blobs.temporary_folder() as folder:
         return os.stat(folder).st_mtime
-    finally:
-        remove_tree(folder)
-        blobs.release(folder)
 
 
 def _remove_one(blobs: BlobStore, path: str, before: float) -> int | None:

@@ -39,15 +39,11 @@ class Entry:
     target: str = ""
 
     def fields(self) -> dict[str, object]:
-        """What the listing says of it."""
-        common: dict[str, object] = {"path": self.path, "type": self.type}
-        if self.type == "file":
-            return common | {
-                "size": self.size,
-                "digest": self.digest,
-                "executable": self.executable,
-            }
-        return common | {"target": self.target} if self.type == "link" else common
+        """What stands in the listing."""
+        return {name: getattr(self, name) for name in ("path", "type", *_FIELDS[self.type])}
+
+
+_FIELDS = {"file": ("size", "digest", "executable"), "folder": (), "link": ("target",)}
 
 
 def listing_bytes(name: str, entries: Iterable[Entry]) -> bytes:

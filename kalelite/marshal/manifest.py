@@ -51,7 +51,7 @@ class Manifest:
     suffix
         Of the payload file's name.
     lead
-        Digest of the first frame of a payload, where that says what to make of the others: it is
+        Digest of the first frame of a payload, where that decides what to make of the others: it is
         checked before it is used, while the rest is checked in the background.
     links
         Stored files and folders that the value refers to.

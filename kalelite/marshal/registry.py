@@ -19,6 +19,7 @@ knows it, and what is written under it must be readable for ever.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import sys
 import weakref
@@ -57,7 +58,7 @@ Reducer = Callable[[Any], Any]
 
 
 class PartError(Exception):
-    """Raised by `Format.dump`: a part of the value cannot be saved; the cause or the text says why.
+    """Raised by `Format.dump`: a part of the value cannot be saved; the cause or the text is the reason.
 
     Attributes
     ----------
@@ -163,7 +164,6 @@ _NO_LIBRARIES = frozenset({"pickle", "plain"})
 _MARK = "__kalelite_format__"
 """On a class that has a `UserFormat`: a class that travels by value brings it along."""
 
-_searched = False
 _libraries = {root: _Library(module) for root, module in LIBRARIES.items()}
 _users: dict[type, UserFormat] = {}
 _formats: dict[type, list[Format]] = {}
@@ -228,7 +228,7 @@ def register(
     ValueError
         The encoding belongs to another format.
     TypeError
-        Nothing says how instances are stored, or one of `save` and `load` is missing.
+        No way to store instances is given, or one of `save` and `load` is missing.
 
     Examples
     --------
@@ -263,12 +263,9 @@ def user_formats() -> tuple[UserFormat, ...]:
     return tuple(_users.values())
 
 
+@functools.cache
 def _find_entry_points() -> None:
     """Register the modules that other distributions offer: entry points name root and module."""
-    global _searched  # noqa: PLW0603 - once in a process
-    if _searched:
-        return
-    _searched = True
     from importlib.metadata import entry_points
 
     for point in entry_points(group="kalelite.formats"):

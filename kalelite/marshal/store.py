@@ -40,7 +40,7 @@ class Store:
     Parameters
     ----------
     folder
-        Made when first written to. Its mode says who may read and write what is in it.
+        Made when first written to. Its mode rules who may read and write what is in it.
     digest
         "xxh3" or "sha256" for what is written; by default xxh3 where xxhash is installed. Both
         are read.
@@ -92,7 +92,7 @@ class Store:
             encoded = encode(value, attachments, name=name)
         manifest = encoded.manifest
         if manifest.size > INLINE:
-            manifest = manifest.with_payload(self._save_payload(encoded), self._lead(encoded))
+            manifest = self._save_payload(encoded)
             data = manifest.to_bytes()
         else:
             data = b"".join([manifest.to_bytes(), *encoded.pieces()])
@@ -100,21 +100,26 @@ class Store:
         self._last = (reference, manifest)
         return reference
 
-    def _save_payload(self, encoded: Encoded) -> str:
-        """Write the frames, unless they are those of a value that was loaded and is handed on."""
-        pieces, size, suffix = encoded.pieces(), encoded.manifest.size, encoded.manifest.suffix
-        if known := self._loaded.get((size, suffix)):
-            payload = self._blobs.reference_to(pieces)
-            name = BlobName("payloads", payload, suffix)
-            before = self._blobs.state(name)
-            if payload in known and self._blobs.touch(name):
-                if self._mapped.get(name) == before:
-                    self._mapped[name] = self._blobs.state(name)
-                return payload
-        return self._blobs.write_large("payloads", pieces, size, suffix)
+    def _save_payload(self, encoded: Encoded) -> Manifest:
+        """Write the frames to a file of their own; the manifest that names it."""
+        manifest, pieces, lead = encoded.manifest, encoded.pieces(), encoded.lead()
+        payload = self._handed_on(manifest, pieces) or self._blobs.write_large(
+            "payloads", pieces, manifest.size, manifest.suffix
+        )
+        return manifest.with_payload(payload, self._blobs.reference_to(lead) if lead else "")
 
-    def _lead(self, encoded: Encoded) -> str:
-        return self._blobs.reference_to(encoded.lead()) if encoded.led else ""
+    def _handed_on(self, manifest: Manifest, pieces: Sequence[memoryview]) -> str:
+        """The payload of a value that was loaded and is saved again as it is; empty for others."""
+        known = self._loaded.get((manifest.size, manifest.suffix))
+        if not known:
+            return ""
+        name = BlobName("payloads", self._blobs.reference_to(pieces), manifest.suffix)
+        before = self._blobs.state(name)
+        if name.reference not in known or not self._blobs.touch(name):
+            return ""
+        if self._mapped.get(name) == before:
+            self._mapped[name] = self._blobs.state(name)
+        return name.reference
 
     def load(self, reference: str, path: Sequence[str | int] = ()) -> Any:
         """The value that a reference names, or the part of it that `path` selects.

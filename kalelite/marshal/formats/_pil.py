@@ -52,9 +52,9 @@ def rebuild_image(
     made.__dict__.update(parts.get("attributes", {}))
     made.info = parts["info"]
     if "exif" in parts:
-        made._exif = exif = Image.Exif()  # noqa: SLF001 - the public way asks for the file
+        made._exif = exif = Image.Exif()  # the public way needs the file
         exif.load(parts["exif"])
-        exif._loaded = True  # noqa: SLF001
+        exif._loaded = True
     return made
 
 
@@ -71,7 +71,7 @@ def _can_travel(value: Any) -> bool:
         return False
     try:
         pickle.dumps(value, 5)
-    except Exception:  # whatever it says, it stays here
+    except Exception:  # then it stays here
         return False
     return True
 
@@ -79,7 +79,7 @@ def _can_travel(value: Any) -> bool:
 def _reduce_image(image: Image.Image) -> Any:
     cls = type(image)
     if not cls.__module__.startswith("PIL."):
-        return NotImplemented  # a user's class says itself what it is made of
+        return NotImplemented  # a user's class defines itself what it is made of
     file = _file_of(image)
     image.load()
     if file is not None and rebuild_frames(file, 0).n_frames > 1:  # type: ignore[attr-defined]
@@ -89,8 +89,8 @@ def _reduce_image(image: Image.Image) -> Any:
         core_mode = image.im.getpalettemode()
         core = image.im.getpalette(core_mode, core_mode)
         parts["palette"] = core_mode, core, image.palette.mode, image.palette.palette
-    exif = image._exif  # noqa: SLF001 - the public way makes one, of what info says
-    if exif is not None and exif._loaded and len(exif):  # noqa: SLF001
+    exif = image._exif  # the public way makes one from `info`
+    if exif is not None and exif._loaded and len(exif):
         parts["exif"] = exif.tobytes()
     attributes = {k: v for k, v in image.__dict__.items() if k not in _KEPT_APART}
     if cls is not Image.Image:

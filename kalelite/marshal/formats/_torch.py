@@ -80,7 +80,7 @@ def _reduce_storage(storage: Any) -> Any:
 
 
 def _reduce_typed_storage(storage: Any) -> Any:
-    return rebuild_typed_storage, (storage._untyped_storage, storage.dtype)  # noqa: SLF001 - the public way warns
+    return rebuild_typed_storage, (storage._untyped_storage, storage.dtype)  # the public way warns
 
 
 def _reduce_tensor(tensor: Any) -> Any:
