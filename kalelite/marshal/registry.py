@@ -252,7 +252,9 @@ def register(
 
 
 def _add_encoding(item: Format) -> None:
-    wake(_root(item.encoding))  # so that nobody takes the name of a format that is not awake yet
+    library = _libraries.get(root := _root(item.encoding))
+    if library is None or library.module not in sys.modules:
+        wake(root)  # so that nobody takes the name of a format that is not awake yet
     known = _encodings.setdefault(item.encoding, item)
     if type(known) is not type(item):
         raise ValueError(f"the encoding {item.encoding!r} belongs to {type(known).__qualname__}")
@@ -280,9 +282,9 @@ def wake(root: str) -> None:
     library = _libraries.get(root)
     if library is None or library.state != "waiting":
         return
-    library.state = "active"  # first, for a module that registers while it is imported
     try:
-        importlib.import_module(library.module)
+        importlib.import_module(library.module)  # other threads wait until it has registered all
+        library.state = "active"
     except Exception as error:  # a broken format must not break other values
         library.state, library.error = "broken", error
 
@@ -301,11 +303,13 @@ def _roots(cls: type) -> Iterator[tuple[type, str]]:
 def formats_of(value: Any) -> Sequence[Format]:
     """The formats registered for the value's class and its bases, nearest first."""
     cls = type(value)
-    if cls not in _candidates:
+    found = _candidates.get(cls)
+    if found is None:
         for _, root in _roots(cls):
             wake(root)  # which may register formats, and forget the candidates
-        _candidates[cls] = tuple(item for base, _ in _roots(cls) for item in _formats.get(base, ()))
-    return _candidates[cls]
+        found = tuple(item for base, _ in _roots(cls) for item in _formats.get(base, ()))
+        _candidates[cls] = found
+    return found
 
 
 def format_for_encoding(encoding: str) -> Format:

@@ -37,6 +37,24 @@ def test_nothing_is_imported_that_the_user_did_not_import(tmp_path):
     assert run(program, tmp_path) == "[]\n"
 
 
+def test_threads_that_save_at_once_in_a_fresh_process_use_the_same_formats(tmp_path):
+    program = """
+    import sys, threading
+    import numpy as np
+    from kalelite.marshal import Store
+    store, references, start = Store(sys.argv[1]), [], threading.Barrier(8)
+    def work():
+        start.wait()
+        references.append(store.save({"a": np.arange(100_000).astype("M8[s]")}))
+        references.append(store.save(np.arange(9)))
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    print(len(references), len(set(references)))
+    """
+    assert run(program, tmp_path) == "16 2\n"
+
+
 def test_status_tells_active_from_waiting():
     program = """
     import numpy
