@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.capture.archive import StepCode, archive, digest_of, sizes
-from kalelite.capture.fingerprint import Fingerprint, Fingerprints
 from kalelite.capture.formats import RegisteredFormat, registered_formats
 from kalelite.capture.gather import Gatherer
 from kalelite.capture.pickled import Pickled
 from kalelite.capture.rebuild import plain
 from kalelite.errors import CaptureError, Where
 from kalelite.plan.graph import Plan, StepDef, Task
+
+if TYPE_CHECKING:
+    from kalelite.capture.fingerprint import Fingerprint, Fingerprints
 
 __all__ = ["Code", "LiveCode", "StepCode", "capture", "fingerprint"]
 
@@ -34,7 +37,6 @@ class Code:
         self._keys: dict[int, str] = {}
         self._formats: list[RegisteredFormat] = []
         self._gatherer = Gatherer(limit)
-        self._fingerprints = Fingerprints(self._gatherer)
         self._known: dict[str, Fingerprint] = {}
 
     # --- filling -----------------------------------------------------------------------------
@@ -80,7 +82,7 @@ class Code:
         taken = self._gatherer.root(value, name, where)
         self._refuse()
         assert taken is not None
-        digest = digest_of(taken.packed(self._fingerprints.class_id))
+        digest = digest_of(taken.packed(self._class_id))
         self.constants[digest] = taken
         self._values[digest] = value
         return digest
@@ -111,6 +113,16 @@ class Code:
             self._known[name] = self._fingerprints.of(taken)
         return self._known[name]
 
+    @functools.cached_property
+    def _fingerprints(self) -> Fingerprints:
+        """Most runs cache nothing, and need no more than the ids of their classes."""
+        from kalelite.capture.fingerprint import Fingerprints
+
+        return Fingerprints(self._gatherer)
+
+    def _class_id(self, cls: type) -> str:
+        return self._fingerprints.class_id(cls)
+
     def live(self) -> LiveCode:
         """The live functions and constants of this process, for debugging."""
         return LiveCode(self._live, self._values)
@@ -119,9 +131,8 @@ class Code:
 
     def files(self) -> dict[str, bytes]:
         """The files of the captured code, by relative path; the same code gives the same bytes."""
-        class_id = self._fingerprints.class_id
         steps = self.steps.values()
-        return archive(self._gatherer, class_id, steps, self.constants, self._formats)
+        return archive(self._gatherer, self._class_id, steps, self.constants, self._formats)
 
     def write(self, folder: str | Path) -> None:
         """Write the captured code, to be read by `kalelite.capture.load.CodeFolder`."""
@@ -184,6 +195,8 @@ def fingerprint(value: Any) -> Fingerprint:
     CaptureError
         if it reaches something that cannot travel.
     """
+    from kalelite.capture.fingerprint import Fingerprints
+
     gatherer = Gatherer(sys.maxsize)
     gatherer.know([plain(value)])
     taken = gatherer.root(plain(value), "the value", None)

@@ -127,7 +127,7 @@ def _remember_source(file: str, text: str) -> None:
 
 
 def _namespace_module(name: str, find: Callable[[str], Any]) -> ModuleType:
-    """A module that loads its names when they are asked for."""
+    """A module that loads its names when they are needed."""
 
     class Namespace(ModuleType):
         def __getattr__(self, attribute: str) -> Any:

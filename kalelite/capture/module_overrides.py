@@ -22,7 +22,7 @@ _MAGIC = frozenset({"globals", "vars", "locals", "exec", "setattr"})
 
 
 def changed(module: LocalModule) -> dict[str, Any]:
-    """The globals that are not as the module's source leaves them, as far as that can be told.
+    """The globals that are not as the module's source leaves them, as far as that shows.
 
     Found are names that the source binds once, to a literal, and names that it uses and never
     binds. What the module's own functions set with ``global`` is its own affair, unless it is a
