@@ -14,16 +14,7 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 
-from kalelite.plan.graph import (
-    Block,
-    Branch,
-    ExitScope,
-    Expr,
-    Loop,
-    Plan,
-    Switch,
-    Task,
-)
+from kalelite.plan.graph import Block, Branch, ExitScope, Expr, Loop, Plan, Switch, Task
 
 __all__ = ["ROOT", "Nesting", "Scopes", "cycle", "dependencies", "expressions", "in_call_order"]
 
@@ -65,17 +56,10 @@ class Nesting:
 
     def around(self, id: str) -> tuple[str, ...]:
         """The blocks around a task or block, outermost first."""
-        return self._chain(self.parent(id))
-
-    def _chain(self, block: str) -> tuple[str, ...]:
-        missing = []
-        while block not in self._chains:
-            missing.append(block)
-            block = self.parent(block)
-        for inner in reversed(missing):
-            self._chains[inner] = (*self._chains[block], inner)
-            block = inner
-        return self._chains[block]
+        parent = self.parent(id)
+        if parent not in self._chains:
+            self._chains[parent] = (*self.around(parent), parent)
+        return self._chains[parent]
 
     def seen_from(self, waiting: str, source: str) -> str:
         """What ``waiting`` waits for if it needs ``source``.
@@ -83,14 +67,8 @@ class Nesting:
         That is ``source`` itself if the blocks around it are around ``waiting``, too; otherwise
         the outermost block that ``waiting`` is not in.
         """
-        outer = self.around(source)
-        here = self.around(waiting)
-        if waiting in self.blocks:
-            here = (*here, waiting)
-        for depth, block in enumerate(outer):
-            if depth >= len(here) or here[depth] != block:
-                return block
-        return source
+        pair = self.siblings(waiting, source)
+        return pair[1] if pair else source
 
     def siblings(self, waiting: str, source: str) -> tuple[str, str] | None:
         """The items of one block that hold the two; None if one of the two holds the other."""
@@ -130,10 +108,7 @@ class Scopes(Nesting):
     loops
         For each id the loops around it, outermost first.
 
-    Raises
-    ------
-    graphlib.CycleError
-        Some of them wait for each other; its second argument is the ring.
+    Raises `graphlib.CycleError` if some of them wait for each other; its second argument is the ring.
     """
 
     def __init__(self, plan: Plan) -> None:

@@ -69,11 +69,12 @@ def _looks_ahead(plan: Plan) -> bool:
 
     Values flow from earlier calls to later ones, so only ``after`` can close a ring.
     """
-    waiting = [(number, task) for number, task in enumerate(plan.tasks) if task.after]
-    if not waiting:
-        return False
-    numbers = {task.id: number for number, task in enumerate(plan.tasks)}
-    return any(numbers.get(id, number) >= number for number, task in waiting for id in task.after)
+    before: set[str] = set()
+    for task in plan.tasks:
+        if not before.issuperset(task.after):
+            return True
+        before.add(task.id)
+    return False
 
 
 def _cycles(plan: Plan) -> list[Problem]:

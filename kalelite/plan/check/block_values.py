@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 
 from kalelite.errors import Problem, Where
-from kalelite.plan.graph import (
-    Block,
-    Branch,
-    Collected,
-    ExitScope,
-    Expr,
-    Group,
-    ItemRef,
-    Loop,
-    OneOf,
-    OutputRef,
-    Plan,
-    StatusRef,
-    Switch,
-    Task,
-    at_line,
-)
-from kalelite.plan.order import Nesting
+from kalelite.plan import graph
+from kalelite.plan.graph import Block, ExitScope, Expr, Loop, OneOf, OutputRef, Plan, Task, at_line
+from kalelite.plan.order import Nesting, expressions
 
 __all__ = ["check_scopes"]
 
@@ -32,35 +18,27 @@ RESULT = "the pipeline's result"
 
 def check_scopes(plan: Plan) -> Iterator[Problem]:
     """Values used outside of the block that they belong to, and misplaced handlers."""
+    yield from _loose_status(plan)
     if not plan.blocks:
-        yield from _loose_status(plan)
         return
     nesting = Nesting(plan)
-    handlers = {block.handler for block in plan.blocks if isinstance(block, ExitScope)}
     for task in plan.tasks:
         around = set(nesting.around(task.id))
         for name, value in task.arguments.items():
             what = f"argument `{name}` of step `{task.step.name}`"
             yield from _values(nesting, around, value, what, task.where)
         yield from _waits(nesting, around, task)
-        yield from _of_handlers(task, handlers)
+        yield from _of_handlers(nesting, task)
     for block in plan.blocks:
         around = set(nesting.around(block.id))
-        for value, what in _block_values(block):
+        what = "the list of ParallelFor" if isinstance(block, Loop) else "the condition"
+        for value in expressions(block):
             yield from _values(nesting, around, value, what, block.where)
         if isinstance(block, ExitScope):
             yield from _scope(nesting, block)
     if plan.result is not None:
         where = plan.result_where or plan.where
         yield from _values(nesting, set(), plan.result, RESULT, where)
-    yield from _loose_status(plan)
-
-
-def _block_values(block: Block) -> Iterator[tuple[Expr, str]]:
-    if isinstance(block, Loop):
-        yield block.items, "the list of ParallelFor"
-    if isinstance(block, Branch) and block.condition is not None:
-        yield block.condition, "the condition"
 
 
 def _values(
@@ -72,11 +50,11 @@ def _values(
         expr = stack.pop()
         if isinstance(expr, OutputRef):
             yield from _output(nesting, around, expr, what, where)
-        elif isinstance(expr, Collected):
+        elif isinstance(expr, graph.Collected):
             yield from _collected(nesting, around, expr, what, where)
         elif isinstance(expr, OneOf):
             yield from _one_of(nesting, around, expr, what, where)
-        elif isinstance(expr, ItemRef):
+        elif isinstance(expr, graph.ItemRef):
             if expr.loop not in around:
                 yield Problem(
                     f"{what} is the item of a ParallelFor, outside of its block",
@@ -90,36 +68,31 @@ def _values(
 def _output(
     nesting: Nesting, around: set[str], ref: OutputRef, what: str, where: Where | None
 ) -> Iterator[Problem]:
-    block = _first_left(nesting, around, ref.task)
-    if block is None:
+    left = _left(nesting, around, ref.task)
+    if not left:
         return
-    taken = f"{what} takes `{ref.output}` of step `{nesting.tasks[ref.task].step.name}` "
-    if isinstance(block, Loop):
-        yield Problem(
-            f"{taken}from inside `with ParallelFor`{at_line(block)}, where it has a value for each item",
-            f"Gather them: write `Collected({ref.output})` for the list of all; or move the call into "
-            "the block.",
-            where,
-        )
-    elif isinstance(block, ExitScope):
-        name = f"{ref.task}.{ref.output}"
-        load = f'Return nothing: the run keeps the value, and kalelite.load("last", "{name}") reads it.'
-        yield Problem(
-            f"{taken}from inside `with ExitHandler`{at_line(block)}, which no value leaves",
-            load if what == RESULT else "Move the call into that block.",
-            where,
+    at = at_line(left[0])
+    if isinstance(left[0], Loop):
+        source = f"inside `with ParallelFor`{at}, where it has a value for each item"
+        hint = f"Gather them: write `Collected({ref.output})` for the list of all; or move the call into the block."
+    elif not isinstance(left[0], ExitScope):
+        source = f"a branch of `with If`{at}, which may not run"
+        hint = (
+            f"Choose between the branches with `OneOf({ref.output}, other)`, where `other` is a result "
+            "in Else; or move the call into the branch."
         )
     else:
-        yield Problem(
-            f"{taken}from a branch of `with If`{at_line(block)}, which may not run",
-            f"Choose between the branches with `OneOf({ref.output}, other)`, where `other` is a result "
-            "in Else; or move the call into the branch.",
-            where,
-        )
+        source = f"inside `with ExitHandler`{at}, which no value leaves"
+        hint = "Move the call into that block."
+        if what == RESULT:
+            name = f"{ref.task}.{ref.output}"
+            hint = f'Return nothing: the run keeps the value, and kalelite.load("last", "{name}") reads it.'
+    step = nesting.tasks[ref.task].step.name
+    yield Problem(f"{what} takes `{ref.output}` of step `{step}` from {source}", hint, where)
 
 
 def _collected(
-    nesting: Nesting, around: set[str], expr: Collected, what: str, where: Where | None
+    nesting: Nesting, around: set[str], expr: graph.Collected, what: str, where: Where | None
 ) -> Iterator[Problem]:
     left = _left(nesting, around, expr.source.task)
     missing = [block for block in left if isinstance(block, Loop) and block.id not in expr.loops]
@@ -149,10 +122,10 @@ def _one_of(
             where,
         )
         return
-    block = _first_left(nesting, around, expr.switch)
-    if block is not None:
+    left = _left(nesting, around, expr.switch)
+    if left:
         yield Problem(
-            f"{what} takes a OneOf from inside another block{at_line(block)}",
+            f"{what} takes a OneOf from inside another block{at_line(left[0])}",
             "Hand the value to a step beside its If, and let that step's result leave the block.",
             where,
         )
@@ -178,18 +151,14 @@ def _left(nesting: Nesting, around: set[str], source: str) -> list[Block]:
     Groups are no borders: a nested pipeline is only a way to write steps down.
     """
     found = (nesting.blocks[id] for id in nesting.around(source) if id not in around)
-    return [block for block in found if not isinstance(block, Group)]
-
-
-def _first_left(nesting: Nesting, around: set[str], source: str) -> Block | None:
-    return next(iter(_left(nesting, around, source)), None)
+    return [block for block in found if not isinstance(block, graph.Group)]
 
 
 def _waits(nesting: Nesting, around: set[str], task: Task) -> Iterator[Problem]:
     """``after`` may name what is in a loop or under an exit handler, but not in a branch."""
     for id in task.after:
         left = _left(nesting, around, id)
-        if any(isinstance(block, (Switch, Branch)) for block in left[:1]):
+        if any(isinstance(block, (graph.Switch, graph.Branch)) for block in left[:1]):
             yield Problem(
                 f"step `{task.step.name}` waits for a step in a branch of `with If`{at_line(left[0])}, "
                 "which may not run",
@@ -198,16 +167,16 @@ def _waits(nesting: Nesting, around: set[str], task: Task) -> Iterator[Problem]:
             )
 
 
-def _of_handlers(task: Task, handlers: set[str]) -> Iterator[Problem]:
-    taken = [*_tasks(task.arguments.values()), *task.after]
-    if task.id in handlers and taken:
+def _of_handlers(nesting: Nesting, task: Task) -> Iterator[Problem]:
+    taken = [*chain(*(value.sources() for value in task.arguments.values())), *task.after]
+    if task.id in nesting.handlers and taken:
         yield Problem(
             f"the exit handler `{task.step.name}` takes values of other steps, or waits for them",
             "A handler runs whatever became of the steps, so it may take constants and pipeline "
             "parameters only, and a parameter annotated with FinalStatus.",
             task.where,
         )
-    elif handlers.intersection(taken):
+    elif not nesting.handlers.keys().isdisjoint(taken):
         yield Problem(
             f"step `{task.step.name}` takes the result of an exit handler, or waits for it",
             "A handler runs last; do this in the handler itself.",
@@ -215,19 +184,12 @@ def _of_handlers(task: Task, handlers: set[str]) -> Iterator[Problem]:
         )
 
 
-def _tasks(values: Iterable[Expr]) -> Iterator[str]:
-    for value in values:
-        for expr in value.walk():
-            if isinstance(expr, OutputRef):
-                yield expr.task
-
-
 def _scope(nesting: Nesting, scope: ExitScope) -> Iterator[Problem]:
     outer = [nesting.blocks[id] for id in nesting.around(scope.id)]
     if outer:
         names: dict[type, str] = {Loop: "with ParallelFor", ExitScope: "with ExitHandler"}
         name = names.get(type(outer[0]), "with If")
-        if isinstance(outer[0], Group):
+        if isinstance(outer[0], graph.Group):
             name = f"{outer[0].name}(...)"
         yield Problem(
             f"ExitHandler stands inside `{name}`{at_line(outer[0])}",
@@ -245,7 +207,7 @@ def _scope(nesting: Nesting, scope: ExitScope) -> Iterator[Problem]:
 
 def _loose_status(plan: Plan) -> Iterator[Problem]:
     for task in plan.tasks:
-        if any(value == StatusRef("") for value in task.arguments.values()):
+        if any(value == graph.StatusRef("") for value in task.arguments.values()):
             yield Problem(
                 f"step `{task.step.name}` asks for a FinalStatus, but it is no exit handler",
                 f"Write `with ExitHandler({task.step.name}(...)):` around the steps that it is for.",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kalelite.errors import Problem, UsageError
-from kalelite.plan.graph import Constant, ContainerDef, Expr, OutputRef, Pack, Parameter, Plan, Task
+from kalelite.plan.graph import Constant, ContainerDef, Expr, Pack, Parameter, Plan, Task
 from kalelite.plan.types.convert import convert
 
 __all__ = ["check_containers"]
@@ -39,31 +39,24 @@ def _argument(
         hint = "Put it together in a step that is annotated `-> list` or `-> dict`."
         yield Problem(f"{about} as one value, not as a container of outputs", hint, task.where)
         return
-    for part in argument.walk():
-        if isinstance(part, OutputRef) and (source := tasks.get(part.task)) is not None:
-            output = next((entry for entry in source.outputs if entry.name == part.output), None)
-            if isinstance(source.step, ContainerDef) or output is None or output.native:
-                continue
-            if output.type is Path:
-                continue
+    for part in argument.outputs():
+        step, output = tasks[part.task].step, tasks[part.task].output(part.output)
+        if not isinstance(step, ContainerDef) and not output.native and output.type is not Path:
             yield Problem(
-                f"{about} as text or a file; `{part.output}` of step `{source.step.name}` is a Python object",
-                f"Annotate what `{source.step.name}` returns as Path, or int, float, str, bool, list or dict.",
+                f"{about} as text or a file; `{part.output}` of step `{step.name}` is a Python object",
+                f"Annotate what `{step.name}` returns as Path, or int, float, str, bool, list or dict.",
                 task.where,
             )
 
 
 def _taken(tasks: dict[str, Task], task: Task, name: str, argument: Expr) -> Iterator[Problem]:
     """Results of container steps that are taken as a whole though they have several parts."""
-    for part in argument.walk():
-        source = tasks.get(part.task) if isinstance(part, OutputRef) else None
-        if source is None or not isinstance(source.step, ContainerDef):
-            continue
-        assert isinstance(part, OutputRef)
-        if part.output not in source.step.outputs:
-            outputs = ", ".join(source.step.outputs) or "none"
+    for part in argument.outputs():
+        step = tasks[part.task].step
+        if isinstance(step, ContainerDef) and part.output not in step.outputs:
+            outputs = ", ".join(step.outputs) or "none"
             yield Problem(
-                f"argument `{name}` takes the whole result of container step `{source.step.name}`",
+                f"argument `{name}` takes the whole result of container step `{step.name}`",
                 f"Take one of its outputs: {outputs}.",
                 task.where,
             )

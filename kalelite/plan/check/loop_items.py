@@ -37,10 +37,7 @@ class Items:
     def values(self, ref: ItemRef) -> list[Any]:
         """What the item, or its part, is in turn; empty if that is not known before it runs.
 
-        Raises
-        ------
-        LackError
-            One of the items has no such part.
+        Raises `LackError` if one of the items has no such part.
         """
         if ref not in self._known:
             if ref.path:
@@ -82,8 +79,9 @@ def check_items(plan: Plan) -> Iterator[Problem]:
     if not items.loops:
         return
     for ref, where in _refs(plan):
-        lack = _lack(items, ref)
-        if lack is not None:
+        try:
+            items.values(ref)
+        except LackError as lack:
             yield Problem(
                 f"the item of ParallelFor{at_line(items.loops[ref.loop])} {lack}",
                 "Let all items have the same parts, or pass the item on and look inside the step.",
@@ -91,21 +89,12 @@ def check_items(plan: Plan) -> Iterator[Problem]:
             )
 
 
-def _lack(items: Items, ref: ItemRef) -> LackError | None:
-    try:
-        items.values(ref)
-    except LackError as error:
-        return error
-    return None
-
-
 def _refs(plan: Plan) -> Iterator[tuple[ItemRef, Where | None]]:
-    for task in plan.tasks:
-        for argument in task.arguments.values():
-            yield from ((ref, task.where) for ref in argument.walk() if isinstance(ref, ItemRef))
-    for block in plan.blocks:
-        for expr in expressions(block):
-            yield from ((ref, block.where) for ref in expr.walk() if isinstance(ref, ItemRef))
+    read = [(tuple(task.arguments.values()), task.where) for task in plan.tasks]
+    read += [(expressions(block), block.where) for block in plan.blocks]
+    for exprs, where in read:
+        for expr in exprs:
+            yield from ((ref, where) for ref in expr.walk() if isinstance(ref, ItemRef))
 
 
 def _part(value: Any, key: str | int, phrase: str) -> Any:

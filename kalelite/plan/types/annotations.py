@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import ast
 import builtins
+import sys
 import types
 import typing
 from collections.abc import Mapping
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, NewType, Union, get_args, get_origin
 
-__all__ = ["UNKNOWN", "resolve", "spell"]
+__all__ = ["UNKNOWN", "bare", "is_abstract", "is_union", "names_around", "resolve", "spell"]
 
 
 class _Unknown:
@@ -34,12 +35,8 @@ def resolve(annotation: Any, names: Mapping[str, Any]) -> Any:
         annotation = annotation.__forward_arg__
     if isinstance(annotation, str):
         try:
-            node = ast.parse(annotation.strip(), mode="eval").body
-        except (SyntaxError, ValueError):
-            return UNKNOWN
-        try:
-            annotation = _read(node, names)
-        except (LookupError, TypeError, AttributeError):
+            annotation = _read(ast.parse(annotation.strip(), mode="eval").body, names)
+        except (SyntaxError, ValueError, LookupError, TypeError, AttributeError):
             return UNKNOWN
     if annotation is None:
         return type(None)
@@ -51,7 +48,8 @@ def resolve(annotation: Any, names: Mapping[str, Any]) -> Any:
 def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:
     """The object that an expression of names, attributes and subscripts means.
 
-    Raises LookupError for a name that is not at hand, TypeError for any other expression.
+    Raises LookupError for a name that is not at hand, TypeError or ValueError for any other
+    expression.
     """
     match node:
         case ast.Name(id=name):
@@ -63,7 +61,9 @@ def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:
             generic = _read(owner, names)
             literal = getattr(generic, "_name", "") == "Literal"
             parts = index.elts if isinstance(index, ast.Tuple) else [index]
-            args = tuple(_constant(part) if literal else _argument(part, names) for part in parts)
+            args = tuple(
+                ast.literal_eval(part) if literal else _argument(part, names) for part in parts
+            )
             return generic[args if isinstance(index, ast.Tuple) else args[0]]
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return Union[_argument(left, names), _argument(right, names)]  # noqa: UP007 - built at run time
@@ -81,11 +81,30 @@ def _argument(node: ast.expr, names: Mapping[str, Any]) -> Any:
     return value
 
 
-def _constant(node: ast.expr) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except ValueError:
-        raise LookupError(ast.unparse(node)) from None
+def names_around(kind: type) -> Mapping[str, Any]:
+    """The names that the annotations of a class see: those of its module, and its own."""
+    return {**getattr(sys.modules.get(kind.__module__), "__dict__", {}), kind.__name__: kind}
+
+
+def bare(annotation: Any) -> Any:
+    """An annotation without ``Annotated`` and ``NewType``."""
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        else:
+            return annotation
+
+
+def is_union(annotation: Any) -> bool:
+    """``Union[int, str]`` or ``int | str``."""
+    return get_origin(annotation) in (Union, types.UnionType)
+
+
+def is_abstract(kind: type) -> bool:
+    """A class that others may belong to without inheriting from it."""
+    return bool(getattr(kind, "_is_protocol", False) or getattr(kind, "__abstractmethods__", ()))
 
 
 def spell(hint: Any) -> str:

@@ -9,53 +9,39 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
-import types
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import Enum
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, NewType, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from kalelite.errors import UsageError, Where
 from kalelite.plan.suggest import did_you_mean
 from kalelite.plan.types import scalars
-from kalelite.plan.types.annotations import UNKNOWN, resolve, spell
+from kalelite.plan.types.annotations import (
+    UNKNOWN,
+    bare,
+    is_abstract,
+    is_union,
+    names_around,
+    resolve,
+    spell,
+)
 from kalelite.plan.types.scalars import MisfitError
 
-__all__ = ["bare", "convert", "is_abstract", "show"]
+__all__ = ["convert", "show"]
 
 Reader = Callable[[Any, Any, bool], Any]
 """Takes a value, the type and whether the value is text."""
-_UNIONS = (Union, types.UnionType)
 
 
 def convert(
     value: Any, type: Any, *, name: str, text: bool = False, where: Where | None = None
 ) -> Any:
-    """Convert a parameter's value to its type.
+    """Convert a parameter's value to its type: a resolved annotation, None for any type.
 
-    Parameters
-    ----------
-    value
-        The value; a string if ``text``.
-    type
-        The resolved annotation; None or an unresolved one accepts everything.
-    name
-        The parameter's name, for messages.
-    text
-        The value was typed on a command line or in the KFP UI.
-    where
-        A place in the user's file, for messages.
-
-    Returns
-    -------
-    The value, of the type.
-
-    Raises
-    ------
-    UsageError
-        The value does not fit; names the parameter, the value and the type.
+    ``text`` says that the value was typed on a command line or in the KFP UI. Raises `UsageError`,
+    which names the parameter, the value and the type, if the value does not fit.
     """
     try:
         return _convert(value, type, text)
@@ -65,27 +51,11 @@ def convert(
         raise UsageError(message, hint=wrong.hint, where=where) from None
 
 
-def bare(annotation: Any) -> Any:
-    """An annotation without ``Annotated`` and ``NewType``."""
-    while True:
-        if get_origin(annotation) is Annotated:
-            annotation = get_args(annotation)[0]
-        elif isinstance(annotation, NewType):
-            annotation = annotation.__supertype__
-        else:
-            return annotation
-
-
-def is_abstract(kind: type) -> bool:
-    """A class that others may belong to without inheriting from it."""
-    return bool(getattr(kind, "_is_protocol", False) or getattr(kind, "__abstractmethods__", ()))
-
-
 def _convert(value: Any, kind: Any, text: bool) -> Any:
     kind = bare(kind)
     if kind is None or kind in (Any, object, UNKNOWN):
         return _guess(value) if text else value
-    if get_origin(kind) in _UNIONS:
+    if is_union(kind):
         return _union(value, kind, text)
     reader = _READERS.get(_base(kind)) or _reader_of_class(kind)
     return reader(_scalar(value), kind, text)
@@ -127,42 +97,32 @@ def _guess(text: Any) -> Any:
         return text
 
 
-def _json(value: Any, expected: str, example: str) -> Any:
+def _parsed(value: Any, kind: Any, text: bool, example: str) -> Any:
+    """The value, read as JSON if it is text."""
+    if not text or not isinstance(value, str):
+        return value
     try:
         return json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise MisfitError(expected, f"Write JSON, such as {example} ({error}).") from None
+        raise MisfitError(_a(kind), f"Write JSON, such as {example} ({error}).") from None
 
 
-def _list(value: Any, kind: Any, text: bool) -> list[Any]:
-    if text and isinstance(value, str):
-        value = _json(value, _a(kind), '[1, 2] or ["a", "b"]')
-    if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
+def _sequence(value: Any, kind: Any, text: bool) -> Any:
+    value = _parsed(value, kind, text, '[1, 2] or ["a", "b"]')
+    if not isinstance(value, (list, tuple)):
         raise MisfitError(_a(kind), "Write a list, such as [1, 2].")
-    (item,) = get_args(kind) or (Any,)
-    return [_inside(f"[{index}]", entry, item) for index, entry in enumerate(value)]
-
-
-def _tuple(value: Any, kind: Any, text: bool) -> tuple[Any, ...]:
-    if text and isinstance(value, str):
-        value = _json(value, _a(kind), "[1, 2]")
-    if isinstance(value, (str, bytes)) or not isinstance(value, (list, tuple)):
-        raise MisfitError(_a(kind))
     parts = get_args(kind) or (Any, ...)
-    if len(parts) == 2 and parts[1] is Ellipsis:
-        parts = (parts[0],) * len(value)
+    if _base(kind) is list or parts[1:] == (...,):
+        parts = parts[:1] * len(value)
     if len(parts) != len(value):
         raise MisfitError(_a(kind), f"It has {len(value)} items; {len(parts)} are wanted.")
-    return tuple(
-        _inside(f"[{index}]", entry, part)
-        for index, (entry, part) in enumerate(zip(value, parts, strict=True))
-    )
+    pairs = enumerate(zip(value, parts, strict=True))
+    return _base(kind)(_inside(f"[{index}]", entry, part) for index, (entry, part) in pairs)
 
 
 def _dict(value: Any, kind: Any, text: bool) -> dict[Any, Any]:
     parsed = text and isinstance(value, str)
-    if parsed:
-        value = _json(value, _a(kind), '{"a": 1}')
+    value = _parsed(value, kind, text, '{"a": 1}')
     if not isinstance(value, Mapping):
         raise MisfitError(_a(kind), 'Write a dict, such as {"a": 1}.')
     parts: tuple[Any, ...] = get_args(kind) or (Any, Any)
@@ -177,13 +137,11 @@ def _dict(value: Any, kind: Any, text: bool) -> dict[Any, Any]:
 
 def _union(value: Any, kind: Any, text: bool) -> Any:
     """Try the exact type first, then the others; as text, ``str`` comes last."""
-    parts = list(get_args(kind))
-    if text:
-        parts.sort(key=lambda part: bare(part) is str)
-    else:
-        parts.sort(key=lambda part: _base(part) is not type(value))
     hints = []
-    for part in parts:
+    last = (
+        (lambda part: bare(part) is str) if text else (lambda part: _base(part) is not type(value))
+    )
+    for part in sorted(get_args(kind), key=last):
         result, hint = _attempt(value, part, text)
         if hint is None:
             return result
@@ -231,20 +189,17 @@ def _dataclass(value: Any, kind: Any, text: bool) -> Any:
     if isinstance(value, kind):
         return value
     fields = {field.name: field for field in dataclasses.fields(kind) if field.init}
-    if text and isinstance(value, str):
-        first = next(iter(fields), "field")
-        value = _json(value, _a(kind), f'{{"{first}": …}}')
+    value = _parsed(value, kind, text, f'{{"{next(iter(fields), "field")}": …}}')
     if not isinstance(value, Mapping):
         raise MisfitError(_a(kind), f"It has the fields {', '.join(fields)}.")
     for key in value:
         if key not in fields:
             near = did_you_mean(str(key), list(fields)) or f"The fields are {', '.join(fields)}."
             raise MisfitError(_a(kind), f"{key!r} is not one of its fields. {near}")
-    needed = (name for name, field in fields.items() if not _has_default(field))
-    if (absent := next((name for name in needed if name not in value), None)) is not None:
-        raise MisfitError(_a(kind), f"The field {absent!r} is missing.")
-    owner = sys.modules.get(kind.__module__)
-    names = {**vars(owner), kind.__name__: kind} if owner else {kind.__name__: kind}
+    for name, field in fields.items():
+        if name not in value and field.default is field.default_factory is dataclasses.MISSING:
+            raise MisfitError(_a(kind), f"The field {name!r} is missing.")
+    names = names_around(kind)
     given = {
         key: _inside(f".{key}", entry, resolve(fields[key].type, names))
         for key, entry in value.items()
@@ -253,11 +208,6 @@ def _dataclass(value: Any, kind: Any, text: bool) -> Any:
         return kind(**given)
     except (TypeError, ValueError) as error:
         raise MisfitError(_a(kind), f"It says: {error}") from None
-
-
-def _has_default(field: dataclasses.Field[Any]) -> bool:
-    nothing = dataclasses.MISSING
-    return field.default is not nothing or field.default_factory is not nothing
 
 
 def _instance(value: Any, kind: Any, text: bool) -> Any:
@@ -306,8 +256,8 @@ _READERS: dict[Any, Reader] = {
     int: scalars.read_int,
     float: scalars.read_float,
     str: scalars.read_str,
-    list: _list,
-    tuple: _tuple,
+    list: _sequence,
+    tuple: _sequence,
     dict: _dict,
     datetime: scalars.read_datetime,
     date: scalars.read_date,

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-from kalelite.plan.types.annotations import UNKNOWN
-from kalelite.plan.types.convert import bare, is_abstract
+from kalelite.plan.types.annotations import UNKNOWN, bare, is_abstract, is_union
 
 __all__ = ["MarshalData", "fits", "native_name", "parts_of", "takes_literals"]
 
 MarshalData = Any
 """Kale's hint for a value that goes through the marshal volume: any value that is not annotated
 as a primitive does, so it means the same as no annotation."""
-
-_UNIONS = (Union, UnionType)
 
 
 def native_name(annotation: Any) -> str | None:
@@ -42,7 +38,7 @@ def _is_plain(annotation: Any) -> bool:
     annotation = bare(annotation)
     if annotation in {Any, type(None)} or native_name(annotation):
         return True
-    return get_origin(annotation) in _UNIONS and all(map(_is_plain, get_args(annotation)))
+    return is_union(annotation) and all(map(_is_plain, get_args(annotation)))
 
 
 def fits(produced: Any, wanted: Any) -> bool:
@@ -53,7 +49,7 @@ def fits(produced: Any, wanted: Any) -> bool:
     produced, wanted = bare(produced), bare(wanted)
     if any(hint in (UNKNOWN, None, Any, object) for hint in (produced, wanted)):
         return True
-    if get_origin(produced) in _UNIONS or get_origin(wanted) in _UNIONS:
+    if is_union(produced) or is_union(wanted):
         return any(fits(ours, theirs) for ours in parts_of(produced) for theirs in parts_of(wanted))
     if Literal in {get_origin(produced), get_origin(wanted)}:
         return _literals_fit(produced, wanted)
@@ -73,7 +69,7 @@ def takes_literals(hint: Any) -> bool:
 
 def parts_of(hint: Any) -> tuple[Any, ...]:
     """The types that a union allows; the type itself if it is none."""
-    return get_args(hint) if get_origin(hint) in _UNIONS else (hint,)
+    return get_args(hint) if is_union(hint) else (hint,)
 
 
 def _classes_fit(produced: Any, wanted: Any) -> bool:

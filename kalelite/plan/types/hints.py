@@ -2,50 +2,57 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
+import functools
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
-from kalelite.plan.types.annotations import UNKNOWN, resolve, spell
+from kalelite.plan.types.annotations import UNKNOWN, names_around, resolve, spell
+from kalelite.plan.types.fit import native_name
 
 __all__ = [
     "NOTHING_KNOWN",
     "UNKNOWN",
     "Returns",
-    "fields_of",
     "hints_of",
-    "items_of",
     "resolve",
     "return_names",
     "returns_of",
     "spell",
 ]
 
+T = TypeVar("T")
+_Function = Callable[..., Any]
 
-_cache: weakref.WeakKeyDictionary[Any, dict[str, Any]] = weakref.WeakKeyDictionary()
+
+def _once(read: Callable[[_Function], T]) -> Callable[[_Function], T]:
+    """As `functools.cache`, and holds no function alive; those without weak references are read anew."""
+    known: weakref.WeakKeyDictionary[_Function, T] = weakref.WeakKeyDictionary()
+
+    @functools.wraps(read)
+    def cached(function: _Function) -> T:
+        try:
+            found = known.get(function)
+            if found is None:
+                found = known[function] = read(function)
+        except TypeError:
+            return read(function)
+        return found
+
+    return cached
 
 
+@_once
 def hints_of(function: Callable[..., Any]) -> Mapping[str, Any]:
     """Resolved annotations of a function by parameter name, its result under ``return``.
 
     Absent and unresolvable annotations are left out.
     """
-    try:
-        known = _cache.get(function)
-    except TypeError:  # a callable that cannot be referred to weakly
-        known = None
-    if known is not None:
-        return known
     names = _names(function)
     raw = getattr(function, "__annotations__", None) or {}
     hints = {name: resolve(value, names) for name, value in raw.items()}
-    hints = {name: value for name, value in hints.items() if value is not UNKNOWN}
-    with contextlib.suppress(TypeError):
-        _cache[function] = hints
-    return hints
+    return {name: value for name, value in hints.items() if value is not UNKNOWN}
 
 
 def _names(function: Callable[..., Any]) -> Mapping[str, Any]:
@@ -61,7 +68,7 @@ def _names(function: Callable[..., Any]) -> Mapping[str, Any]:
     return names
 
 
-def fields_of(hint: Any) -> tuple[str, ...] | None:
+def _fields_of(hint: Any) -> tuple[str, ...] | None:
     """Field names of a NamedTuple class, None for anything else."""
     if isinstance(hint, type) and issubclass(hint, tuple):
         fields = getattr(hint, "_fields", None)
@@ -70,13 +77,11 @@ def fields_of(hint: Any) -> tuple[str, ...] | None:
     return None
 
 
-def items_of(hint: Any) -> tuple[Any, ...] | None:
+def _items_of(hint: Any) -> tuple[Any, ...] | None:
     """Types of the items of a tuple of fixed length, None for anything else."""
-    fields = fields_of(hint)
+    fields = _fields_of(hint)
     if fields is not None:
-        raw = getattr(hint, "__annotations__", {})
-        module = sys.modules.get(getattr(hint, "__module__", ""))
-        names = vars(module) if module is not None else {}
+        raw, names = getattr(hint, "__annotations__", {}), names_around(hint)
         return tuple(resolve(raw[name], names) if name in raw else UNKNOWN for name in fields)
     if get_origin(hint) is tuple:
         args = get_args(hint)
@@ -101,29 +106,19 @@ class Returns:
 
 NOTHING_KNOWN = Returns()
 
-_returns: weakref.WeakKeyDictionary[Any, Returns] = weakref.WeakKeyDictionary()
 
-
+@_once
 def returns_of(function: Callable[..., Any]) -> Returns:
     """What a function's return annotation says."""
-    try:
-        known = _returns.get(function)
-    except TypeError:  # as above
+    hint = hints_of(function).get("return", UNKNOWN)
+    if hint is UNKNOWN:
         return NOTHING_KNOWN
-    if known is None:
-        from kalelite.plan.types.fit import native_name  # which reads hints itself
-
-        hint = hints_of(function).get("return", UNKNOWN)
-        known = NOTHING_KNOWN
-        if hint is not UNKNOWN:
-            known = Returns(hint, items_of(hint), fields_of(hint), native_name(hint))
-        _returns[function] = known
-    return known
+    return Returns(hint, _items_of(hint), _fields_of(hint), native_name(hint))
 
 
 def return_names(hint: Any) -> str:
     """How many values a return annotation promises, for a message."""
-    items = items_of(hint)
+    items = _items_of(hint)
     if items is None:
         return f"{spell(hint)}, one value"
     return f"{len(items)} value{'s' if len(items) != 1 else ''}"
