@@ -137,7 +137,7 @@ def user_frames(error: BaseException) -> tuple[list[Frame], str]:
     """The user's frames of an exception, outermost first, and the library place that raised it.
 
     Frames of kalelite and of the import machinery are left out; so are those of installed
-    libraries, of which only the innermost is told, unless there is nothing else to show.
+    libraries, of which only the innermost is shown, unless there is nothing else.
     """
     frames: list[Frame] = []
     libraries: list[Frame] = []

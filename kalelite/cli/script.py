@@ -249,7 +249,7 @@ def import_path(script: Script) -> list[str]:
 def execute(script: Script, module: ModuleType) -> ScriptExit:
     """Run the script's code in `module`.
 
-    Whatever the script raises comes through, but for SystemExit, which is told.
+    Whatever the script raises comes through, but for SystemExit, which is reported.
     """
     try:
         exec(script.code, module.__dict__)  # noqa: S102 - running the user's script is the job

@@ -114,7 +114,7 @@ def _execute(
     width: int | None,
     view: RunView | None = None,
 ) -> ScriptExit:
-    """Run the script's code, and tell the user's mistakes from ours."""
+    """Run the script's code; what it raises is shown as the user's mistake, unless it is ours."""
     try:
         with use_backend(backend, everywhere=True):
             return execute(script, module)
