@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from kalelite.authoring.trace.block import ControlBlock
 from kalelite.authoring.trace.operands import condition_of, handler_of, items_of_loop
-from kalelite.authoring.trace.proxies import ItemProxy
-from kalelite.plan.graph import Branch, ExitScope, Loop, Switch
+from kalelite.authoring.trace.proxies import ValueProxy
+from kalelite.plan.graph import Branch, ExitScope, ItemRef, Loop, Switch
 
 if TYPE_CHECKING:
     from typing import Self
@@ -167,7 +167,7 @@ class ParallelFor(ControlBlock, Generic[T]):
         trace = self._trace
         loop = Loop(trace.new_id("for"), trace.parent, self._where, self._items, self._parallelism)
         self._open(loop)
-        return cast("T", ItemProxy(trace, loop.id, width=self._width))
+        return cast("T", ValueProxy(trace, ItemRef(loop.id), width=self._width))
 
 
 class ExitHandler(ControlBlock):

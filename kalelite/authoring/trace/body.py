@@ -12,18 +12,18 @@ from kalelite.authoring.definition import signature_of
 from kalelite.authoring.trace.arguments import to_expr, wait_for
 from kalelite.authoring.trace.binding import misfit
 from kalelite.authoring.trace.misuse import subject
-from kalelite.authoring.trace.proxies import ParameterProxy, ValueProxy
+from kalelite.authoring.trace.proxies import ValueProxy
 from kalelite.authoring.trace.refs import MARK, Poison, Ref
 from kalelite.authoring.trace.threads import watched
 from kalelite.authoring.trace.tracing import Trace, is_own_code
 from kalelite.errors import PipelineError, Problem, UsageError, Where
-from kalelite.plan.graph import Constant, Expr, Group, Plan
+from kalelite.plan.graph import Constant, Expr, Group, Parameter, ParameterRef, Plan
 from kalelite.plan.names import slug
 from kalelite.plan.options import StepOptions, merge
 from kalelite.plan.order import in_call_order
 from kalelite.plan.types.convert import convert
 from kalelite.plan.types.fit import fits
-from kalelite.plan.types.hints import spell
+from kalelite.plan.types.hints import UNKNOWN, spell
 from kalelite.source import locations as places
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["nest", "trace_body"]
 
 # An exception whose text names a stand-in was raised over an output.
-_STAND_IN = re.compile(rf"{MARK}|\b(Output|Parameter|Item|Value)Proxy\b|\bPoison\b")
+_STAND_IN = re.compile(rf"{MARK}|\b(Output|Value)Proxy\b|\bPoison\b")
 
 
 def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
     """The plan that the body of a pipeline makes, and what is wrong in it."""
     trace = Trace(pipeline.name)
     trace.defaults = pipeline.options.defaults
-    values = {p.name: ParameterProxy(trace, p.name, p.type) for p in pipeline.parameters}
+    values = {p.name: _parameter(trace, p) for p in pipeline.parameters}
     result: Expr | None = None
     returns: Where | None = None
     with trace.active(), watched(trace):
@@ -67,6 +67,11 @@ def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
         result_where=returns,
     )
     return in_call_order(plan, trace.ordered), list(trace.problems.values())
+
+
+def _parameter(trace: Trace, parameter: Parameter) -> ValueProxy:
+    hint = UNKNOWN if parameter.type is None else parameter.type
+    return ValueProxy(trace, ParameterRef(parameter.name), hint=hint)
 
 
 def nest(
@@ -118,7 +123,7 @@ def nest(
         draft.after.extend(before)  # a wait that crosses into a block is one of the whole block
     if returned is None:
         text = f"the result of pipeline `{pipeline.name}`"
-        return ValueProxy(trace, Constant(None), text, (group.id,))
+        return ValueProxy(trace, Constant(None), text, tasks=(group.id,))
     return returned
 
 

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.trace import if_rewrite as rewrite
-from kalelite.authoring.trace.callsite import instruction
 from kalelite.authoring.trace.tracing import UserPlace, current
 from kalelite.errors import PipelineError, Problem
 from kalelite.source.libraries import is_library
 
 if TYPE_CHECKING:
-    from kalelite.authoring.trace.proxies import OutputProxy
     from kalelite.authoring.trace.refs import Ref
 
-__all__ = [
-    "HiddenRefError",
-    "attribute",
-    "fits",
-    "is_looked_at",
-    "note",
-    "subject",
-    "truth",
-    "type_asked",
-]
-
-_DEBUGGERS = ("bdb", "pdb", "ipdb", "pudb", "_pydev", "pydev", "debugpy", "IPython", "reprlib")
+__all__ = ["HiddenRefError", "note", "subject", "truth"]
 
 # kind -> (what is wrong, what to write instead). {subject}, {value}: what the value is; {code}: the
 # user's expression; the other names are details of the kind.
@@ -37,10 +23,7 @@ _SENTENCES = {
     ),
     "logic": (
         "`{symbol}` joins conditions, and {subject} is none",
-        (
-            "Put each comparison in brackets, as in `(a > 3) {symbol} (b < 5)`; compute with values "
-            "inside a step."
-        ),
+        "Put each comparison in brackets, as in `(a > 3) {symbol} (b < 5)`; compute with values inside a step.",
     ),
     "negation": (
         "`~` negates a condition, and {subject} is none",
@@ -64,10 +47,7 @@ _SENTENCES = {
     ),
     "call": (
         "{subject} is called like a function",
-        (
-            "If a step was meant: its name now stands for its result. Give the result another name, as "
-            "in `result = step(...)`."
-        ),
+        "If a step was meant: its name now stands for its result. Give the result another name, as in `result = step(...)`.",
     ),
     "assign": (
         "{subject} cannot be changed here: it has no value yet",
@@ -83,10 +63,7 @@ _SENTENCES = {
     ),
     "attribute": (
         "{subject} has no value yet, so it has no attribute `{name}` here",
-        (
-            "Write `{code}` inside the step that takes the value, or return it from the step that "
-            "makes it."
-        ),
+        "Write `{code}` inside the step that takes the value, or return it from the step that makes it.",
     ),
     "field": (
         "{subject} has no field `{name}`",
@@ -110,24 +87,15 @@ _SENTENCES = {
     ),
     "star": (
         "{subject} cannot be unpacked with a star: how many values there are is not known yet",
-        (
-            "Keep it whole, `values = step(...)`, and unpack it in the step that takes it; or give each "
-            "value a name."
-        ),
+        "Keep it whole, `values = step(...)`, and unpack it in the step that takes it; or give each value a name.",
     ),
     "unpack-one": (
-        (
-            "{subject} cannot be unpacked here: how many values it holds is known only when the pipeline "
-            "runs"
-        ),
+        "{subject} cannot be unpacked here: how many values it holds is known only when the pipeline runs",
         "Select its parts, as in `value[0]`, or unpack it in the step that takes it.",
     ),
     "iterate": (
         "{subject} cannot be looped over: it has no value yet",
-        (
-            "To run steps for each item, write `with ParallelFor(...) as item:`; otherwise loop inside "
-            "the step that takes it."
-        ),
+        "To run steps for each item, write `with ParallelFor(...) as item:`; otherwise loop inside the step that takes it.",
     ),
     "spread": (
         "{subject} cannot be spread with `*`, `**`, list(), dict() or the like: it has no value yet",
@@ -135,10 +103,7 @@ _SENTENCES = {
     ),
     "unseen": (
         "{subject} is taken apart here, and into how many values Python {version} does not tell",
-        (
-            "Annotate what the step returns, as in `-> tuple[list, int]`, or keep the result whole and "
-            "select its parts: `result[0]`, `result[1]`."
-        ),
+        "Annotate what the step returns, as in `-> tuple[list, int]`, or keep the result whole and select its parts: `result[0]`, `result[1]`.",
     ),
     "condition": (
         "a comparison is no value that a step could take",
@@ -174,12 +139,9 @@ def note(ref: Ref, kind: str, **details: Any) -> None:
         _note_stale(ref)
         return
     place = trace.place()
-    if kind == "exit":
-        return
     if place.helper is not None and kind not in {"stale", "after"}:
         _note_helper(ref, place)
         return
-    kind = "text" if kind == "format" else kind
     if details.get("name") == "len" and trace.has_problem("spread", place.where):
         return  # `[*ref]` asks for the length, too
     message, hint = _SENTENCES[kind]
@@ -240,13 +202,6 @@ def segment(place: UserPlace, kind: str = "") -> str:
     return f'f"{text}"' if braced else text
 
 
-def is_looked_at() -> bool:
-    """Whether a debugger or a display asks, and not the pipeline's body."""
-    frame = sys._getframe(2)
-    name = str(frame.f_globals.get("__name__", ""))
-    return name.startswith(_DEBUGGERS)
-
-
 def truth(ref: Ref) -> bool:
     """An output was used as a condition of Python's own ``if``, ``while``, ``and``, …"""
     trace = ref._k_trace
@@ -264,37 +219,3 @@ def truth(ref: Ref) -> bool:
     message = f"{subject(ref)} has no value yet, so {advice.what} cannot decide here"
     trace.problem("truth", message, advice.hint, where=advice.where)
     return taken
-
-
-def attribute(ref: Ref, name: str, fields: tuple[str, ...] = ()) -> Any:
-    """An attribute of an output was read."""
-    if name == "keys" and "LOAD" not in instruction(sys._getframe(3))[0]:
-        ref._k_note("spread")  # `{**ref}`, `dict(ref)`
-        return list
-    if fields:
-        return ref._k_note("field", name=name, fields=", ".join(fields))
-    return ref._k_note("attribute", name=name)
-
-
-def type_asked(ref: Ref) -> None:
-    """`isinstance` or ``__class__`` was used on an output; only in the body itself is that meant."""
-    if sys._getframe(3).f_code in ref._k_trace.body_codes():
-        ref._k_note("type")
-
-
-def fits(ref: OutputProxy, count: int) -> bool:
-    """Whether a step's result can be unpacked into so many values; if not, that is noted."""
-    draft = ref._k_draft
-    promise = draft.promised(count)
-    if promise is None:
-        return True
-    if ref._k_is_silent():
-        return False
-    targets = "1 name" if count == 1 else f"{count} names"
-    ref._k_trace.problem(
-        "unpack",
-        f"step `{draft.step.name}` returns {promise}; here it is unpacked into {targets}",
-        "Write as many names as the step returns values, or keep the result whole: "
-        f"`result = {draft.step.name}(...)`.",
-    )
-    return False

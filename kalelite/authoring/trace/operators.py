@@ -10,65 +10,36 @@ __all__ = ["Traps"]
 Method = Callable[..., Any]
 
 
-def _arithmetic(symbol: str) -> Method:
-    def method(self: Traps, *operands: Any) -> Any:
-        return self._k_note("arithmetic", symbol=symbol)
+def _noted(kind: str, result: Any = None, **details: Any) -> Method:
+    """A method that notes a misuse; without a ``result`` it returns what goes on in its place."""
+
+    def method(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        stand_in = self._k_note(kind, **details)
+        return stand_in if result is None else result
 
     return method
+
+
+def _arithmetic(symbol: str) -> Method:
+    return _noted("arithmetic", symbol=symbol)
+
+
+def _conversion(name: str, result: Any) -> Method:
+    return _noted("convert", result, name=name)
 
 
 def _comparison(symbol: str) -> Method:
-    def method(self: Traps, other: Any) -> Any:
-        return self._k_compare(symbol, other)
-
-    return method
+    return lambda self, other: self._k_compare(symbol, other)
 
 
 def _logic(symbol: str) -> Method:
-    def method(self: Traps, other: Any = None) -> Any:
-        return self._k_logic(symbol, other)
-
-    return method
-
-
-def _conversion(name: str, stand_in: Any) -> Method:
-    def method(self: Traps) -> Any:
-        self._k_note("convert", name=name)
-        return stand_in
-
-    return method
-
-
-def _statement(kind: str, **details: Any) -> Method:
-    def method(self: Traps, *arguments: Any, **keywords: Any) -> Any:
-        return self._k_note(kind, **details)
-
-    return method
+    return lambda self, other=None: self._k_logic(symbol, other)
 
 
 class Traps:
-    """Operators of a stand-in; subclasses say what to do by kind of operator."""
+    """Operators of a stand-in; `Ref` has what they call."""
 
     __slots__ = ()
-
-    def _k_note(self, kind: str, **details: Any) -> Any:
-        """Note a misuse, and return a stand-in for its result."""
-        return self
-
-    def _k_compare(self, symbol: str, other: Any) -> Any:
-        return self._k_note("arithmetic", symbol=symbol)
-
-    def _k_logic(self, symbol: str, other: Any) -> Any:
-        return self._k_note("logic", symbol=symbol)
-
-    def _k_asked(self) -> type:
-        """What `isinstance` asks for when the type itself does not answer."""
-        return self._k_class()
-
-    def _k_class(self) -> type:
-        return type(self)
-
-    __class__ = property(_k_asked)
 
     __add__ = __radd__ = __iadd__ = _arithmetic("+")
     __sub__ = __rsub__ = __isub__ = _arithmetic("-")
@@ -105,19 +76,21 @@ class Traps:
     __bytes__ = _conversion("bytes", b"")
     __fspath__ = _conversion("path", "")
     __len__ = _conversion("len", 1)
-    __contains__ = _statement("contains")
-    __call__ = _statement("call")
-    __setitem__ = _statement("assign", code="[…] = …")
-    __delitem__ = _statement("assign", code="[…]")
-    __delattr__ = _statement("assign", code=".…")
-    __enter__ = _statement("with")
-    __exit__ = _statement("exit")
-    __await__ = _statement("await")
-    __aiter__ = _statement("await")
+    __contains__ = _noted("contains")
+    __call__ = _noted("call")
+    __setitem__ = _noted("assign", code="[…] = …")
+    __delitem__ = _noted("assign", code="[…]")
+    __delattr__ = _noted("assign", code=".…")
+    __enter__ = _noted("with")
+    __await__ = _noted("await")
+    __aiter__ = _noted("await")
 
     def __hash__(self) -> int:
         return object.__hash__(self)
 
-    def __array__(self, *arguments: Any, **keywords: Any) -> Any:
+    def __exit__(self, *error: object) -> None:
+        """`__enter__` has noted the mistake."""
+
+    def __array__(self: Any, *arguments: Any, **keywords: Any) -> Any:
         self._k_note("convert", name="array")
         raise TypeError("an output has no value while the pipeline is put together")

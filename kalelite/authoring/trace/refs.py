@@ -15,18 +15,12 @@ from kalelite.authoring.trace import misuse
 from kalelite.authoring.trace.callsite import instruction, is_exact, names_after
 from kalelite.authoring.trace.operators import Traps
 from kalelite.authoring.trace.tracing import Trace, current
-from kalelite.plan.graph import (
-    AllOf,
-    AnyOf,
-    Compare,
-    Constant,
-    Expr,
-    Negation,
-)
+from kalelite.plan.graph import AllOf, AnyOf, Compare, Constant, Expr, Negation
 from kalelite.plan.types.hints import UNKNOWN
 
 __all__ = ["MARK", "Condition", "Poison", "Ref"]
 
+_DEBUGGERS = ("bdb", "pdb", "ipdb", "pudb", "_pydev", "pydev", "debugpy", "IPython", "reprlib")
 MARK = "<kalelite: "
 """How the text of every stand-in begins; text that holds it was made from one."""
 
@@ -67,7 +61,7 @@ class Ref(Traps):
 
     def _k_attribute(self, name: str) -> Any:
         """What an attribute of the value is."""
-        return misuse.attribute(self, name)
+        return self._k_note("attribute", name=name)
 
     def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
         """The value as so many values."""
@@ -94,7 +88,7 @@ class Ref(Traps):
 
     def _k_is_bool(self) -> bool:
         """Whether this is a condition by itself."""
-        return False
+        return self._k_type() is bool
 
     def _k_compare(self, symbol: str, other: Any) -> Ref:
         """``self symbol other``, for an ``If``."""
@@ -126,8 +120,12 @@ class Ref(Traps):
         return Condition(self._k_trace, join(tuple(exprs)))
 
     def _k_class(self) -> type:
-        misuse.type_asked(self)
+        """What `isinstance` asks for when the type itself does not answer."""
+        if sys._getframe(1).f_code in self._k_trace.body_codes():
+            self._k_note("type")  # asked elsewhere it means nothing
         return type(self)
+
+    __class__ = property(_k_class)
 
     # What Python may ask of it.
 
@@ -139,13 +137,13 @@ class Ref(Traps):
         return f"{MARK}{self._k_phrase().replace('`', '')}>"
 
     def __str__(self) -> str:
-        if misuse.is_looked_at():
-            return repr(self)
-        misuse.note(self, "text")
+        asking = str(sys._getframe(1).f_globals.get("__name__", ""))
+        if not asking.startswith(_DEBUGGERS):
+            self._k_note("text")
         return repr(self)
 
     def __format__(self, spec: str) -> str:
-        misuse.note(self, "format")
+        self._k_note("text")
         return repr(self)
 
     def __bool__(self) -> bool:
@@ -157,8 +155,7 @@ class Ref(Traps):
         if opname == "UNPACK_SEQUENCE":
             return self._k_unpack(count, names_after(frame.f_code, frame.f_lasti, count))
         if opname == "UNPACK_EX":
-            misuse.note(self, "star")
-            return iter([Poison(self._k_trace) for _ in range((count & 255) + (count >> 8))])
+            return iter([self._k_note("star")] * ((count & 255) + (count >> 8)))
         if opname in {"GET_ITER", "FOR_ITER", "GET_YIELD_FROM_ITER"}:
             return iter([self._k_note("iterate")])
         if is_exact():
@@ -176,6 +173,9 @@ class Ref(Traps):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # debuggers, notebooks and copy ask for these
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if name == "keys" and "LOAD" not in instruction(sys._getframe(1))[0]:
+            self._k_note("spread")  # `{**ref}`, `dict(ref)`
+            return list
         return self._k_attribute(name)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -204,15 +204,6 @@ class Poison(Ref):
     def __repr__(self) -> str:
         return "<kalelite>"  # and no MARK: what is wrong is noted already
 
-    def _k_select(self, key: Any) -> Ref:
-        return self
-
-    def _k_attribute(self, name: str) -> Any:
-        return self
-
-    def _k_unpack(self, count: int, names: tuple[str | None, ...]) -> Iterator[Ref]:
-        return iter([self] * count)
-
     def _k_note(self, kind: str, **details: Any) -> Poison:
         return self
 
@@ -221,18 +212,6 @@ class Poison(Ref):
 
     def _k_compare(self, symbol: str, other: Any) -> Ref:
         return self
-
-    def _k_logic(self, symbol: str, other: Any) -> Ref:
-        return self
-
-    def after(self, *others: Any) -> Any:
-        return self
-
-    def __str__(self) -> str:
-        return repr(self)
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
 
     def __deepcopy__(self, memo: Any) -> Ref:
         return self
@@ -249,8 +228,7 @@ class Condition(Ref):
         super().__init__(trace, _k_value=value)
 
     def _k_expr(self) -> Expr:
-        misuse.note(self, "condition")
-        return Constant(Poison(self._k_trace))
+        return Constant(self._k_note("condition"))
 
     def _k_phrase(self) -> str:
         return "this comparison"
