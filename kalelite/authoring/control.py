@@ -7,16 +7,12 @@ its list, `Collected` a list of what it is given, and `OneOf` one of its argumen
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import Generic, Self, TypeVar, cast
 
 from kalelite.authoring.trace.block import ControlBlock
 from kalelite.authoring.trace.operands import condition_of, handler_of, items_of_loop
 from kalelite.authoring.trace.proxies import ValueProxy
-from kalelite.plan.graph import Branch, ExitScope, ItemRef, Loop, Switch
-
-if TYPE_CHECKING:
-    from typing import Self
+from kalelite.plan.graph import Branch, ExitScope, Expr, ItemRef, Loop, Switch
 
 __all__ = ["Elif", "Else", "ExitHandler", "If", "ParallelFor"]
 
@@ -51,11 +47,10 @@ class If(ControlBlock):
     """
 
     _example = "value > 3"
-    _takes_condition = True
 
     def __init__(self, condition: object) -> None:
         super().__init__()
-        self._condition = condition_of(self._trace, condition, self._where)
+        self._condition: Expr | None = condition_of(self._trace, condition, self._where)
 
     def __enter__(self) -> Self:
         trace = self._trace
@@ -71,13 +66,8 @@ class If(ControlBlock):
         self._switch = switch
         self._open(Branch(id, switch.id, self._where, self._condition))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         if isinstance(self.block, Branch):
             self._trace.close(self._switch)
             self._trace.end_branch(self.block, self._switch)
@@ -115,10 +105,10 @@ class Else(Elif):
     """
 
     _example = ""
-    _takes_condition = False
 
     def __init__(self) -> None:
         ControlBlock.__init__(self)
+        self._condition = None
 
 
 class ParallelFor(ControlBlock, Generic[T]):
@@ -202,8 +192,8 @@ class ExitHandler(ControlBlock):
     def __enter__(self) -> Self:
         trace = self._trace
         scope = trace.new_id("exit")
-        handler = self._handler.id if self._handler is not None else ""
-        if self._handler is not None:
-            self._handler.handle(scope)
-        self._open(ExitScope(scope, trace.parent, self._where, handler))
+        handler = self._handler
+        if handler is not None:
+            handler.handle(scope)
+        self._open(ExitScope(scope, trace.parent, self._where, handler.id if handler else ""))
         return self

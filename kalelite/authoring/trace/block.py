@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import inspect
 import sys
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.trace.binding import misfit
 from kalelite.authoring.trace.refs import Poison
 from kalelite.authoring.trace.tracing import Trace, current
 from kalelite.errors import PipelineError, Problem, Where
-from kalelite.plan.graph import Block, Constant, Expr
+from kalelite.plan.graph import Block
 from kalelite.source import locations as places
-
-if TYPE_CHECKING:
-    from typing import Self
-
-    from kalelite.authoring.trace.draft import TaskDraft
 
 __all__ = ["ControlBlock", "trace_of"]
 
@@ -43,9 +37,19 @@ class _BlockType(type):
                 return cls._mended(places.of_frame(sys._getframe(1)), message, meant)
             return super().__call__(*args, **kwargs)
 
+        def _mended(cls, where: Where, message: str, meant: str = "") -> Any:
+            """A block that was written wrongly, as one that can be opened; what is wrong is noted."""
+            trace = trace_of(cls.__name__, where)
+            hint = f"{meant} Write `with {cls.__name__}({cls._example}):`.".lstrip()
+            trace.problem("block", message, hint, where=where)
+            block = super().__call__(*([Poison(trace)] if cls._example else []))
+            block._where = where
+            del trace.unused[id(block)]
+            return block
+
         def __enter__(cls) -> Any:
             message = f"{cls.__name__} is written without brackets"
-            block = cls._mended(places.of_frame(sys._getframe(1)), message, "")
+            block = cls._mended(places.of_frame(sys._getframe(1)), message)
             block._trace.mended.append(block)
             return block.__enter__()
 
@@ -57,13 +61,7 @@ class ControlBlock(metaclass=_BlockType):
     """What the block statements have in common; ``block`` is the plan's block while it is open."""
 
     block: Block | None = None
-    _example = ""
-    _takes_condition = False
-    _condition: Expr | None = None
-    _items: Expr = Constant(())
-    _width: int | None = None
-    _parallelism: int | None = None
-    _handler: TaskDraft | None = None
+    _example = ""  # of the arguments
 
     def __init__(self) -> None:
         name = type(self).__name__
@@ -72,28 +70,12 @@ class ControlBlock(metaclass=_BlockType):
         self._trace = trace_of(name, self._where)
         self._trace.unused[id(self)] = (name, self._where)
 
-    @classmethod
-    def _mended(cls, where: Where, message: str, meant: str) -> Self:
-        """A block that was written wrongly, as one that can be opened; what is wrong is noted."""
-        block = object.__new__(cls)
-        block._where, block._trace = where, trace_of(cls.__name__, where)
-        if cls._takes_condition:
-            block._condition = Constant(Poison(block._trace))
-        hint = f"{meant} Write `with {cls.__name__}({cls._example}):`.".lstrip()
-        block._trace.problem("block", message, hint, where=where)
-        return block
-
     def _open(self, block: Block) -> None:
         self._trace.unused.pop(id(self), None)
         self.block = block
         self._trace.open(block)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.block is not None:
             self._trace.close(self.block)
 

@@ -55,7 +55,7 @@ def record(
         draft.arguments[name] = _argument(trace, step, name, value)
     if waits:
         draft.after.extend(wait_for(trace, waits, draft))
-    trace.add(draft)
+    trace.tasks.append(draft)
     if isinstance(definition, StepDef):
         return OutputProxy(trace, draft)
     for index in range(len(definition.outputs)):

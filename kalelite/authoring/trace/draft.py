@@ -39,7 +39,7 @@ class TaskDraft:
     after: list[str] = field(default_factory=list)
     arity: int | None = None
     is_handler: bool = False
-    _outputs: dict[int | str | None, Output] = field(default_factory=dict)
+    _outputs: dict[int | None, Output] = field(default_factory=dict)
     _wanted: bool = False
 
     def title(self) -> str:
@@ -65,12 +65,6 @@ class TaskDraft:
                 name = f"output_{index + 1}"
             self._add(index, name, hint)
         return OutputRef(self.id, self._outputs[index].name, path)
-
-    def named(self, name: str, hint: Any = UNKNOWN) -> OutputRef:
-        """A declared output of a container step."""
-        if name not in self._outputs:
-            self._outputs[name] = _output(name, None, hint)
-        return OutputRef(self.id, name)
 
     def promised(self, count: int) -> str | None:
         """A phrase for what the step returns, if it cannot be unpacked into so many values."""
@@ -115,9 +109,7 @@ class TaskDraft:
             del self._outputs[None]
         items = self.returns.items
         arity = self.arity if self.arity is not None or items is None else len(items)
-        outputs = tuple(self._outputs.values())
-        if len(outputs) > 1:
-            outputs = tuple(sorted(outputs, key=_position))
+        outputs = tuple(sorted(self._outputs.values(), key=_position))
         return Task(
             id=self.id,
             step=self.step,
@@ -134,9 +126,8 @@ class TaskDraft:
         """Whether a result that no step takes is stored for whoever reads the run later."""
         if isinstance(self.step, ContainerDef) or self.returns.hint is type(None):
             return False
-        if (
-            self.is_handler or self.arity is not None
-        ):  # unpacked into names that nobody uses: a, b = _, _
+        # Unpacked and yet without outputs: into names that nobody uses, `_, _ = step()`.
+        if self.is_handler or self.arity is not None:
             return False
         return not self.use.discarded or self.returns.native is not None
 
@@ -144,16 +135,9 @@ class TaskDraft:
         if self._outputs:
             taken = {output.name for output in self._outputs.values()}
             name = unique(name, taken, separator="_")
-        if index is None and hint is not UNKNOWN:
-            self._outputs[None] = Output(name, None, self.returns.native, hint)
-        else:
-            self._outputs[index] = _output(name, index, hint)
-
-
-def _output(name: str, index: int | None, hint: Any) -> Output:
-    if hint is UNKNOWN:
-        return Output(name, index)
-    return Output(name, index, native_name(hint), hint)
+        known = None if hint is UNKNOWN else hint
+        native = self.returns.native if index is None else native_name(known)
+        self._outputs[index] = Output(name, index, native, known)
 
 
 def _position(output: Output) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kalelite.errors import Where
@@ -69,39 +70,35 @@ def _statement(place: UserPlace) -> ast.AST | None:
     tree = tree_of(where.file, place.frame.f_globals)
     if tree is None:
         return None
-    best: tuple[int, ast.AST] | None = None
-    for node in ast.walk(tree):
-        rank = _rank(node, where)
-        if rank is not None and (best is None or rank <= best[0]):
-            best = (rank, node)
-    return best[1] if best is not None else None
+    ranks = ((_rank(node, where), node) for node in ast.walk(tree))
+    found = [(rank, node) for rank, node in ranks if rank is not None]
+    # Of equals the last is the innermost.
+    return min(reversed(found), key=itemgetter(0), default=(0, None))[1]
 
 
 def _rank(node: ast.AST, where: Where) -> int | None:
     """How well a node explains the place: statements before expressions, None if not at all."""
-    if isinstance(node, ast.If | ast.While | ast.Assert | ast.IfExp):
-        return 0 if _covers(node.test, where) or _is(node, where) else None
-    if isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-        tests = [test for part in node.generators for test in part.ifs]
-        found = any(_covers(test, where) for test in tests) or (tests and _is(node, where))
-        return 1 if found else None
-    if isinstance(node, ast.BoolOp):
-        return 2 if _covers(node, where) else None
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return 3 if _covers(node, where) else None
-    if isinstance(node, ast.Compare) and (len(node.ops) > 1 or _looks_into(node)):
-        return 3 if _covers(node, where) else None
-    return None
-
-
-def _looks_into(node: ast.Compare) -> bool:
-    """Whether it is ``value in [1, 2]``, over values that stand there."""
-    displays = ast.List | ast.Tuple | ast.Set
-    return (
-        isinstance(node.ops[0], ast.In | ast.NotIn)
-        and isinstance(node.comparators[0], displays)
-        and bool(node.comparators[0].elts)
-    )
+    match node:
+        case (
+            ast.If(test=test) | ast.While(test=test) | ast.Assert(test=test) | ast.IfExp(test=test)
+        ):
+            return 0 if _covers(test, where) or _begins(node, where) else None
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            tests = [test for part in node.generators for test in part.ifs]
+            found = any(_covers(test, where) for test in tests)
+            return 1 if found or (tests and _begins(node, where)) else None
+        case ast.BoolOp():
+            rank = 2
+        case ast.UnaryOp(op=ast.Not()) | ast.Compare(ops=[_, _, *_]):
+            rank = 3
+        case ast.Compare(
+            ops=[ast.In() | ast.NotIn()],
+            comparators=[ast.List(elts=[_, *_]) | ast.Tuple(elts=[_, *_]) | ast.Set(elts=[_, *_])],
+        ):
+            rank = 3
+        case _:
+            return None
+    return rank if _covers(node, where) else None
 
 
 def without_is(source: str) -> str:
@@ -120,8 +117,8 @@ def without_is(source: str) -> str:
     return ast.unparse(tree) if found else ""
 
 
-def _is(node: ast.stmt | ast.expr, where: Where) -> bool:
-    """Whether the place is the whole node."""
+def _begins(node: ast.stmt | ast.expr, where: Where) -> bool:
+    """Whether the node begins at the place."""
     if node.lineno != where.line or where.column is None:
         return False
     return node.col_offset == bytes_before(where.text, where.column)
@@ -163,12 +160,9 @@ def _joined(node: ast.expr) -> str:
             tests = [ast.Compare(left, [each], [item]) for item in choices.elts]
             return symbol.join(f"({ast.unparse(test)})" for test in tests)
         case ast.Compare(left=left, ops=ops, comparators=right) if len(ops) > 1:
-            sides = [left, *right]
-            pairs = [
-                ast.unparse(ast.Compare(sides[number], [op], [sides[number + 1]]))
-                for number, op in enumerate(ops)
-            ]
-            return " & ".join(f"({pair})" for pair in pairs)
+            sides = zip([left, *right], ops, right, strict=False)
+            pairs = (ast.Compare(one, [op], [other]) for one, op, other in sides)
+            return " & ".join(f"({ast.unparse(pair)})" for pair in pairs)
     return ast.unparse(node)
 
 

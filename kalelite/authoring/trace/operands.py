@@ -59,58 +59,48 @@ def items_of_loop(trace: Trace, items: object, where: Where) -> tuple[Expr, int 
     if isinstance(items, Ref):
         return to_expr(trace, items, "the list of ParallelFor"), None
     if not isinstance(items, (list, tuple, range)):
-        trace.problem(
-            "items",
-            f"ParallelFor runs over a list, and this is of type {type(items).__name__}",
-            "Make it a list: `ParallelFor(list(...))`.",
-            where=where,
-        )
+        message = f"ParallelFor runs over a list, and this is of type {type(items).__name__}"
+        trace.problem("items", message, "Make it a list: `ParallelFor(list(...))`.", where=where)
         return Constant(()), None
     values = list(items)
-    if any(isinstance(value, Ref) for value in values):
-        trace.problem(
-            "items",
-            "ParallelFor runs over a list that is known, or over one result that is a list",
-            "Write a Python `for` over these results, which makes a step for each; or gather them in "
-            "a step annotated `-> list`, and run over its result.",
-            where=where,
-        )
-        return Constant([]), None
     for value in values:
-        wrong = _not_plain(value)
-        if wrong:
-            trace.problem(
-                "items",
-                f"an item of ParallelFor is {wrong}",
-                "Items are numbers, texts, bools, and lists or dicts of these. For other values, "
-                "write a Python `for`, which makes a step for each.",
-                where=where,
-            )
+        wrong = _wrong_item(value)
+        if wrong is not None:
+            trace.problem("items", *wrong, where=where)
             return Constant([]), None
     widths = {len(value) for value in values if isinstance(value, list)}
     alike = len(widths) == 1 and all(isinstance(value, list) for value in values)
     return to_expr(trace, values, "the list of ParallelFor"), widths.pop() if alike else None
 
 
-def _not_plain(value: object) -> str | None:  # noqa: PLR0911 - one for each type
-    """What a value is if it is not one that travels as a parameter."""
+def _wrong_item(value: object) -> tuple[str, str] | None:
+    """What is wrong with an item, and what to write instead."""
+    if isinstance(value, Ref):
+        return (
+            "ParallelFor runs over a list that is known, or over one result that is a list",
+            "Write a Python `for` over these results, which makes a step for each; or gather them in a step annotated `-> list`, and run over its result.",
+        )
+    wrong = "None" if value is None else _not_plain(value)
+    if wrong is None:
+        return None
+    return (
+        f"an item of ParallelFor is {wrong}",
+        "Items are numbers, texts, bools, and lists or dicts of these. For other values, write a Python `for`, which makes a step for each.",
+    )
+
+
+def _not_plain(value: Any) -> str | None:
+    """What a value is if it is not one that travels as a parameter, or in one."""
     if isinstance(value, float) and not math.isfinite(value):
         return f"{value!r}, which is no number"
-    if type(value) in {bool, int, float, str}:
+    if value is None or type(value) in {bool, int, float, str}:
         return None
-    if type(value) is list:
-        return next((wrong for item in value if (wrong := _inside(item))), None)
-    if type(value) is dict:
-        if not all(type(key) is str for key in value):
-            return "a dict with keys that are no texts"
-        return next((wrong for item in value.values() if (wrong := _inside(item))), None)
-    if type(value) is tuple:
-        return "a tuple; write a list"
-    return f"a {type(value).__name__}" if value is not None else "None"
-
-
-def _inside(value: object) -> str | None:
-    return None if value is None else _not_plain(value)
+    if type(value) is dict and not all(type(key) is str for key in value):
+        return "a dict with keys that are no texts"
+    if type(value) in {list, dict}:
+        inside = value.values() if isinstance(value, dict) else value
+        return next((wrong for item in inside if (wrong := _not_plain(item))), None)
+    return "a tuple; write a list" if type(value) is tuple else f"a {type(value).__name__}"
 
 
 def handler_of(trace: Trace, handler: Any, where: Where) -> TaskDraft | None:
@@ -119,21 +109,15 @@ def handler_of(trace: Trace, handler: Any, where: Where) -> TaskDraft | None:
         return None
     if not isinstance(handler, OutputProxy) or handler._k_trace is not trace:
         name = getattr(handler, "name", None)
-        hint = (
-            f"Write `with ExitHandler({name}(...)):`."
-            if isinstance(name, str)
-            else ("Write `with ExitHandler(clean_up(...)):` with a step of yours.")
-        )
-        message = "ExitHandler takes the call of a step"
-        trace.problem("handler", message, hint, where=where)
+        hint = "Write `with ExitHandler(clean_up(...)):` with a step of yours."
+        if isinstance(name, str):
+            hint = f"Write `with ExitHandler({name}(...)):`."
+        trace.problem("handler", "ExitHandler takes the call of a step", hint, where=where)
         return None
     draft = handler._k_draft
     if draft.is_handler:
-        trace.problem(
-            "handler",
-            f"step `{draft.step.name}` is the handler of another block already",
-            f"Call it again: `with ExitHandler({draft.step.name}(...)):`.",
-            where=where,
-        )
+        message = f"step `{draft.step.name}` is the handler of another block already"
+        hint = f"Call it again: `with ExitHandler({draft.step.name}(...)):`."
+        trace.problem("handler", message, hint, where=where)
         return None
     return draft

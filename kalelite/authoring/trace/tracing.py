@@ -18,13 +18,7 @@ from typing import TYPE_CHECKING, Any
 from kalelite.authoring.trace.callsite import Use, use_of_call
 from kalelite.authoring.trace.draft import TaskDraft
 from kalelite.errors import Problem, Where
-from kalelite.plan.graph import (
-    Block,
-    Branch,
-    ContainerDef,
-    StepDef,
-    Switch,
-)
+from kalelite.plan.graph import Block, Branch, ContainerDef, StepDef, Switch
 from kalelite.plan.names import slug
 from kalelite.plan.options import StepOptions, check, merge
 from kalelite.source import locations as places
@@ -140,21 +134,14 @@ class Trace:
             id = self._slugs[name] = slug(name)
         known, other = self._steps.setdefault(id, (definition, name))
         if known is not definition and _code(known) is not _code(definition):
-            self._problem_of_twins(id, name, other, known, definition)
+            same = f"`{name}`" if other == name else f"`{other}` and `{name}`"
+            message = f"two different steps are called {same}"
+            if known.where:
+                message += f": the other is at {known.where}"
+            hint = f'Give one of them another name: @step(name="{name}_2").'
+            problem = Problem(message, hint, definition.where)
+            self.problems.setdefault(("twins", id, definition.where), problem)
         return id
-
-    def _problem_of_twins(
-        self, id: str, name: str, other: str, known: Any, definition: Any
-    ) -> None:
-        same = f"`{name}`" if other == name else f"`{other}` and `{name}`"
-        key = ("twins", id, definition.where)
-        problem = Problem(
-            f"two different steps are called {same}"
-            + (f": the other is at {known.where}" if known.where else ""),
-            f'Give one of them another name: @step(name="{name}_2").',
-            definition.where,
-        )
-        self.problems.setdefault(key, problem)
 
     def _options_for(
         self, definition: StepDef | ContainerDef, call: StepOptions | None, where: Where
@@ -220,10 +207,6 @@ class Trace:
             parent=self.parent,
             where=where,
         )
-
-    def add(self, draft: TaskDraft) -> None:
-        """Take in a task."""
-        self.tasks.append(draft)
 
     def open(self, block: Block) -> None:
         """Take in a block; what follows stands in it, until `close`."""
