@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from kalelite.backends.kubeflow.compile.inline_program import inline, source_of
+from kalelite.backends.kubeflow.compile.setup_tasks import inline, source_of
 from kalelite.volumes import provision
 
 

@@ -6,19 +6,15 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kalelite.atomic import write_atomically
 from kalelite.backends.kubeflow.compile import workflow_size as size
-from kalelite.backends.kubeflow.compile.assemble import assemble
 from kalelite.backends.kubeflow.compile.code_bundle import code_bundle
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
-from kalelite.backends.kubeflow.compile.component_graph import ComponentGraph
-from kalelite.backends.kubeflow.compile.components import Components
-from kalelite.backends.kubeflow.compile.escaping import prose
+from kalelite.backends.kubeflow.compile.components import Component, Components
 from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
-from kalelite.backends.kubeflow.compile.kfp_parameters import root_parameters
+from kalelite.backends.kubeflow.compile.kfp_parameters import Root, root_of
 from kalelite.backends.kubeflow.compile.lower import lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
 from kalelite.backends.kubeflow.compile.pipeline_file import (
@@ -27,12 +23,9 @@ from kalelite.backends.kubeflow.compile.pipeline_file import (
     write,
 )
 from kalelite.backends.kubeflow.compile.ports import Wiring
-from kalelite.backends.kubeflow.compile.setup_tasks import setup_tasks
-from kalelite.backends.kubeflow.compile.stage import Part, bundle_path, parts_of
+from kalelite.backends.kubeflow.compile.setup_tasks import stage_tasks, volume_task
 from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.plan.graph import Plan
-from kalelite.plan.names import slug
-from kalelite.plan.order import Scopes
 
 __all__ = ["Compiled", "build", "compile_plan"]
 
@@ -43,27 +36,28 @@ class Compiled:
 
     Attributes
     ----------
-    graph
-        The pipeline as components and wires.
+    root, components
+        The pipeline as kfp is given it.
     pipeline, platform
         KFP's PipelineSpec and PlatformSpec as JSON data.
     bundle, digest
         The zip application that the steps run, and its SHA-256.
     storage
         The volumes of a run.
-    parts
+    stages
         The stage tasks; none if the bundle goes into the workspace.
     estimate
         The size of the run's Workflow.
     """
 
-    graph: ComponentGraph
+    root: Root
+    components: Components
     pipeline: dict[str, Any]
     platform: dict[str, Any]
     bundle: bytes
     digest: str
     storage: Storage
-    parts: tuple[Part, ...]
+    stages: tuple[Component, ...]
     estimate: size.Estimate
 
     def documents(self) -> list[dict[str, Any]]:
@@ -99,7 +93,7 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
     compiled = build(plan, settings_for(plan, settings))
     write(target, heading(plan), compiled.documents())
     if not compiled.storage.staged:
-        write_atomically(Path(bundle_path(compiled.storage.home, compiled.digest)), compiled.bundle)
+        write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
     return compiled
 
 
@@ -108,31 +102,23 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     problems = kfp_problems(plan, settings)
     if problems:
         raise PipelineError(*problems)
-    lowered = lower(plan)
-    scopes, wiring = Scopes(lowered.plan), Wiring(lowered)
-    bundle = code_bundle(wiring, scopes)
+    wiring = Wiring(lower(plan))
+    bundle = code_bundle(wiring)
     digest = hashlib.sha256(bundle).hexdigest()
     storage = storage_of(settings)
-    parts: tuple[Part, ...] = ()
-    if storage.staged:
-        parts = parts_of(bundle, digest, home=storage.home, root=storage.new_root)
-    components = Components(wiring, storage, settings, bundle_path(storage.home, digest))
-    first = setup_tasks(storage, parts, settings.default_image)
-    graph = ComponentGraph(
-        name=slug(plan.name, limit=57),
-        display_name=prose(plan.name),
-        description=prose(plan.description),
-        parameters=root_parameters(plan, settings),
-        body=assemble(scopes, components, first),
-    )
-    pipeline, platform = _to_ir(graph)
-    estimate = _estimate(pipeline, platform, parts)
+    image = settings.default_image
+    stages = stage_tasks(bundle, digest, storage, image)
+    setup = (*(volume_task(creation, image) for creation in storage.creations), *stages)
+    components = Components(wiring, storage, settings, storage.code_path(digest), setup)
+    root = root_of(plan, settings)
+    pipeline, platform = _to_ir(root, components)
+    estimate = _estimate(pipeline, platform, stages)
     if not estimate.fits:
         raise PipelineError(too_large(plan, estimate))
-    return Compiled(graph, pipeline, platform, bundle, digest, storage, parts, estimate)
+    return Compiled(root, components, pipeline, platform, bundle, digest, storage, stages, estimate)
 
 
-def _to_ir(graph: ComponentGraph) -> tuple[dict[str, Any], dict[str, Any]]:
+def _to_ir(root: Root, components: Components) -> tuple[dict[str, Any], dict[str, Any]]:
     """Compile with kfp; a second to import, so not before it is needed."""
     try:
         from kalelite.backends.kubeflow.compile.to_ir import to_ir
@@ -143,15 +129,15 @@ def _to_ir(graph: ComponentGraph) -> tuple[dict[str, Any], dict[str, Any]]:
             f"compiling for Kubeflow Pipelines needs kfp: no module {error.name!r} is here",
             hint="pip install 'kalelite[kfp]'",
         ) from error
-    return to_ir(graph)
+    return to_ir(root, components)
 
 
 def _estimate(
-    pipeline: dict[str, Any], platform: dict[str, Any], parts: tuple[Part, ...]
+    pipeline: dict[str, Any], platform: dict[str, Any], stages: tuple[Component, ...]
 ) -> size.Estimate:
     text = len(json.dumps(pipeline, separators=(",", ":")))
     text += len(json.dumps(platform, separators=(",", ":")))
-    code = sum(len(word) for part in parts for word in part.args)
+    code = sum(len(word) for stage in stages for word in stage.args)
     return size.estimate(text, size.tasks_in(pipeline), code)
 
 

@@ -1,12 +1,11 @@
-"""Each task as a component: image, command, parameters."""
+"""Each task as a component: image, command, parameters. Nothing of kfp is in it."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from kalelite.backends.kubeflow.compile.compile_settings import Settings
-from kalelite.backends.kubeflow.compile.component_graph import FILE, Component
 from kalelite.backends.kubeflow.compile.escaping import (
     EXECUTOR_INPUT,
     JOB_ID,
@@ -15,26 +14,90 @@ from kalelite.backends.kubeflow.compile.escaping import (
     output_file,
     summary,
 )
-from kalelite.backends.kubeflow.compile.mounts import Storage
+from kalelite.backends.kubeflow.compile.native_values import FILE
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill
 from kalelite.plan.graph import Constant, ContainerDef, Task
+from kalelite.plan.order import ROOT
 
-__all__ = ["Components"]
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.compile.compile_settings import Settings
+    from kalelite.backends.kubeflow.compile.mounts import Storage
+    from kalelite.plan.options import StepOptions
+
+__all__ = ["Component", "Components"]
 
 TASK = "KALELITE_TASK"
 """A variable of every container of the user's own; it makes each of them another one for KFP."""
 
 
-class Components:
-    """Makes the components of one compilation."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A task.
 
-    def __init__(self, wiring: Wiring, storage: Storage, settings: Settings, bundle: str) -> None:
+    Attributes
+    ----------
+    image, command, args
+        The container; KFP's own placeholders stand in its command.
+    inputs, outputs
+        Names and types.
+    arguments
+        A wire or a constant for each input.
+    options
+        Those of the step, with the volumes that the run adds.
+    made_by
+        Claims to mount: the task that makes it, and the path.
+    optional
+        Its inputs may be without a value: it runs after failures.
+    description
+        The first paragraph of the step's docstring.
+    """
+
+    id: str
+    image: str
+    command: tuple[str, ...]
+    args: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    options: StepOptions
+    made_by: tuple[tuple[str, str], ...] = ()
+    optional: bool = False
+    description: str = ""
+
+
+class Components:
+    """The components of one compilation.
+
+    ``setup`` are tasks that run one after the other before everything else.
+    """
+
+    def __init__(
+        self,
+        wiring: Wiring,
+        storage: Storage,
+        settings: Settings,
+        bundle: str,
+        setup: tuple[Component, ...],
+    ) -> None:
         self.wiring = wiring
         self.storage = storage
         self.settings = settings
         self.bundle = bundle
+        self.setup = setup
+
+    def waits(self, block: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """What stands in a block, in an order in which it can run, and its waits without a wire."""
+        scopes = self.wiring.scopes
+        last: tuple[str, ...] = ()
+        for component in self.setup if block == ROOT else ():
+            yield component.id, last
+            last = (component.id,)
+        for id in scopes.children[block]:
+            if id not in scopes.handlers:
+                # Whatever waits for something else waits for the setup through that.
+                yield id, scopes.orders[id] if scopes.waits[id] else last
 
     def task(self, task: Task, *, handler: bool = False) -> Component:
         """The component of a task; the handler of an exit scope mounts no claim of another task."""

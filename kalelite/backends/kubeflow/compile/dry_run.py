@@ -11,7 +11,6 @@ from kalelite.backends.kubeflow.compile.build import Compiled, build
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
 from kalelite.backends.kubeflow.compile.mounts import Creation, Mount
-from kalelite.backends.kubeflow.compile.stage import bundle_path
 from kalelite.plan.graph import ContainerDef, Plan, Task
 
 __all__ = ["dry_run"]
@@ -74,9 +73,8 @@ def _volumes(compiled: Compiled) -> Iterator[tuple[str, ...]]:
     for mount in storage.mounts:
         creation = made.get(mount.made_by) or (home if not _lasting(mount) else None)
         yield mount.path, _origin(mount, creation)
-    path = bundle_path(storage.home, compiled.digest)
-    how = f"written by {len(compiled.parts)} stage task(s)" if storage.staged else "in the clone"
-    yield path, how
+    how = f"written by {len(compiled.stages)} stage task(s)" if storage.staged else "in the clone"
+    yield storage.code_path(compiled.digest), how
 
 
 def _lasting(mount: Mount) -> bool:

@@ -1,4 +1,4 @@
-"""The parameters of the compiled pipeline."""
+"""What the KFP UI shows of the compiled pipeline itself: its names and parameters."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from kalelite.backends.kubeflow.compile.escaping import expansion, identifier, p
 from kalelite.backends.kubeflow.compile.native_values import native_type, plain_number
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
+from kalelite.plan.names import slug
 from kalelite.plan.types.spelling import to_text
 
-__all__ = ["RootParameter", "parameter_problems", "root_parameters"]
+__all__ = ["Root", "RootParameter", "parameter_problems", "root_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,18 @@ class RootParameter:
     description: str = ""
 
 
-def root_parameters(plan: Plan, settings: Settings) -> Mapping[str, RootParameter]:
-    """KFP's parameters by the names of the plan's."""
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The pipeline; its parameters are by the names that the plan has for them."""
+
+    name: str
+    display_name: str
+    description: str
+    parameters: Mapping[str, RootParameter]
+
+
+def root_of(plan: Plan, settings: Settings) -> Root:
+    """The pipeline as KFP shows it."""
     found: dict[str, RootParameter] = {}
     for parameter in plan.parameters:
         taken = {other.name for other in found.values()}
@@ -37,7 +48,7 @@ def root_parameters(plan: Plan, settings: Settings) -> Mapping[str, RootParamete
         value = settings.arguments.get(parameter.name, parameter.default)
         default = value if value is REQUIRED else _default(parameter, value)
         found[parameter.name] = RootParameter(name, kind, default, prose(parameter.description))
-    return found
+    return Root(slug(plan.name, limit=57), prose(plan.name), prose(plan.description), found)
 
 
 def _default(parameter: Parameter, value: Any) -> Any:

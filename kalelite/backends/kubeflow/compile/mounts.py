@@ -57,6 +57,10 @@ class Storage:
     staged: bool
     new_root: str = ""
 
+    def code_path(self, digest: str) -> str:
+        """Where a bundle lies: its name is its digest, so nothing is ever changed."""
+        return f"{self.home}/code/{digest[:16]}.pyz"
+
     @property
     def volumes(self) -> tuple[Volume, ...]:
         """The claims whose names are known when a task is compiled."""

@@ -10,7 +10,10 @@ from kalelite.backends.kubeflow.compile.escaping import expansion
 from kalelite.plan.graph import Constant, Expr, OutputRef, Parameter, ParameterRef, Task
 from kalelite.plan.types.fit import native_name
 
-__all__ = ["element_type", "native_type", "plain_items", "plain_number", "type_of"]
+__all__ = ["FILE", "element_type", "native_type", "plain_items", "plain_number", "type_of"]
+
+FILE = "file"
+"""The type of files among the types of parameters, and the output of a task that writes one."""
 
 _PRIMITIVES = ("int", "float", "str", "bool")
 _LARGEST_INT = 2**53

@@ -8,23 +8,37 @@ results that conditions, loops and the KFP UI look at.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from kalelite.backends.kubeflow.compile.component_graph import FILE, Wire
 from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.lower import Lowered
-from kalelite.backends.kubeflow.compile.native_values import element_type, native_type
+from kalelite.backends.kubeflow.compile.native_values import FILE, element_type, native_type
 from kalelite.backends.kubeflow.pod.contract import Form, Reading
 from kalelite.plan import graph
+from kalelite.plan.order import Scopes
 
-__all__ = ["Port", "Wiring"]
+__all__ = ["Port", "Wire", "Wiring"]
 
 TEXTS = "texts"
 """The KFP type of a list of texts: the items of a loop as JSON."""
 
 Outputs = Mapping[tuple[str, Form], tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """Where a parameter comes from.
+
+    ``kind`` is "own" for the file that the task itself is to write. ``ids`` are the ids that it
+    needs: of an output the task and the port, of collected values the task, the port and the loop,
+    of a choice the switch and then a task and port for each branch. The type follows from these.
+    """
+
+    kind: Literal["parameter", "output", "item", "collected", "choice", "status", "own"]
+    ids: tuple[str, ...]
+    type: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +59,13 @@ class Wiring:
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
-        self.tasks: Mapping[str, graph.Task] = {task.id: task for task in lowered.plan.tasks}
-        self.loops: Mapping[str, graph.Loop] = {
-            block.id: block for block in lowered.plan.blocks if isinstance(block, graph.Loop)
-        }
+        self.scopes = Scopes(lowered.plan)
+        self.tasks = self.scopes.tasks
         self.parameters = {parameter.name: parameter for parameter in lowered.plan.parameters}
         self._looped = {
-            (loop.items.task, loop.items.output)
-            for loop in self.loops.values()
-            if isinstance(loop.items, graph.OutputRef)
+            (block.items.task, block.items.output)
+            for block in lowered.plan.blocks
+            if isinstance(block, graph.Loop) and isinstance(block.items, graph.OutputRef)
         }
         self._outputs = {id: self._outputs_of(task) for id, task in self.tasks.items()}
 
@@ -123,7 +135,7 @@ class Wiring:
                     reading = "file"
                 return Port(f"{task}_{output}", wire, reading, ("output", task, output))
             case graph.ItemRef(loop=loop):
-                return Port("item", *self.item(self.loops[loop]), ("item", loop))
+                return Port("item", *self.item(loop), ("item", loop))
             case graph.Collected(source=source, loops=loops):
                 port = self.port(source)
                 wire = Wire("collected", (*port.wire.ids, loops[0]), "list")
@@ -165,11 +177,13 @@ class Wiring:
             return self._output(items, "items" if (items.output, "items") in ports else "native")
         return self.read(items)
 
-    def item(self, loop: graph.Loop) -> tuple[Wire, Reading]:
+    def item(self, id: str) -> tuple[Wire, Reading]:
         """The wire of a loop's current item, and how the pod reads it."""
+        loop = self.scopes.blocks[id]
+        assert isinstance(loop, graph.Loop)
         kind = "str"
         reading: Reading = "value"
-        if loop.id in self.lowered.numbered:
+        if id in self.lowered.numbered:
             kind, reading = "int", "index"
         elif isinstance(loop.items, graph.Constant):
             kind = type(loop.items.value[0]).__name__
@@ -177,7 +191,40 @@ class Wiring:
             kind = element_type(self.parameters[loop.items.name].type) or "str"
         elif self.items(loop.items).type == TEXTS:
             reading = "slot"
-        return Wire("item", (loop.id,), kind), reading
+        return Wire("item", (id,), kind), reading
+
+    def border(self, group: str) -> tuple[dict[str, Wire], dict[str, Wire]]:
+        """What tasks in a nested pipeline take from outside, and the other way round, by name."""
+        inside = {item.id for item in self.scopes.below(group)}
+        inputs: dict[str, Wire] = {}
+        outputs: dict[str, Wire] = {}
+        for id, item in self.scopes.items.items():
+            for wire in self._read_by(item):
+                # Collected values begin at their loop.
+                begin = wire.ids[2 if wire.kind == "collected" else 0]
+                is_inner = wire.kind != "parameter" and begin in inside
+                if id in inside:
+                    if not is_inner:
+                        _name(wire, inputs)
+                elif is_inner:
+                    _name(wire, outputs)
+                elif wire.kind == "collected" and wire.ids[0] in inside:
+                    task, port, _ = wire.ids
+                    types = dict(self.outputs(self.tasks[task]).values())
+                    _name(Wire("output", (task, port), types[port]), outputs)
+        return inputs, outputs
+
+    def _read_by(self, item: graph.Task | graph.Block) -> Iterator[Wire]:
+        if isinstance(item, graph.Block):
+            yield from self.block_wires(item)
+        else:
+            wires = (port.wire for port in self.inputs(item))
+            yield from (wire for wire in wires if wire.kind not in ("status", "own"))
+
+
+def _name(wire: Wire, ports: dict[str, Wire]) -> None:
+    if wire not in ports.values():
+        ports[identifier("_".join(wire.ids), ports)] = wire
 
 
 _LEAVES = (

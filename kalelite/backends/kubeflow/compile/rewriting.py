@@ -16,8 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.kubeflow.compile.component_graph import FILE
-from kalelite.backends.kubeflow.compile.native_values import type_of
+from kalelite.backends.kubeflow.compile.native_values import FILE, type_of
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.executor import container_io
 from kalelite.plan import graph

@@ -1,6 +1,6 @@
-"""From the component graph to KFP's intermediate representation: the only module that imports kfp.
+"""From components to KFP's intermediate representation: the only module that imports kfp.
 
-The graph is traced by kfp as a script would be: each block becomes kfp's own block, each component
+The plan is traced by kfp as a script would be: each block becomes kfp's own block, each component
 a call of a container component. Waits are written into the result, for kfp's own ``after`` refuses
 a task in a block that the waiting task is not in, while KFP runs a wait for the block as a whole.
 
@@ -18,30 +18,25 @@ in setup.cfg; tried with 2.14 to 2.17):
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from kfp import dsl, kubernetes  # type: ignore[import-untyped]
 from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 
-from kalelite.backends.kubeflow.compile.component_graph import (
-    FILE,
-    Cases,
-    Component,
-    ComponentGraph,
-    Element,
-    ForEach,
-    Guarded,
-    Subpipeline,
-    Wire,
-    walk,
-)
 from kalelite.backends.kubeflow.compile.kfp_options import configure
+from kalelite.backends.kubeflow.compile.native_values import FILE
+from kalelite.backends.kubeflow.compile.ports import Wire
+from kalelite.plan import graph
 from kalelite.plan.comparisons import COMPARISONS
-from kalelite.plan.graph import REQUIRED
 from kalelite.plan.names import slug
+from kalelite.plan.order import ROOT
+
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.compile.components import Component, Components
+    from kalelite.backends.kubeflow.compile.kfp_parameters import Root
 
 __all__ = ["to_ir"]
 
@@ -62,48 +57,44 @@ _TYPES: dict[str, Any] = {
 _ITEM_TYPES = {"int": "Integer", "float": "Float", "str": "String"}
 
 
-def to_ir(graph: ComponentGraph) -> Ir:
-    """Compile.
-
-    Returns
-    -------
-    tuple of dict
-        The PipelineSpec and the PlatformSpec, as their JSON form.
-    """
+def to_ir(root: Root, components: Components) -> Ir:
+    """The PipelineSpec and the PlatformSpec, as their JSON form."""
     nested: dict[str, _Nested] = {}
-    for element in reversed(list(walk(graph.body))):
-        if isinstance(element, Subpipeline):
-            nested[element.id] = _nested(element, nested)
-    trace = _Trace(nested)
+    for item in reversed(list(components.wiring.scopes.below(ROOT))):
+        if isinstance(item, graph.Group):
+            nested[item.id] = _nested(item, components, nested)
+    trace = _Trace(components, nested)
 
     def body(*channels: Any) -> None:
         trace.channels.update(
             (Wire("parameter", (name,)), channel)
-            for name, channel in zip(graph.parameters, channels, strict=True)
+            for name, channel in zip(root.parameters, channels, strict=True)
         )
-        trace.elements(graph.body)
+        for component in components.setup:
+            trace.component(component)
+        trace.block(ROOT)
 
     parameters = [
         # kfp takes no None inside a list or dict: those are put in later.
         _parameter(
             one.name, _TYPES[one.type], None if one.type in ("list", "dict") else one.default
         )
-        if one.default is not REQUIRED
+        if one.default is not graph.REQUIRED
         else _parameter(one.name, _TYPES[one.type])
-        for one in graph.parameters.values()
+        for one in root.parameters.values()
     ]
     _sign(body, parameters)
     # kfp reads the descriptions of the pipeline and of its parameters in it.
-    body.__doc__ = graph.description or None
-    pipeline = dsl.pipeline(name=graph.name, display_name=graph.display_name)(body)
+    body.__doc__ = root.description or None
+    pipeline = dsl.pipeline(name=root.name, display_name=root.display_name)(body)
     spec: dict[str, Any] = json_format.MessageToDict(pipeline.pipeline_spec)
-    for parameter in graph.parameters.values():
+    for parameter in root.parameters.values():
         shown = spec["root"]["inputDefinitions"]["parameters"][parameter.name]
         if parameter.description:
             shown["description"] = parameter.description
-        if parameter.type in ("list", "dict") and parameter.default is not REQUIRED:
+        if parameter.type in ("list", "dict") and parameter.default is not graph.REQUIRED:
             shown["defaultValue"] = parameter.default
-    _add_waits(spec, spec["root"], graph.body, trace)
+    _add_waits(spec, spec["root"], ROOT, trace)
     return spec, json_format.MessageToDict(pipeline.platform_spec)
 
 
@@ -122,25 +113,23 @@ def _sign(function: Any, parameters: list[inspect.Parameter], returns: Any = Non
 
 
 def _add_waits(
-    spec: Mapping[str, Any],
-    component: Mapping[str, Any],
-    elements: Iterable[Element],
-    trace: _Trace,
+    spec: Mapping[str, Any], component: Mapping[str, Any], block: str, trace: _Trace
 ) -> None:
-    """Complete the graph of a component."""
+    """Complete the graph of a block's component."""
+    scopes = trace.scopes
     tasks = component["dag"]["tasks"]
-    for element in elements:
-        task = tasks[trace.names[element.id]]
-        waits = {*task.get("dependentTasks", ()), *(trace.names[id] for id in element.waits)}
+    for id, others in trace.components.waits(block):
+        task = tasks[trace.names[id]]
+        waits = {*task.get("dependentTasks", ()), *(trace.names[other] for other in others)}
         if waits:
             task["dependentTasks"] = sorted(waits)
-        if element.body:
+        if id in scopes.blocks:
             inner = spec["components"][task["componentRef"]["name"]]
-            is_lone_if = isinstance(element, Cases) and len(element.body) == 1
+            branches = scopes.children[id] if scopes.is_switch(id) else ()
             # kfp puts a lone If into no block of its own.
-            body = element.body[0].body if is_lone_if else element.body
-            is_nested = isinstance(element, Subpipeline)
-            _add_waits(spec, inner, body, trace.nested[element.id].trace if is_nested else trace)
+            inside = branches[0] if len(branches) == 1 else id
+            nested = trace.nested.get(id)
+            _add_waits(spec, inner, inside, nested.trace if nested else trace)
 
 
 def _component(component: Component) -> Callable[..., Any]:
@@ -177,15 +166,24 @@ class _Trace:
     ``names`` are kfp's names of its tasks and blocks.
     """
 
-    def __init__(self, nested: Mapping[str, _Nested]) -> None:
+    def __init__(self, components: Components, nested: Mapping[str, _Nested]) -> None:
+        self.components = components
+        self.wiring = components.wiring
+        self.scopes = components.wiring.scopes
         self.nested = nested
         self.channels: dict[Wire, Any] = {}
         self.names: dict[str, str] = {}
         self.claims: dict[str, Any] = {}
 
-    def elements(self, elements: Iterable[Element]) -> None:
-        for element in elements:
-            _TRACERS[type(element)](self, element)
+    def block(self, id: str) -> None:
+        """Trace what stands in a block."""
+        scopes = self.scopes
+        for child in scopes.children[id]:
+            if child not in scopes.handlers:
+                _TRACERS[type(scopes.items[child])](self, scopes.items[child])
+
+    def task(self, task: graph.Task) -> None:
+        self.component(self.components.task(task))
 
     def component(self, component: Component) -> Any:
         arguments = {
@@ -215,22 +213,27 @@ class _Trace:
             self.channels[wire] = dsl.OneOf(*choices)
         return self.channels[wire]
 
-    def operand(self, side: Any) -> Any:
-        return self.channel(side) if isinstance(side, Wire) else side
+    def operand(self, side: graph.Expr) -> Any:
+        if isinstance(side, graph.Constant):
+            return side.value
+        return self.channel(self.wiring.read(side))
 
-    def cases(self, cases: Cases) -> None:
+    def switch(self, switch: graph.Switch) -> None:
         keyword = dsl.If
         blocks = {}
-        for case in cases.body:
-            if case.condition is None:
-                block = dsl.Else(name=case.id)
+        for id in self.scopes.children[switch.id]:
+            branch = self.scopes.blocks[id]
+            assert isinstance(branch, graph.Branch)
+            if branch.condition is None:
+                block = dsl.Else(name=id)
             else:
-                left, right = self.operand(case.condition.left), self.operand(case.condition.right)
-                compare = COMPARISONS[case.condition.op]
-                block = keyword(compare(left, right), name=case.id)
+                assert isinstance(branch.condition, graph.Compare)
+                compare = COMPARISONS[branch.condition.op]
+                sides = map(self.operand, branch.condition.children())
+                block = keyword(compare(*sides), name=id)
             with block:
-                self.elements(case.body)
-            blocks[case.id] = block
+                self.block(id)
+            blocks[id] = block
             keyword = dsl.Elif
         if len(blocks) > 1 and not isinstance(block, dsl.Else):
             # kfp closes the block around the branches with an Else only: what comes next would
@@ -238,41 +241,48 @@ class _Trace:
             pipeline_context.Pipeline.get_default_pipeline().pop_tasks_group()
         # kfp renames the first branch when the second one comes.
         self.names.update((id, block.name) for id, block in blocks.items())
-        self.names[cases.id] = _outermost(block)
+        self.names[switch.id] = _outermost(block)
 
-    def for_each(self, loop: ForEach) -> None:
-        items = self.channel(loop.items) if isinstance(loop.items, Wire) else list(loop.items)
+    def loop(self, loop: graph.Loop) -> None:
+        if isinstance(loop.items, graph.Constant):
+            items = list(loop.items.value)
+        else:
+            items = self.channel(self.wiring.items(loop.items))
+        wire, _ = self.wiring.item(loop.id)
         block = dsl.ParallelFor(items, name=loop.id, parallelism=loop.parallelism)
         # kfp takes the type of the items for text where it has no other.
-        block.loop_argument.channel_type = _ITEM_TYPES[loop.item.type]
+        block.loop_argument.channel_type = _ITEM_TYPES[wire.type]
         with block as item:
-            self.channels[loop.item] = item
-            self.elements(loop.body)
+            self.channels[wire] = item
+            self.block(loop.id)
         self.names[loop.id] = block.name
 
-    def guarded(self, guarded: Guarded) -> None:
-        task = self.component(guarded.handler)
-        with dsl.ExitHandler(task, name=guarded.id) as block:
-            self.elements(guarded.body)
-        self.names[guarded.id] = block.name
+    def exit_scope(self, scope: graph.ExitScope) -> None:
+        handler = self.scopes.tasks[scope.handler]
+        task = self.component(self.components.task(handler, handler=True))
+        with dsl.ExitHandler(task, name=scope.id) as block:
+            self.block(scope.id)
+        self.names[scope.id] = block.name
 
-    def subpipeline(self, group: Subpipeline) -> None:
-        arguments = {name: self.channel(wire) for name, wire in group.inputs.items()}
-        arguments |= {name: self.claims[maker] for name, maker in group.claims.items()}
-        task = self.nested[group.id].pipeline(**arguments)
-        task.set_display_name(group.title)
+    def group(self, group: graph.Group) -> None:
+        nested = self.nested[group.id]
+        arguments = {name: self.channel(wire) for name, wire in nested.inputs.items()}
+        claims = self.components.claims()
+        arguments |= {name: self.claims[maker] for name, maker in claims.items()}
+        task = nested.pipeline(**arguments)
+        task.set_display_name(group.name or group.id)
         task.set_caching_options(False)
-        for name, wire in group.outputs.items():
+        for name, wire in nested.outputs.items():
             self.channels[wire] = task.outputs[name]
         self.names[group.id] = task.name
 
 
-_TRACERS: dict[type, Callable[[_Trace, Any], object]] = {
-    Component: _Trace.component,
-    Cases: _Trace.cases,
-    ForEach: _Trace.for_each,
-    Guarded: _Trace.guarded,
-    Subpipeline: _Trace.subpipeline,
+_TRACERS: dict[type, Callable[[_Trace, Any], None]] = {
+    graph.Task: _Trace.task,
+    graph.Switch: _Trace.switch,
+    graph.Loop: _Trace.loop,
+    graph.ExitScope: _Trace.exit_scope,
+    graph.Group: _Trace.group,
 }
 
 
@@ -285,28 +295,32 @@ def _outermost(branch: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Nested:
-    """A nested pipeline, compiled on its own."""
+    """A nested pipeline, compiled on its own, and what crosses its border."""
 
     pipeline: Callable[..., Any]
     trace: _Trace
+    inputs: Mapping[str, Wire]
+    outputs: Mapping[str, Wire]
 
 
-def _nested(group: Subpipeline, nested: Mapping[str, _Nested]) -> _Nested:
+def _nested(group: graph.Group, components: Components, nested: Mapping[str, _Nested]) -> _Nested:
     """Compile a nested pipeline: kfp wants that done before the pipeline around it is traced."""
-    trace = _Trace(nested)
+    trace = _Trace(components, nested)
+    claims = components.claims()
+    inputs, outputs = trace.wiring.border(group.id)
 
     def body(*channels: Any) -> Any:
         values = iter(channels)
-        trace.channels.update((wire, next(values)) for wire in group.inputs.values())
-        trace.claims.update((maker, next(values)) for maker in group.claims.values())
-        trace.elements(group.body)
-        if not group.outputs:
+        trace.channels.update((wire, next(values)) for wire in inputs.values())
+        trace.claims.update((maker, next(values)) for maker in claims.values())
+        trace.block(group.id)
+        if not outputs:
             return None
-        return outputs(**{name: trace.channel(wire) for name, wire in group.outputs.items()})
+        return results(**{name: trace.channel(wire) for name, wire in outputs.items()})
 
-    fields = [(name, _TYPES[wire.type]) for name, wire in group.outputs.items()]
-    outputs = NamedTuple("outputs", fields)  # type: ignore[misc]
-    parameters = [_parameter(name, _TYPES[wire.type]) for name, wire in group.inputs.items()]
-    parameters += [_parameter(name, str) for name in group.claims]
-    _sign(body, parameters, outputs if fields else None)
-    return _Nested(dsl.pipeline(name=slug(group.id))(body), trace)
+    fields = [(name, _TYPES[wire.type]) for name, wire in outputs.items()]
+    results = NamedTuple("outputs", fields)  # type: ignore[misc]
+    parameters = [_parameter(name, _TYPES[wire.type]) for name, wire in inputs.items()]
+    parameters += [_parameter(name, str) for name in claims]
+    _sign(body, parameters, results if fields else None)
+    return _Nested(dsl.pipeline(name=slug(group.id))(body), trace, inputs, outputs)

@@ -3,60 +3,80 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from kalelite.backends.kubeflow.compile import component_graph as graph
+from kalelite.backends.kubeflow.compile.components import Component, Components
 from kalelite.backends.kubeflow.compile.escaping import EXECUTOR_INPUT, JOB_ID, JOB_NAME
-from kalelite.backends.kubeflow.compile.inline_program import BOOT
-from kalelite.plan.graph import REQUIRED
+from kalelite.backends.kubeflow.compile.kfp_parameters import Root
+from kalelite.backends.kubeflow.compile.ports import Wire
+from kalelite.backends.kubeflow.compile.setup_tasks import BOOT
+from kalelite.plan import graph
+from kalelite.plan.order import ROOT
 
 
-def graph_text(compiled: graph.ComponentGraph) -> str:
+def graph_text(root: Root, components: Components) -> str:
     """The graph as text, without anything that depends on the code, the machine or Python."""
-    lines = [f"pipeline {compiled.name}"]
-    for parameter in compiled.parameters.values():
-        default = "" if parameter.default is REQUIRED else f" = {parameter.default!r}"
+    lines = [f"pipeline {root.name}"]
+    for parameter in root.parameters.values():
+        default = "" if parameter.default is graph.REQUIRED else f" = {parameter.default!r}"
         lines.append(f"parameter {parameter.name}: {parameter.type}{default}")
-    return masked("\n".join([*lines, *elements(compiled.body), ""]))
+    return masked("\n".join([*lines, *elements(components, ROOT), ""]))
 
 
-def elements(body: Iterable[graph.Element], indent: str = "") -> Iterator[str]:
-    for element in body:
-        after = f", after {', '.join(element.waits)}" if element.waits else ""
-        title, *details = describe(element)
+def elements(components: Components, block: str, indent: str = "") -> Iterator[str]:
+    setup = {task.id: task for task in components.setup}
+    for id, waits in components.waits(block):
+        item = setup.get(id) or components.wiring.scopes.items[id]
+        after = f", after {', '.join(waits)}" if waits else ""
+        title, *details = describe(item, components)
         yield f"{indent}{title}{after}"
         yield from (f"{indent}  {detail}" for detail in details)
-        if isinstance(element, graph.Guarded):
+        if isinstance(item, graph.ExitScope):
+            handler = components.wiring.scopes.tasks[item.handler]
             yield f"{indent}  at exit"
-            yield from elements([element.handler], f"{indent}    ")
-        yield from elements(element.body, f"{indent}  ")
+            title, *details = component(components.task(handler, handler=True))
+            yield f"{indent}    {title}"
+            yield from (f"{indent}      {detail}" for detail in details)
+        if isinstance(item, graph.Block):
+            yield from elements(components, id, f"{indent}  ")
 
 
-def describe(element: graph.Element) -> Iterator[str]:
-    match element:
-        case graph.Component():
-            yield from component(element)
-        case graph.Cases():
-            yield f"if {element.id}"
-        case graph.Case(condition=None):
-            yield f"else {element.id}"
-        case graph.Case(condition=condition):
-            left, right = source(condition.left), source(condition.right)
-            yield f"case {element.id}: {left} {condition.op} {right}"
-        case graph.ForEach(items=items, item=item, parallelism=parallelism):
+def describe(item: Component | graph.Task | graph.Block, components: Components) -> Iterator[str]:
+    wiring = components.wiring
+
+    def operand(expr: graph.Expr) -> str:
+        return repr(expr.value) if isinstance(expr, graph.Constant) else source(wiring.read(expr))
+
+    match item:
+        case Component():
+            yield from component(item)
+        case graph.Task():
+            yield from component(components.task(item))
+        case graph.Switch():
+            yield f"if {item.id}"
+        case graph.Branch(condition=None):
+            yield f"else {item.id}"
+        case graph.Branch(condition=condition):
+            left, right = map(operand, condition.children())
+            yield f"case {item.id}: {left} {condition.op} {right}"
+        case graph.Loop(items=items, parallelism=parallelism):
+            over = items.value if isinstance(items, graph.Constant) else wiring.items(items)
             at_once = f", {parallelism} at once" if parallelism else ""
-            yield f"loop {element.id} over {source(items)}, each {item.type}{at_once}"
-        case graph.Guarded():
-            yield f"guarded {element.id}"
-        case graph.Subpipeline():
-            yield f"pipeline {element.id} = {element.title}"
-            yield from (f"{name} <- {source(wire)}" for name, wire in element.inputs.items())
-            yield from (f"{name} -> {source(wire)}" for name, wire in element.outputs.items())
-            yield from (f"{name} <- claim of {maker}" for name, maker in element.claims.items())
+            each = wiring.item(item.id)[0].type
+            yield f"loop {item.id} over {source(over)}, each {each}{at_once}"
+        case graph.ExitScope():
+            yield f"guarded {item.id}"
+        case graph.Group():
+            inputs, outputs = wiring.border(item.id)
+            claims = components.claims()
+            yield f"pipeline {item.id} = {item.name or item.id}"
+            yield from (f"{name} <- {source(wire)}" for name, wire in inputs.items())
+            yield from (f"{name} -> {source(wire)}" for name, wire in outputs.items())
+            yield from (f"{name} <- claim of {maker}" for name, maker in claims.items())
 
 
-def component(task: graph.Component) -> Iterator[str]:
+def component(task: Component) -> Iterator[str]:
     image = "" if re.fullmatch(r"python:3\.\d+", task.image) else f" in {task.image}"
     outputs = ", ".join(f"{name}: {kind}" for name, kind in task.outputs.items())
     optional = ", even after failures" if task.optional else ""
@@ -85,7 +105,7 @@ def component(task: graph.Component) -> Iterator[str]:
 
 def source(value: Any) -> str:
     """Where a value comes from, in the terms of the plan."""
-    if not isinstance(value, graph.Wire):
+    if not isinstance(value, Wire):
         return repr(value)
     ids = value.ids
     match value.kind:

@@ -42,7 +42,7 @@ def check(golden: Path, text: str) -> None:
 def test_compiles_to_the_graph_that_was_looked_at(script, tmp_path):
     compiled, path = compile_script(script, tmp_path)
 
-    check(GOLDENS / f"{script.stem}.txt", graph_text(compiled.graph))
+    check(GOLDENS / f"{script.stem}.txt", graph_text(compiled.root, compiled.components))
     check_documents(list(yaml.safe_load_all(path.read_text())))
     check_kfp_loads(path)
 

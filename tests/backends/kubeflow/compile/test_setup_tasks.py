@@ -9,11 +9,11 @@ import sys
 
 import pytest
 
-from kalelite.backends.kubeflow.compile.stage import (
+from kalelite.backends.kubeflow.compile.mounts import Storage
+from kalelite.backends.kubeflow.compile.setup_tasks import (
     ARGUMENT_LIMIT,
     PART_LIMIT,
-    bundle_path,
-    parts_of,
+    stage_tasks,
 )
 
 
@@ -30,10 +30,14 @@ def home(tmp_path):
     return tmp_path / "volume" / ".kalelite"
 
 
+def parts_of(data, digest, *, home, root=""):
+    return stage_tasks(data, digest, Storage((), (), home, staged=True, new_root=root), "python")
+
+
 def staged(data, home):
     digest = hashlib.sha256(data).hexdigest()
     parts = parts_of(data, digest, home=str(home), root=str(home.parent))
-    return parts, bundle_path(str(home), digest)
+    return parts, home / "code" / f"{digest[:16]}.pyz"
 
 
 @pytest.mark.parametrize("size", [1, 50_000, 72_000, 72_001, 400_000])
