@@ -24,16 +24,10 @@ _QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 _ACCESS_MODES = {
-    "readwriteonce": "ReadWriteOnce",
-    "rwo": "ReadWriteOnce",
-    "readonlymany": "ReadOnlyMany",
-    "rox": "ReadOnlyMany",
-    "rom": "ReadOnlyMany",
-    "readwritemany": "ReadWriteMany",
-    "rwx": "ReadWriteMany",
-    "rwm": "ReadWriteMany",
-    "readwriteoncepod": "ReadWriteOncePod",
-    "rwop": "ReadWriteOncePod",
+    "ReadWriteOnce": ("rwo",),
+    "ReadOnlyMany": ("rox", "rom"),
+    "ReadWriteMany": ("rwx", "rwm"),
+    "ReadWriteOncePod": ("rwop",),
 }
 
 
@@ -73,7 +67,9 @@ def object_name(value: str, name: str) -> str:
         message = f"{name}={_short(value)} has {len(value)} characters; 253 are allowed"
         raise UsageError(message, hint="Copy the name as `kubectl get` shows it.")
     if not all(_LABEL.fullmatch(part) for part in value.split(".")):
-        raise _bad_name(name, value)
+        message = f"{name}={_short(value)} is not a name that Kubernetes allows"
+        hint = f"Lower-case letters, digits and inner hyphens: {slug(value)!r}."
+        raise UsageError(message, hint=hint)
     return value
 
 
@@ -125,40 +121,29 @@ def mount_path(value: str, name: str = "volumes") -> str:
     path = value.rstrip("/") if len(value) > 1 else value
     parts = path.split("/")
     if not value.startswith("/"):
-        raise UsageError(
-            f"{name}: the path {value!r} is relative", hint=f"Write '/{value.lstrip('./')}'."
-        )
-    if ":" in value or "\0" in value:
-        message = f"{name}: the path {value!r} holds a character that no mount may have"
-        raise UsageError(message, hint="Leave out ':' and NUL.")
-    if ".." in parts or "." in parts or "" in parts[1:-1]:
-        raise UsageError(
-            f"{name}: the path {value!r} is not a plain path",
-            hint="Write it without '.', '..' and '//'.",
-        )
-    if path in {"", "/"}:
-        raise UsageError(
-            f"{name}: a volume at '/' would hide the whole image",
-            hint="Write a folder, as '/data'.",
-        )
-    if parts[1] in _SYSTEM_FOLDERS:
-        raise UsageError(
-            f"{name}: a volume at {value!r} would hide a part of the system",
-            hint="Mount it in a folder of its own, such as '/data'.",
-        )
-    return path
+        wrong, hint = "is relative", f"Write '/{value.lstrip('./')}'."
+    elif ":" in value or "\0" in value:
+        wrong, hint = "holds a character that no mount may have", "Leave out ':' and NUL."
+    elif ".." in parts or "." in parts or "" in parts[1:-1]:
+        wrong, hint = "is not a plain path", "Write it without '.', '..' and '//'."
+    elif path in {"", "/"}:
+        wrong, hint = "would hide the whole image", "Write a folder, as '/data'."
+    elif parts[1] in _SYSTEM_FOLDERS:
+        wrong = "would hide a part of the system"
+        hint = "Mount it in a folder of its own, such as '/data'."
+    else:
+        return path
+    raise UsageError(f"{name}: the path {value!r} {wrong}", hint=hint)
 
 
 def access_mode(value: str, name: str = "access_mode") -> str:
     """The access mode of a volume in full: ``"rwo"`` is ``"ReadWriteOnce"``."""
     _text(value, name)
-    mode = _ACCESS_MODES.get(value.lower())
-    if mode is None:
-        raise UsageError(
-            f"{name}={value!r} is not an access mode",
-            hint="Write 'ReadWriteOnce', 'ReadWriteMany', 'ReadOnlyMany' or 'ReadWriteOncePod'.",
-        )
-    return mode
+    for mode, short in _ACCESS_MODES.items():
+        if value.lower() in {mode.lower(), *short}:
+            return mode
+    hint = "Write 'ReadWriteOnce', 'ReadWriteMany', 'ReadOnlyMany' or 'ReadWriteOncePod'."
+    raise UsageError(f"{name}={value!r} is not an access mode", hint=hint)
 
 
 def _text(value: object, name: str) -> None:
@@ -167,13 +152,6 @@ def _text(value: object, name: str) -> None:
         raise UsageError(message, hint="Write it in quotes.")
     if not value and name not in {"labels", "node_selector"}:
         raise UsageError(f"{name} is empty", hint="Write a name, or leave the option out.")
-
-
-def _bad_name(name: str, value: str) -> UsageError:
-    return UsageError(
-        f"{name}={_short(value)} is not a name that Kubernetes allows",
-        hint=f"Lower-case letters, digits and inner hyphens: {slug(value)!r}.",
-    )
 
 
 def _short(value: str) -> str:

@@ -11,27 +11,27 @@ Collections are joined key by key: environment variables by name, volumes by pat
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from kalelite.errors import Problem, UsageError, Where
 from kalelite.plan.options import alias
 from kalelite.plan.options.conflicts import check, check_pipeline
-from kalelite.plan.options.help_text import lists_options
 from kalelite.plan.options.keywords import (
     CompileKeywords,
     ContainerKeywords,
     PipelineKeywords,
     StepKeywords,
 )
-from kalelite.plan.options.option import Option
+from kalelite.plan.options.option import Option, lists_options
 from kalelite.plan.options.option_table import (
     PIPELINE_OPTIONS,
     STEP_OPTIONS,
     PipelineOptions,
     StepOptions,
 )
+from kalelite.plan.suggest import did_you_mean
 from kalelite.source import locations as places
 
 __all__ = [
@@ -52,29 +52,17 @@ __all__ = [
 
 
 def step_options(where: Where | None = None, **settings: Any) -> tuple[StepOptions, list[Problem]]:
-    """Options of a step from keyword arguments, each checked.
-
-    Returns
-    -------
-    StepOptions
-        The options that are usable.
-    list of Problem
-        One for each that is not, with what to write instead, at ``where``.
-    """
-    settings, problems = alias.translate(settings, STEP_OPTIONS, where)
-    values, wrong = _parse(settings, STEP_OPTIONS, "a step", where)
+    """The usable ones among options of a step, and a Problem at ``where`` for each that is not."""
+    values, problems = _parse(settings, STEP_OPTIONS, where)
     options = StepOptions(**values)
-    return options, [*problems, *wrong, *check(options, where)]
+    return options, [*problems, *check(options, where)]
 
 
 def pipeline_options(
     where: Where | None = None, **settings: Any
 ) -> tuple[PipelineOptions, list[Problem]]:
-    """Options of a pipeline from keyword arguments, each checked; as `step_options`."""
-    settings, problems = alias.translate(settings, PIPELINE_OPTIONS, where)
-    problems += _misplaced(settings, where)
-    values, wrong = _parse(settings, PIPELINE_OPTIONS, "a pipeline", where)
-    problems += wrong
+    """As `step_options`, of a pipeline."""
+    values, problems = _parse(settings, PIPELINE_OPTIONS, where)
     defaults = values.get("defaults")
     if isinstance(defaults, Mapping):
         values["defaults"], wrong = step_options(where, **defaults)
@@ -86,8 +74,7 @@ def pipeline_options(
 def merge(default: StepOptions, decorator: StepOptions, call: StepOptions) -> StepOptions:
     """The options that a call really has: ``call`` over ``decorator`` over ``default``.
 
-    Each option has its rule (`Option.merge`). `check` finds where the results contradict each
-    other.
+    `check` finds where the results contradict each other.
     """
     result = default
     for nearer in (decorator, call):
@@ -102,14 +89,15 @@ def merge(default: StepOptions, decorator: StepOptions, call: StepOptions) -> St
 
 
 def _parse(
-    settings: Mapping[str, Any], options: Collection[Option], owner: str, where: Where | None
+    settings: Mapping[str, Any], options: tuple[Option, ...], where: Where | None
 ) -> tuple[dict[str, Any], list[Problem]]:
+    settings, problems = alias.translate(settings, options, where)
     known = {option.name: option for option in options}
     values: dict[str, Any] = {}
-    problems: list[Problem] = []
     for name, value in settings.items():
         if name not in known:
-            problems.append(alias.unknown(name, options, owner, places.of_keyword(where, name)))
+            problem = _unknown(name, value, options)
+            problems.append(replace(problem, where=places.of_keyword(where, name)))
         elif value is not None:
             try:
                 values[name] = known[name].parse(value, name)
@@ -119,15 +107,14 @@ def _parse(
     return values, problems
 
 
-def _misplaced(settings: dict[str, Any], where: Where | None) -> list[Problem]:
-    """Takes the options of steps out of a pipeline's settings; a Problem for each."""
-    own = {option.name for option in PIPELINE_OPTIONS}
-    steps = {option.name for option in STEP_OPTIONS} - own
-    return [
-        Problem(
-            f"{name!r} is an option of steps, not of a pipeline",
-            f"For every step of the pipeline, write defaults={{{name!r}: {settings.pop(name)!r}}}.",
-            where,
-        )
-        for name in [name for name in settings if name in steps]
-    ]
+def _unknown(name: str, value: Any, options: tuple[Option, ...]) -> Problem:
+    """The Problem of an option that does not exist here, with what was most likely meant."""
+    if options is PIPELINE_OPTIONS and name in {option.name for option in STEP_OPTIONS}:
+        message = f"{name!r} is an option of steps, not of a pipeline"
+        hint = f"For every step of the pipeline, write defaults={{{name!r}: {value!r}}}."
+        return Problem(message, hint)
+    known = sorted(option.name for option in options)
+    meant = next((f"Did you mean {each.name!r}?" for each in options if name in each.near), "")
+    hint = meant or did_you_mean(name, known) or f"The options are {', '.join(known)}."
+    owner = "a pipeline" if options is PIPELINE_OPTIONS else "a step"
+    return Problem(f"{name!r} is not an option of {owner}", hint)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kalelite.errors import Problem, Where
 from kalelite.plan.options.option import Alias, Option
-from kalelite.plan.suggest import did_you_mean
 
-__all__ = ["default_of", "defaults", "limits", "renamed", "retries_field", "translate", "unknown"]
+__all__ = [
+    "default_of",
+    "default_volumes",
+    "defaults",
+    "limits",
+    "renamed",
+    "retries_field",
+    "translate",
+]
 
 _TUNING = "Leave it out: kalelite does not tune hyperparameters."
 _WITHOUT_COUNTERPART = {
@@ -33,23 +40,14 @@ def translate(
     result = {name: value for name, value in settings.items() if name not in strange}
     problems = []
     for name, value in settings.items():
-        if name not in strange or value is None:
-            continue
-        if name in aliases:
+        hint = None
+        if name in aliases and value is not None:
             hint = aliases[name].aliases[name](aliases[name].name, value, result)
-        else:
-            hint = _WITHOUT_COUNTERPART[name] if value else None
+        elif name in _WITHOUT_COUNTERPART and value:
+            hint = _WITHOUT_COUNTERPART[name]
         if hint:
             problems.append(Problem(f"{name}={value!r} cannot be taken over", hint, where))
     return result, problems
-
-
-def unknown(name: str, options: Collection[Option], owner: str, where: Where | None) -> Problem:
-    """The Problem of an option that does not exist, with the one that was most likely meant."""
-    known = sorted(option.name for option in options)
-    meant = next((f"Did you mean {each.name!r}?" for each in options if name in each.near), "")
-    hint = meant or did_you_mean(name, known) or f"The options are {', '.join(known)}."
-    return Problem(f"{name!r} is not an option of {owner}", hint, where)
 
 
 def renamed(option: str, value: Any, options: dict[str, Any]) -> str | None:
@@ -101,18 +99,15 @@ def default_of(name: str) -> Alias:
     """A setting of Kale's pipeline that is a default of the steps here."""
 
     def put(option: str, value: Any, options: dict[str, Any]) -> str | None:
-        if name == "volumes":
-            value = _claims(value)
-            if value is None:
-                return 'Write defaults={"volumes": {"/data": "claim-name"}}; --kfp clones volumes.'
         return defaults(option, {name: value}, options) if value else None
 
     return put
 
 
-def _claims(value: Any) -> dict[Any, Any] | None:
-    """Kale's ``[{"name": …, "mount_point": …, "type": "pvc"}]`` as claims by path, if it is that."""
+def default_volumes(option: str, value: Any, options: dict[str, Any]) -> str | None:
+    """Kale's ``[{"name": …, "mount_point": …, "type": "pvc"}]``."""
     volumes = value if isinstance(value, (list, tuple)) else [value]
     if not all(isinstance(volume, Mapping) and volume.get("type") == "pvc" for volume in volumes):
-        return None
-    return {volume.get("mount_point", ""): volume.get("name", "") for volume in volumes}
+        return 'Write defaults={"volumes": {"/data": "claim-name"}}; --kfp clones volumes.'
+    claims = {volume.get("mount_point", ""): volume.get("name", "") for volume in volumes}
+    return default_of("volumes")(option, claims, options)

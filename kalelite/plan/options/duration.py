@@ -17,13 +17,7 @@ _LONGEST = 366 * 86400.0
 
 
 def seconds(value: Any, name: str = "duration") -> float:
-    """A duration in seconds, greater than nothing and at most a year.
-
-    Raises
-    ------
-    UsageError
-        The value is no duration.
-    """
+    """A duration in seconds, more than 0 and at most a year; raises `UsageError` for anything else."""
     number = _number(value)
     if number is None:
         raise UsageError(

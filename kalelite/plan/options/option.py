@@ -5,11 +5,25 @@ A class of options declares each of its fields with `option`; `options_of` lists
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["Alias", "Merge", "Option", "Parser", "by_key", "by_target", "option", "options_of"]
+__all__ = [
+    "Alias",
+    "Merge",
+    "Option",
+    "Parser",
+    "by_key",
+    "by_target",
+    "lists_options",
+    "option",
+    "options_of",
+]
+
+F = TypeVar("F", bound=Callable[..., object])
 
 Parser = Callable[[Any, str], Any]
 """Takes what a user wrote and the option's name; returns the normal form or raises UsageError."""
@@ -36,8 +50,8 @@ def by_key(general: Mapping[str, str], near: Mapping[str, str]) -> dict[str, str
 
 def by_target(general: Iterable[Any], near: Iterable[Any]) -> tuple[Any, ...]:
     """The entries of both; the nearer one wins for each variable or path in the step."""
-    targets = {getattr(entry, "variable", None) or entry.path: entry for entry in general}
-    targets |= {getattr(entry, "variable", None) or entry.path: entry for entry in near}
+    entries = (*general, *near)
+    targets = {getattr(entry, "variable", None) or entry.path: entry for entry in entries}
     return tuple(targets.values())
 
 
@@ -89,3 +103,19 @@ def option(help: str, example: str, parse: Parser, *, default: Any = None, **mor
 def options_of(owner: type[Any]) -> tuple[Option, ...]:
     """The options that a dataclass declares, in order."""
     return tuple(replace(each.metadata["option"], name=each.name) for each in fields(owner))
+
+
+def lists_options(options: Iterable[Option]) -> Callable[[F], F]:
+    """A decorator that writes the options and their help where the docstring has ``{options}``."""
+    text = "\n".join(
+        textwrap.fill(f"``{each.name}={each.example}``: {each.help}", 92, subsequent_indent="    ")
+        for each in options
+    )
+
+    def write(function: F) -> F:
+        if function.__doc__:  # there is none under `python -OO`
+            doc = inspect.cleandoc(function.__doc__)
+            function.__doc__ = doc.replace("{options}", textwrap.indent(text, "    ").strip())
+        return function
+
+    return write

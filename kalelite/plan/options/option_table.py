@@ -262,7 +262,7 @@ class PipelineOptions:
         aliases={
             "steps_defaults": alias.defaults,
             "docker_image": alias.default_of("image"),
-            "volumes": alias.default_of("volumes"),
+            "volumes": alias.default_volumes,
         },
     )
 

@@ -16,14 +16,10 @@ __all__ = ["cpu", "memory", "parse", "size_of", "spell"]
 
 _THOUSANDS = {suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", 1)}
 _BINARY = {suffix + "i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)}
-_SUFFIXES = {
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "": Decimal(1),
-    **_THOUSANDS,
-    **_BINARY,
+_FRACTIONS = {
+    suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", ""), -3)
 }
+_SUFFIXES = {**_FRACTIONS, **_THOUSANDS, **_BINARY}
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(.*)", re.DOTALL)
 _EXPONENT = re.compile(r"[eE][+-]?[0-9]{1,3}")
 _LARGEST = Decimal(2**63 - 1)
@@ -32,19 +28,9 @@ _MOST_CORES = 4096
 
 
 def parse(value: Any, name: str = "quantity") -> Decimal:
-    """The number that a quantity stands for.
+    """The number that a quantity stands for: ``"1.5Gi"``, ``"1e3"``, an int, float or Decimal.
 
-    Parameters
-    ----------
-    value
-        ``"1.5Gi"``, ``"500m"``, ``"1e3"``, or a Python int, float or Decimal.
-    name
-        What the quantity is for; error messages begin with it.
-
-    Raises
-    ------
-    UsageError
-        The value is no quantity, negative, or larger than Kubernetes can hold.
+    Raises `UsageError` if it is none, negative, or larger than Kubernetes can hold.
     """
     number = _number(value, name)
     if number < 0:
@@ -60,10 +46,7 @@ def parse(value: Any, name: str = "quantity") -> Decimal:
 def memory(value: Any, name: str = "memory") -> str:
     """An amount of memory or storage, checked and spelled as Kubernetes wants it.
 
-    Raises
-    ------
-    UsageError
-        As `parse`; and for less than one mebibyte, which is always a forgotten suffix.
+    Less than one mebibyte is refused, too: it is always a forgotten suffix.
     """
     number = parse(value, name)
     if number < _MEBIBYTE:
@@ -77,13 +60,7 @@ def memory(value: Any, name: str = "memory") -> str:
 
 
 def cpu(value: Any, name: str = "cpu") -> str:
-    """A number of cores, checked and spelled as Kubernetes wants it.
-
-    Raises
-    ------
-    UsageError
-        As `parse`; and for zero, for less than a thousandth of a core, and for byte suffixes.
-    """
+    """A number of cores, checked and spelled as Kubernetes wants it; not finer than thousandths."""
     number = parse(value, name)
     wrong = ""
     if isinstance(value, str) and value.endswith("i"):

@@ -8,17 +8,7 @@ from kalelite.plan.options.values import NotSecret
 
 __all__ = ["secret_reason"]
 
-_WORDS = {
-    "token",
-    "secret",
-    "secrets",
-    "password",
-    "passwd",
-    "passphrase",
-    "credential",
-    "credentials",
-    "apikey",
-}
+_WORDS = re.compile("token|secrets?|password|passwd|passphrase|credentials?|apikey")
 _KEYS = {"api", "access", "private", "secret", "account", "signing", "encryption", "ssh", "license"}
 _HARMLESS_ENDS = {"file", "path", "dir", "name", "id", "url", "uri", "limit", "count", "type"}
 _SHAPES = re.compile(
@@ -42,6 +32,6 @@ def secret_reason(variable: str, value: str) -> str | None:
     if not words or words[-1] in _HARMLESS_ENDS or value.startswith("/"):
         return None
     keyed = words[-1] == "key" and any(word in _KEYS for word in words[:-1])
-    if keyed or _WORDS.intersection(words):
+    if keyed or any(map(_WORDS.fullmatch, words)):
         return "is named like a secret"
     return None
