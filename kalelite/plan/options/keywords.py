@@ -9,23 +9,14 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Literal, TypedDict
 
+from kalelite.plan.options import values
 from kalelite.plan.options.option_table import StepOptions
-from kalelite.plan.options.values import (
-    ConfigMapEnv,
-    ConfigMapFiles,
-    Retries,
-    SecretEnv,
-    SecretFiles,
-    SecurityContext,
-    Toleration,
-    Volume,
-)
 
 __all__ = ["CompileKeywords", "ContainerKeywords", "PipelineKeywords", "StepKeywords"]
 
 _Texts = list[str] | tuple[str, ...] | AbstractSet[str]  # a single text would be a Sequence, too
-_Secret = SecretEnv | SecretFiles
-_ConfigMap = ConfigMapEnv | ConfigMapFiles
+_Secret = values.SecretEnv | values.SecretFiles
+_ConfigMap = values.ConfigMapEnv | values.ConfigMapFiles
 
 
 class ContainerKeywords(TypedDict, total=False):
@@ -40,22 +31,22 @@ class ContainerKeywords(TypedDict, total=False):
     accelerator: str | None
     ephemeral_storage: float | str | None
     ephemeral_storage_limit: float | str | None
-    retries: int | Retries | Mapping[str, Any] | None
+    retries: int | values.Retries | Mapping[str, Any] | None
     timeout: float | str | None
     cache: bool | None
     ignore_failures: bool | None
     env: Mapping[str, str] | None
     secrets: Mapping[str, tuple[str, str] | str | _Secret] | Sequence[_Secret] | None
     config_maps: Mapping[str, tuple[str, str] | str | _ConfigMap] | Sequence[_ConfigMap] | None
-    volumes: Mapping[str, str | Volume] | Sequence[Volume] | None
+    volumes: Mapping[str, str | values.Volume] | Sequence[values.Volume] | None
     node_selector: Mapping[str, str] | None
-    tolerations: Sequence[str | Mapping[str, Any] | Toleration] | None
+    tolerations: Sequence[str | Mapping[str, Any] | values.Toleration] | None
     affinity: Mapping[str, Any] | None
     labels: Mapping[str, str] | None
     annotations: Mapping[str, str] | None
     pull_policy: Literal["Always", "IfNotPresent", "Never"] | None
     pull_secrets: _Texts | None
-    security_context: SecurityContext | Mapping[str, Any] | None
+    security_context: values.SecurityContext | Mapping[str, Any] | None
 
 
 class StepKeywords(ContainerKeywords, total=False):

@@ -10,18 +10,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from kalelite.plan import names
-from kalelite.plan.options import alias, duration, parse, parts, quantity
+from kalelite.plan.options import alias, duration, parse, parts, quantity, values
 from kalelite.plan.options.option import by_key, by_target, option, options_of
-from kalelite.plan.options.values import (
-    ConfigMapEnv,
-    ConfigMapFiles,
-    Retries,
-    SecretEnv,
-    SecretFiles,
-    SecurityContext,
-    Toleration,
-    Volume,
-)
 
 __all__ = ["PIPELINE_OPTIONS", "STEP_OPTIONS", "PipelineOptions", "StepOptions"]
 
@@ -85,7 +75,7 @@ class StepOptions:
     ephemeral_storage_limit: str | None = option(
         "disk of the node that it gets at most", '"40Gi"', quantity.memory
     )
-    retries: Retries | None = option(
+    retries: values.Retries | None = option(
         "how often a failed attempt is tried again, and after which wait",
         '3 or Retries(3, wait="10s", factor=2, max_wait="5m", only=(OSError,))',
         parts.retries,
@@ -145,21 +135,21 @@ class StepOptions:
         merge=by_key,
         near=("environment", "env_vars"),
     )
-    secrets: tuple[SecretEnv | SecretFiles, ...] = option(
+    secrets: tuple[values.SecretEnv | values.SecretFiles, ...] = option(
         "a Secret of Kubernetes as variables or as files",
         '{"TOKEN": ("name", "key"), "/creds": "name"}',
         parts.secrets,
         default=(),
         merge=by_target,
     )
-    config_maps: tuple[ConfigMapEnv | ConfigMapFiles, ...] = option(
+    config_maps: tuple[values.ConfigMapEnv | values.ConfigMapFiles, ...] = option(
         "a ConfigMap of Kubernetes as variables or as files",
         '{"MODE": ("name", "key"), "/settings": "name"}',
         parts.config_maps,
         default=(),
         merge=by_target,
     )
-    volumes: tuple[Volume, ...] = option(
+    volumes: tuple[values.Volume, ...] = option(
         "claims that are mounted",
         '{"/data": "claim"} or [Volume("claim", "/data", read_only=True, sub_path="x")]',
         parts.volumes,
@@ -174,7 +164,7 @@ class StepOptions:
         default={},
         merge=by_key,
     )
-    tolerations: tuple[Toleration, ...] = option(
+    tolerations: tuple[values.Toleration, ...] = option(
         "taints of nodes that the pod tolerates",
         '["gpu=yes:NoSchedule"]',
         parts.tolerations,
@@ -200,7 +190,7 @@ class StepOptions:
         parse.pull_secrets,
         default=(),
     )
-    security_context: SecurityContext | None = option(
+    security_context: values.SecurityContext | None = option(
         "user and group that the step runs as",
         "SecurityContext(run_as_user=1000, run_as_group=100)",
         parts.security_context,
@@ -208,9 +198,9 @@ class StepOptions:
 
     def explicit(self) -> dict[str, Any]:
         """The options that are given, by name."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        every = {each.name: getattr(self, each.name) for each in fields(self)}
         empty: tuple[Any, ...] = (None, (), {})
-        return {name: value for name, value in values.items() if value not in empty}
+        return {name: value for name, value in every.items() if value not in empty}
 
 
 def _step_defaults(value: Any, name: str) -> Any:

@@ -1,26 +1,19 @@
-"""Options with a structure: their friendly spellings, checked and brought to one form."""
+"""Options with a structure: their friendly spellings, checked and brought to one form.
+
+What a user wrote is never looked up in a set: it may have no hash.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import astuple, replace
+from typing import Any
 
 from kalelite.errors import UsageError
 from kalelite.plan import names
-from kalelite.plan.options import duration
-from kalelite.plan.options.values import (
-    ConfigMapEnv,
-    ConfigMapFiles,
-    Retries,
-    SecretEnv,
-    SecretFiles,
-    SecurityContext,
-    Toleration,
-    Volume,
-)
+from kalelite.plan.options import duration, values
 
 __all__ = [
     "affinity",
@@ -36,15 +29,21 @@ _MOST_RETRIES = 100
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
 _LARGEST_ID = 2**31 - 1
-T = TypeVar("T")
+_OF_KUBERNETES = {
+    "tolerationSeconds": "seconds",
+    "runAsUser": "run_as_user",
+    "runAsGroup": "run_as_group",
+    "runAsNonRoot": "run_as_non_root",
+}
+"""Fields that Kubernetes spells otherwise."""
 
 
-def retries(value: Any, name: str) -> Retries:
+def retries(value: Any, name: str) -> values.Retries:
     """``3``, ``Retries(3, wait=10)`` or a dict of its fields."""
     example = "Write retries=3 or retries=Retries(3, wait='10s', factor=2)."
-    if not isinstance(value, (Retries, Mapping)):
+    if not isinstance(value, (values.Retries, Mapping)):
         value = {"count": value}
-    given = _fields(value, Retries, name, example)
+    given = _fields(value, values.Retries, name, example)
     count = given.get("count", 0)
     if isinstance(count, bool) or not isinstance(count, int):
         raise UsageError(f"{name}={count!r} is not a whole number", hint=example)
@@ -54,7 +53,7 @@ def retries(value: Any, name: str) -> Retries:
     factor = 1.0 if given.get("factor") is None else given["factor"]
     if isinstance(factor, bool) or not isinstance(factor, (int, float)) or not 1 <= factor <= 1000:
         raise UsageError(f"{name}: factor={factor!r} is not a number from 1 to 1000", hint=example)
-    return Retries(
+    return values.Retries(
         count=count,
         wait=_wait(given.get("wait"), f"{name}: wait") or 0.0,
         factor=float(factor),
@@ -64,8 +63,10 @@ def retries(value: Any, name: str) -> Retries:
 
 
 def _wait(value: Any, name: str) -> float | None:
-    if value is None or value in {0, "0"}:
-        return None if value is None else 0.0
+    if value is None:
+        return None
+    if value in (0, "0"):
+        return 0.0
     if isinstance(value, (int, float)) and value < 0:
         raise UsageError(f"{name}={value!r} is negative", hint="Write seconds, or 0 for no wait.")
     return duration.seconds(value, name=name)
@@ -87,25 +88,24 @@ def _errors(value: Any, name: str) -> tuple[str, ...]:
     return tuple(result)
 
 
-def secrets(value: Any, name: str) -> tuple[SecretEnv | SecretFiles, ...]:
+def secrets(value: Any, name: str) -> tuple[values.SecretEnv | values.SecretFiles, ...]:
     """``{"TOKEN": ("secret", "key"), "/etc/creds": "secret"}`` or a list of the two classes."""
-    return _sources(value, name, SecretEnv, SecretFiles)
+    return _sources(value, name, (values.SecretEnv, values.SecretFiles))
 
 
-def config_maps(value: Any, name: str) -> tuple[ConfigMapEnv | ConfigMapFiles, ...]:
+def config_maps(value: Any, name: str) -> tuple[values.ConfigMapEnv | values.ConfigMapFiles, ...]:
     """``{"MODE": ("map", "key"), "/etc/settings": "map"}`` or a list of the two classes."""
-    return _sources(value, name, ConfigMapEnv, ConfigMapFiles)
+    return _sources(value, name, (values.ConfigMapEnv, values.ConfigMapFiles))
 
 
-def _sources(
-    value: Any, name: str, env: Callable[..., T], files: Callable[..., T]
-) -> tuple[T, ...]:
+def _sources(value: Any, name: str, kinds: tuple[type[Any], type[Any]]) -> tuple[Any, ...]:
+    env, files = kinds
     example = f'Write {name}={{"VARIABLE": ("object-name", "key"), "/folder": "object-name"}}.'
-    kinds = tuple(kind for kind in (env, files) if isinstance(kind, type))
-    result: dict[str, T] = {}
+    result: dict[str, Any] = {}
     for named, given in _entries(value, kinds, name, example):
-        target, entry = _unpacked(given) if isinstance(given, kinds) else (named, given)
-        if named not in {None, target}:
+        target, *rest = astuple(given) if isinstance(given, kinds) else (named, given)
+        entry = rest[0] if len(rest) == 1 else rest
+        if named is not None and named != target:
             raise UsageError(f"{name}: {named!r} holds {given!r}", hint=f"Key it by {target!r}.")
         about = f"{name}: {target!r}"
         if isinstance(target, str) and target.startswith("/"):
@@ -127,15 +127,6 @@ def _sources(
     return tuple(result.values())
 
 
-def _unpacked(source: Any) -> tuple[str, Any]:
-    """One of the classes as the pair that a user would write."""
-    if isinstance(source, SecretEnv):
-        return source.variable, (source.secret, source.key)
-    if isinstance(source, ConfigMapEnv):
-        return source.variable, (source.config_map, source.key)
-    return source.path, source.secret if isinstance(source, SecretFiles) else source.config_map
-
-
 def _key(value: Any, name: str) -> str:
     if not isinstance(value, str) or re.fullmatch(r"[-._a-zA-Z0-9]{1,253}", value) is None:
         hint = "A key holds letters, digits, '-', '_' and '.'."
@@ -143,17 +134,17 @@ def _key(value: Any, name: str) -> str:
     return value
 
 
-def volumes(value: Any, name: str) -> tuple[Volume, ...]:
+def volumes(value: Any, name: str) -> tuple[values.Volume, ...]:
     """``{"/data": "claim"}``, ``{"/data": Volume(…)}`` or a list of `Volume`."""
     example = f'Write {name}={{"/data": "claim-name"}} or {name}=[Volume("claim-name", "/data")].'
-    result = []
-    for path, entry in _entries(value, (Volume,), name, example):
-        if isinstance(entry, Volume):
+    result: dict[str, values.Volume] = {}
+    for path, entry in _entries(value, (values.Volume,), name, example):
+        if isinstance(entry, values.Volume):
             volume = entry
             if path is not None and path.rstrip("/") != entry.path.rstrip("/"):
                 raise UsageError(f"{name}: {path!r} holds a volume at {entry.path!r}", hint=example)
         elif isinstance(entry, str):
-            volume = Volume(entry, path)
+            volume = values.Volume(entry, path)
         else:
             raise UsageError(
                 f"{name}: {path!r} holds {entry!r}, not the name of a claim", hint=example
@@ -165,34 +156,32 @@ def volumes(value: Any, name: str) -> tuple[Volume, ...]:
         if not isinstance(sub_path, str) or sub_path.startswith("/") or ".." in sub_path.split("/"):
             hint = "Write a folder inside the volume, such as 'project/data'."
             raise UsageError(f"{name}: sub_path={sub_path!r} leads out of the volume", hint=hint)
-        result.append(replace(volume, path=names.mount_path(volume.path, name=name)))
-    paths = [volume.path for volume in result]
-    if len(set(paths)) < len(paths):
-        twin = next(path for path in paths if paths.count(path) > 1)
-        raise UsageError(f"{name}: {twin!r} is given twice", hint="Leave one of them out.")
-    return tuple(result)
+        target = names.mount_path(volume.path, name=name)
+        if target in result:
+            raise UsageError(f"{name}: {target!r} is given twice", hint="Leave one of them out.")
+        result[target] = replace(volume, path=target)
+    return tuple(result.values())
 
 
-def tolerations(value: Any, name: str) -> tuple[Toleration, ...]:
+def tolerations(value: Any, name: str) -> tuple[values.Toleration, ...]:
     """A list of `Toleration`, of dicts as in Kubernetes, or of ``"key=value:Effect"``."""
     example = f'Write {name}=["key=value:NoSchedule"] or {name}=[Toleration("key", value="value")].'
-    if isinstance(value, (str, Mapping, Toleration)) or not isinstance(value, (list, tuple)):
+    if not isinstance(value, (list, tuple)):
         raise UsageError(f"{name}={value!r} is not a list", hint=example)
     return tuple(_toleration(entry, name, example) for entry in value)
 
 
-def _toleration(value: Any, name: str, example: str) -> Toleration:
+def _toleration(value: Any, name: str, example: str) -> values.Toleration:
     if isinstance(value, str):
         taint, _, effect = value.partition(":")
         key, equals, wanted = taint.partition("=")
-        result = Toleration(key, "Equal" if equals else "Exists", wanted, effect)
+        result = values.Toleration(key, "Equal" if equals else "Exists", wanted, effect)
     else:
-        spelled = {"tolerationSeconds": "seconds"}
-        result = Toleration(**_fields(value, Toleration, name, example, spelled))
-    if result.operator not in {"Equal", "Exists"}:
+        result = values.Toleration(**_fields(value, values.Toleration, name, example))
+    if result.operator not in ("Equal", "Exists"):
         hint = "Write 'Equal' or 'Exists'."
         raise UsageError(f"{name}: operator={result.operator!r} does not exist", hint=hint)
-    if result.effect not in {"", *_EFFECTS}:
+    if result.effect not in ("", *_EFFECTS):
         hint = f"Write {', '.join(_EFFECTS)}, or leave it out for all of them."
         raise UsageError(f"{name}: effect={result.effect!r} does not exist", hint=hint)
     if result.operator == "Exists" and result.value:
@@ -252,19 +241,12 @@ def _operators(part: Any) -> Iterator[Any]:
             yield from _operators(entry)
 
 
-def security_context(value: Any, name: str) -> SecurityContext:
+def security_context(value: Any, name: str) -> values.SecurityContext:
     """A `SecurityContext` or a dict of its fields."""
     example = f"Write {name}=SecurityContext(run_as_user=1000, run_as_group=100)."
-    spelled = {
-        "runAsUser": "run_as_user",
-        "runAsGroup": "run_as_group",
-        "runAsNonRoot": "run_as_non_root",
-    }
-    context = SecurityContext(**_fields(value, SecurityContext, name, example, spelled))
-    for field, number in (
-        ("run_as_user", context.run_as_user),
-        ("run_as_group", context.run_as_group),
-    ):
+    context = values.SecurityContext(**_fields(value, values.SecurityContext, name, example))
+    for field in ("run_as_user", "run_as_group"):
+        number = getattr(context, field)
         if number is not None and (type(number) is not int or not 0 <= number <= _LARGEST_ID):
             raise UsageError(
                 f"{name}: {field}={number!r} is not a number of a user or group", hint=example
@@ -291,16 +273,14 @@ def _entries(
     raise UsageError(f"{name}={value!r} is not a dict", hint=example)
 
 
-def _fields(
-    value: Any, kind: type[Any], name: str, example: str, spelled: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """The fields of a class, from an object of it or a dict of them; ``spelled`` has other names."""
+def _fields(value: Any, kind: type[Any], name: str, example: str) -> dict[str, Any]:
+    """The fields of a class, from an object of it or a dict of them."""
     known = kind.__slots__
     if isinstance(value, kind):
         return {key: getattr(value, key) for key in known}
     if not isinstance(value, Mapping):
         raise UsageError(f"{name}: {value!r} is not a {kind.__name__}", hint=example)
-    given = {str((spelled or {}).get(key, key)): part for key, part in value.items()}
+    given = {_OF_KUBERNETES.get(key, str(key)): part for key, part in value.items()}
     for key in given.keys() - set(known):
         raise UsageError(f"{name}: {key!r} is not a part of it", hint=example)
     return given
