@@ -15,7 +15,6 @@ import numpy as np
 from kalelite import pipeline, step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import NullReporter
 
 
 @step
@@ -38,7 +37,7 @@ def arrays():
 
 
 def main():
-    result = run_plan(arrays.plan(), {}, settings=LocalSettings(), reporter=NullReporter())
+    result = run_plan(arrays.plan(), {}, settings=LocalSettings())
     assert result.value[0] == int(sys.argv[1])
 
 

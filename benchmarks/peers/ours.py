@@ -8,7 +8,6 @@ from kalelite import ParallelFor, pipeline, step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.pool.prewarm import prewarm
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import NullReporter
 
 
 @step
@@ -47,7 +46,7 @@ def main():
     time.sleep(0.5)
     plan = what.plan()
     begun = time.perf_counter()
-    result = run_plan(plan, {}, settings=LocalSettings(), reporter=NullReporter())
+    result = run_plan(plan, {}, settings=LocalSettings())
     seconds = time.perf_counter() - begun
     assert result.state == "succeeded", result.failures
     if sys.argv[1] == "memory":

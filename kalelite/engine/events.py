@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -15,7 +16,6 @@ __all__ = [
     "Event",
     "LoopStarted",
     "Note",
-    "NullReporter",
     "Reporter",
     "RunFinished",
     "RunStarted",
@@ -28,9 +28,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, at a POSIX time in seconds."""
+    """Something that happened, at a POSIX time in seconds: now, if it is not given."""
 
-    at: float
+    at: float = field(default_factory=time.time, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +115,6 @@ class Reporter(Protocol):
     """Whoever shows a run. An error that ``emit`` raises never stops the run."""
 
     def emit(self, event: Event) -> None: ...
-
-
-class NullReporter:
-    """Shows nothing."""
-
-    def emit(self, event: Event) -> None:
-        del event
 
 
 class BriefReporter:

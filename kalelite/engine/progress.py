@@ -7,28 +7,12 @@ ended; the rest is the same for all.
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from kalelite.engine.events import (
-    Event,
-    LoopStarted,
-    Note,
-    TaskFinished,
-    TaskRetried,
-    TaskSkipped,
-    TaskStarted,
-)
+from kalelite.engine.events import Event, Note, TaskFinished, TaskRetried, TaskSkipped, TaskStarted
 from kalelite.engine.schedule import Schedule
-from kalelite.engine.transitions import (
-    EvaluationFailed,
-    LoopExpanded,
-    Outcome,
-    Ready,
-    Skipped,
-    Transition,
-)
+from kalelite.engine.transitions import Outcome, Ready, Transition
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Plan
 from kalelite.plan.options import StepOptions
@@ -88,7 +72,7 @@ class Progress:
 
     def started(self, ready: Ready, attempt: int) -> None:
         """An attempt is about to begin."""
-        self._emit(TaskStarted(time.time(), ready.instance.name, attempt))
+        self._emit(TaskStarted(ready.instance.name, attempt))
 
     def retry(self, ready: Ready, record: Record, log: Path) -> float | None:
         """Seconds until a failed attempt is repeated; None if it has succeeded, or is the last."""
@@ -97,7 +81,7 @@ class Progress:
             return None
         delay = retry_delay(self.options(ready), record.attempt, failure)
         if delay is not None:
-            event = TaskRetried(time.time(), record.task, record.attempt, failure, delay, log)
+            event = TaskRetried(record.task, record.attempt, failure, delay, log)
             self._emit(event)
         return delay
 
@@ -106,7 +90,7 @@ class Progress:
     ) -> None:
         """An instance has ended for good; ``cancelled`` if that was because the run was stopped."""
         self.records[record.task] = record
-        self._emit(TaskFinished(time.time(), record, log, peak))
+        self._emit(TaskFinished(record, log, peak))
         state, message = "succeeded", ""
         if record.failure is not None:
             state = "cancelled" if cancelled else "failed"
@@ -123,24 +107,19 @@ class Progress:
         waiting = [*others, *(entry[2] for entry in self._queue)]
         self._queue.clear()
         for ready in waiting:
-            self._emit(TaskSkipped(time.time(), ready.instance.name, "not run", reason))
+            self._emit(TaskSkipped(ready.instance.name, "not run", reason))
             self._apply(self._schedule.finish(ready.instance, Outcome("cancelled")))
 
     def note(self, text: str) -> None:
         """Report something that the user should know."""
-        self._emit(Note(time.time(), text))
+        self._emit(Note(text))
 
     def _apply(self, transitions: Iterable[Transition]) -> None:
         for transition in transitions:
-            match transition:
-                case Ready():
-                    self.enqueue(transition, 1)
-                case Skipped(name=name, status=status, reason=reason):
-                    self._emit(TaskSkipped(time.time(), name, status, reason))
-                case LoopExpanded(loop=loop, count=count):
-                    self._emit(LoopStarted(time.time(), loop, count))
-                case EvaluationFailed(block=block, message=message):
-                    self.note(f"{block}: {message}")
+            if isinstance(transition, Ready):
+                self.enqueue(transition, 1)
+            else:
+                self._emit(transition)
 
 
 def retry_delay(options: StepOptions, attempt: int, failure: FailureReport) -> float | None:

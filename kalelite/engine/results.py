@@ -135,24 +135,17 @@ class ResultsView:
         depth = len(self._results.scopes.loops[scope])
         return self._results.statuses[scope, self._index[:depth]]
 
-    def missing(self, expr: Expr) -> MissingError | None:
-        """Why the expression has no value, None if it has one."""
-        try:
-            self._require(expr)
-        except MissingError as missing:
-            return missing
-        return None
-
-    def _require(self, expr: Expr) -> None:
+    def require(self, expr: Expr) -> None:
+        """Raise `MissingError` if the expression has no value."""
         if isinstance(expr, OutputRef):
             self.entry(expr)
         elif isinstance(expr, Collected):
             self.entries(expr)
         elif isinstance(expr, OneOf):
-            self._require(self.choice(expr))
+            self.require(self.choice(expr))
         elif not isinstance(expr, ItemRef):
             for child in expr.children():
-                self._require(child)
+                self.require(child)
 
     def _depth(self, ref: OutputRef) -> int:
         return len(self._results.scopes.loops[ref.task])

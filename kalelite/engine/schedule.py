@@ -1,4 +1,4 @@
-"""What runs next: a state machine from a plan and the outcomes of its tasks. No I/O, no clock.
+"""What runs next: a state machine from a plan and the outcomes of its tasks. No I/O.
 
 It has KFP v2's semantics. A node starts when all that it waits for has succeeded. Where one of
 them failed, it is *not run*; where one was skipped, it is *skipped*, unless it tolerates that.
@@ -16,17 +16,15 @@ from functools import partial
 from typing import Any
 
 from kalelite.engine.evaluate import evaluate
+from kalelite.engine.events import LoopStarted, Note, TaskSkipped
 from kalelite.engine.results import MissingError, Results, ResultsView
 from kalelite.engine.transitions import (
-    EvaluationFailed,
     Index,
     Instance,
-    LoopExpanded,
     NodeResult,
     NodeState,
     Outcome,
     Ready,
-    Skipped,
     Transition,
     instance_name,
 )
@@ -169,7 +167,7 @@ class Schedule:
             verb = "failed" if missing.failed else "was skipped"
             self._rule_out(run, id, NodeResult(state, f"{missing.task} {verb}", missing.task))
         except KaleliteError as error:
-            self._transitions.append(EvaluationFailed(id, error.message))
+            self._transitions.append(Note(f"{id}: {error.message}"))
             self._skip(id, run.index, NodeState.NOT_RUN, error.message)
             self._close(run, id, NodeResult(NodeState.FAILED, error.message, id, error.message))
 
@@ -206,16 +204,16 @@ class Schedule:
                 "message": result.message,
             }
         view = self._view(task.id, run.index)
-        missing = {
-            name: cause
-            for name, value in task.arguments.items()
-            if (cause := view.missing(value)) is not None
-        }
         tolerant = handled is not None or task.options.ignore_failures
-        for name, cause in missing.items():
-            if not (tolerant and _has_default(task, name)):
-                raise cause
-        return tuple(missing)
+        defaulted = []
+        for name, value in task.arguments.items():
+            try:
+                view.require(value)
+            except MissingError:
+                if not (tolerant and _has_default(task, name)):
+                    raise
+                defaulted.append(name)
+        return tuple(defaulted)
 
     def _begin_switch(self, run: _ScopeRun, id: str) -> None:
         """Take the first branch whose condition holds and rule out the others."""
@@ -253,7 +251,7 @@ class Schedule:
             kind = type(items).__name__
             raise KaleliteError(f"a ParallelFor goes over a list, and this is a {kind}")
         self.results.items[loop.id, run.index] = items = list(items)
-        self._transitions.append(LoopExpanded(instance_name(loop.id, run.index), len(items)))
+        self._transitions.append(LoopStarted(instance_name(loop.id, run.index), len(items)))
         loop_run = _LoopRun(run, loop.id, items)
         self._loops[loop.id, run.index] = loop_run
         width = loop.parallelism or len(items)
@@ -306,7 +304,7 @@ class Schedule:
     def _skip(self, id: str, index: Index, state: NodeState, reason: str) -> None:
         for task in self._scopes.tasks_of(id):
             name = instance_name(task.id, index)
-            self._transitions.append(Skipped(name, state.value, reason))
+            self._transitions.append(TaskSkipped(name, state.value, reason))
 
 
 _BAD = (NodeState.FAILED, NodeState.NOT_RUN, NodeState.CANCELLED)

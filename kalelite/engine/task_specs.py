@@ -12,7 +12,7 @@ from kalelite.engine.schedule import Schedule
 from kalelite.engine.task_templates import to_slot
 from kalelite.engine.transitions import Ready
 from kalelite.executor.spec import OutputEntry, Slot, TaskSpec
-from kalelite.executor.template import TaskTemplate, Values, fill, value_slot
+from kalelite.executor.template import Values, fill, fill_slot, value_slot
 from kalelite.plan.graph import Collected, Loop, OutputRef, Plan
 
 __all__ = ["TaskSpecs"]
@@ -26,13 +26,11 @@ class TaskSpecs:
     """
 
     def __init__(
-        self, plan: Plan, code: Code, templates: Mapping[str, TaskTemplate], schedule: Schedule
+        self, plan: Plan, code: Code, templates: Mapping[str, TaskSpec], schedule: Schedule
     ) -> None:
         self._templates = templates
         self._items = {
-            block.id: TaskTemplate(
-                "", "", {"items": to_slot(block.items, code, name="items")}, (), 0
-            )
+            block.id: to_slot(block.items, code, name="items")
             for block in plan.blocks
             if isinstance(block, Loop)
         }
@@ -58,7 +56,7 @@ class TaskSpecs:
 
     def item(self, loop: str, position: int, values: Values) -> Slot:
         """The slot of an item that is more than JSON: where it is in what the loop goes over."""
-        items = fill(self._items[loop], values).arguments["items"]
+        items = fill_slot(self._items[loop], values)
         if "pack" in items and not items.get("path"):
             return dict(items["of"][position])
         return {**items, "path": [*items.get("path", ()), position]}

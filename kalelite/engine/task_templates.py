@@ -2,60 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from kalelite.capture.code import Code
 from kalelite.errors import CaptureError, Problem, Where
-from kalelite.executor.spec import OutputSpec, Slot
-from kalelite.executor.template import TaskTemplate, value_slot, with_path
+from kalelite.executor.spec import OutputSpec, Slot, TaskSpec
+from kalelite.executor.template import value_slot, with_path
 from kalelite.plan import graph
 from kalelite.plan.graph import Expr, Plan, Task
 
 __all__ = ["task_template", "task_templates", "to_slot"]
 
+_Made = TypeVar("_Made")
 
-def task_template(task: Task, code: Code) -> TaskTemplate:
+
+def task_template(task: Task, code: Code) -> TaskSpec:
     """The template of a task. Constants that are no JSON primitives are added to the code.
 
-    Raises
-    ------
-    CaptureError
-        if constants cannot travel.
+    Raises `CaptureError`, with all constants that cannot travel.
     """
-    arguments: dict[str, Slot] = {}
-    problems: list[Problem] = []
-    for name, expr in task.arguments.items():
+
+    def slot_of(name: str) -> Slot:
         title = f"argument {name!r} of task {task.id!r}"
+        return to_slot(task.arguments[name], code, name=title, where=task.where)
+
+    arguments = _each(task.arguments, slot_of)
+    outputs = tuple(OutputSpec(item.name, item.index, item.native) for item in task.outputs)
+    return TaskSpec(task.id, code.key_of(task), arguments, outputs, task.arity)
+
+
+def task_templates(plan: Plan, code: Code) -> dict[str, TaskSpec]:
+    """The templates of all tasks of a plan that are Python steps, by the tasks' ids.
+
+    Raises `CaptureError`, with all constants that cannot travel.
+    """
+    steps = {task.id: task for task in plan.tasks if isinstance(task.step, graph.StepDef)}
+    return _each(steps, lambda name: task_template(steps[name], code))
+
+
+def _each(keys: Iterable[str], make: Callable[[str], _Made]) -> dict[str, _Made]:
+    """What is made for each key; one `CaptureError` for all that cannot be made."""
+    made: dict[str, _Made] = {}
+    problems: list[Problem] = []
+    for key in keys:
         try:
-            arguments[name] = to_slot(expr, code, name=title, where=task.where)
+            made[key] = make(key)
         except CaptureError as error:
             problems += error.problems
     if problems:
         raise CaptureError.of(tuple(problems))
-    outputs = tuple(OutputSpec(item.name, item.index, item.native) for item in task.outputs)
-    return TaskTemplate(task.id, code.key_of(task), arguments, outputs, task.arity)
-
-
-def task_templates(plan: Plan, code: Code) -> dict[str, TaskTemplate]:
-    """The templates of all tasks of a plan that are Python steps, by the tasks' ids.
-
-    Raises
-    ------
-    CaptureError
-        if constants cannot travel; with all of them.
-    """
-    templates: dict[str, TaskTemplate] = {}
-    problems: list[Problem] = []
-    for task in plan.tasks:
-        if isinstance(task.step, graph.StepDef):
-            try:
-                templates[task.id] = task_template(task, code)
-            except CaptureError as error:
-                problems += error.problems
-    if problems:
-        raise CaptureError.of(tuple(problems))
-    return templates
+    return made
 
 
 def to_slot(expr: Expr, code: Code, *, name: str, where: Where | None = None) -> Slot:

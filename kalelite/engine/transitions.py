@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from kalelite.engine.events import Event
 from kalelite.executor.spec import OutputEntry
 
 __all__ = [
-    "EvaluationFailed",
     "Index",
     "Instance",
-    "LoopExpanded",
     "NodeResult",
     "NodeState",
     "Outcome",
     "Ready",
-    "Skipped",
     "Transition",
     "instance_name",
 ]
@@ -65,32 +63,8 @@ class Ready:
     defaulted: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A task will not run; ``status`` is "skipped" or "not run"."""
-
-    name: str
-    status: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoopExpanded:
-    """The number of items of a loop is known."""
-
-    loop: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationFailed:
-    """A condition or the items of a loop could not be evaluated; the run fails."""
-
-    block: str
-    message: str
-
-
-Transition = Ready | Skipped | LoopExpanded | EvaluationFailed
+Transition = Ready | Event
+"""What may start, or what else has come of a change: skipped tasks, a loop's items, a note."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,21 +20,10 @@ it a few times over."""
 
 
 def give(value: Any, path: str, name: str) -> None:
-    """Write a value as the file or folder that a container reads.
+    """Write the file or folder that a container reads: a copy of what is at a path, or a text.
 
-    Parameters
-    ----------
-    value
-        A path whose file or folder is copied, or a value that is written as text.
-    path
-        Where.
-    name
-        The input of the container, for errors.
-
-    Raises
-    ------
-    StepError
-        There is no file at the path that was given.
+    ``name`` is the input of the container, for errors. Raises `StepError` if there is no file at
+    the path that was given.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     if not isinstance(value, Path):
@@ -48,13 +37,7 @@ def give(value: Any, path: str, name: str) -> None:
 
 
 def take(path: str, name: str) -> Path:
-    """The file or folder that a container has written; its content goes into the store.
-
-    Raises
-    ------
-    StepError
-        There is none.
-    """
+    """The file or folder that a container has written, for the store; `StepError` if none is."""
     # A link could lead to anything outside the container.
     if Path(path).is_symlink() or not Path(path).exists():
         raise StepError(
@@ -67,10 +50,7 @@ def take(path: str, name: str) -> Path:
 def text(value: Any, name: str) -> str:
     """A value as an argument of a command: of a file its content, else JSON but for plain text.
 
-    Raises
-    ------
-    StepError
-        There is no file, it is no text, or the text is too long for a command line.
+    Raises `StepError` if there is no file, it is no text, or too long a text.
     """
     if isinstance(value, Path):
         if not value.is_file():

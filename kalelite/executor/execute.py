@@ -21,7 +21,7 @@ from kalelite.errors import MarshalError
 from kalelite.executor import failure
 from kalelite.executor import primitives as native
 from kalelite.executor.metrics import TaskLog, recording
-from kalelite.executor.preview import preview, type_name
+from kalelite.executor.preview import preview
 from kalelite.executor.record_file import commit
 from kalelite.executor.spec import FailureReport, OutputEntry, OutputSpec, Record, Slot, TaskSpec
 from kalelite.marshal.store import select
@@ -54,8 +54,16 @@ class _RefusedError(Exception):
         self.report = report
 
 
+def _refused(type: str, message: str, function: Any, hint: str) -> _RefusedError:
+    frames = failure.at_return(function)
+    return _RefusedError(FailureReport(type, message, frames, hint=hint))
+
+
 def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool = False) -> Record:
-    """Run one task and commit its record.
+    """Run one task and commit its record, which is returned.
+
+    Whatever the step raised is in the record; nothing that a step does is raised here. Raises
+    `OSError` if the record cannot be written.
 
     Parameters
     ----------
@@ -67,17 +75,6 @@ def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool
         Where inputs are read and outputs are written.
     durable
         Sync the record to the disk.
-
-    Returns
-    -------
-    Record
-        What was committed. Whatever the step raised is in it; nothing that a step does is
-        raised here.
-
-    Raises
-    ------
-    OSError
-        if the record cannot be written.
     """
     started = time.time()
     log = TaskLog(spec.record)
@@ -178,7 +175,7 @@ def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]
         _leave_fork(0)
     kind = _UNFINISHED.get(type(result))
     if kind:
-        raise _RefusedError(_unfinished(kind, function, result))
+        raise _unfinished(kind, function, result)
     return result, function
 
 
@@ -209,15 +206,13 @@ _UNFINISHED: dict[type, str] = {
 }
 
 
-def _unfinished(kind: str, function: Any, result: Any) -> FailureReport:
+def _unfinished(kind: str, function: Any, result: Any) -> _RefusedError:
     if inspect.iscoroutine(result):
         result.close()
         hint = "call asyncio.run(...) inside the step and return its result"
     else:
         hint = "return list(...) of it"
-    return FailureReport(
-        "TypeError", f"the step returned {kind}", failure.at_return(function), hint=hint
-    )
+    return _refused("TypeError", f"the step returned {kind}", function, hint)
 
 
 # --- outputs ---------------------------------------------------------------------------------
@@ -232,14 +227,8 @@ def _save(spec: TaskSpec, result: Any, function: Any, store: StoreLike) -> dict[
             saved[output.name] = _save_one(output, value, store)
         except native.MismatchError as error:
             name = "" if output.index is None else f"output {output.name!r} is "
-            raise _RefusedError(
-                FailureReport(
-                    "TypeError",
-                    f"{name}{error}",
-                    failure.at_return(function),
-                    hint="return what the annotation says, or take the annotation away",
-                )
-            ) from None
+            hint = "return what the annotation says, or take the annotation away"
+            raise _refused("TypeError", f"{name}{error}", function, hint) from None
         except Exception as error:
             report = failure.report(error, step=spec.task)
             if report.frames:
@@ -257,7 +246,7 @@ def _save_one(output: OutputSpec, value: Any, store: StoreLike) -> OutputEntry:
         fits, why = native.as_json(value)
     reference = store.save(value, name=output.name)
     size = int(getattr(store.describe(reference), "size", 0))
-    entry: OutputEntry = {"ref": reference, "type": type_name(value), "size": size}
+    entry: OutputEntry = {"ref": reference, "type": failure.class_name(type(value)), "size": size}
     entry["preview"] = preview(value, size)
     if fits:
         entry["native"] = value
@@ -273,22 +262,13 @@ def _unpack(spec: TaskSpec, result: Any, function: Any) -> list[Any]:
         return []
     names = ", ".join(output.name for output in spec.outputs if output.index is not None)
     wanted = f"{arity} value{'s' if arity != 1 else ''}{f' ({names})' if names else ''}"
-    if not isinstance(result, Iterable):
-        raise _wrong_count(
-            f"{wanted} are expected where it is called, it returned one", result, function
-        )
-    values = list(itertools.islice(result, arity + 1))
-    if len(values) != arity:
+    length: int | str = "one"
+    if isinstance(result, Iterable):
+        values = list(itertools.islice(result, arity + 1))
+        if len(values) == arity:
+            return values
         length = len(result) if isinstance(result, Sized) else f"more than {arity}"
-        raise _wrong_count(
-            f"{wanted} are expected where it is called, it returned {length}", result, function
-        )
-    return values
-
-
-def _wrong_count(counts: str, result: Any, function: Any) -> _RefusedError:
-    message = f"wrong number of values: {counts} ({type_name(result)}: {preview(result)})"
+    counts = f"{wanted} are expected where it is called, it returned {length}"
+    shown = f"{failure.class_name(type(result))}: {preview(result)}"
     hint = "return as many values as the call unpacks, or unpack as many as the step returns"
-    return _RefusedError(
-        FailureReport("ValueError", message, failure.at_return(function), hint=hint)
-    )
+    raise _refused("ValueError", f"wrong number of values: {counts} ({shown})", function, hint)

@@ -13,7 +13,16 @@ from typing import Any
 from kalelite.errors import KaleliteError
 from kalelite.executor.spec import FailureReport, Frame
 
-__all__ = ["Terminated", "at_return", "for_user", "is_users", "printable", "report"]
+__all__ = [
+    "Terminated",
+    "at_return",
+    "class_name",
+    "for_user",
+    "frame_at",
+    "is_users",
+    "printable",
+    "report",
+]
 
 MESSAGE = 10_000
 """Longest message, in characters."""
@@ -47,7 +56,7 @@ def _report(error: BaseException, step: str, depth: int, seen: set[int]) -> Fail
     return FailureReport(
         type=_type_name(error),
         message=_message(error),
-        frames=_user_frames(error.__traceback__),
+        frames=for_user(_frames(error.__traceback__)),
         traceback=_full_text(error),
         hint=_hint(error, step),
         cause=below,
@@ -66,17 +75,18 @@ def _cause(error: BaseException) -> BaseException | None:
 
 def _bases(error: BaseException) -> tuple[str, ...]:
     """The names of the error's class and of all that it derives from, as retries name them."""
-    return tuple(
-        kind.__qualname__
-        if kind.__module__ in {"builtins", "__main__"}
-        else f"{kind.__module__}.{kind.__qualname__}"
-        for kind in type(error).__mro__[:-1]
-    )
+    return tuple(map(class_name, type(error).__mro__[:-1]))
 
 
 def _type_name(error: BaseException) -> str:
-    kind = type(error)
-    if kind.__module__ in {"builtins", "__main__"} or isinstance(error, KaleliteError | Terminated):
+    if isinstance(error, KaleliteError | Terminated):
+        return type(error).__qualname__
+    return class_name(type(error))
+
+
+def class_name(kind: type) -> str:
+    """A class as a person names it: ``int``, ``pandas.core.frame.DataFrame``."""
+    if kind.__module__ in {"builtins", "__main__"}:
         return kind.__qualname__
     return f"{kind.__module__}.{kind.__qualname__}"
 
@@ -149,31 +159,23 @@ def _hint(error: BaseException, step: str) -> str:
 # --- frames ----------------------------------------------------------------------------------
 
 
-def _walk(trace: TracebackType | None) -> Iterator[TracebackType]:
+def _frames(trace: TracebackType | None) -> Iterator[Frame]:
     while trace is not None:
-        yield trace
+        yield _frame(trace)
         trace = trace.tb_next
-
-
-def _is_user_file(file: str) -> bool:
-    if file.startswith(("<frozen", _OURS)) or any(part in file for part in _INSTALLED):
-        return False
-    return not file.startswith(_STDLIB)
-
-
-def _user_frames(trace: TracebackType | None) -> tuple[Frame, ...]:
-    return for_user([_frame(item) for item in _walk(trace)])
 
 
 def is_users(frame: Frame) -> bool:
     """Whether a frame is of the user's own code, and not of a library's."""
-    return _is_user_file(frame.file) and not frame.file.startswith(_OURS)
+    if frame.file.startswith(("<frozen", _OURS, _STDLIB)):
+        return False
+    return not any(part in frame.file for part in _INSTALLED)
 
 
 def for_user(frames: Iterable[Frame]) -> tuple[Frame, ...]:
     """The user's frames, and the innermost one of a library if it was a library that raised."""
     entries = [frame for frame in frames if not frame.file.startswith(_OURS)]
-    kept = [frame for frame in entries if _is_user_file(frame.file)]
+    kept = [frame for frame in entries if is_users(frame)]
     if entries and kept and entries[-1] is not kept[-1]:
         kept.append(entries[-1])
     shown = [frame for frame, _ in itertools.groupby(kept or entries[-1:])]
@@ -185,9 +187,16 @@ def for_user(frames: Iterable[Frame]) -> tuple[Frame, ...]:
 def _frame(trace: TracebackType) -> Frame:
     code = trace.tb_frame.f_code
     text = linecache.getline(code.co_filename, trace.tb_lineno).rstrip("\r\n")
-    column, end = _columns(code, trace.tb_lasti, trace.tb_lineno, text)
-    text = printable(text, 1000)
-    return Frame(code.co_filename, trace.tb_lineno, code.co_qualname, text, column, end)
+    columns = _columns(code, trace.tb_lasti, trace.tb_lineno, text)
+    return frame_at(code.co_filename, trace.tb_lineno, code.co_qualname, columns)
+
+
+def frame_at(
+    file: str, line: int, function: str, columns: tuple[int | None, int | None] = (None, None)
+) -> Frame:
+    """The frame at a line, with that line's text."""
+    text = linecache.getline(file, line).rstrip("\r\n")
+    return Frame(file, line, function, printable(text, 1000), *columns)
 
 
 def _columns(code: CodeType, offset: int, line: int, text: str) -> tuple[int | None, int | None]:
@@ -215,8 +224,7 @@ def at_return(function: Any) -> tuple[Frame, ...]:
         if line and not _RETURNS.isdisjoint(code.co_code[start:end:2])
     }
     line = returns.pop() if len(returns) == 1 else _def_line(code)
-    text = linecache.getline(code.co_filename, line).rstrip("\r\n")
-    return (Frame(code.co_filename, line, code.co_qualname, printable(text, 1000)),)
+    return (frame_at(code.co_filename, line, code.co_qualname),)
 
 
 def _def_line(code: CodeType) -> int:

@@ -134,12 +134,8 @@ def _how(value: Any, name: str) -> tuple[str, str, Callable[[Path], Any]]:
         return kind, suffix, lambda target: target.write_text(value, "utf-8", "backslashreplace")
     if hasattr(value, "savefig"):
         return "image", ".png", lambda target: value.savefig(target, format="png")
-    root = type(value).__module__.partition(".")[0]
-    if root in {"pandas", "polars"}:
-        text = value.to_html() if hasattr(value, "to_html") else _repr_html(value)
-        if text:
-            return "html", ".html", lambda target: target.write_text(text, "utf-8")
-    text = _repr_html(value)
+    whole = hasattr(value, "to_html") and type(value).__module__.startswith(("pandas.", "polars."))
+    text = value.to_html() if whole else _repr_html(value)
     if text:
         return "html", ".html", lambda target: target.write_text(text, "utf-8")
     raise UsageError(
@@ -178,9 +174,9 @@ def _repr_html(value: Any) -> str:
 
 
 def _kind_of(suffix: str) -> str:
-    kinds = {".html": "html", ".htm": "html", ".md": "markdown", ".png": "image"}
-    kinds |= {".jpg": "image", ".jpeg": "image", ".svg": "image", ".gif": "image"}
-    return kinds.get(suffix.lower(), "file")
+    if suffix.lower() in {".png", ".jpg", ".jpeg", ".svg", ".gif"}:
+        return "image"
+    return {".html": "html", ".htm": "html", ".md": "markdown"}.get(suffix.lower(), "file")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import reprlib
 from typing import Any
 
 from kalelite.executor.failure import printable
 
-__all__ = ["preview", "type_name"]
+__all__ = ["preview"]
 
 _WIDTH = 80
 _SMALL = 262_144
-
-
-def type_name(value: Any) -> str:
-    """The type as a person names it: ``int``, ``pandas.core.frame.DataFrame``."""
-    kind = type(value)
-    if kind.__module__ in {"builtins", "__main__"}:
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 class _Short(reprlib.Repr):
@@ -30,12 +23,10 @@ class _Short(reprlib.Repr):
 
     def repr_instance(self, x: Any, level: int) -> str:
         del level
-        return _described(x) or self._own(x)
-
-    def _own(self, value: Any) -> str:
-        if _has_no_repr(type(value)):
-            return f"<{type(value).__name__}>"
-        return " ".join(repr(value).split())
+        shown = _described(x)
+        if not shown and _has_no_repr(type(x)):
+            return f"<{type(x).__name__}>"
+        return shown or " ".join(repr(x).split())
 
 
 _SHORT = _Short()
@@ -60,20 +51,13 @@ def _described(value: Any) -> str:
 def preview(value: Any, size: int = 0) -> str:
     """The value in at most 80 characters.
 
-    Parameters
-    ----------
-    value
-        Anything.
-    size
-        Its stored size in bytes: a large object's own ``repr`` is not called.
+    ``size`` is its stored size in bytes: a large object's own ``repr`` is not called.
     """
-    try:
+    text = ""
+    with contextlib.suppress(BaseException):  # the user's __repr__ may raise anything
         text = _described(value)
         plain = type(value).__module__ == "builtins"
         if not text and (plain or size <= _SMALL):
             text = _SHORT.repr(value)
-        text = text or f"<{type(value).__name__}>"
-    except BaseException:  # the user's __repr__ may raise anything
-        text = f"<{type(value).__name__}>"
-    text = printable(text).replace("\n", " ")
+    text = printable(text or f"<{type(value).__name__}>").replace("\n", " ")
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"

@@ -70,12 +70,8 @@ def convert(value: Any, native: str) -> Any:
     """The value as the annotated primitive.
 
     A numpy number becomes the Python number of the same value, an int where a float is
-    promised becomes a float. Nothing is rounded, parsed or cut.
-
-    Raises
-    ------
-    MismatchError
-        if the value is not one of that type.
+    promised becomes a float. Nothing is rounded, parsed or cut. Raises `MismatchError` if the
+    value is not one of that type.
     """
     try:
         return _CONVERT[native](value)

@@ -37,23 +37,14 @@ def _parse_failure(data: Mapping[str, Any] | None) -> FailureReport | None:
 
 
 def commit(record: Record, path: str | Path, *, durable: bool = False) -> None:
-    """Write the record; it is there as a whole or not at all.
-
-    Raises
-    ------
-    OSError
-        if it cannot be written.
-    """
+    """Write the record; it is there as a whole or not at all. Raises `OSError`."""
     write_atomically(path, encode(record).encode(), durable=durable)
 
 
 def read(path: str | Path) -> Record | None:
     """The record in a file, None if there is no such file.
 
-    Raises
-    ------
-    CorruptObjectError
-        if the file holds something else.
+    Raises `CorruptObjectError` if the file holds something else.
     """
     try:
         data = Path(path).read_bytes()

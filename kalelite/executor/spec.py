@@ -114,8 +114,8 @@ class FailureReport:
 class Record:
     """What a task leaves behind, committed atomically and last.
 
-    ``status`` is "succeeded" or "failed". ``outputs`` are by name. ``started`` and ``finished`` are POSIX times in seconds. ``cached`` is the run that computed
-    it, if that was an earlier one.
+    ``status`` is "succeeded" or "failed". ``outputs`` are by name. ``started`` and ``finished``
+    are POSIX times in seconds. ``cached`` is the run that computed it, if that was an earlier one.
     """
 
     task: str

@@ -1,4 +1,4 @@
-"""A plan's task as a JSON template, whose slots still name outputs, parameters and items.
+"""Templates of tasks: specs whose slots still name outputs, parameters and items.
 
 A template slot is one of `kalelite.executor.spec`, or one that `fill` replaces:
 
@@ -16,33 +16,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from typing import Any, Protocol
 
-from kalelite.executor.spec import OutputSpec, Slot, TaskSpec
+from kalelite.executor.spec import Slot, TaskSpec
 
-__all__ = ["TaskTemplate", "Values", "fill", "fill_slot", "value_slot", "with_path"]
-
-
-@dataclass(frozen=True, slots=True)
-class TaskTemplate:
-    """A `TaskSpec` before its inputs are known."""
-
-    task: str
-    step: str
-    arguments: Mapping[str, Slot]
-    outputs: tuple[OutputSpec, ...]
-    arity: int | None
-
-    def to_json(self) -> dict[str, Any]:
-        """The template as JSON data."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TaskTemplate:
-        """The template from JSON data."""
-        outputs = tuple(OutputSpec(**output) for output in data["outputs"])
-        return cls(data["task"], data["step"], data["arguments"], outputs, data["arity"])
+__all__ = ["Values", "fill", "fill_slot", "value_slot", "with_path"]
 
 
 class Values(Protocol):
@@ -82,9 +61,8 @@ def value_slot(value: Any) -> Slot | None:
     if type(value) is dict:
         keys = [value_slot(key) for key in value]
         items = [value_slot(item) for item in value.values()]
-        return (
-            None if None in items or None in keys else {"pack": "dict", "keys": keys, "of": items}
-        )
+        if None not in items and None not in keys:
+            return {"pack": "dict", "keys": keys, "of": items}
     return None
 
 
@@ -97,28 +75,13 @@ def with_path(slot: Slot, path: Sequence[str | int]) -> Slot:
 
 
 def fill(
-    template: TaskTemplate, values: Values, *, task: str = "", attempt: int = 1, record: str = ""
+    template: TaskSpec, values: Values, *, task: str = "", attempt: int = 1, record: str = ""
 ) -> TaskSpec:
-    """The spec of one run of the task.
-
-    Parameters
-    ----------
-    template
-        The task.
-    values
-        What its slots stand for.
-    task
-        The name of this instance, as ``train[3]``; the task's own if empty.
-    attempt, record
-        As in `TaskSpec`.
-    """
-    arguments = {name: fill_slot(slot, values) for name, slot in template.arguments.items()}
-    return TaskSpec(
+    """The spec of one run of the task; ``task`` is its name if not the template's: ``train[3]``."""
+    return replace(
+        template,
         task=task or template.task,
-        step=template.step,
-        arguments=arguments,
-        outputs=template.outputs,
-        arity=template.arity,
+        arguments={name: fill_slot(slot, values) for name, slot in template.arguments.items()},
         attempt=attempt,
         record=record,
     )

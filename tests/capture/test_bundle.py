@@ -24,12 +24,13 @@ from kalelite.capture.code import capture
 from kalelite.capture.bundle import bundle, contents
 from kalelite.capture.rebuild import plain
 from kalelite.engine.task_templates import task_template
+from dataclasses import asdict
 import json
 plan = steps_of([plain(f) for f in {steps}])
 code = capture(plan)
 tasks = {{}}
 for task in plan.tasks:
-    template = task_template(task, code).to_json()
+    template = asdict(task_template(task, code))
     template["outputs"] = [{{"name": "value", "index": None, "native": None}}]
     ports = {{"inputs": [], "outputs": []}}
     tasks[task.id] = {{"template": template, **ports, "looped": False, "tolerant": False}}

@@ -66,20 +66,20 @@ def run_of_everything(folder):
     )
     at = 1_800_000_000.0
     return [
-        RunStarted(at, "run-1", plan(*names, result=result), folder, 2),
-        Note(at, "memory= has no meaning here"),
-        TaskStarted(at + 0.05, "split", 1),
-        TaskFinished(at + 0.1, Record("split", "succeeded"), log),
-        TaskStarted(at + 0.1, "load", 1),
-        TaskStarted(at + 0.2, "train", 1),
-        TaskFinished(at + 0.6, loaded, log, 300_000_000),
-        TaskRetried(at + 1.0, "train", 1, failure(message="no network"), 0.5, log),
-        TaskStarted(at + 1.5, "train", 2),
-        TaskFinished(at + 13.5, Record("train", "failed", attempt=2, failure=failure()), log),
-        TaskSkipped(at + 13.5, "plot", "skipped", "its condition is false"),
-        TaskSkipped(at + 13.5, "score", "not run", "needs train"),
-        TaskSkipped(at + 13.5, "report", "not run", "needs score"),
-        RunFinished(at + 13.6, "run-1", "failed", 13.6),
+        RunStarted("run-1", plan(*names, result=result), folder, 2, at=at),
+        Note("memory= has no meaning here", at=at),
+        TaskStarted("split", 1, at=at + 0.05),
+        TaskFinished(Record("split", "succeeded"), log, at=at + 0.1),
+        TaskStarted("load", 1, at=at + 0.1),
+        TaskStarted("train", 1, at=at + 0.2),
+        TaskFinished(loaded, log, 300_000_000, at=at + 0.6),
+        TaskRetried("train", 1, failure(message="no network"), 0.5, log, at=at + 1.0),
+        TaskStarted("train", 2, at=at + 1.5),
+        TaskFinished(Record("train", "failed", attempt=2, failure=failure()), log, at=at + 13.5),
+        TaskSkipped("plot", "skipped", "its condition is false", at=at + 13.5),
+        TaskSkipped("score", "not run", "needs train", at=at + 13.5),
+        TaskSkipped("report", "not run", "needs score", at=at + 13.5),
+        RunFinished("run-1", "failed", 13.6, at=at + 13.6),
     ]
 
 

@@ -37,9 +37,9 @@ def test_every_state_of_a_run_is_told_apart(tmp_path):
 
 
 def test_a_result_of_an_earlier_run_is_shown_as_such():
-    run = RunProgress(RunStarted(0.0, "r", plan("load"), Path(), 2))
+    run = RunProgress(RunStarted("r", plan("load"), Path(), 2, at=0.0))
     record = Record("load", "succeeded", cached="20261122-052912-994fa49")
-    row = run.apply(TaskFinished(1.0, record, Path()))
+    row = run.apply(TaskFinished(record, Path(), at=1.0))
 
     assert (row.status, row.note) == (Status.CACHED, "as in run 20261122-052912-994fa49")
     assert run.counts() == {Status.CACHED: 1}
@@ -49,11 +49,11 @@ def test_a_step_in_a_loop_has_a_row_for_each_item_in_the_plan_s_place():
     inner = Task("train", plan("x").tasks[0].step, {}, (), parent="loop")
     whole = plan("load", "report")
     looped = Plan("p", tasks=(whole.tasks[0], inner, whole.tasks[1]), blocks=(Loop("loop"),))
-    run = RunProgress(RunStarted(0.0, "r", looped, Path(), 2))
+    run = RunProgress(RunStarted("r", looped, Path(), 2, at=0.0))
 
     assert list(run.rows) == ["load", "report"]
     for item in (10, 9, 0):
-        run.apply(TaskStarted(1.0, f"train[{item}]", 1))
+        run.apply(TaskStarted(f"train[{item}]", 1, at=1.0))
 
     assert [row.task for row in run.in_order()] == [
         "load", "train[0]", "train[9]", "train[10]", "report",
@@ -62,14 +62,14 @@ def test_a_step_in_a_loop_has_a_row_for_each_item_in_the_plan_s_place():
 
 def progress_of(size, running, failed, done):
     names = [f"t{number:03d}" for number in range(size)]
-    run = RunProgress(RunStarted(0.0, "r", plan(*names), Path(), 2))
+    run = RunProgress(RunStarted("r", plan(*names), Path(), 2, at=0.0))
     for position, name in enumerate(names[: failed + done + running]):
-        run.apply(TaskStarted(float(position), name, 1))
+        run.apply(TaskStarted(name, 1, at=float(position)))
         if position < failed:
             record = Record(name, "failed")
-            run.apply(TaskFinished(position + 1.0, record, Path()))
+            run.apply(TaskFinished(record, Path(), at=position + 1.0))
         elif position < failed + done:
-            run.apply(TaskFinished(position + 1.0, Record(name, "succeeded"), Path()))
+            run.apply(TaskFinished(Record(name, "succeeded"), Path(), at=position + 1.0))
     return run
 
 

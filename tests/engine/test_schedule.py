@@ -7,15 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from kalelite.engine.events import LoopStarted, Note, TaskSkipped
 from kalelite.engine.schedule import Schedule
-from kalelite.engine.transitions import (
-    EvaluationFailed,
-    Instance,
-    LoopExpanded,
-    Outcome,
-    Ready,
-    Skipped,
-)
+from kalelite.engine.transitions import Instance, Outcome, Ready
 from kalelite.errors import Where
 from kalelite.plan.graph import (
     AllOf,
@@ -111,11 +105,11 @@ class Ran:
             if isinstance(change, Ready):
                 self._queue.append(change.instance)
                 self.defaulted[change.instance.name] = change.defaulted
-            elif isinstance(change, Skipped):
-                self.skipped[change.name] = (change.status, change.reason)
-            elif isinstance(change, EvaluationFailed):
-                self.troubles.append((change.block, change.message))
-            elif isinstance(change, LoopExpanded):
+            elif isinstance(change, TaskSkipped):
+                self.skipped[change.task] = (change.status, change.reason)
+            elif isinstance(change, Note):
+                self.troubles.append(change.text)
+            elif isinstance(change, LoopStarted):
                 self.counts[change.loop] = change.count
 
     @property
@@ -328,7 +322,7 @@ def test_a_comparison_that_python_refuses_fails_the_run():
         {"a": "text"},
     )
 
-    assert ran.troubles == [("s", "a condition cannot compare str > int")]
+    assert ran.troubles == ["s: a condition cannot compare str > int"]
     assert set(ran.skipped) == {"y", "n"}
     assert ran.state == "failed"
 
@@ -369,7 +363,7 @@ def test_an_empty_loop_is_done_at_once():
 def test_items_that_are_no_list_fail_the_run():
     ran = Ran(plan(loop(ref("a")), task("a"), task("body", "l")), {"a": 3})
 
-    assert ran.troubles == [("l", "a ParallelFor goes over a list, and this is a int")]
+    assert ran.troubles == ["l: a ParallelFor goes over a list, and this is a int"]
     assert ran.state == "failed"
 
 

@@ -3,13 +3,15 @@
 import inspect
 import json
 from collections import namedtuple
+from dataclasses import asdict
 
 import pytest
 
 from kalelite.capture.code import capture
 from kalelite.engine.task_templates import task_template
 from kalelite.errors import CaptureError, Where
-from kalelite.executor.template import TaskTemplate, fill, value_slot
+from kalelite.executor.spec import TaskSpec
+from kalelite.executor.template import fill, value_slot
 from kalelite.plan import graph as g
 
 Pair = namedtuple("Pair", "left right")
@@ -66,7 +68,7 @@ class Seen:
 )  # fmt: skip
 def test_expressions_become_slots(expr, slot):
     template, _ = make(x=expr)
-    again = TaskTemplate.from_json(json.loads(json.dumps(template.to_json())))
+    again = TaskSpec.from_json(json.loads(json.dumps(asdict(template))))
     spec = fill(again, Seen(), task="step[2]", attempt=3, record="r")
     assert spec.arguments == {"x": slot}
     assert (spec.task, spec.step, spec.attempt, spec.record) == ("step[2]", "step", 3, "r")

@@ -112,7 +112,7 @@ class _Run:
         progress = Progress(plan, self._schedule, emit)
         state = "failed"
         width = 1 if self._settings.debug else int(self._slots.cpu)
-        emit(RunStarted(begun, folder.id, plan, folder.folder, width))
+        emit(RunStarted(folder.id, plan, folder.folder, width, at=begun))
         try:
             requests = self._requests(folder, progress.note)
             volumes = prepare.volumes_linked(plan, self._settings.volumes)
@@ -123,7 +123,7 @@ class _Run:
             raise
         finally:
             folder.finish(state)
-            emit(RunFinished(time.time(), folder.id, state, time.time() - begun))
+            emit(RunFinished(folder.id, state, time.time() - begun))
         view = ResultsView(self._schedule.results, (), ())
         return RunResult(folder.id, state, folder.folder, progress.records, plan, view, self._store)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import NullReporter
 from kalelite.runs.reading import Run
 
 
@@ -52,7 +51,7 @@ class Script:
             plan = module.main.plan()
             arguments = {one.name: parameters.get(one.name, one.default) for one in plan.parameters}
             settings = LocalSettings(home=self.home, cache=cache)
-            result = run_plan(plan, arguments, settings=settings, reporter=NullReporter())
+            result = run_plan(plan, arguments, settings=settings)
             value = result.value if result.state == "succeeded" else None
         finally:
             sys.modules["__main__"] = before

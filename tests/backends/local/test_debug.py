@@ -11,7 +11,7 @@ from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import NullReporter, TaskSkipped
+from kalelite.engine.events import TaskSkipped
 from kalelite.errors import StepError
 
 
@@ -19,7 +19,7 @@ from kalelite.errors import StepError
 def debug(tmp_path):
     def run_it(pipe):
         settings = LocalSettings(home=tmp_path / "home", debug=True)
-        return run_plan(pipe.plan(), {}, settings=settings, reporter=NullReporter())
+        return run_plan(pipe.plan(), {}, settings=settings)
 
     return run_it
 
@@ -74,7 +74,7 @@ def test_what_does_not_run_after_a_failure_is_told(tmp_path):
 
     told = []
 
-    class Listener(NullReporter):
+    class Listener:
         def emit(self, event):
             if isinstance(event, TaskSkipped):
                 told.append((event.task, event.status, event.reason))

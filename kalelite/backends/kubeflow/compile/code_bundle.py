@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.compile.native_values import FILE
@@ -62,7 +63,7 @@ def _task_manifests(wiring: Wiring, code: Code) -> Mapping[str, TaskManifest]:
             continue
         around = (wiring.scopes.items[id] for id in wiring.scopes.around(task.id))
         manifests[task.id] = {
-            "template": templates[task.id].to_json(),
+            "template": asdict(templates[task.id]),
             "inputs": [_input(port, wiring, code) for port in wiring.inputs(task, taken=(RUN,))],
             "outputs": _outputs(task, wiring, readers),
             "looped": any(isinstance(block, Loop) for block in around),

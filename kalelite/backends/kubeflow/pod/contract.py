@@ -55,7 +55,7 @@ class OutputPort(TypedDict):
 class TaskManifest(TypedDict):
     """A task.
 
-    ``template`` is the JSON of a `kalelite.executor.template.TaskTemplate`. ``looped``: the
+    ``template`` is the JSON of a `kalelite.executor.spec.TaskSpec` to be filled. ``looped``: the
     task runs once for each item of a loop; ``tolerant``: it runs without the values of
     tasks that have failed.
     """

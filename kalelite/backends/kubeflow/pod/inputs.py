@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import KaleliteError, StepError
 from kalelite.executor import record_file as records
 from kalelite.executor.spec import Record, Slot, TaskSpec
-from kalelite.executor.template import TaskTemplate, fill_slot, value_slot
+from kalelite.executor.template import fill_slot, value_slot
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import InputPort, TaskManifest
@@ -58,7 +59,7 @@ def spec_of(
     StepError
         An argument has no value, and the task does not run after failures.
     """
-    template = TaskTemplate.from_json(task["template"])
+    template = TaskSpec.from_json(task["template"])
     inputs = Inputs(task["inputs"], values, code, store, record.parent.parent)
     arguments = {}
     for name, slot in template.arguments.items():
@@ -68,15 +69,7 @@ def spec_of(
             if not task["tolerant"]:
                 message = f"task {template.task!r} got no value for {name!r}"
                 raise StepError(message) from None
-    return TaskSpec(
-        template.task,
-        template.step,
-        arguments,
-        template.outputs,
-        template.arity,
-        _attempt(record),
-        str(record),
-    )
+    return replace(template, arguments=arguments, attempt=_attempt(record), record=str(record))
 
 
 def _attempt(path: Path) -> int:

@@ -43,7 +43,7 @@ from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import NullReporter, TaskFinished
+from kalelite.engine.events import TaskFinished
 from kalelite.errors import StepError
 
 
@@ -64,7 +64,7 @@ def run_alone(tmp_path):
             return beside()
 
         given = {"home": tmp_path / "home", "jobs": 2, **settings}
-        result = run_plan(both.plan(), {}, settings=LocalSettings(**given), reporter=NullReporter())
+        result = run_plan(both.plan(), {}, settings=LocalSettings(**given))
         (name,) = result.records.keys() - {"beside"}
         run_it.log = (result.folder / "tasks" / name / "log.txt").read_bytes()
         assert result.value == "ran"
@@ -231,7 +231,7 @@ def test_a_run_whose_records_vanish_ends(tmp_path):
         vanish(str(tmp_path))
 
     settings = LocalSettings(home=tmp_path / "home")
-    result = run_plan(vanishing.plan(), {}, settings=settings, reporter=NullReporter())
+    result = run_plan(vanishing.plan(), {}, settings=settings)
 
     assert result.state == "succeeded"
 
@@ -244,7 +244,7 @@ def test_an_error_in_a_library_points_at_the_users_line(tmp_path):
         return stops()
 
     settings = LocalSettings(home=tmp_path / "home")
-    result = run_plan(p.plan(), {}, settings=settings, reporter=NullReporter())
+    result = run_plan(p.plan(), {}, settings=settings)
 
     with pytest.raises(StepError) as raised:
         result.check()
