@@ -41,22 +41,14 @@ def Collected(value: T) -> list[T]:  # noqa: N802 - reads like the blocks it goe
             hint = "Let a step in the loop take the OneOf, and collect the result of that step."
         return cast("list[T]", _refuse(trace, where, message, hint))
     blocks = {block.id: block for block in trace.blocks}
-    here = set(trace.parents)
-    loops = [
-        id
-        for id in _around(blocks, source._k_draft.parent)
-        if isinstance(blocks[id], Loop) and id not in here
-    ]
-    if not loops:
-        step = source._k_draft.step.name
-        message = (
-            f"Collected is used where there is nothing to collect: step `{step}` is called in "
-        )
-        outer = _around(blocks, source._k_draft.parent)
-        is_in_loop = any(isinstance(blocks[id], Loop) for id in outer)
-        message += "the same loop" if is_in_loop else "no loop"
+    around = _around(blocks, source._k_draft.parent)
+    loops = [id for id in around if isinstance(blocks[id], Loop)]
+    left = tuple(id for id in loops if id not in trace.parents)
+    if not left:
+        step, home = source._k_draft.step.name, "the same loop" if loops else "no loop"
+        message = f"Collected is used where there is nothing to collect: step `{step}` is called in {home}"
         return cast("list[T]", _refuse(trace, where, message))
-    expr = graph.Collected(source._k_expr(), tuple(loops))
+    expr = graph.Collected(source._k_expr(), left)
     return cast("list[T]", ValueProxy(trace, expr, f"the collected values of {source._k_phrase()}"))
 
 

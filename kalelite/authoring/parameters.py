@@ -42,36 +42,17 @@ def parameters_of(
             problems.append(Problem(f"a pipeline cannot take `{stars}{name}`", hint, where))
             continue
         parameter = _parameter(name, declared, hints.get(name), where)
-        if parameter.default is not REQUIRED:
-            if _is_value(parameter.default):
-                try:
-                    default = convert(parameter.default, parameter.type, name=name)
-                    parameter = dataclasses.replace(parameter, default=default)
-                except UsageError as error:
-                    message = f"the default of parameter `{name}` cannot be used: {error.message}"
-                    problems.append(Problem(message, error.hint, where))
-            else:
-                problems.append(_no_value(parameter))
+        if parameter.default is not REQUIRED and not _is_value(parameter.default):
+            problems.append(_no_value(parameter))
+        elif parameter.default is not REQUIRED:
+            try:
+                default = convert(parameter.default, parameter.type, name=name)
+                parameter = dataclasses.replace(parameter, default=default)
+            except UsageError as error:
+                message = f"the default of parameter `{name}` cannot be used: {error.message}"
+                problems.append(Problem(message, error.hint, where))
         parameters.append(parameter)
     return tuple(parameters), problems
-
-
-def _is_value(default: Any) -> bool:
-    """Whether a default is of a type that can be given on a command line or in a form."""
-    if dataclasses.is_dataclass(default):
-        return not isinstance(default, type)
-    return isinstance(default, _VALUES)
-
-
-def _no_value(parameter: Parameter) -> Problem:
-    kind = type(parameter.default).__name__
-    article = "an" if kind[0].lower() in "aeiou" else "a"
-    return Problem(
-        f"the default of parameter `{parameter.name}` is {article} {kind}, which no one can type in",
-        "Parameters are numbers, texts, bools, lists, dicts, paths, dates, enums and dataclasses. Make "
-        "other objects in a step, or give them to the step as a constant.",
-        parameter.where,
-    )
 
 
 def _parameter(name: str, declared: inspect.Parameter, hint: Any, where: Where | None) -> Parameter:
@@ -85,6 +66,26 @@ def _parameter(name: str, declared: inspect.Parameter, hint: Any, where: Where |
     return Parameter(name, hint, default, where=where)
 
 
+def _is_value(default: Any) -> bool:
+    """Whether a default is of a type that can be given on a command line or in a form."""
+    if dataclasses.is_dataclass(default):
+        return not isinstance(default, type)
+    return isinstance(default, _VALUES)
+
+
+def _no_value(parameter: Parameter) -> Problem:
+    kind = type(parameter.default).__name__
+    article = "an" if kind[0].lower() in "aeiou" else "a"
+    message = (
+        f"the default of parameter `{parameter.name}` is {article} {kind}, which no one can type in"
+    )
+    hint = (
+        "Parameters are numbers, texts, bools, lists, dicts, paths, dates, enums and dataclasses. Make "
+        "other objects in a step, or give them to the step as a constant."
+    )
+    return Problem(message, hint, parameter.where)
+
+
 def arguments_of(
     pipeline: Pipeline[..., Any],
     parameters: tuple[Parameter, ...],
@@ -94,12 +95,8 @@ def arguments_of(
 ) -> dict[str, Any]:
     """A converted value for every parameter: what the call gives, else the default.
 
-    ``where`` is the place of the call.
-
-    Raises
-    ------
-    UsageError
-        A value is missing, unknown, or is not one that its parameter takes.
+    ``where`` is the place of the call. Raises `UsageError` if a value is missing, unknown, or is
+    not one that its parameter takes.
     """
     given = _bind(pipeline.name, parameters, args, kwargs, where)
     missing = [p.name for p in parameters if p.default is REQUIRED and p.name not in given]

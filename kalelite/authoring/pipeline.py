@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import functools
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
 
 from kalelite.authoring.backends import Backend, ambient_backend, open_backend
-from kalelite.authoring.defined import register
 from kalelite.authoring.definition import function_problem, look_like
 from kalelite.authoring.parameters import arguments_of, parameters_of, with_defaults
 from kalelite.authoring.step import Step
 from kalelite.errors import PipelineError, Problem, Where
-from kalelite.plan.graph import Parameter, Plan
+from kalelite.plan.graph import Plan
 from kalelite.plan.options import (
     PIPELINE_OPTIONS,
     CompileKeywords,
@@ -26,7 +26,7 @@ from kalelite.plan.options import (
 )
 from kalelite.source import locations as places
 
-__all__ = ["Pipeline", "pipeline"]
+__all__ = ["Pipeline", "pipeline", "pipelines_of"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,12 +51,6 @@ class Pipeline(Generic[P, R]):
         What is wrong with the definition itself.
     """
 
-    name: str
-    parameters: tuple[Parameter, ...]
-    options: PipelineOptions
-    description: str
-    where: Where | None
-    problems: tuple[Problem, ...]
     __wrapped__: Callable[P, R]
 
     def __init__(
@@ -76,7 +70,8 @@ class Pipeline(Generic[P, R]):
         look_like(self, function)
         self.parameters, found = parameters_of(function)
         self.problems = (*problems, *found)
-        register(self)
+        _defined[:] = [ref for ref in _defined if ref() is not None]
+        _defined.append(weakref.ref(self))
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         from kalelite.authoring.trace.body import nest  # here: decorating needs no tracing
@@ -233,6 +228,18 @@ class Pipeline(Generic[P, R]):
         return plan_mimebundle(*self.draft())
 
 
+_defined: list[weakref.ref[Pipeline[..., Any]]] = []
+
+
+def pipelines_of(namespace: Mapping[str, Any] | None = None) -> list[Pipeline[..., Any]]:
+    """Pipelines in the order of their definition: all, or those that a namespace holds."""
+    pipelines = [pipeline for ref in _defined if (pipeline := ref()) is not None]
+    if namespace is None:
+        return pipelines
+    here = {id(value) for value in namespace.values()}
+    return [pipeline for pipeline in pipelines if id(pipeline) in here]
+
+
 @overload
 def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
 @overload
@@ -275,7 +282,13 @@ def _define(
 ) -> Pipeline[..., Any]:
     options, found = pipeline_options(where=place, **keywords)
     problems = [*problems, *found]
-    wrong = _wrong(function, place)
+    if isinstance(function, (Step, Pipeline)):
+        kind = "step" if isinstance(function, Step) else "pipeline"
+        message = f"`{function.name}` is a {kind} already, and @pipeline was put on it"
+        hint = "Keep one of the two decorators; call the step in the body of a pipeline."
+        wrong: Problem | None = Problem(message, hint, place)
+    else:
+        wrong = function_problem(function, "pipeline", place)
     if wrong is not None:
         problems.append(wrong)
         function = _empty
@@ -288,17 +301,6 @@ def _define(
         where=places.of_function(function) or place,
         problems=problems,
     )
-
-
-def _wrong(function: Any, place: Where) -> Problem | None:
-    if isinstance(function, (Step, Pipeline)):
-        kind = "step" if isinstance(function, Step) else "pipeline"
-        return Problem(
-            f"`{function.name}` is a {kind} already, and @pipeline was put on it",
-            "Keep one of the two decorators; call the step in the body of a pipeline.",
-            place,
-        )
-    return function_problem(function, "pipeline", place)
 
 
 def _called_at() -> Where:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kalelite.authoring.defined import pipelines_of
+from kalelite.authoring.pipeline import pipelines_of
 from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Group, Parameter
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kalelite.authoring.backends import Backend, Listener, Result
-from kalelite.authoring.defined import pipelines_of
+from kalelite.authoring.pipeline import pipelines_of
 from kalelite.cli.choose import arguments_of, known_names
 from kalelite.plan.graph import Parameter, Plan
 

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import use_backend
-from kalelite.authoring.defined import pipelines_of
+from kalelite.authoring.pipeline import pipelines_of
 from kalelite.cli.choose import arguments_of, choose, known_names, pipelines_meant
 from kalelite.cli.error_view import exception_lines, is_ours
 from kalelite.cli.script import Script, ScriptExit, ScriptRaisedError, as_main, execute, read_script

@@ -26,22 +26,14 @@ from kalelite.plan.types.fit import native_name
 __all__ = ["load"]
 
 _TYPES: dict[str, Any] = {
-    "string": str,
-    "str": str,
-    "integer": int,
-    "int": int,
-    "number_integer": int,
-    "float": float,
-    "double": float,
-    "number_double": float,
-    "bool": bool,
-    "boolean": bool,
-    "list": list,
-    "jsonarray": list,
-    "dict": dict,
-    "struct": dict,
-    "jsonobject": dict,
+    "string str": str,
+    "integer int number_integer": int,
+    "float double number_double": float,
+    "bool boolean": bool,
+    "list jsonarray": list,
+    "dict struct jsonobject": dict,
 }
+_TYPES = {name: kind for names, kind in _TYPES.items() for name in names.split()}
 _PLACE = re.compile(
     r"\{\{\$\.(inputs|outputs)\.(parameters|artifacts)\[['\"]([^'\"]+)['\"]\]([.\w]*)\}\}"
 )
@@ -120,12 +112,10 @@ class _Component:
             self.wrong("it is a graph of components, not a container", "Load its parts.")
         container = self._mapping(implementation, "container")
         for entry in self._list(data, "inputs"):
-            optional = entry.get("optional") is True
-            default = entry.get("default", None if optional else REQUIRED)
-            self._input(entry.get("name"), entry.get("type"), default, entry.get("description"))
+            self._input(entry.get("name"), entry.get("type"), entry)
         for entry in self._list(data, "outputs"):
             self._output(entry.get("name"), entry.get("type"))
-        return self._definition(data.get("name"), data.get("description"), container, self._word)
+        return self._definition(data.get("name"), data.get("description"), container)
 
     def v2(self, data: Mapping[str, Any]) -> ContainerDef:
         executors = self._mapping(self._mapping(data, "deploymentSpec"), "executors")
@@ -137,22 +127,19 @@ class _Component:
         container = self._mapping(executor, "container")
         inputs = component.get("inputDefinitions") or {}
         for name, entry in self._mapping(inputs, "parameters", {}).items():
-            optional = entry.get("isOptional") is True
-            default = entry.get("defaultValue", None if optional else REQUIRED)
-            self._input(name, entry.get("parameterType"), default, entry.get("description"))
+            self._input(name, entry.get("parameterType"), entry)
         for name, entry in self._mapping(inputs, "artifacts", {}).items():
-            default = None if entry.get("isOptional") is True else REQUIRED
-            self._input(name, "", default, entry.get("description"))
+            self._input(name, "", entry)
         outputs = component.get("outputDefinitions") or {}
         for name, entry in self._mapping(outputs, "parameters", {}).items():
             self._output(name, entry.get("parameterType"))
         for name in self._mapping(outputs, "artifacts", {}):
             self._output(name, "")
         name = self._mapping(data, "pipelineInfo", {}).get("name") or label.removeprefix("comp-")
-        return self._definition(name, component.get("description"), container, self._text)
+        return self._definition(name, component.get("description"), container)
 
     def _definition(
-        self, name: Any, description: Any, container: Mapping[str, Any], read: Any
+        self, name: Any, description: Any, container: Mapping[str, Any]
     ) -> ContainerDef:
         image = container.get("image")
         env = container.get("env") or {}
@@ -162,15 +149,11 @@ class _Component:
         problems += step_options(self.where, image=image or "")[1]
         if problems:
             self.wrong(problems[0].message, problems[0].hint)
-        words = {
-            part: tuple(read(word) for word in self._list(container, part, plain=True))
-            for part in ("command", "args")
-        }
         return ContainerDef(
             name=str(name or "component"),
             image=str(image),
-            command=words["command"],
-            args=words["args"],
+            command=tuple(map(self._word, self._list(container, "command", plain=True))),
+            args=tuple(map(self._word, self._list(container, "args", plain=True))),
             inputs=self.inputs,
             outputs=self.outputs,
             description=str(description or ""),
@@ -178,15 +161,17 @@ class _Component:
             where=self.where,
         )
 
-    def _input(self, name: Any, kind: Any, default: Any, description: Any) -> None:
+    def _input(self, name: Any, kind: Any, entry: Mapping[str, Any]) -> None:
         own = self._identifier(name, self.input_names)
         known = _type(kind)
+        is_optional = entry.get("optional", entry.get("isOptional")) is True
+        default = entry.get("default", entry.get("defaultValue", None if is_optional else REQUIRED))
         if default is not REQUIRED and default is not None:
             if known is int and isinstance(default, float) and default.is_integer():
                 default = int(default)  # KFP writes every number as a float
             default = convert(default, known, name=own, text=isinstance(default, str))
-        text = str(description or "")
-        self.inputs[own] = Parameter(own, known, default, text, self.where)
+        description = str(entry.get("description") or "")
+        self.inputs[own] = Parameter(own, known, default, description, self.where)
 
     def _output(self, name: Any, kind: Any) -> None:
         own = self._identifier(name, self.output_names)
@@ -202,9 +187,9 @@ class _Component:
         return own
 
     def _word(self, word: Any) -> Word:
-        """A word of v1: a text, or a mapping with one placeholder."""
+        """A word: a text, or a mapping with one placeholder."""
         if isinstance(word, (str, int, float)) and not isinstance(word, bool):
-            return str(word)
+            return self._text(str(word))
         if not isinstance(word, Mapping) or len(word) != 1:
             self.wrong(f"{word!r} is not a word of a command")
         ((kind, value),) = word.items()
@@ -224,16 +209,12 @@ class _Component:
     def _if(self, name: Any, then: Any, otherwise: Any) -> IfPresent:
         own = self._known(name, self.input_names, "input")
         parts = [value if isinstance(value, list) else [value] for value in (then, otherwise or [])]
-        return IfPresent(own, tuple(map(self._any, parts[0])), tuple(map(self._any, parts[1])))
+        return IfPresent(own, *(tuple(map(self._word, part)) for part in parts))
 
-    def _any(self, word: Any) -> Word:
-        return self._text(word) if isinstance(word, str) else self._word(word)
-
-    def _text(self, text: Any) -> Word:
-        """A word of v2: text with ``{{$…}}`` in it, or a placeholder as JSON."""
-        text = str(text)
+    def _text(self, text: str) -> Word:
+        """Text with ``{{$…}}`` in it, or a placeholder as JSON."""
         if text.startswith(('{"Concat"', '{"IfPresent"')):
-            return self._json(json.loads(text))
+            return self._word(json.loads(text))
         parts: list[Word] = []
         end = 0
         for match in _PLACE.finditer(text):
@@ -256,11 +237,6 @@ class _Component:
             )
         parts = [part for part in parts if part != ""]
         return parts[0] if len(parts) == 1 else Concat(tuple(parts)) if parts else ""
-
-    def _json(self, value: Any) -> Word:
-        if isinstance(value, Mapping) and "Concat" in value:
-            return Concat(tuple(self._any(part) for part in value["Concat"]))
-        return self._word(value)
 
     def _placeholder(self, kind: str, name: Any) -> Word:
         if kind == "outputPath":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 def pipeline_in(path: Path):
     """The pipeline of a script, defined as in its own ``__main__``, and the module to keep there."""
-    from kalelite.authoring.defined import pipelines_of
+    from kalelite.authoring.pipeline import pipelines_of
 
     spec = importlib.util.spec_from_file_location("__main__", path)
     module = importlib.util.module_from_spec(spec)

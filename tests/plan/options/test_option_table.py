@@ -8,7 +8,7 @@ import typing
 import pytest
 
 from kalelite import container_step
-from kalelite.authoring.container.container_call import ContainerStep
+from kalelite.authoring.container.container_step import ContainerStep
 from kalelite.authoring.pipeline import Pipeline, pipeline
 from kalelite.authoring.step import Step, step
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
