@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from kalelite.picture.diagram import BlockFrame, Diagram, TaskNode
+from kalelite.errors import Problem
+from kalelite.picture.diagram import BlockFrame, TaskNode, diagram_of
 from kalelite.picture.labels import badges, clip, marks, problem_text
+from kalelite.plan.graph import Plan
 
-__all__ = ["draw"]
+__all__ = ["to_mermaid"]
 
 _ARROWS = {"data": "-->", "order": "-.->", "condition": "-.->", "exit": "-.->"}
 _STYLES = """\
@@ -16,8 +18,9 @@ _STYLES = """\
 _LABEL = 60
 
 
-def draw(diagram: Diagram) -> str:
-    """The diagram as mermaid text."""
+def to_mermaid(plan: Plan, problems: Iterable[Problem] = ()) -> str:
+    """The plan as a mermaid flowchart."""
+    diagram = diagram_of(plan, problems)
     names = {node.id: f"t{number}" for number, node in enumerate(diagram.nodes, 1)}
     names.update((frame.id, f"b{number}") for number, frame in enumerate(diagram.frames, 1))
     lines = ["flowchart TD", f"  %% {_comment(diagram.plan.name)}"]
@@ -33,11 +36,8 @@ def draw(diagram: Diagram) -> str:
     handlers = [names[node.id] for node in diagram.nodes if node.handler]
     if bad or handlers:
         lines.append(_STYLES)
-    lines += [
-        f"  class {','.join(ids)} {css}"
-        for ids, css in ((handlers, "handler"), (bad, "bad"))
-        if ids
-    ]
+    classes = ("handler", handlers), ("bad", bad)
+    lines += [f"  class {','.join(ids)} {css}" for css, ids in classes if ids]
     for number, problem in enumerate(diagram.problems, 1):
         lines.append(f"  %% {number}: {_comment(problem_text(problem))}")
     return "\n".join(lines) + "\n"

@@ -11,8 +11,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
+from kalelite.errors import Problem
 from kalelite.humanize import count
-from kalelite.picture.diagram import Diagram, EdgeKind, TaskNode, titles
+from kalelite.picture.diagram import Diagram, EdgeKind, TaskNode, diagram_of, titles
 from kalelite.picture.labels import (
     expression,
     marks,
@@ -21,8 +22,9 @@ from kalelite.picture.labels import (
     problem_text,
 )
 from kalelite.picture.svg import STYLE, drawing, escape, themed
+from kalelite.plan.graph import Plan
 
-__all__ = ["draw"]
+__all__ = ["to_html"]
 
 _STYLE = STYLE + themed("""\
 html,body{margin:0;height:100%}
@@ -87,9 +89,9 @@ addEventListener('resize',()=>{if(!moved)start()});
 """
 
 
-def draw(diagram: Diagram) -> str:
-    """The diagram as a whole page."""
-    plan = diagram.plan
+def to_html(plan: Plan, problems: Iterable[Problem] = ()) -> str:
+    """The plan as one page that loads nothing: the picture to move in, and a table of all steps."""
+    diagram = diagram_of(plan, problems)
     picture = drawing(diagram, header=False)
     policy = f"default-src 'none'; style-src '{_digest(_STYLE)}'; script-src '{_digest(_SCRIPT)}'"
     name = escape(plan.name)

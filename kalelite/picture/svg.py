@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 import textwrap
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from string import Template
 
-from kalelite.picture.diagram import BlockFrame, Diagram, Edge, TaskNode, with_siblings
+from kalelite.errors import Problem
+from kalelite.picture.diagram import BlockFrame, Diagram, Edge, TaskNode, diagram_of, with_siblings
 from kalelite.picture.frame_layout import Box, FrameSize, Layout, lay_out
 from kalelite.picture.labels import (
     badges,
@@ -21,8 +22,9 @@ from kalelite.picture.labels import (
     problem_text,
 )
 from kalelite.picture.layers import Stroke
+from kalelite.plan.graph import Plan
 
-__all__ = ["STYLE", "draw", "drawing", "escape", "size_of", "themed"]
+__all__ = ["STYLE", "drawing", "escape", "size_of", "themed", "to_svg"]
 
 MARGIN = 20.0
 LINE = 16.0
@@ -142,10 +144,13 @@ class Drawing:
     height: float
 
 
-def draw(diagram: Diagram, *, header: bool = True) -> str:
-    """The diagram as a whole SVG document."""
-    picture = drawing(diagram, header=header)
-    name = escape(diagram.plan.name)
+def to_svg(plan: Plan, problems: Iterable[Problem] = (), *, header: bool = True) -> str:
+    """The plan as one SVG document, which follows the viewer's light or dark mode.
+
+    ``header`` writes the name, the description, the parameters and the problems into it.
+    """
+    picture = drawing(diagram_of(plan, problems), header=header)
+    name = escape(plan.name)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="kp" role="img" aria-label="pipeline {name}" '
         f'viewBox="0 0 {picture.width:.0f} {picture.height:.0f}" '

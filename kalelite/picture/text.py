@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from kalelite.errors import Problem
 from kalelite.humanize import count
-from kalelite.picture.diagram import BlockFrame, Diagram, TaskNode, titles
+from kalelite.picture.diagram import BlockFrame, Diagram, TaskNode, diagram_of, titles
 from kalelite.picture.labels import (
     badges,
     clip,
@@ -17,9 +17,9 @@ from kalelite.picture.labels import (
     parameter_list,
     problem_text,
 )
-from kalelite.plan.graph import ExitScope
+from kalelite.plan.graph import ExitScope, Plan
 
-__all__ = ["draw"]
+__all__ = ["to_text"]
 
 LEAST_WIDTH = 40
 MOST_NAME = 36
@@ -27,8 +27,9 @@ MOST_NAME = 36
 Item = TaskNode | BlockFrame
 
 
-def draw(diagram: Diagram, width: int = 100) -> str:
-    """The diagram in lines of at most ``width`` columns (and no fewer than 40)."""
+def to_text(plan: Plan, problems: Iterable[Problem] = (), *, width: int = 100) -> str:
+    """The plan as a tree of lines of at most ``width`` columns (and no fewer than 40)."""
+    diagram = diagram_of(plan, problems)
     width = max(width, LEAST_WIDTH)
     lines = [*_head(diagram, width), *_tree(diagram, width)]
     for number, problem in enumerate(diagram.problems, 1):

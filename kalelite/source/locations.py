@@ -30,9 +30,6 @@ __all__ = [
     "tree_of",
 ]
 
-Span = tuple[int, int, int | None, int | None]
-"""First line, last line, first column, end column; columns in bytes."""
-
 
 @dataclass(slots=True)
 class _Code:
@@ -87,20 +84,21 @@ def of_function(function: Callable[..., Any]) -> Where | None:
         return None
     line = code.co_firstlineno
     module = getattr(function, "__globals__", None)
-    lines = range(line, line + (50 if function.__name__ != "<lambda>" else 0))
-    for number in lines:
-        text = linecache.getline(code.co_filename, number, module).rstrip("\r\n")
-        stripped = text.lstrip()
-        if stripped.startswith(("def ", "async def ", "class ")):
+    is_lambda = function.__name__ == "<lambda>"
+    for number in range(line, line if is_lambda else line + 50):
+        text = _line(code.co_filename, number, module)
+        if text.lstrip().startswith(("def ", "async def ", "class ")):
             start = text.find(function.__name__)
-            end = start + len(function.__name__)
             if start < 0:
                 return Where(code.co_filename, number, text=text)
-            return Where(code.co_filename, number, start, end, text)
+            return Where(code.co_filename, number, start, start + len(function.__name__), text)
         if not text:
             break
-    text = linecache.getline(code.co_filename, line, module).rstrip("\r\n")
-    return Where(code.co_filename, line, text=text)
+    return Where(code.co_filename, line, text=_line(code.co_filename, line, module))
+
+
+def _line(filename: str, number: int, module: dict[str, Any] | None) -> str:
+    return linecache.getline(filename, number, module).rstrip("\r\n")
 
 
 def of_return(function: Callable[..., Any]) -> Where | None:
@@ -167,7 +165,7 @@ def _named(call: ast.Call) -> Iterator[tuple[Any, ast.expr | ast.keyword]]:
 def _of_node(
     where: Where, node: ast.expr | ast.keyword, module: dict[str, Any] | None = None
 ) -> Where:
-    text = linecache.getline(where.file, node.lineno, module).rstrip("\r\n")
+    text = _line(where.file, node.lineno, module)
     end = len(text)
     if node.end_lineno == node.lineno and node.end_col_offset is not None:
         end = characters_before(text, node.end_col_offset)
@@ -193,13 +191,18 @@ def tree_of(filename: str, module: dict[str, Any] | None = None) -> ast.Module |
 def _read(
     code: CodeType, entry: _Code, offset: int, line: int, module: dict[str, Any] | None
 ) -> Where:
-    span = _span(code, entry, offset, line)
-    first, last, start, end = span
-    text = linecache.getline(code.co_filename, first, module).rstrip("\r\n")
+    if entry.positions is None:
+        entry.positions = list(code.co_positions())
+    first, last, start, end = entry.positions[offset // 2]  # columns in bytes
+    if first is None:
+        first, start = line, None
+    text = _line(code.co_filename, first, module)
     if not text or start is None:
         return Where(code.co_filename, first, text=text)
     # A place over several lines is marked to the end of its first one.
-    finish = characters_before(text, end) if end is not None and last == first else len(text)
+    finish = (
+        characters_before(text, end) if end is not None and last in {first, None} else len(text)
+    )
     return Where(code.co_filename, first, characters_before(text, start), finish, text)
 
 
@@ -213,12 +216,3 @@ def characters_before(text: str, column: int) -> int:
 def bytes_before(text: str, column: int) -> int:
     """How many UTF-8 bytes stand before a column that counts characters."""
     return len(text[:column].encode("utf-8", "surrogatepass"))
-
-
-def _span(code: CodeType, entry: _Code, offset: int, line: int) -> Span:
-    if entry.positions is None:
-        entry.positions = list(code.co_positions())
-    first, last, start, end = entry.positions[offset // 2]
-    if first is None:
-        return line, line, None, None
-    return first, last or first, start, end
