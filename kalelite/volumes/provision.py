@@ -35,24 +35,10 @@ def claim_manifest(
     run: str | None = None,
     owner: Json | None = None,
 ) -> Json:
-    """A PersistentVolumeClaim: empty, or the clone of a snapshot.
+    """A PersistentVolumeClaim: empty, or the clone of a VolumeSnapshot in the same namespace.
 
-    Parameters
-    ----------
-    name
-        Name of the claim.
-    size
-        Kubernetes quantity, such as ``"10Gi"``.
-    modes
-        Access modes in full, such as ``["ReadWriteOnce"]``.
-    storage_class
-        None takes the default class of the cluster.
-    snapshot
-        VolumeSnapshot in the same namespace whose content the claim starts with.
-    run
-        Id of the run, for a label.
-    owner
-        An entry of ``metadata.ownerReferences``: the claim is deleted with this object.
+    It is labelled with the id of the ``run``, and deleted with its ``owner``, an entry of
+    ``metadata.ownerReferences``. Without a storage class it is of the cluster's default class.
     """
     metadata: Json = {"name": name, "labels": {"app.kubernetes.io/managed-by": "kalelite"}}
     if run:

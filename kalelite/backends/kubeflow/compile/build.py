@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kalelite.atomic import write_atomically
@@ -13,15 +14,11 @@ from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.code_bundle import code_bundle
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.components import Component, Components
+from kalelite.backends.kubeflow.compile.escaping import prose, summary
 from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import Root, root_of
 from kalelite.backends.kubeflow.compile.lower import lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
-from kalelite.backends.kubeflow.compile.pipeline_file import (
-    checked_path,
-    heading,
-    write,
-)
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.setup_tasks import stage_tasks, volume_task
 from kalelite.errors import PipelineError, Problem, UsageError
@@ -60,38 +57,26 @@ class Compiled:
     stages: tuple[Component, ...]
     estimate: size.Estimate
 
-    def documents(self) -> list[dict[str, Any]]:
-        """What the file holds."""
-        return [self.pipeline, self.platform] if self.platform else [self.pipeline]
-
 
 def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> Compiled:
-    """Compile a plan into a YAML file for Kubeflow Pipelines.
+    """Compile a plan into a YAML file for Kubeflow Pipelines; the same plan gives the same bytes.
 
     If the run works on a clone of the workspace, the code is written into the workspace, too,
-    where the clone will have it.
+    where the clone will have it. ``settings`` are those of
+    `kalelite.backends.kubeflow.compile.compile_settings.Settings`.
 
-    Parameters
-    ----------
-    plan
-        A traced pipeline.
-    path
-        The file, ending in ``.yaml`` or ``.yml``; it is replaced at one stroke.
-    settings
-        By name: see `kalelite.backends.kubeflow.compile.compile_settings.Settings`.
-
-    Raises
-    ------
-    PipelineError
-        With all that Kubeflow Pipelines cannot do, or that would make the run too large.
-    CaptureError
-        Code or a constant cannot travel.
-    UsageError
-        A setting is not usable, the path is not, or kfp is not installed.
+    Raises `PipelineError` with all that KFP cannot do, or if the run would be too large,
+    `CaptureError` if code or a constant cannot travel, and `UsageError` if a setting or the path
+    is not usable, or kfp is not installed.
     """
-    target = checked_path(path)
+    import yaml
+
+    target = _checked_path(path)
     compiled = build(plan, settings_for(plan, settings))
-    write(target, heading(plan), compiled.documents())
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    documents = [compiled.pipeline, *([compiled.platform] if compiled.platform else [])]
+    text = yaml.dump_all(documents, Dumper=dumper, sort_keys=True, width=1_000_000)
+    write_atomically(target, (_heading(plan) + text).encode("utf-8"))
     if not compiled.storage.staged:
         write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
     return compiled
@@ -116,6 +101,32 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     if not estimate.fits:
         raise PipelineError(too_large(plan, estimate))
     return Compiled(root, components, pipeline, platform, bundle, digest, storage, stages, estimate)
+
+
+def _checked_path(path: str | os.PathLike[str]) -> Path:
+    """Where the file may be written; raises `UsageError` if that is not there."""
+    target = Path(path)
+    if target.suffix not in {".yaml", ".yml"}:
+        hint = f"Write {target.with_suffix('.yaml').name!r}."
+        raise UsageError(f"{str(target)!r} does not end in .yaml", hint=hint)
+    folder = target.absolute().parent
+    if target.is_dir() or not folder.is_dir():
+        hint = (
+            "It is a folder: name a file." if target.is_dir() else f"There is no folder {folder}."
+        )
+        raise UsageError(f"{str(target)!r} cannot be written", hint=hint)
+    return target
+
+
+def _heading(plan: Plan) -> str:
+    """A comment for the head of the file, for KFP has no place for a step's description."""
+    lines = [f"{plan.name}: {summary(plan.description)}" if plan.description else plan.name]
+    lines += [
+        f"  {task.id}: {summary(task.step.description)}"
+        for task in plan.tasks
+        if task.step.description
+    ]
+    return "".join(f"# {' '.join(prose(line).splitlines())}\n" for line in lines)
 
 
 def _to_ir(root: Root, components: Components) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -100,10 +100,7 @@ class Settings:
 def settings_for(plan: Plan, given: Mapping[str, Any]) -> Settings:
     """The settings of a compilation: those that are given, else the pipeline's own.
 
-    Raises
-    ------
-    UsageError
-        For a setting that does not exist, and for a value that Kubernetes would refuse.
+    Raises `UsageError` for a setting that does not exist, or a value that Kubernetes would refuse.
     """
     known = [item.name for item in fields(Settings)]
     for name in given:
@@ -112,33 +109,39 @@ def settings_for(plan: Plan, given: Mapping[str, Any]) -> Settings:
             hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(known)}."
             raise UsageError(f"{name!r} is not a setting of the Kubeflow backend", hint=hint)
     values = {name: value for name, value in given.items() if value is not None}
-    decided_by_pipeline = {
+    of_pipeline = {
         name: getattr(plan.options, name)
         for name in ("marshal_volume", "marshal_volume_size", "marshal_path")
     }
     sources = [
-        Source("setting", values, is_text=False),
-        Source("decorator", decided_by_pipeline, is_text=False),
+        Source("setting", given, is_text=False),
+        Source("decorator", of_pipeline, is_text=False),
     ]
-    decided = {name: resolve(SETTINGS[name], sources).value for name in decided_by_pipeline}
-    values |= {name: value for name, value in decided.items() if value is not None}
-    _check(values)
-    return Settings(**values)
+    values |= {name: resolve(SETTINGS[name], sources).value for name in of_pipeline}
+    spelled = {
+        name: spell(values[name], name=name)
+        for name, spell in _SPELLED.items()
+        if values.get(name) is not None
+    }
+    return Settings(**{**values, **spelled})
 
 
-def _check(values: dict[str, Any]) -> None:
-    """Hold the values to the rules of Kubernetes, and spell them as it does."""
-    if isinstance(values.get("marshal_volume"), str):
-        names.object_name(values["marshal_volume"], name="marshal_volume")
-    if "marshal_volume_size" in values:
-        size = values["marshal_volume_size"]
-        values["marshal_volume_size"] = quantity.memory(size, name="marshal_volume_size")
-    if "marshal_path" in values:
-        values["marshal_path"] = names.mount_path(values["marshal_path"], name="marshal_path")
-    if "access_mode" in values:
-        values["access_mode"] = names.access_mode(values["access_mode"], name="access_mode")
-    if "storage_class" in values:
-        names.object_name(values["storage_class"], name="storage_class")
-    image = values.get("image")
-    if image is not None and (not isinstance(image, str) or not image or image.split() != [image]):
-        raise UsageError(f"image={image!r} is not the name of an image")
+def _image(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not value or value.split() != [value]:
+        raise UsageError(f"{name}={value!r} is not the name of an image")
+    return value
+
+
+def _volume(value: bool | str, name: str) -> bool | str:
+    return names.object_name(value, name) if isinstance(value, str) else value
+
+
+_SPELLED: dict[str, Callable[..., Any]] = {
+    "image": _image,
+    "marshal_volume": _volume,
+    "marshal_volume_size": quantity.memory,
+    "marshal_path": names.mount_path,
+    "access_mode": names.access_mode,
+    "storage_class": names.object_name,
+}
+"""What holds values to the rules of Kubernetes, and spells them as it does."""

@@ -19,15 +19,7 @@ _IN_STOCK_IMAGES = frozenset({"pip", "pkg_resources", "setuptools", "wheel"})
 
 
 def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
-    """A line for each thing that a run on KFP does otherwise than one might think.
-
-    Parameters
-    ----------
-    plan
-        A traced pipeline.
-    settings
-        As for `compile_plan`.
-    """
+    """A line for each thing that a run on KFP does otherwise than one might think."""
     if plan.options.experiment:
         yield f"experiment: choose {plan.options.experiment!r} when you create a run of the file"
     tasks: dict[str, list[str]] = {}

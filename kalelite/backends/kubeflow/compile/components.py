@@ -34,24 +34,12 @@ TASK = "KALELITE_TASK"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A task.
+    """A task; KFP's own placeholders stand in its command.
 
-    Attributes
-    ----------
-    image, command, args
-        The container; KFP's own placeholders stand in its command.
-    inputs, outputs
-        Names and types.
-    arguments
-        A wire or a constant for each input.
-    options
-        Those of the step, with the volumes that the run adds.
-    made_by
-        Claims to mount: the task that makes it, and the path.
-    optional
-        Its inputs may be without a value: it runs after failures.
-    description
-        The first paragraph of the step's docstring.
+    ``inputs`` and ``outputs`` are names and types, ``arguments`` hold a wire or a constant for
+    each input. ``options`` are the step's, with the volumes that the run adds; ``made_by`` are
+    claims to mount: the task that makes it, and the path. ``optional``: its inputs may be without
+    a value, for it runs after failures. ``description`` is the first paragraph of the docstring.
     """
 
     id: str

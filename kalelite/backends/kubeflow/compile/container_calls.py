@@ -68,16 +68,10 @@ def uses(step: ContainerDef, present: Collection[str]) -> tuple[set[str], set[st
 class Call:
     """How a container is called.
 
-    Attributes
-    ----------
-    arguments
-        Of the rewritten task: parameters and artifacts of KFP.
-    values, files
-        The argument that brings the value of an input, and that which brings its file or path.
-    present
-        The inputs that are given, or that have a default.
-    after
-        Tasks whose values the command does not take.
+    ``arguments`` are those of the rewritten task: parameters and artifacts of KFP. ``values`` and
+    ``files`` name the argument that brings the value of an input, and that which brings its file
+    or path. ``present`` are the inputs that are given, or that have a default; ``after`` are
+    tasks whose values the command does not take.
     """
 
     arguments: Mapping[str, Expr]
@@ -106,7 +100,7 @@ def call_of(task: Task, step: ContainerDef, plan: Rewriting) -> Call:
             make = _text if is_path else _value
             arguments[texts[name]] = make(plan.rewrite(expr, task.parent), wanted, task, plan)
         elif name not in paths:
-            after += [ref.task for ref in expr.walk() if isinstance(ref, OutputRef)]
+            after += [ref.task for ref in expr.outputs()]
     return Call(arguments, texts, files, frozenset(present), tuple(after))
 
 

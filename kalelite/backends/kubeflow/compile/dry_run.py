@@ -10,7 +10,6 @@ from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.build import Compiled, build
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
-from kalelite.backends.kubeflow.compile.mounts import Creation, Mount
 from kalelite.plan.graph import ContainerDef, Plan, Task
 
 __all__ = ["dry_run"]
@@ -26,20 +25,7 @@ _ONE_NODE = (
 
 
 def dry_run(plan: Plan, **settings: Any) -> list[Section]:
-    """What compiling and running a plan would create.
-
-    Parameters
-    ----------
-    plan
-        A traced pipeline.
-    settings
-        As for `compile_plan`.
-
-    Raises
-    ------
-    PipelineError, CaptureError, UsageError
-        As `compile_plan`: a plan that passes here compiles.
-    """
+    """What compiling and running a plan would create; raises as `compile_plan`."""
     settled = settings_for(plan, settings)
     compiled = build(plan, settled)
     remarks = (*warnings_for(plan, **settings), *_limits(settled, compiled))
@@ -68,27 +54,18 @@ def _pipeline(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, ...]]:
 
 def _volumes(compiled: Compiled) -> Iterator[tuple[str, ...]]:
     storage = compiled.storage
-    made = {creation.task: creation for creation in storage.creations}
-    home = next((creation for creation in storage.creations if not creation.suffix), None)
-    for mount in storage.mounts:
-        creation = made.get(mount.made_by) or (home if not _lasting(mount) else None)
-        yield mount.path, _origin(mount, creation)
+    for creation in storage.creations:
+        snapshot = f", from snapshot {creation.snapshot}" if creation.snapshot else ""
+        what = (
+            f"{creation.what}, {creation.size}, {' '.join(creation.modes)}, "
+            f"class {creation.storage_class or 'of the cluster'}{snapshot}; "
+            f"made by {creation.task}, deleted with the run"
+        )
+        yield creation.path, what
+    if storage.lasting:
+        yield storage.lasting.path, f"claim {storage.lasting.claim}, which has to exist"
     how = f"written by {len(compiled.stages)} stage task(s)" if storage.staged else "in the clone"
     yield storage.code_path(compiled.digest), how
-
-
-def _lasting(mount: Mount) -> bool:
-    return bool(mount.claim) and "{{" not in mount.claim
-
-
-def _origin(mount: Mount, creation: Creation | None) -> str:
-    if creation is None:
-        return f"claim {mount.claim}, which has to exist"
-    parts = [f"{creation.what}, {creation.size}, {' '.join(creation.modes)}"]
-    parts.append(f"class {creation.storage_class or 'of the cluster'}")
-    if creation.snapshot:
-        parts.append(f"from snapshot {creation.snapshot}")
-    return f"{', '.join(parts)}; made by {creation.task}, deleted with the run"
 
 
 def _step(task: Task, settings: Settings) -> tuple[str, ...]:

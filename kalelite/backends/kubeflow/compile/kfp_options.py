@@ -41,24 +41,20 @@ Json = dict[str, Any]
 Write = Callable[[Any, Any, StepOptions], object]
 
 
+def _nothing(_task: Any, _value: Any, _options: StepOptions) -> None:
+    """For what the task's component, or another option, takes care of."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnTask(Handled):
     """An option that is given to a task of KFP.
 
-    Attributes
-    ----------
-    write
-        Takes kfp's task, the value, and all options of the step.
-    since
-        The first release of KFP that does it.
-    lacks
-        What a release cannot do of a value: takes the value and the release, yields a phrase and
-        a hint.
-    note
-        Yields what is true of a value and might surprise.
+    ``write`` takes kfp's task, the value, and all options of the step. ``since`` is the first
+    release of KFP that does it; ``lacks`` yields a phrase and a hint for what a release cannot do
+    of a value, ``note`` what is true of a value and might surprise.
     """
 
-    write: Write
+    write: Write = _nothing
     since: str = OLDEST
     lacks: Callable[[Any, str], Iterable[tuple[str, str]]] | None = None
     note: Callable[[Any], Iterable[str]] | None = None
@@ -166,29 +162,20 @@ def _bytes(text: str) -> str:
     return str(count)
 
 
-def _nothing(_task: Any, _value: Any, _options: StepOptions) -> None:
-    """For what the task's component, or another option, takes care of."""
-
-
 def _set(method: str, spelled: Callable[[Any], Any] = lambda value: value) -> Write:
     """Gives the value to a method of kfp's task."""
     return lambda task, value, _: getattr(task, method)(spelled(value))
 
 
-def _field(name: str, spelled: Callable[[Any], Any]) -> Write:
+def _field(*path: str, spelled: Callable[[Any], Any]) -> Write:
     """Puts the value into the task's KubernetesExecutorConfig, which is JSON here."""
 
     def write(task: Any, value: Any, _options: StepOptions) -> None:
         if part := spelled(value):
-            task.platform_config.setdefault("kubernetes", {})[name] = part
-
-    return write
-
-
-def _metadata(name: str) -> Write:
-    def write(task: Any, value: Any, _options: StepOptions) -> None:
-        kubernetes = task.platform_config.setdefault("kubernetes", {})
-        kubernetes.setdefault("podMetadata", {})[name] = dict(value)
+            config = task.platform_config
+            for name in ("kubernetes", *path[:-1]):
+                config = config.setdefault(name, {})
+            config[path[-1]] = part
 
     return write
 
@@ -257,17 +244,13 @@ def _mounts(volumes: tuple[Volume, ...]) -> list[Json]:
 
 def _tolerations(tolerations: tuple[Toleration, ...]) -> list[Json]:
     return [
-        {
-            field: value
-            for field, value in (
-                ("key", toleration.key),
-                ("operator", toleration.operator),
-                ("value", toleration.value),
-                ("effect", toleration.effect),
-                ("tolerationSeconds", _int64(toleration.seconds)),
-            )
-            if value
-        }
+        _present(
+            key=toleration.key or None,
+            operator=toleration.operator,
+            value=toleration.value or None,
+            effect=toleration.effect or None,
+            tolerationSeconds=_int64(toleration.seconds),
+        )
         for toleration in tolerations
     ]
 
@@ -281,11 +264,14 @@ def _node_affinity(affinity: Json) -> list[Json]:
 
 
 def _security_context(context: SecurityContext) -> Json:
-    fields = {
-        "runAsUser": _int64(context.run_as_user),
-        "runAsGroup": _int64(context.run_as_group),
-        "runAsNonRoot": context.run_as_non_root,
-    }
+    return _present(
+        runAsUser=_int64(context.run_as_user),
+        runAsGroup=_int64(context.run_as_group),
+        runAsNonRoot=context.run_as_non_root,
+    )
+
+
+def _present(**fields: Any) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -304,14 +290,14 @@ def _note_timeout(timeout: float) -> Iterator[str]:
 KFP_STEP_OPTIONS = treatments(
     STEP_OPTIONS,
     {
-        "name": OnTask("also the task's name in the graph", write=_nothing),
+        "name": OnTask("also the task's name in the graph"),
         "display_name": OnTask("also in the graph of the run", write=_set("set_display_name")),
         "cpu": OnTask("request", write=_set("set_cpu_request", _cores)),
         "cpu_limit": OnTask("limit", write=_set("set_cpu_limit", _cores)),
         "memory": OnTask("request", write=_set("set_memory_request", _bytes)),
         "memory_limit": OnTask("limit", write=_set("set_memory_limit", _bytes)),
         "gpu": OnTask("limit of the accelerator", write=_gpus),
-        "accelerator": OnTask(write=_nothing),
+        "accelerator": OnTask(),
         "ephemeral_storage": Refused(
             "no release can request it", "Leave it out on KFP, or write large files to a volume."
         ),
@@ -325,15 +311,14 @@ KFP_STEP_OPTIONS = treatments(
         ),
         "timeout": OnTask(
             "the pod is stopped",
-            write=_field("activeDeadlineSeconds", _int64),
+            write=_field("activeDeadlineSeconds", spelled=_int64),
             note=_note_timeout,
         ),
         "cache": Noted("steps on KFP run anew in every run"),
         "ignore_failures": OnTask(write=_ignore_failures),
-        "image": OnTask(write=_nothing),
+        "image": OnTask(),
         "packages": OnTask(
             "installed by pip when the pod starts",
-            write=_nothing,
             note=lambda _: ["packages: installed by pip when the pod starts"],
         ),
         "env": OnTask(write=_env),
@@ -343,29 +328,29 @@ KFP_STEP_OPTIONS = treatments(
         ),
         "volumes": OnTask(
             except_for="`read_only=True`, and `sub_path` before 2.16",
-            write=_field("pvcMount", _mounts),
+            write=_field("pvcMount", spelled=_mounts),
             lacks=_lacks_volumes,
         ),
-        "node_selector": OnTask(
-            write=_field("nodeSelector", lambda labels: {"labels": dict(labels)})
-        ),
-        "tolerations": OnTask(write=_field("tolerations", _tolerations)),
+        "node_selector": OnTask(write=_field("nodeSelector", "labels", spelled=dict)),
+        "tolerations": OnTask(write=_field("tolerations", spelled=_tolerations)),
         "affinity": OnTask(
             except_for="`podAffinity` and `podAntiAffinity`",
-            write=_field("nodeAffinity", _node_affinity),
+            write=_field("nodeAffinity", spelled=_node_affinity),
             lacks=_lacks_affinity,
         ),
-        "labels": OnTask(write=_metadata("labels")),
-        "annotations": OnTask(write=_metadata("annotations")),
-        "pull_policy": OnTask(write=_field("imagePullPolicy", str)),
+        "labels": OnTask(write=_field("podMetadata", "labels", spelled=dict)),
+        "annotations": OnTask(write=_field("podMetadata", "annotations", spelled=dict)),
+        "pull_policy": OnTask(write=_field("imagePullPolicy", spelled=str)),
         "pull_secrets": OnTask(
             write=_field(
                 "imagePullSecret",
-                lambda names: [_named("secretName", "secretNameParameter", each) for each in names],
+                spelled=lambda names: [
+                    _named("secretName", "secretNameParameter", each) for each in names
+                ],
             )
         ),
         "security_context": OnTask(
-            since="2.16.0", write=_field("securityContext", _security_context)
+            since="2.16.0", write=_field("securityContext", spelled=_security_context)
         ),
     },
 )

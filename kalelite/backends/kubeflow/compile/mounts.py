@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from kalelite.backends.kubeflow.compile.compile_settings import (
     DEFAULT_MARSHAL_PATH,
     DEFAULT_MARSHAL_SIZE,
-    Clone,
     Settings,
 )
 from kalelite.backends.kubeflow.compile.escaping import JOB_NAME
@@ -17,34 +16,29 @@ from kalelite.errors import Problem
 from kalelite.plan.graph import ContainerDef, Task
 from kalelite.plan.options.values import Volume
 
-__all__ = ["Creation", "Mount", "Storage", "mount_problems", "storage_of"]
+__all__ = ["Creation", "Storage", "mount_problems", "storage_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Creation:
-    """A task that makes a claim named after the run, with ``suffix`` behind it."""
+    """A task that makes a claim named after the run, with ``suffix`` behind it.
+
+    Every step mounts it at ``path``; ``what`` says what it is.
+    """
 
     task: str
-    suffix: str
+    path: str
     size: str
     modes: tuple[str, ...]
-    storage_class: str | None = None
+    storage_class: str | None
+    what: str
+    suffix: str = ""
     snapshot: str | None = None
-    what: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A volume in every step: a claim with a constant name, or one that the task ``made_by`` made."""
-
-    path: str
-    claim: str = ""
-    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The volumes of a run.
+    """The volumes of a run: those that it makes, and a lasting one.
 
     ``home`` is the folder of kalelite: code, store and run records. ``new_root`` is the mount
     point of a volume that is empty at first, which a stage task has to make writable. ``staged``
@@ -52,9 +46,9 @@ class Storage:
     """
 
     creations: tuple[Creation, ...]
-    mounts: tuple[Mount, ...]
     home: str
     staged: bool
+    lasting: Volume | None = None
     new_root: str = ""
 
     def code_path(self, digest: str) -> str:
@@ -64,12 +58,13 @@ class Storage:
     @property
     def volumes(self) -> tuple[Volume, ...]:
         """The claims whose names are known when a task is compiled."""
-        return tuple(Volume(mount.claim, mount.path) for mount in self.mounts if mount.claim)
+        made = (Volume(JOB_NAME, each.path) for each in self.creations if not each.suffix)
+        return (*made, *([self.lasting] if self.lasting else []))
 
     @property
     def made_by(self) -> tuple[tuple[str, str], ...]:
         """The tasks that make the other claims, and where those are mounted."""
-        return tuple((mount.made_by, mount.path) for mount in self.mounts if mount.made_by)
+        return tuple((each.task, each.path) for each in self.creations if each.suffix)
 
 
 def storage_of(settings: Settings) -> Storage:
@@ -79,62 +74,53 @@ def storage_of(settings: Settings) -> Storage:
     clone; without either, on a marshal volume of the usual size.
     """
     workspace = next((clone for clone in settings.clones if clone.workspace), None)
-    in_workspace = workspace is not None and not settings.marshal_volume
-    creations, mounts = [], []
-    for number, clone in enumerate(settings.clones, 1):
-        is_home = in_workspace and clone is workspace
-        creation = _clone(number, clone, suffix="" if is_home else f"-{number}")
-        creations.append(creation)
-        named = {"claim": JOB_NAME} if is_home else {"made_by": creation.task}
-        mounts.append(Mount(clone.path, **named))
-    if in_workspace and workspace is not None:
-        home = f"{workspace.path}/.kalelite"
-        return Storage(tuple(creations), tuple(mounts), home, staged=False)
+    if settings.marshal_volume:
+        workspace = None
+    creations = [
+        Creation(
+            task=f"create-volume-{number}",
+            path=clone.path,
+            suffix="" if clone is workspace else f"-{number}",
+            size=clone.size,
+            modes=clone.access_modes,
+            storage_class=clone.storage_class,
+            snapshot=clone.snapshot,
+            what=f"clone of {clone.claim}",
+        )
+        for number, clone in enumerate(settings.clones, 1)
+    ]
+    if workspace is not None:
+        return Storage(tuple(creations), f"{workspace.path}/.kalelite", staged=False)
     path = settings.marshal_path or DEFAULT_MARSHAL_PATH
-    new_root = ""
+    home = f"{path}/.kalelite"
     if isinstance(settings.marshal_volume, str):
-        mounts.append(Mount(path, settings.marshal_volume))
-    else:
-        creations.append(_marshal(settings))
-        mounts.append(Mount(path, JOB_NAME))
-        new_root = path
-    # A lasting volume belongs to somebody: only kalelite's own folder is opened there.
-    return Storage(tuple(creations), tuple(mounts), f"{path}/.kalelite", True, new_root)
-
-
-def _clone(number: int, clone: Clone, suffix: str) -> Creation:
-    return Creation(
-        task=f"create-volume-{number}",
-        suffix=suffix,
-        size=clone.size,
-        modes=clone.access_modes,
-        storage_class=clone.storage_class,
-        snapshot=clone.snapshot,
-        what=f"clone of {clone.claim}",
-    )
-
-
-def _marshal(settings: Settings) -> Creation:
-    return Creation(
+        # It belongs to somebody: only kalelite's own folder is opened there.
+        lasting = Volume(settings.marshal_volume, path)
+        return Storage(tuple(creations), home, staged=True, lasting=lasting)
+    marshal = Creation(
         task="create-marshal-volume",
-        suffix="",
+        path=path,
         size=settings.marshal_volume_size or DEFAULT_MARSHAL_SIZE,
         modes=(settings.access_mode,),
         storage_class=settings.storage_class,
         what="marshal volume",
     )
+    return Storage((*creations, marshal), home, staged=True, new_root=path)
 
 
 def mount_problems(task: Task, settings: Settings) -> Iterator[Problem]:
     """Mounts that a pod cannot have together."""
     options = task.options
-    claims = Counter(volume.claim for volume in options.volumes)
-    paths = [volume.path for volume in options.volumes]
-    paths += [ref.path for ref in (*options.secrets, *options.config_maps) if hasattr(ref, "path")]
+    volumes = list(options.volumes)
+    references = [ref for ref in (*options.secrets, *options.config_maps) if hasattr(ref, "path")]
+    paths = [mount.path for mount in (*volumes, *references)]
     if not isinstance(task.step, ContainerDef):
         storage = storage_of(settings)
-        claims.update(mount.claim for mount in storage.mounts if mount.claim not in ("", JOB_NAME))
-        paths += [mount.path for mount in storage.mounts]
+        paths += [creation.path for creation in storage.creations]
+        if storage.lasting:
+            volumes.append(storage.lasting)
+            paths.append(storage.lasting.path)
+    claims = Counter(volume.claim for volume in volumes)
     for claim, count in claims.items():
         if count > 1:
             hint = "Mount it once and use folders inside it."

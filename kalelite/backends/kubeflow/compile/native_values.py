@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.escaping import expansion
-from kalelite.plan.graph import Constant, Expr, OutputRef, Parameter, ParameterRef, Task
+from kalelite.plan.graph import Parameter
 from kalelite.plan.types.fit import native_name
 
-__all__ = ["FILE", "element_type", "native_type", "plain_items", "plain_number", "type_of"]
+__all__ = [
+    "FILE",
+    "PRIMITIVES",
+    "constant_type",
+    "element_type",
+    "native_type",
+    "plain_items",
+    "plain_number",
+]
 
 FILE = "file"
 """The type of files among the types of parameters, and the output of a task that writes one."""
 
-_PRIMITIVES = ("int", "float", "str", "bool")
+PRIMITIVES = ("int", "float", "str", "bool")
 _LARGEST_INT = 2**53
 """KFP carries every number as a 64-bit float, which is exact for whole numbers up to here."""
 
@@ -64,21 +71,8 @@ def element_type(annotation: Any) -> str | None:
     return native_name(args[0]) if len(args) == 1 else None
 
 
-def type_of(
-    expr: Expr, tasks: Mapping[str, Task], parameters: Mapping[str, Parameter]
-) -> str | None:
-    """The primitive type under which KFP can compare an expression, None if it cannot."""
-    kind: str | None = None
-    if isinstance(expr, Constant):
-        kind = _constant_type(expr.value)
-    elif isinstance(expr, OutputRef) and not expr.path:
-        kind = tasks[expr.task].output(expr.output).native
-    elif isinstance(expr, ParameterRef) and not expr.path:
-        kind = native_type(parameters[expr.name])
-    return kind if kind in _PRIMITIVES else None
-
-
-def _constant_type(value: Any) -> str | None:
+def constant_type(value: Any) -> str | None:
+    """The primitive type under which KFP can compare a constant, None if it cannot."""
     if type(value) is str:
         return "str" if _plain_text(value) else None
     if type(value) is bool:

@@ -16,7 +16,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.kubeflow.compile.native_values import FILE, type_of
+from kalelite.backends.kubeflow.compile.native_values import (
+    FILE,
+    PRIMITIVES,
+    constant_type,
+    native_type,
+)
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.executor import container_io
 from kalelite.plan import graph
@@ -31,18 +36,9 @@ _VALUE = graph.Output("output")
 class Rewriting:
     """The rewriting of one plan.
 
-    Attributes
-    ----------
-    tasks, blocks, parameters
-        Those of the plan, by id or name, and the added tasks.
-    added
-        Tasks that stand for something in the user's plan that is no task.
-    writers
-        The ids of added tasks whose output is a file for a container.
-    empty
-        Loops over nothing, which are not compiled.
-    numbered
-        The items of loops that go over numbers.
+    ``tasks`` holds the plan's and those that are ``added``, of which ``writers`` give a file to a
+    container. ``empty`` are loops over nothing, which are not compiled; ``numbered`` holds the
+    items of loops that go over numbers.
     """
 
     def __init__(self, plan: graph.Plan) -> None:
@@ -54,7 +50,7 @@ class Rewriting:
         self.writers: set[str] = set()
         self.empty: set[str] = set()
         self.numbered: dict[str, tuple[Any, ...]] = {}
-        self._made: dict[Any, graph.Expr] = {}
+        self._made: dict[graph.Expr, graph.Expr] = {}
 
     def add(
         self,
@@ -95,7 +91,14 @@ class Rewriting:
 
     def type_of(self, expr: graph.Expr) -> str | None:
         """The primitive type under which KFP can compare an expression, None if it cannot."""
-        return type_of(expr, self.tasks, self.parameters)
+        kind: str | None = None
+        if isinstance(expr, graph.Constant):
+            kind = constant_type(expr.value)
+        elif isinstance(expr, graph.OutputRef) and not expr.path:
+            kind = self.tasks[expr.task].output(expr.output).native
+        elif isinstance(expr, graph.ParameterRef) and not expr.path:
+            kind = native_type(self.parameters[expr.name])
+        return kind if kind in PRIMITIVES else None
 
     def is_path(self, expr: graph.Expr) -> bool:
         """Whether an expression is certain to be a path."""
@@ -151,8 +154,7 @@ class Rewriting:
 
     def _one_of(self, expr: graph.OneOf) -> graph.Expr:
         """A choice between one output of each branch, all of them stored in the same way."""
-        key = (expr.switch, tuple(map(_identity, expr.choices)))
-        if key not in self._made:
+        if expr not in self._made:
             branches = [
                 block.id
                 for block in self.plan.blocks
@@ -167,8 +169,8 @@ class Rewriting:
                     self.add(f"{branch}-value", builtin_steps.same, {"value": choice}, branch)
                     for choice, branch in zip(choices, branches, strict=True)
                 ]
-            self._made[key] = graph.OneOf(expr.switch, tuple(choices))
-        return self._made[key]
+            self._made[expr] = graph.OneOf(expr.switch, tuple(choices))
+        return self._made[expr]
 
     def _is_stored_in(self, expr: graph.Expr, branch: str) -> bool:
         """Whether an expression is a whole output of a Python task right in that branch."""
@@ -190,15 +192,6 @@ def _with(expr: graph.Expr, children: tuple[graph.Expr, ...]) -> graph.Expr:
         case graph.Negation():
             return replace(expr, operand=children[0])
     return expr
-
-
-def _identity(expr: graph.Expr) -> Any:
-    """The expression if it can be a key, else its object."""
-    return (
-        id(expr)
-        if any(isinstance(part, (graph.Constant, graph.Pack)) for part in expr.walk())
-        else expr
-    )
 
 
 def _display_name(id: str) -> str:

@@ -11,7 +11,7 @@ from kalelite.backends.kubeflow.compile.container_calls import given, uses
 from kalelite.backends.kubeflow.compile.escaping import expansion
 from kalelite.errors import Problem
 from kalelite.plan.container_command import walk
-from kalelite.plan.graph import Constant, ContainerDef, Expr, OutputRef, Task
+from kalelite.plan.graph import Constant, ContainerDef, Expr, Task
 
 __all__ = ["task_problems"]
 
@@ -61,7 +61,7 @@ def _texts(task: Task) -> Iterator[tuple[str, str]]:
 def _container(task: Task, step: ContainerDef) -> Iterator[Problem]:
     """Constants that end up in the Workflow; what a container has as a file travels otherwise."""
     present = given(task, step)
-    if task.options.ignore_failures and any(map(_outputs, present.values())):
+    if task.options.ignore_failures and any(map(_takes_output, present.values())):
         hint = "Let it wait with after=, or let a Python step with ignore_failures take the output."
         message = (
             f"container step {step.name!r} ignores failures and takes what another step gives: "
@@ -105,7 +105,7 @@ def _handler(task: Task) -> Iterator[Problem]:
             "task before it would have to write: KFP lets an exit handler wait for none"
         )
         yield Problem(message, hint, task.where)
-    if task.after or any(_outputs(expr) for expr in task.arguments.values()):
+    if task.after or any(map(_takes_output, task.arguments.values())):
         hint = "It may take pipeline parameters, constants and the final status."
         message = "an exit handler that waits for another step: KFP cannot start it"
         yield Problem(message, hint, task.where)
@@ -116,5 +116,5 @@ def _takes_files(task: Task, step: ContainerDef) -> bool:
     return bool(uses(step, present)[1]) or any(step.inputs[name].type is Path for name in present)
 
 
-def _outputs(expr: Expr) -> list[OutputRef]:
-    return [part for part in expr.walk() if isinstance(part, OutputRef)]
+def _takes_output(expr: Expr) -> bool:
+    return any(True for _ in expr.outputs())

@@ -73,14 +73,8 @@ class Estimate:
 def estimate(spec_bytes: int, tasks: int, code_bytes: int = 0) -> Estimate:
     """Estimate a Workflow.
 
-    Parameters
-    ----------
-    spec_bytes
-        Size of the IR as compact JSON, the platform part included.
-    tasks
-        Number of tasks and blocks; iterations of a loop over constant items count.
-    code_bytes
-        Base64 characters of the bundle in the IR.
+    ``spec_bytes`` is the size of the IR as compact JSON, the platform part included, ``tasks`` the
+    number of tasks and blocks, and ``code_bytes`` that of base64 characters of the bundle in it.
     """
     spec = _FIXED + int(_PER_IR_BYTE * spec_bytes) + _PER_TASK * tasks
     state = _STATE_PER_TASK * tasks + _COPIES_OF_CODE * code_bytes

@@ -25,13 +25,8 @@ def items(value: Any) -> list[Any]:
 def decide(tree: list[Any], values: list[Any]) -> bool:
     """Whether a condition holds.
 
-    Parameters
-    ----------
-    tree
-        ``["==", left, right]`` and so on, ``["and", …]``, ``["or", …]``, ``["not", operand]`` or
-        ``["value", n]``, the n-th of ``values``.
-    values
-        The values that the condition reads.
+    ``tree`` is ``["==", left, right]`` and so on, ``["and", …]``, ``["or", …]``,
+    ``["not", operand]`` or ``["value", n]``, the n-th of the ``values`` that it reads.
     """
     return bool(_evaluate(tree, values))
 

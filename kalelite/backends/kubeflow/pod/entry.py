@@ -30,19 +30,9 @@ Json = dict[str, Any]
 
 
 def main(argv: list[str], read: Callable[[str], bytes]) -> int:
-    """Run the task that the arguments name.
+    """Run the task that the arguments after the bundle name; ``read`` reads a file of the bundle.
 
-    Parameters
-    ----------
-    argv
-        The arguments after the bundle: ``run`` and its flags.
-    read
-        Reads a file of the bundle.
-
-    Returns
-    -------
-    int
-        The exit code: 0, or 1 if the task failed. Its error is on the standard error by then.
+    The exit code is 0, or 1 if the task failed: its error is on the standard error by then.
     """
     try:
         flags = _flags(argv)
@@ -79,13 +69,7 @@ class _Flags:
 
 
 def _flags(argv: list[str]) -> _Flags:
-    """Read the flags.
-
-    Raises
-    ------
-    UsageError
-        They are not those that the compiler writes.
-    """
+    """Read the flags; raises `UsageError` if they are not those that the compiler writes."""
     flags: dict[str, str] = {}
     packages: list[str] = []
     files: dict[str, str] = {}
@@ -122,13 +106,7 @@ def _run(
 
 
 def _install(packages: tuple[str, ...]) -> None:
-    """Install packages for this pod only.
-
-    Raises
-    ------
-    StepError
-        pip could not.
-    """
+    """Install packages for this pod only; raises `StepError` if pip could not."""
     if not packages:
         return
     import subprocess

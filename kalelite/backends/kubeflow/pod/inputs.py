@@ -43,21 +43,9 @@ def spec_of(
 ) -> TaskSpec:
     """The filled template; an argument without a value is left to the function's default.
 
-    Parameters
-    ----------
-    task
-        The task's manifest.
-    values
-        The values of KFP's parameters, by name.
-    record
-        Where the record goes; an attempt that has failed has left one there.
-    code, store
-        Where constants come from, and where a value is put that JSON cannot hold.
-
-    Raises
-    ------
-    StepError
-        An argument has no value, and the task does not run after failures.
+    ``values`` are those of KFP's parameters, by name. ``record`` is where the record goes; an
+    attempt that has failed has left one there. Raises `StepError` if an argument has no value and
+    the task does not run after failures.
     """
     template = TaskSpec.from_json(task["template"])
     inputs = Inputs(task["inputs"], values, code, store, record.parent.parent)

@@ -29,23 +29,10 @@ def write_outputs(
     files: Mapping[str, Mapping[str, str]],
     load: Callable[[str], Any],
 ) -> None:
-    """Write the files that KFP expects.
+    """Write the files that KFP expects; raises `StepError` for a value that it cannot carry.
 
-    Parameters
-    ----------
-    outputs
-        The parameters, as the task's manifest has them.
-    record
-        What the task left behind.
-    files
-        KFP's own description of its outputs.
-    load
-        Reads a value of the marshal store.
-
-    Raises
-    ------
-    StepError
-        KFP has to read a value that it cannot carry.
+    ``outputs`` are the parameters as the task's manifest has them, ``files`` is KFP's description
+    of them, and ``load`` reads a value of the marshal store.
     """
     for port in outputs:
         entry = record.outputs[port["output"]]

@@ -31,7 +31,7 @@ def home(tmp_path):
 
 
 def parts_of(data, digest, *, home, root=""):
-    return stage_tasks(data, digest, Storage((), (), home, staged=True, new_root=root), "python")
+    return stage_tasks(data, digest, Storage((), home, staged=True, new_root=root), "python")
 
 
 def staged(data, home):
