@@ -17,18 +17,9 @@ __all__ = ["CallableStep"]
 class CallableStep:
     """A step that a pipeline's body can call.
 
-    Attributes
-    ----------
-    definition
-        What a plan needs to know of it.
-    problems
-        What is wrong with the definition; reported with every pipeline that calls the step.
-    call_options
-        Options for one call, None if there are none.
-    waits
-        What one call waits for besides the values that it takes.
-    binder
-        Binds the arguments of a call.
+    ``problems`` are those of the definition, reported with every pipeline that calls the step;
+    ``call_options`` and ``waits`` are of one call: its options, and what it waits for besides
+    the values that it takes.
     """
 
     definition: StepDef | ContainerDef

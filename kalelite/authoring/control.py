@@ -80,20 +80,18 @@ class Elif(If):
     """
 
     def __enter__(self) -> Self:
-        trace = self._trace
-        switch = trace.open_switch()
+        switch = self._trace.open_switch()
         if switch is None:
             name = type(self).__name__
-            trace.problem(
+            self._trace.problem(
                 "elif",
                 f"{name} does not follow an If or Elif",
                 f"Write it after the block of `with If(...):`, without another block between, or "
                 f"{'write `with If(...):`' if name == 'Elif' else 'leave it out'}.",
                 where=self._where,
             )
-            switch = Switch(trace.new_id("if"), trace.parent, self._where)
-            trace.blocks.append(switch)
-        trace.parents.append(switch.id)
+            return super().__enter__()
+        self._trace.parents.append(switch.id)
         self._enter_branch(switch)
         return self
 

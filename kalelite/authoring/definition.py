@@ -18,78 +18,62 @@ def function_problem(target: Any, decorator: str, place: Where) -> Problem | Non
     ``place`` is where the decorator was called, for objects that have no line of their own.
     """
     name = getattr(target, "__name__", type(target).__name__)
-    wrong = _kind(target, decorator, name)
-    if wrong is None:
+    what, hint = (
+        _of_function(target, name)
+        if inspect.isfunction(target)
+        else _of_object(target, decorator, name)
+    )
+    if not what:
         return None
-    what, hint = wrong
     # A lambda has no `def` to point at.
     where = place if name == "<lambda>" else of_function(target) or place
     return Problem(f"@{decorator} is for plain functions; {what}", hint, where)
 
 
-def _kind(  # noqa: PLR0911 - one for each kind of object
-    target: Any, decorator: str, name: str
-) -> tuple[str, str] | None:
-    if isinstance(target, type):
-        return (
-            f"`{name}` is a class",
-            f"Write a function that makes the object: `def make(...): return {name}(...)`.",
-        )
-    if isinstance(target, functools.partial):
-        inner = getattr(target.func, "__name__", "function")
-        return (
-            "this is a partial",
-            f"Decorate `{inner}` itself, and give the arguments where it is called.",
-        )
-    if isinstance(target, (staticmethod, classmethod, property)):
-        kind = type(target).__name__
-        return f"this is a {kind}", f"Move the function out of its class, and drop @{kind}."
-    if inspect.ismethod(target):
-        return (
-            f"`{name}` is a method",
-            "Write a function that takes the object as an argument: `def f(thing, x): ...`.",
-        )
-    if inspect.isbuiltin(target):
-        return f"`{name}` is built in", f"Wrap it: `def my_{name}(x): return {name}(x)`."
-    if not inspect.isfunction(target):
-        return _object(target, decorator, name)
-    if target.__name__ == "<lambda>":
-        return "this is a lambda", "Write it with `def` and a name."
-    if inspect.iscoroutinefunction(target) or inspect.isasyncgenfunction(target):
-        return (
-            f"`{name}` is async",
-            f"Write `def {name}(...)`, and run the coroutine inside it: `return asyncio.run(...)`.",
-        )
-    if inspect.isgeneratorfunction(target):
-        return (
-            f"`{name}` is a generator",
-            "Return a list instead of yielding, since nothing can be handed on half made.",
-        )
-    return _method(target, name)
-
-
-def _object(target: Any, decorator: str, name: str) -> tuple[str, str]:
+def _of_object(target: Any, decorator: str, name: str) -> tuple[str, str]:
     kind = type(target).__name__
-    if hasattr(target, "__wrapped__"):
-        return (
-            f"`{name}` has become a {kind} object",
-            f"Put @{decorator} right above its `def`, and leave out the decorator in between.",
-        )
-    return (
-        f"this is a {kind} object",
-        f"Put @{decorator} above a `def`; options go in brackets: `@{decorator}(name=...)`.",
-    )
+    what = f"this is a {kind} object"
+    hint = f"Put @{decorator} above a `def`; options go in brackets: `@{decorator}(name=...)`."
+    if isinstance(target, type):
+        what = f"`{name}` is a class"
+        hint = f"Write a function that makes the object: `def make(...): return {name}(...)`."
+    elif isinstance(target, functools.partial):
+        what = "this is a partial"
+        inner = getattr(target.func, "__name__", "function")
+        hint = f"Decorate `{inner}` itself, and give the arguments where it is called."
+    elif isinstance(target, (staticmethod, classmethod, property)):
+        what = f"this is a {kind}"
+        hint = f"Move the function out of its class, and drop @{kind}."
+    elif inspect.ismethod(target):
+        what = f"`{name}` is a method"
+        hint = "Write a function that takes the object as an argument: `def f(thing, x): ...`."
+    elif inspect.isbuiltin(target):
+        what = f"`{name}` is built in"
+        hint = f"Wrap it: `def my_{name}(x): return {name}(x)`."
+    elif hasattr(target, "__wrapped__"):
+        what = f"`{name}` has become a {kind} object"
+        hint = f"Put @{decorator} right above its `def`, and leave out the decorator in between."
+    return what, hint
 
 
-def _method(target: Any, name: str) -> tuple[str, str] | None:
-    owner, _, _ = target.__qualname__.rpartition(".")
-    first = next(iter(inspect.signature(target).parameters), "")
-    if owner and not owner.endswith("<locals>") and first in {"self", "cls"}:
-        return (
-            f"`{name}` is a method of `{owner}`",
-            f"Move it out of the class, and pass the object as an argument: `def {name}(thing, ...)`.",
+def _of_function(function: Any, name: str) -> tuple[str, str]:
+    what = hint = ""
+    owner, _, _ = function.__qualname__.rpartition(".")
+    first = next(iter(inspect.signature(function).parameters), "")
+    if name == "<lambda>":
+        what, hint = "this is a lambda", "Write it with `def` and a name."
+    elif inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        what = f"`{name}` is async"
+        hint = (
+            f"Write `def {name}(...)`, and run the coroutine inside it: `return asyncio.run(...)`."
         )
-    return None
+    elif inspect.isgeneratorfunction(function):
+        what = f"`{name}` is a generator"
+        hint = "Return a list instead of yielding, since nothing can be handed on half made."
+    elif owner and not owner.endswith("<locals>") and first in {"self", "cls"}:
+        what = f"`{name}` is a method of `{owner}`"
+        hint = f"Move it out of the class, and pass the object as an argument: `def {name}(thing, ...)`."
+    return what, hint
 
 
 def look_like(this: Any, function: Any) -> None:

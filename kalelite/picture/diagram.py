@@ -156,7 +156,7 @@ def with_siblings(diagram: Diagram, least: int = 8) -> Diagram:
         label = "" if bundled else edge.label
         edges.setdefault((source, target, edge.kind), Edge(source, target, edge.kind, label))
     bundles = tuple(edges.values())
-    return Diagram(diagram.plan, tuple(nodes), tuple(frames), bundles, diagram.problems)
+    return replace(diagram, nodes=tuple(nodes), frames=tuple(frames), edges=bundles)
 
 
 def _marks(plan: Plan, problems: Sequence[Problem]) -> dict[str, tuple[int, ...]]:

@@ -72,20 +72,11 @@ def lay_out(
     edges: Sequence[tuple[str, str]],
     fixed: Collection[str] = (),
 ) -> Layout:
-    """Lay out a graph.
+    """Lay out a graph: width and height of each node, the frame it stands in (``""`` for none).
 
-    Parameters
-    ----------
-    sizes
-        Width and height of each node.
-    parents
-        The frame that each node stands in, ``""`` for none.
-    frames
-        The frames, each after the one that it stands in.
-    edges
-        Pairs of nodes or frames; one that holds the other gets no route.
-    fixed
-        Frames whose content stands from left to right in the order given, as branches do.
+    Each frame comes after the one that it stands in. Edges are pairs of nodes or frames; one that
+    holds the other gets no route. The content of frames in ``fixed`` stands from left to right in
+    the order given, as branches do.
     """
     levels = {id: _Level() for id in ("", *frames)}
     around: dict[str, tuple[str, ...]] = {"": ("",)}  # the frames around each thing, and itself

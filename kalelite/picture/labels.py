@@ -8,32 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from kalelite.errors import Problem
-from kalelite.plan.graph import (
-    REQUIRED,
-    AllOf,
-    AnyOf,
-    Block,
-    Branch,
-    Collected,
-    Compare,
-    Constant,
-    ContainerDef,
-    ExitScope,
-    Expr,
-    Group,
-    ItemRef,
-    Loop,
-    Negation,
-    OneOf,
-    OutputRef,
-    Pack,
-    Parameter,
-    ParameterRef,
-    Plan,
-    StatusRef,
-    Task,
-    subscripts,
-)
+from kalelite.plan import graph
 from kalelite.plan.options import STEP_OPTIONS, StepOptions, duration
 from kalelite.plan.types.hints import UNKNOWN, spell
 
@@ -88,19 +63,19 @@ def constant(value: Any) -> str:
     return clip(" ".join(text.split()), 60)
 
 
-def expression(expr: Expr) -> str:
+def expression(expr: graph.Expr) -> str:
     """An expression as a user would read it: ``train.score > 0.9``."""
     write = _WRITERS.get(type(expr))
     return write(expr) if write is not None else "…"
 
 
-def _joined(expr: AllOf | AnyOf) -> str:
+def _joined(expr: graph.AllOf | graph.AnyOf) -> str:
     parts = [expression(part) for part in expr.operands]
-    joint = " and " if isinstance(expr, AllOf) else " or "
+    joint = " and " if isinstance(expr, graph.AllOf) else " or "
     return joint.join(f"({part})" if " and " in part or " or " in part else part for part in parts)
 
 
-def _pack(expr: Pack) -> str:
+def _pack(expr: graph.Pack) -> str:
     shown = [expression(item) for item in expr.items]
     if expr.type is dict:
         shown = [f"{constant(key)}: {item}" for key, item in zip(expr.keys, shown, strict=False)]
@@ -111,53 +86,53 @@ def _pack(expr: Pack) -> str:
 
 
 _WRITERS: dict[type, Callable[[Any], str]] = {
-    Constant: lambda expr: constant(expr.value),
-    ParameterRef: lambda expr: expr.name + subscripts(expr.path),
-    OutputRef: lambda expr: f"{expr.task}.{expr.output}{subscripts(expr.path)}",
-    ItemRef: lambda expr: "item" + subscripts(expr.path),
-    Collected: lambda expr: f"all {expression(expr.source)}",
-    OneOf: lambda expr: " or ".join(dict.fromkeys(map(expression, expr.choices))),
-    StatusRef: lambda _: "how it ended",
-    Pack: _pack,
-    Compare: lambda expr: f"{expression(expr.left)} {expr.op} {expression(expr.right)}",
-    AllOf: _joined,
-    AnyOf: _joined,
-    Negation: lambda expr: f"not ({expression(expr.operand)})",
+    graph.Constant: lambda expr: constant(expr.value),
+    graph.ParameterRef: lambda expr: expr.name + graph.subscripts(expr.path),
+    graph.OutputRef: lambda expr: f"{expr.task}.{expr.output}{graph.subscripts(expr.path)}",
+    graph.ItemRef: lambda expr: "item" + graph.subscripts(expr.path),
+    graph.Collected: lambda expr: f"all {expression(expr.source)}",
+    graph.OneOf: lambda expr: " or ".join(dict.fromkeys(map(expression, expr.choices))),
+    graph.StatusRef: lambda _: "how it ended",
+    graph.Pack: _pack,
+    graph.Compare: lambda expr: f"{expression(expr.left)} {expr.op} {expression(expr.right)}",
+    graph.AllOf: _joined,
+    graph.AnyOf: _joined,
+    graph.Negation: lambda expr: f"not ({expression(expr.operand)})",
 }
 
 
-def block_title(block: Block, *, first: bool = True) -> str:
+def block_title(block: graph.Block, *, first: bool = True) -> str:
     """The title of a block's frame. ``first`` is whether a branch is the first of its switch."""
     match block:
-        case Branch(condition=None):
+        case graph.Branch(condition=None):
             return "else"
-        case Branch(condition=Expr() as condition):
+        case graph.Branch(condition=graph.Expr() as condition):
             return f"{'if' if first else 'elif'} {expression(condition)}"
-        case Loop(items=items, parallelism=parallelism):
+        case graph.Loop(items=items, parallelism=parallelism):
             limit = f", {parallelism} at once" if parallelism else ""
             return f"for each item of {expression(items)}{limit}"
-        case ExitScope(handler=handler):
+        case graph.ExitScope(handler=handler):
             return f"whatever happens here, then {handler}" if handler else "whatever happens"
-        case Group(id=id, name=name):
+        case graph.Group(id=id, name=name):
             return name or id
     return ""
 
 
-def parameter_list(plan: Plan, separator: str = ", ") -> str:
+def parameter_list(plan: graph.Plan, separator: str = ", ") -> str:
     """The parameters as in ``rows: int = 100, kind='forest'``."""
     return separator.join(map(_parameter, plan.parameters))
 
 
-def _parameter(parameter: Parameter) -> str:
+def _parameter(parameter: graph.Parameter) -> str:
     kind = "" if parameter.type in (None, UNKNOWN) else f": {spell(parameter.type)}"
-    default = "" if parameter.default is REQUIRED else f" = {constant(parameter.default)}"
+    default = "" if parameter.default is graph.REQUIRED else f" = {constant(parameter.default)}"
     return f"{parameter.name}{kind}{default if kind else default.replace(' ', '')}"
 
 
-def badges(task: Task) -> tuple[str, ...]:
+def badges(task: graph.Task) -> tuple[str, ...]:
     """The options that change how the task runs, each as a few characters."""
     given = task.options.explicit()
-    found = ["container"] if isinstance(task.step, ContainerDef) else []
+    found = ["container"] if isinstance(task.step, graph.ContainerDef) else []
     found += [
         option.badge(given[option.name])
         for option in STEP_OPTIONS

@@ -78,18 +78,11 @@ def arrange(
     last: Collection[str] = (),
     fixed: Sequence[str] = (),
 ) -> Arrangement:
-    """Arrange boxes.
+    """Arrange boxes of given widths and heights.
 
-    Parameters
-    ----------
-    sizes
-        Width and height of each box.
-    links
-        The edges. One that closes a ring is drawn straight up, whatever is in its way.
-    first, last
-        Boxes that stand above and below all others.
-    fixed
-        Boxes that stand in this order from left to right, where they stand in one layer.
+    A link that closes a ring is drawn straight up, whatever is in its way. Boxes in ``first`` and
+    ``last`` stand above and below all others, those in ``fixed`` in this order from left to right
+    where they stand in one layer.
     """
     rows = _rows(sizes, links, first, last)
     level = {id: index for index, row in enumerate(rows) for id in row}

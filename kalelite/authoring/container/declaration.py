@@ -47,57 +47,46 @@ def words_of(words: Any, name: str, where: Where, problems: list[Problem]) -> tu
 
 
 def inputs_of(declared: Any, where: Where, problems: list[Problem]) -> dict[str, Parameter]:
-    result = {}
-    for name, kind in _named(declared, "inputs", where, problems):
-        given = _is_type(kind)
-        wanted = kind if given else type(kind)
-        if _is_type(wanted):
-            result[name] = Parameter(name, wanted, REQUIRED if given else kind, where=where)
-        else:
-            problems.append(_bad_type("inputs", name, kind, where))
-    return result
+    named = _declared(declared, "inputs", where, problems)
+    return {name: Parameter(name, kind, default, where=where) for name, kind, default in named}
 
 
 def outputs_of(declared: Any, where: Where, problems: list[Problem]) -> dict[str, Output]:
-    result: dict[str, Output] = {}
-    for name, kind in _named(declared, "outputs", where, problems):
-        if _is_type(kind):
-            result[name] = Output(name, len(result), native_name(kind), kind)
-        else:
-            problems.append(_bad_type("outputs", name, kind, where))
-    return result
+    named = enumerate(_declared(declared, "outputs", where, problems))
+    return {name: Output(name, index, native_name(kind), kind) for index, (name, kind, _) in named}
 
 
-def _named(
+def _declared(
     declared: Any, what: str, where: Where, problems: list[Problem]
-) -> Iterator[tuple[str, Any]]:
+) -> Iterator[tuple[str, Any, Any]]:
+    """Name, type and default of each input or output; another value than a type is a default."""
     if isinstance(declared, Mapping):
         pairs = list(declared.items())
     elif isinstance(declared, Iterable) and not isinstance(declared, str):
         pairs = [(name, str) for name in declared]
     else:
         hint = f'Write {what}={{"name": str}}.'
-        problems.append(
-            Problem(f"{what}={declared!r} is not a dict of names and types", hint, where)
-        )
+        message = f"{what}={declared!r} is not a dict of names and types"
+        problems.append(Problem(message, hint, where))
         return
     for name, kind in pairs:
-        if isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name):
-            yield name, kind
-        else:
+        if not (isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)):
             hint = "Names are letters, digits and underscores, as of Python variables."
             problems.append(Problem(f"{what}: {name!r} is not a name", hint, where))
+        elif _is_type(kind):
+            yield name, kind, REQUIRED
+        elif what == "inputs" and _is_type(type(kind)):
+            yield name, type(kind), kind
+        else:
+            shown = kind.__name__ if isinstance(kind, type) else repr(kind)
+            hint = "Types are int, float, str, bool, list, dict, and Path for a file."
+            message = f"{what}: {name!r} cannot be of type {shown}"
+            problems.append(Problem(message, hint, where))
 
 
 def _is_type(kind: Any) -> bool:
     # Defaults of inputs come here too, and a list has no hash.
     return isinstance(kind, Hashable) and (kind is Path or native_name(kind) is not None)
-
-
-def _bad_type(what: str, name: str, kind: Any, where: Where) -> Problem:
-    shown = kind.__name__ if isinstance(kind, type) else repr(kind)
-    hint = "Types are int, float, str, bool, list, dict, and Path for a file."
-    return Problem(f"{what}: {name!r} cannot be of type {shown}", hint, where)
 
 
 def check(definition: ContainerDef) -> list[Problem]:

@@ -53,7 +53,8 @@ def to_expr(trace: Trace, value: Any, label: str) -> Expr:
     if kind is str:
         return Constant(_checked_text(trace, value, label))
     if isinstance(value, Ref):
-        return _of_ref(trace, value)
+        is_stale = value._k_trace is not trace and not isinstance(value, Poison)
+        return Constant(value._k_note("stale")) if is_stale else value._k_expr()
     if kind is types.GeneratorType:
         trace.problem(
             "generator",
@@ -72,32 +73,21 @@ def to_expr(trace: Trace, value: Any, label: str) -> Expr:
         return Constant(Poison(trace))
 
 
-def _of_ref(trace: Trace, ref: Ref) -> Expr:
-    if ref._k_trace is not trace and not isinstance(ref, Poison):
-        ref._k_note("stale")
-        return Constant(Poison(trace))
-    return ref._k_expr()
-
-
 def _of_container(trace: Trace, value: Any, label: str) -> Expr:
     kind = type(value)
+    place = f"inside a {kind.__name__}, where the plan cannot follow it"
     if isinstance(value, _CONTAINERS) and _holds_ref(value):
         if kind is list or kind is tuple or (issubclass(kind, tuple) and hasattr(kind, "_fields")):
             return Pack(kind, tuple(to_expr(trace, item, label) for item in value))
-        if (
-            isinstance(value, dict)
-            and kind is dict
-            and not any(isinstance(key, Ref) for key in value)
-        ):
+        if type(value) is dict and not any(isinstance(key, Ref) for key in value):
             items = tuple(to_expr(trace, item, label) for item in value.values())
             return Pack(dict, items, tuple(value))
-        what = "a key of a dict" if kind is dict else f"inside a {kind.__name__}"
-        return _hidden(trace, label, what)
+        return _hidden(trace, label, "as a key of a dict" if kind is dict else place)
     trace.is_copying = True
     try:
         return Constant(copy.deepcopy(value))
     except HiddenRefError:
-        return _hidden(trace, label, f"inside a {kind.__name__}")
+        return _hidden(trace, label, place)
     except RecursionError:
         raise
     except Exception:  # noqa: BLE001 - a user's __deepcopy__ may raise anything
@@ -106,12 +96,10 @@ def _of_container(trace: Trace, value: Any, label: str) -> Expr:
         trace.is_copying = False
 
 
-def _hidden(trace: Trace, label: str, what: str) -> Expr:
+def _hidden(trace: Trace, label: str, place: str) -> Expr:
     trace.problem(
         "hidden",
-        f"{label} has an output of a step as {what}"
-        if what.startswith("a key")
-        else f"{label} has an output of a step {what}, where the plan cannot follow it",
+        f"{label} has an output of a step {place}",
         "Pass the output as an argument of its own, or in a list, tuple or dict, and put it where it "
         "belongs inside the step.",
     )

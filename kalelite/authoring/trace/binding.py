@@ -28,10 +28,7 @@ class Binder:
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Arguments by parameter name; those left at their default are absent.
 
-        Raises
-        ------
-        TypeError
-            The call does not fit the signature.
+        Raises `TypeError` if the call does not fit the signature.
         """
         if self._plain and len(args) <= len(self._positional):
             bound = dict(zip(self._positional, args, strict=False))

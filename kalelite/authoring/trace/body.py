@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import traceback
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Any
@@ -170,10 +172,10 @@ def _run(trace: Trace, pipeline: Pipeline[..., Any], values: dict[str, Any]) -> 
     code = getattr(inner, "__code__", None)
     trace.pipelines.append(pipeline)
     parents = list(trace.parents)
-    args, kwargs = _split(signature_of(function), values)
+    bound = inspect.BoundArguments(signature_of(function), OrderedDict(values))
     try:
         with trace.body(code):
-            return function(*args, **kwargs)
+            return function(*bound.args, **bound.kwargs)
     except PipelineError as error:
         trace.adopt(error.problems)
     except (KeyboardInterrupt, GeneratorExit):
@@ -186,19 +188,6 @@ def _run(trace: Trace, pipeline: Pipeline[..., Any], values: dict[str, Any]) -> 
         trace.parents[:] = parents
         trace.pipelines.pop()
     return None
-
-
-def _split(
-    signature: inspect.Signature, values: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    args = []
-    kwargs = {}
-    for name, value in values.items():
-        if signature.parameters[name].kind is inspect.Parameter.POSITIONAL_ONLY:
-            args.append(value)
-        else:
-            kwargs[name] = value
-    return args, kwargs
 
 
 def _report(trace: Trace, error: BaseException, code: CodeType | None) -> None:
@@ -217,8 +206,11 @@ def _report(trace: Trace, error: BaseException, code: CodeType | None) -> None:
     hint = "The body of a pipeline runs once, before any step; this was raised while it ran."
     if _STAND_IN.search(text):
         hint = "An output has no value yet; do this inside the step that takes it."
-    if isinstance(error, UnboundLocalError):
-        hint = _shadow_hint(text) or hint
+    if isinstance(error, UnboundLocalError) and (found := re.search("'(.+?)'", text)):
+        hint = (
+            f"`{found[1]}` is assigned in this body, so Python takes it for a local variable everywhere "
+            f"in it. Give the result another name: `{found[1]}_result = {found[1]}(...)`."
+        )
     trace.problem("raised", message, hint, where=where)
 
 
@@ -233,22 +225,8 @@ def _frames(link: TracebackType | None) -> Iterator[tuple[TracebackType, Where]]
 
 def _is_our_own(error: BaseException) -> bool:
     """Whether the exception is a fault of this package, and not of the body."""
-    link = error.__traceback__
-    while link is not None and link.tb_next is not None:
-        link = link.tb_next
-    if link is None:
-        return False
-    namespace = link.tb_frame.f_globals
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    namespace = frame.f_globals
     # Stand-ins raise where Python wants an exception, such as for a missing attribute.
     stand_ins = {"kalelite.authoring.trace.refs", "kalelite.authoring.trace.operators"}
     return is_own_code(namespace) and namespace.get("__name__") not in stand_ins
-
-
-def _shadow_hint(text: str) -> str:
-    name = text.partition("'")[2].partition("'")[0]
-    if not name:
-        return ""
-    return (
-        f"`{name}` is assigned in this body, so Python takes it for a local variable everywhere in "
-        f"it. Give the result another name: `{name}_result = {name}(...)`."
-    )

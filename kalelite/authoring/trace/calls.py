@@ -40,10 +40,7 @@ def record(
         waits.append(kwargs.pop("after"))
     draft = trace.draft(step.name, definition, step.call_options, _returns(definition), frame)
     try:
-        if (
-            isinstance(definition, StepDef)
-            and FinalStatus in hints_of(definition.function).values()
-        ):
+        if isinstance(definition, StepDef):
             kwargs = {**_status(trace, definition, args), **kwargs}
         bound = step.binder.bind(args, kwargs)
     except TypeError as error:
@@ -77,6 +74,8 @@ def _returns(definition: StepDef | ContainerDef) -> Returns:
 def _status(trace: Trace, definition: StepDef, args: tuple[Any, ...]) -> dict[str, Any]:
     """Stand-ins for the parameters annotated with `FinalStatus`, which no call passes."""
     hints = hints_of(definition.function)
+    if FinalStatus not in hints.values():
+        return {}
     return {
         name: ValueProxy(trace, StatusRef(""), "the final status")
         for position, name in enumerate(definition.signature.parameters)

@@ -127,31 +127,29 @@ _SENTENCES = {
 class HiddenRefError(Exception):
     """An output was found where the plan cannot see it, inside a user's object."""
 
-    def __init__(self, ref: Ref) -> None:
-        super().__init__(repr(ref))
-        self.ref = ref
-
 
 def note(ref: Ref, kind: str, **details: Any) -> None:
     """Note that ``ref`` was used in the way of ``kind``, at the place of the user's code."""
-    trace = ref._k_trace
-    if current() is not trace:
-        _note_stale(ref)
-        return
-    place = trace.place()
+    trace = current()
+    if trace is not ref._k_trace:
+        kind = "stale"
+    place = (trace or ref._k_trace).place()
     if place.helper is not None and kind not in {"stale", "after"}:
         _note_helper(ref, place)
         return
-    if details.get("name") == "len" and trace.has_problem("spread", place.where):
-        return  # `[*ref]` asks for the length, too
     message, hint = _SENTENCES[kind]
     fill = {
         "subject": subject(ref),
         "value": ref._k_phrase(),
-        "code": segment(place, kind),
+        "code": _segment(place, kind),
         **details,
     }
-    trace.problem(kind, message.format(**fill), hint.format(**fill), where=place.where)
+    problem = Problem(message.format(**fill), hint.format(**fill), place.where)
+    if trace is None:
+        raise PipelineError(problem)
+    # `[*ref]` asks for the length, too.
+    if details.get("name") != "len" or not trace.has_problem("spread", place.where):
+        trace.problem(kind, problem.message, problem.hint, where=place.where)
 
 
 def subject(ref: Ref) -> str:
@@ -160,22 +158,13 @@ def subject(ref: Ref) -> str:
     return f"{phrase}," if ", " in phrase else phrase
 
 
-def _note_stale(ref: Ref) -> None:
-    trace = current()
-    message, hint = _SENTENCES["stale"]
-    text = message.format(subject=subject(ref))
-    if trace is None:
-        raise PipelineError(Problem(text, hint, ref._k_trace.place().where))
-    trace.problem("stale", text, hint)
-
-
 def _note_helper(ref: Ref, place: UserPlace) -> None:
     """A function that is no step, called in the body, took the value and worked with it."""
     frame = place.helper
     assert frame is not None
     name = _helper_name(ref, frame)
     message = f"`{name}` is no step, but it works with {ref._k_phrase()}"
-    hint = f"Call it inside a step: put `{segment(place)}` there."
+    hint = f"Call it inside a step: put `{_segment(place)}` there."
     if not is_library(frame.f_code.co_filename):
         message += f" ({frame.f_code.co_filename}:{frame.f_lineno})"
         hint = f"Decorate `{name}` with @step, or call it inside a step."
@@ -191,7 +180,7 @@ def _helper_name(ref: Ref, frame: Any) -> str:
     return str(getattr(code, "co_qualname", code.co_name)).replace("<locals>.", "")
 
 
-def segment(place: UserPlace, kind: str = "") -> str:
+def _segment(place: UserPlace, kind: str = "") -> str:
     """The user's expression at a place, or an ellipsis."""
     where = place.where
     if where.column is None or where.end_column is None:
@@ -206,7 +195,7 @@ def truth(ref: Ref) -> bool:
     """An output was used as a condition of Python's own ``if``, ``while``, ``and``, …"""
     trace = ref._k_trace
     if current() is not trace:
-        _note_stale(ref)
+        note(ref, "truth")
         return True
     place = trace.place()
     taken = trace.branch_taken(place.frame)

@@ -183,14 +183,14 @@ class Ref(Traps):
 
     def __deepcopy__(self, memo: Any) -> Ref:
         if self._k_trace.is_copying:
-            raise misuse.HiddenRefError(self)
+            raise misuse.HiddenRefError(repr(self))
         return self
 
     def __copy__(self) -> Ref:
         return self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        raise misuse.HiddenRefError(self)
+        raise misuse.HiddenRefError(repr(self))
 
 
 class Poison(Ref):
