@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from kalelite.errors import Problem, Where
 from kalelite.plan.check.loop_items import Items
@@ -33,14 +33,6 @@ _PRIMITIVES = frozenset({"int", "float", "str", "bool"})
 _PLAIN = frozenset({bool, bytes, dict, float, int, list, set, str, tuple, type(None)})
 
 
-class _Origin(NamedTuple):
-    """Where a value comes from, as a phrase; its type; its primitive type."""
-
-    phrase: str
-    type: Any
-    native: str | None
-
-
 def check_types(plan: Plan) -> Iterator[Problem]:
     """Conditions and loops over values that are no primitives, and arguments of a wrong type."""
     reader = _Reader(plan)
@@ -64,46 +56,51 @@ class _Reader:
         self._hints: dict[int, dict[str, Any]] = {}
         self._fits: dict[tuple[Any, Any], bool] = {}
 
-    def source(self, expr: Expr) -> _Origin:  # noqa: PLR0911 - one for each kind of expression
-        """What is known of a value."""
+    def _type(self, expr: Expr) -> Any:
+        """The type of a value, `UNKNOWN` if nothing says it."""
+        kind = UNKNOWN
+        match expr:
+            case OutputRef(task=id, output=name, path=()):
+                kind = self._tasks[id].output(name).type
+            case Constant(value=value) if type(value) in _PLAIN:
+                kind = type(value)
+            case ParameterRef(name=name, path=()):
+                kind = self._parameters[name].type
+            case ItemRef():
+                kind = self._items.type(expr)
+            case Collected():
+                kind = list
+            case OneOf(choices=(first, *_)):
+                kind = self._type(first)
+            case Pack():
+                kind = expr.type
+        return UNKNOWN if kind is None else kind
+
+    def _native(self, expr: Expr) -> str | None:
+        """The primitive type of a value that conditions and loops can read."""
+        while isinstance(expr, OneOf) and expr.choices:
+            expr = expr.choices[0]
+        return None if isinstance(expr, (Collected, Pack)) else native_name(self._type(expr))
+
+    def _phrase(self, expr: Expr) -> str:
+        """Where a value comes from."""
+        phrase = "a value"
         match expr:
             case OutputRef(task=id, output=name, path=path):
-                task = self._tasks[id]
-                output = task.output(name)
-                kind = UNKNOWN if path or output.type is None else output.type
-                phrase = f"`{name}{subscripts(path)}` of step `{task.step.name}`"
-                return _Origin(phrase, kind, None if path else output.native)
-            case ParameterRef(name=name, path=path):
-                kind = self._parameters[name].type
-                kind = UNKNOWN if path or kind is None else kind
-                phrase = f"parameter `{name}{subscripts(path)}`"
-                return _Origin(phrase, kind, native_name(kind) if kind is not UNKNOWN else None)
-            case ItemRef(path=path):
-                kind = self._items.type(expr)
-                return _Origin(f"`item{subscripts(path)}` of ParallelFor", kind, native_name(kind))
+                phrase = f"`{name}{subscripts(path)}` of step `{self._tasks[id].step.name}`"
             case Constant(value=value) if type(value) in _PLAIN:
-                return _Origin(f"{value!r:.40}", type(value), native_name(type(value)))
+                phrase = f"{value!r:.40}"
+            case ParameterRef(name=name, path=path):
+                phrase = f"parameter `{name}{subscripts(path)}`"
+            case ItemRef(path=path):
+                phrase = f"`item{subscripts(path)}` of ParallelFor"
             case Collected():
-                return _Origin("a Collected", list, None)
-            case OneOf(choices=choices) if choices:
-                first = self.source(choices[0])
-                return _Origin(f"OneOf({first.phrase}, …)", first.type, first.native)
+                phrase = "a Collected"
+            case OneOf(choices=(first, *_)):
+                phrase = f"OneOf({self._phrase(first)}, …)"
             case Pack(type=kind):
-                return _Origin(f"a {kind.__name__}", kind, None)
-        return _Origin("a value", UNKNOWN, None)
-
-    def _type(self, expr: Expr) -> Any:
-        """The type of a value, `UNKNOWN` if nothing says it; quicker than all of `source`."""
-        if isinstance(expr, OutputRef):
-            if expr.path:
-                return UNKNOWN
-            for output in self._tasks[expr.task].outputs:
-                if output.name == expr.output:
-                    return UNKNOWN if output.type is None else output.type
-        if isinstance(expr, Constant):
-            kind = type(expr.value)
-            return kind if kind in _PLAIN else UNKNOWN
-        return self.source(expr).type
+                phrase = f"a {kind.__name__}"
+        return phrase
 
     def items(self, loop: Loop) -> Iterator[Problem]:
         """A loop runs over a list that is a parameter, a native output, or part of an item."""
@@ -114,11 +111,9 @@ class _Reader:
             hint = "Gather in a step annotated `-> list`, and run over its result."
             yield Problem("ParallelFor cannot run over a Collected directly", hint, loop.where)
             return
-        source = self.source(expr)
-        if source.native == "list" or (isinstance(expr, ItemRef) and source.type is UNKNOWN):
-            return
-        message = f"ParallelFor needs a list, and {source.phrase} is {self._known(expr, source)}"
-        yield Problem(message, self._advice(expr, "list"), loop.where)
+        if self._native(expr) != "list" and not self._is_unknown_item(expr):
+            message = f"ParallelFor needs a list, and {self._phrase(expr)} is {self._known(expr)}"
+            yield Problem(message, self._advice(expr, "list"), loop.where)
 
     def condition(self, condition: Expr, where: Where | None) -> Iterator[Problem]:
         """A condition compares primitives."""
@@ -131,34 +126,33 @@ class _Reader:
         for side in (expr.left, expr.right):
             if isinstance(side, Constant) and hasattr(side.value, "_k_expr"):
                 return  # what a mistake left behind
-            source = self.source(side)
-            if isinstance(side, ItemRef) and source.type is UNKNOWN:
+            if self._is_unknown_item(side):
                 continue
-            if source.native not in _PRIMITIVES:
-                known = self._known(side, source)
-                message = (
-                    f"a condition compares numbers, texts and bools, and {source.phrase} is {known}"
-                )
+            native = self._native(side)
+            if native not in _PRIMITIVES:
+                phrase, known = self._phrase(side), self._known(side)
+                message = f"a condition compares numbers, texts and bools, and {phrase} is {known}"
                 yield Problem(message, self._advice(side, "float"), where)
                 return
-            natives.append(source)
-        if len(natives) == 2 and len({source.native == "str" for source in natives}) == 2:
-            left, right = natives
+            natives.append(native)
+        if len(natives) == 2 and len({native == "str" for native in natives}) == 2:
             yield Problem(
-                f"{left.phrase} is {left.native} and {right.phrase} is {right.native}, so "
-                f"`{expr.op}` cannot compare them",
+                f"{self._phrase(expr.left)} is {natives[0]} and {self._phrase(expr.right)} is "
+                f"{natives[1]}, so `{expr.op}` cannot compare them",
                 "Compare values of the same type.",
                 where,
             )
 
-    def _known(self, expr: Expr, source: _Origin) -> str:
+    def _is_unknown_item(self, expr: Expr) -> bool:
+        return isinstance(expr, ItemRef) and self._type(expr) is UNKNOWN
+
+    def _known(self, expr: Expr) -> str:
+        kind = self._type(expr)
         if isinstance(expr, Constant):
             return "none of these"
         if isinstance(expr, ItemRef):
-            return spell(source.type)
-        if source.type is UNKNOWN:
-            return "not annotated as one"
-        return f"annotated as {spell(source.type)}"
+            return spell(kind)
+        return "not annotated as one" if kind is UNKNOWN else f"annotated as {spell(kind)}"
 
     def _advice(self, expr: Expr, wanted: str) -> str:
         """How to make a value one that conditions and loops can read."""
@@ -207,27 +201,24 @@ class _Reader:
 
     def _argument(self, task: Task, name: str, value: Expr, wanted: Any) -> Iterator[Problem]:
         produced = self._type(value)
-        source = None
+        another = False
         if isinstance(value, Constant) and produced in {str, int, bool} and takes_literals(wanted):
-            produced = Literal[value.value]
-            source = _Origin(f"{value.value!r:.40}", "another value", None)
+            another, produced = True, Literal[value.value]
         if self._agree(produced, wanted):
             return
-        source = source or self.source(value)
-        origin = value
         hint = "Make the two annotations agree, or convert the value inside a step."
         if isinstance(value, Constant):
             hint = "Pass another value, or change the annotation."
-        if isinstance(origin, OutputRef):
-            producer = self._tasks[origin.task].step
+        if isinstance(value, OutputRef):
+            producer = self._tasks[value.task].step
             if producer.where is not None and task.step.where is not None:
                 hint = (
                     f"`{producer.name}` is defined at {producer.where}, `{task.step.name}` at "
                     f"{task.step.where}: make their annotations agree, or convert the value in a step."
                 )
         yield Problem(
-            f"step `{task.step.name}` takes `{name}: {spell(wanted)}`, and {source.phrase} is "
-            f"{source.type if isinstance(source.type, str) else spell(source.type)}",
+            f"step `{task.step.name}` takes `{name}: {spell(wanted)}`, and {self._phrase(value)} is "
+            f"{'another value' if another else spell(produced)}",
             hint,
             task.where,
         )
