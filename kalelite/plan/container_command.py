@@ -67,16 +67,10 @@ def fill(
     put: Callable[[InputValue | InputPath | OutputPath], str],
     present: Collection[str],
 ) -> list[str]:
-    """The words as text.
+    """The command or arguments of a `ContainerDef` as text.
 
-    Parameters
-    ----------
-    words
-        Command or arguments of a `ContainerDef`.
-    put
-        Gives the text for a placeholder: a value, a path, or a backend's own placeholder.
-    present
-        The names of the inputs that the call gives, or that have a default.
+    ``put`` gives the text for a placeholder; ``present`` are the inputs that the call gives, or
+    that have a default.
     """
     result = []
     for word in words:

@@ -175,23 +175,23 @@ class Compare(Expr):
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf(Expr):
+class _Operands(Expr):
+    operands: tuple[Expr, ...]
+
+    def children(self) -> tuple[Expr, ...]:
+        return self.operands
+
+
+class AllOf(_Operands):
     """True if every operand is."""
 
-    operands: tuple[Expr, ...]
-
-    def children(self) -> tuple[Expr, ...]:
-        return self.operands
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf(Expr):
+class AnyOf(_Operands):
     """True if one operand is."""
 
-    operands: tuple[Expr, ...]
-
-    def children(self) -> tuple[Expr, ...]:
-        return self.operands
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,10 +39,10 @@ class Nesting:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self.blocks: dict[str, Block] = {block.id: block for block in plan.blocks}
-        self.tasks: dict[str, Task] = {task.id: task for task in plan.tasks}
+        self.blocks = {block.id: block for block in plan.blocks}
+        self.tasks = {task.id: task for task in plan.tasks}
         self.items: dict[str, Task | Block] = {**self.blocks, **self.tasks}
-        self.handlers: dict[str, str] = {
+        self.handlers = {
             block.handler: block.id
             for block in plan.blocks
             if isinstance(block, ExitScope) and block.handler
@@ -115,21 +115,19 @@ class Scopes(Nesting):
         super().__init__(plan)
         by_value, by_order = _needs(plan, self)
         values = self._lifted(by_value)
-        waits = self._lifted({id: {**by_value[id], **by_order[id]} for id in by_value})
+        self.waits = self._lifted({id: {**by_value[id], **by_order[id]} for id in by_value})
         for handler, scope in self.handlers.items():
-            waits[handler][scope] = None
-        users: dict[str, list[str]] = {id: [] for id in waits}
-        for id, others in waits.items():
+            self.waits[handler][scope] = None
+        self.users: dict[str, list[str]] = {id: [] for id in self.waits}
+        for id, others in self.waits.items():
             for other in others:
-                users[other].append(id)
-        self.waits: dict[str, tuple[str, ...]] = {id: tuple(found) for id, found in waits.items()}
-        self.users: dict[str, tuple[str, ...]] = {id: tuple(found) for id, found in users.items()}
-        self.orders: dict[str, tuple[str, ...]] = {
+                self.users[other].append(id)
+        self.orders = {
             id: tuple(other for other in found if other not in values[id])
-            for id, found in waits.items()
+            for id, found in self.waits.items()
         }
-        self.children: dict[str, tuple[str, ...]] = self._children()
-        self.loops: dict[str, tuple[str, ...]] = {
+        self.children = self._children()
+        self.loops = {
             id: tuple(block for block in self.around(id) if isinstance(self.blocks[block], Loop))
             for id in self.items
         }
@@ -163,7 +161,7 @@ class Scopes(Nesting):
         return waits
 
     def _children(self) -> dict[str, tuple[str, ...]]:
-        children: dict[str, list[str]] = {ROOT: [], **{id: [] for id in self.blocks}}
+        children: dict[str, list[str]] = {id: [] for id in (ROOT, *self.blocks)}
         for id in self.items:
             children[self.parent(id)].append(id)
         # Without a call in it, a block comes last.
