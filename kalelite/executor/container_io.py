@@ -74,7 +74,7 @@ def text(value: Any, name: str) -> str:
 def _as_text(value: Any) -> str:
     if value is None:
         return ""
-    from kalelite.plan.types.spelling import to_text  # travels with pipelines that need it
+    from kalelite.plan.types.convert import to_text  # travels with pipelines that need it
 
     return to_text(value)
 

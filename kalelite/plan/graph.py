@@ -361,10 +361,6 @@ class Plan:
         """The task with that id."""
         return next(task for task in self.tasks if task.id == id)
 
-    def block(self, id: str) -> Block:
-        """The block with that id."""
-        return next(block for block in self.blocks if block.id == id)
-
 
 def subscripts(path: Iterable[Key]) -> str:
     """The path of a reference as Python writes it."""

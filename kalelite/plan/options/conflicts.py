@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from kalelite.errors import Problem, Where
 from kalelite.plan.options import quantity
@@ -27,7 +28,9 @@ def check(options: StepOptions, where: Where | None = None) -> list[Problem]:
             message = f"{request}={least!r} is more than {limit}={most!r}"
             hint = f"Raise {limit}, or leave it out: it is then the same as {request}."
             problems.append(Problem(message, hint, places.of_keyword(where, request)))
-    for variable in _twice_in_environment(options):
+    sources = [*options.secrets, *options.config_maps]
+    variables = [*options.env, *(getattr(source, "variable", "") for source in sources)]
+    for variable in sorted({name for name in variables if name and variables.count(name) > 1}):
         message = f"the environment variable {variable!r} is given in two ways"
         problems.append(Problem(message, "Leave one of env, secrets and config_maps out.", where))
     return [*problems, *_mounts(options, where)]
@@ -56,12 +59,6 @@ def check_pipeline(options: PipelineOptions, where: Where | None = None) -> list
     return problems
 
 
-def _twice_in_environment(options: StepOptions) -> list[str]:
-    sources = [*options.secrets, *options.config_maps]
-    variables = [*options.env, *(getattr(source, "variable", "") for source in sources)]
-    return sorted({name for name in variables if name and variables.count(name) > 1})
-
-
 def _mounts(options: StepOptions, where: Where | None) -> Iterator[Problem]:
     """Folders that are mounted at one place, or one inside the other."""
     mounts = sorted(
@@ -70,11 +67,10 @@ def _mounts(options: StepOptions, where: Where | None) -> Iterator[Problem]:
         for entry in getattr(options, kind)
         if hasattr(entry, "path")
     )
-    for index, (path, kind) in enumerate(mounts):
-        for other, other_kind in mounts[index + 1 :]:
-            if other == path:
-                message = f"{kind} and {other_kind} are both mounted at {path!r}"
-                yield Problem(message, "Give each a path of its own.", where)
-            elif other.startswith(path + "/"):
-                message = f"{other_kind} at {other!r} would lie inside {kind} at {path!r}"
-                yield Problem(message, "Mount them side by side.", where)
+    for (path, kind), (other, other_kind) in combinations(mounts, 2):
+        if other == path:
+            message = f"{kind} and {other_kind} are both mounted at {path!r}"
+            yield Problem(message, "Give each a path of its own.", where)
+        elif other.startswith(path + "/"):
+            message = f"{other_kind} at {other!r} would lie inside {kind} at {path!r}"
+            yield Problem(message, "Mount them side by side.", where)

@@ -27,7 +27,7 @@ def seconds(value: Any, name: str = "duration") -> float:
     if not 0 < number <= _LONGEST:
         problem = "is longer than a year" if number > 0 else "leaves no time at all"
         raise UsageError(f"{name}={value!r} {problem}", hint="Leave it out to set no limit.")
-    return number
+    return float(number)
 
 
 def spell(value: float) -> str:
@@ -47,10 +47,8 @@ def spell(value: float) -> str:
 
 
 def _number(value: Any) -> float | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, (int, float)):
-        return float(value) if math.isfinite(value) else None
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value if abs(value) < math.inf else None  # nor nan
     if not isinstance(value, str):
         return None
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value, re.ASCII):

@@ -72,16 +72,13 @@ def image(value: Any, name: str) -> str:
     reference = text(value, name)
     if _IMAGE.fullmatch(reference) is None:
         lower = reference.strip().lower()
-        hint = f"Write {lower!r}." if _IMAGE.fullmatch(lower) else ""
+        good = lower if _IMAGE.fullmatch(lower) else "registry/name:tag"
         raise UsageError(
-            f"{name}={reference!r} is not the name of an image",
-            hint=hint or "Write it as 'registry/name:tag'.",
+            f"{name}={reference!r} is not the name of an image", hint=f"Write it as {good!r}."
         )
     if reference in _TAGS:
-        raise UsageError(
-            f"{name}={reference!r} is a tag, not the name of an image",
-            hint=f"Write the image before it, as 'python:{reference}'.",
-        )
+        hint = f"Write the image before it, as 'python:{reference}'."
+        raise UsageError(f"{name}={reference!r} is a tag, not the name of an image", hint=hint)
     return reference
 
 
@@ -111,10 +108,8 @@ def accelerator(value: Any, name: str) -> str:
 def pull_policy(value: Any, name: str) -> str:
     policy = _POLICIES.get(text(value, name).lower())
     if policy is None:
-        raise UsageError(
-            f"{name}={value!r} is not a pull policy",
-            hint="Write 'Always', 'IfNotPresent' or 'Never'.",
-        )
+        hint = "Write 'Always', 'IfNotPresent' or 'Never'."
+        raise UsageError(f"{name}={value!r} is not a pull policy", hint=hint)
     return policy
 
 
@@ -132,10 +127,8 @@ def packages(value: Any, name: str) -> tuple[str, ...]:
     entries = _list(value, name)
     for entry in entries:
         if _REQUIREMENT.fullmatch(text(entry, name).strip()) is None:
-            raise UsageError(
-                f"{name}: {entry!r} is not a package",
-                hint="Write what pip takes as a requirement, such as 'pandas' or 'pandas>=2,<3'.",
-            )
+            hint = "Write what pip takes as a requirement, such as 'pandas' or 'pandas>=2,<3'."
+            raise UsageError(f"{name}: {entry!r} is not a package", hint=hint)
     return tuple(dict.fromkeys(entry.strip() for entry in entries))
 
 
@@ -188,9 +181,7 @@ def claim_or_flag(value: Any, name: str) -> bool | str:
     if isinstance(value, bool):
         return value
     if not isinstance(value, str):
-        hint = (
-            f'Write {name}=True for a volume of each run, or {name}="claim-name" for a lasting one.'
-        )
+        hint = f'Write {name}=True for one of each run, or {name}="claim-name" for a lasting one.'
         raise UsageError(f"{name}={value!r} is not True, False or the name of a claim", hint=hint)
     return names.object_name(value, name=name)
 

@@ -6,8 +6,9 @@ A quantity is a decimal number and one suffix: ``n u m`` (fractions), nothing, `
 
 from __future__ import annotations
 
+import math
 import re
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from typing import Any
 
 from kalelite.errors import UsageError
@@ -79,7 +80,7 @@ def cpu(value: Any, name: str = "cpu") -> str:
 
 def size_of(value: Any, name: str = "quantity") -> int:
     """The whole number of bytes in a quantity, rounded up as Kubernetes does."""
-    return int(parse(value, name).to_integral_value(ROUND_CEILING))
+    return math.ceil(parse(value, name))
 
 
 def spell(value: Any) -> str:

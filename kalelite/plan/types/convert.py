@@ -29,7 +29,7 @@ from kalelite.plan.types.annotations import (
 )
 from kalelite.plan.types.scalars import MisfitError
 
-__all__ = ["convert", "show"]
+__all__ = ["convert", "to_text"]
 
 Reader = Callable[[Any, Any, bool], Any]
 """Takes a value, the type and whether the value is text."""
@@ -47,7 +47,7 @@ def convert(
         return _convert(value, type, text)
     except MisfitError as wrong:
         found = value if wrong.value is UNKNOWN else wrong.value
-        message = f"parameter {name}{wrong.path}: {show(found)} is not {wrong.expected}"
+        message = f"parameter {name}{wrong.path}: {_show(found)} is not {wrong.expected}"
         raise UsageError(message, hint=wrong.hint, where=where) from None
 
 
@@ -240,13 +240,44 @@ def _a(kind: Any) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
-def show(value: Any) -> str:
+def _show(value: Any) -> str:
     """A value for a message: short, and never an error of its own."""
     try:
         shown = repr(value)
     except Exception:  # noqa: BLE001 - a user's __repr__ may do anything
         shown = f"a {type(value).__name__}"
     return shown if len(shown) <= 80 else shown[:79] + "…"
+
+
+def to_text(value: Any) -> str:
+    """A value as the text that `convert` reads back; raises `UsageError` if there is none."""
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return value
+    if value is None:
+        return "none"
+    plain = _plain(value)
+    if isinstance(plain, str):
+        return plain
+    try:
+        return json.dumps(plain, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{_show(value)} has no text form: {error}") from None
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it."""
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, (PurePath, date)):
+        return value.isoformat() if isinstance(value, date) else str(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = [field.name for field in dataclasses.fields(value) if field.init]
+        return {name: _plain(getattr(value, name)) for name in fields}
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else to_text(key): _plain(value[key]) for key in value}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
 
 
 _READERS: dict[Any, Reader] = {
@@ -259,6 +290,6 @@ _READERS: dict[Any, Reader] = {
     list: _sequence,
     tuple: _sequence,
     dict: _dict,
-    datetime: scalars.read_datetime,
+    datetime: scalars.read_date,
     date: scalars.read_date,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import weakref
 from collections.abc import Callable, Mapping
@@ -61,10 +62,8 @@ def _names(function: Callable[..., Any]) -> Mapping[str, Any]:
     code = getattr(function, "__code__", None)
     cells = getattr(function, "__closure__", None) or ()
     for name, cell in zip(getattr(code, "co_freevars", ()), cells, strict=False):
-        try:
+        with contextlib.suppress(ValueError):  # it is not bound yet
             names[name] = cell.cell_contents
-        except ValueError:
-            continue
     return names
 
 

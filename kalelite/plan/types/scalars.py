@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import Any
 
 from kalelite.plan.types.annotations import UNKNOWN
 
@@ -15,7 +14,6 @@ __all__ = [
     "MisfitError",
     "read_bool",
     "read_date",
-    "read_datetime",
     "read_float",
     "read_int",
     "read_nothing",
@@ -23,7 +21,6 @@ __all__ = [
     "read_str",
 ]
 
-T = TypeVar("T")
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 NOTHING = {"none", "null"}
@@ -72,20 +69,17 @@ def read_int(value: Any, kind: Any, text: bool) -> int:
 
 
 def read_float(value: Any, kind: Any, text: bool) -> float:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            raise MisfitError("a float: it is too large for one") from None
-    if isinstance(value, str):
-        try:
-            number = float(value)
-        except ValueError:
-            raise MisfitError("a float", "Write a number, such as 0.5.") from None
-        if text:
-            return number
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise MisfitError("a float")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise MisfitError("a float: it is too large for one") from None
+    except ValueError:
+        raise MisfitError("a float", "Write a number, such as 0.5.") from None
+    if isinstance(value, str) and not text:
         raise MisfitError("a float", f"Write {value.strip()}, without quotes.")
-    raise MisfitError("a float")
+    return number
 
 
 def read_str(value: Any, kind: Any, text: bool) -> str:
@@ -96,26 +90,15 @@ def read_str(value: Any, kind: Any, text: bool) -> str:
     return value
 
 
-def read_datetime(value: Any, kind: Any, text: bool) -> datetime:
-    if isinstance(value, datetime):
+def read_date(value: Any, kind: type[date], text: bool) -> date:
+    """A date or a datetime, which is a date to Python but not to a user."""
+    if isinstance(value, kind) and isinstance(value, datetime) == issubclass(kind, datetime):
         return value
-    return _parsed(value, "a datetime", "2026-01-31T12:00:00", datetime.fromisoformat)
-
-
-def read_date(value: Any, kind: Any, text: bool) -> date:
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return value
-    return _parsed(value, "a date", "2026-01-31", date.fromisoformat)
-
-
-def _parsed(value: Any, expected: str, example: str, parse: Callable[[str], T]) -> T:
-    hint = f"Write it as {example}."
-    if not isinstance(value, str):
-        raise MisfitError(expected, hint)
     try:
-        return parse(value.strip())
-    except ValueError:
-        raise MisfitError(expected, hint) from None
+        return kind.fromisoformat(value.strip())
+    except (AttributeError, TypeError, ValueError):
+        example = "2026-01-31T12:00:00" if issubclass(kind, datetime) else "2026-01-31"
+        raise MisfitError(f"a {kind.__name__}", f"Write it as {example}.") from None
 
 
 def read_path(value: Any, kind: type[PurePath], text: bool) -> PurePath:

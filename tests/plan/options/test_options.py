@@ -186,6 +186,7 @@ def test_affinity_is_kept_as_plain_data():
         ({"timeout": -5}, "timeout=-5 leaves no time", "Leave it out"),
         ({"timeout": "soon"}, "is not a duration", "'10m'"),
         ({"timeout": 10**12}, "longer than a year", "Leave it out"),
+        ({"timeout": 10**400}, "longer than a year", "Leave it out"),
         ({"timeout": float("nan")}, "is not a duration", "'10m'"),
         ({"cache": "no"}, "is not True or False", "cache=True"),
         ({"node_selector": "gpu"}, "is not a dict", "node_selector="),

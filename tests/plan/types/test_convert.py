@@ -14,10 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kalelite.errors import UsageError, Where
-from kalelite.plan.types.convert import convert
+from kalelite.plan.types.convert import convert, to_text
 from kalelite.plan.types.fit import MarshalData, fits, native_name
 from kalelite.plan.types.hints import UNKNOWN
-from kalelite.plan.types.spelling import to_text
 
 
 class Color(enum.Enum):

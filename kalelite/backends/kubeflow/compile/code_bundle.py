@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["code_bundle"]
 
 _PLAIN = (int, float, str, bool, list, dict)
-_CONVERTER = "kalelite.plan.types.spelling"
+_CONVERTER = "kalelite.plan.types.convert"
 """For parameters that are no primitives, and for values as text. It travels on request only."""
 
 

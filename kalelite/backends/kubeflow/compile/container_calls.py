@@ -29,8 +29,8 @@ from kalelite.plan.graph import (
     Parameter,
     Task,
 )
+from kalelite.plan.types.convert import to_text
 from kalelite.plan.types.fit import native_name
-from kalelite.plan.types.spelling import to_text
 
 __all__ = ["Call", "call_of", "given", "uses"]
 

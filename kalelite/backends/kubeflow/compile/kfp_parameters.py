@@ -13,7 +13,7 @@ from kalelite.backends.kubeflow.compile.native_values import native_type, plain_
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.names import slug
-from kalelite.plan.types.spelling import to_text
+from kalelite.plan.types.convert import to_text
 
 __all__ = ["Root", "RootParameter", "parameter_problems", "root_of"]
 
