@@ -191,7 +191,7 @@ class Driver:
         self._interrupted = self._interrupts.count
         if not first or self._interrupted > 1:
             self._interrupted = max(self._interrupted, 2)
-            self._server.abandon()
+            self._server.close()
             for attempt in self._running.values():
                 if not attempt.settled:
                     attempt.stopped = "interrupt"

@@ -66,7 +66,8 @@ class Attempt:
         None while the process still lives.
         """
         record = read_attempt(self.record, self.count)
-        ending = self._ending(ended)
+        process = ended or Ended(self.number)
+        ending = Ending(process, self.stopped, self.forced, self.timeout, self.memory)
         if record is not None and record.failure is None:
             return record
         if record is None:
@@ -83,16 +84,3 @@ class Attempt:
         with contextlib.suppress(OSError):
             commit(record, self.record)
         return record
-
-    def _ending(self, ended: Ended | None) -> Ending:
-        ended = ended or Ended(self.number)
-        return Ending(
-            status=ended.status,
-            peak=ended.peak,
-            error=ended.error,
-            stopped=self.stopped,
-            forced=self.forced,
-            timeout=self.timeout,
-            limit=self.memory,
-            oom=ended.oom,
-        )

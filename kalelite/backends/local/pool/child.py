@@ -56,9 +56,9 @@ def _awaited(channel: int) -> TaskRequest:
     """The request that comes, at some time. Nobody needs this process if none does."""
     mailbox = Mailbox(channel)
     while not mailbox.closed:
-        for body in mailbox.receive():
+        for line in mailbox.receive():
             os.close(channel)
-            request: TaskRequest = decode(body)
+            request: TaskRequest = decode(line)
             return request
     os._exit(0)
 
@@ -77,19 +77,14 @@ def _become(request: TaskRequest) -> None:
             time.tzset()
 
 
-def run(given: TaskRequest | int, notify: int) -> NoReturn:
-    """Carry out a request in a process that was just forked, and end it.
+def run(given: int, notify: int) -> NoReturn:
+    """Carry out the request that comes from a descriptor, in a process that was just forked.
 
-    Parameters
-    ----------
-    given
-        The request, or the descriptor that it will come from.
-    notify
-        Where to report that the task's record is committed.
+    ``notify`` is where to report that the task's record is committed.
     """
     try:
         _detach()
-        request = _awaited(given) if isinstance(given, int) else given
+        request = _awaited(given)
         _become(request)
         if request.flags is not None:
             _exec(request, request.flags, notify)

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -23,7 +22,6 @@ from kalelite.backends.local.pool.messages import (
     Done,
     Ended,
     ImportAhead,
-    Imported,
     Importing,
     Mailbox,
     Report,
@@ -55,10 +53,7 @@ _IMPORT_TIMEOUT = 120.0
 def start_method(wanted: str = "auto") -> str:
     """How processes are started here: "fork", or "spawn" where fork is absent or unsafe.
 
-    Raises
-    ------
-    UsageError
-        The method is unknown, or this system has no processes of that kind.
+    Raises `UsageError` if the method is unknown, or this system has no processes of that kind.
     """
     if wanted not in ("auto", "fork", "spawn"):
         raise UsageError(f"start={wanted!r} is unknown", hint="Write auto, fork or spawn.")
@@ -166,8 +161,8 @@ class ForkServer:
         yield from self._dones()
         self._end_slow_import()
         while _readable(self._channel) and not self._mailbox.closed:
-            for body in self._mailbox.receive():
-                message: Report = decode(body)
+            for line in self._mailbox.receive():
+                message: Report = decode(line)
                 match message:
                     case Ended():
                         yield from self._dones()
@@ -185,7 +180,7 @@ class ForkServer:
     def _end_slow_import(self) -> None:
         if self._importing and self._open and time.monotonic() > self._since + _IMPORT_TIMEOUT:
             self.notes.append(f"importing {self._importing} ahead took too long: steps do it")
-            os.kill(self.pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
             self._since = time.monotonic()
 
@@ -200,8 +195,6 @@ class ForkServer:
             case Importing(module):
                 self._importing = module
                 self._since = time.monotonic()
-            case Imported():
-                self._importing = ""
             case Stale():
                 self._stale = True
             case Unsafe(reason):
@@ -243,33 +236,22 @@ class ForkServer:
         with contextlib.suppress(OSError):
             send(self._channel, message)
 
-    def _let_go(self) -> None:
-        if self._channel >= 0:
-            os.close(self._channel)
-            self._channel = -1
-
     def _hang_up(self) -> None:
-        self._let_go()
+        """Let the server kill its children and end, as it does when nobody is there any more."""
+        os.close(self._channel)
         os.close(self._done)
-        self._process.wait()
+        try:
+            self._process.wait(_SHUTDOWN_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def close(self) -> None:
         """End the server and every process of it. Does nothing in a process forked from this."""
-        if self._owner != os.getpid() or self._closed:
-            return
-        self._closed = True
-        self._hang_up()
-        self._errors.close()
-
-    def abandon(self) -> None:
-        """Have everything killed at once: the server does that when nobody is there any more."""
         if self._owner == os.getpid() and not self._closed:
-            self._let_go()
-            try:
-                self._process.wait(_SHUTDOWN_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                os.kill(self.pid, signal.SIGKILL)
-            self.close()
+            self._closed = True
+            self._hang_up()
+            self._errors.close()
 
 
 def _strings(values: Iterable[object]) -> list[str]:

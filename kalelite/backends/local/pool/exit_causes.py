@@ -6,6 +6,7 @@ import os
 import signal
 from dataclasses import dataclass, replace
 
+from kalelite.backends.local.pool.messages import Ended
 from kalelite.executor.spec import FailureReport, Frame
 
 __all__ = ["Ending", "explain", "refine"]
@@ -15,34 +16,16 @@ __all__ = ["Ending", "explain", "refine"]
 class Ending:
     """What is known about the end of a process.
 
-    Attributes
-    ----------
-    status
-        As `os.waitpid` gives it.
-    peak
-        Its largest resident size in bytes, 0 if not known.
-    error
-        Why there was no process, or how it was lost.
-    stopped
-        Why the run itself ended it: "timeout", "interrupt" or "".
-    forced
-        It did not react to SIGTERM and was killed.
-    timeout
-        The seconds that it had.
-    limit
-        The bytes that the step's memory option allows, 0 for no limit.
-    oom
-        The kernel has killed processes for want of memory meanwhile.
+    ``stopped`` is why the run itself ended it ("timeout", "interrupt"); with ``forced`` it did not
+    react to SIGTERM. ``timeout`` are the seconds that it had, ``limit`` the bytes that the step's
+    memory option allows, 0 for no limit.
     """
 
-    status: int = 0
-    peak: int = 0
-    error: str = ""
+    process: Ended
     stopped: str = ""
     forced: bool = False
     timeout: float | None = None
     limit: int = 0
-    oom: bool = False
 
 
 _SIGNALS = {
@@ -74,11 +57,11 @@ _SIGNALS = {
 
 def explain(ending: Ending, frames: tuple[Frame, ...] = ()) -> FailureReport:
     """The failure of a task whose process left no record; ``frames`` are where it crashed."""
-    if ending.stopped or ending.error:
+    if ending.stopped or ending.process.error:
         return _stopped(ending)
-    if os.WIFSIGNALED(ending.status):
+    if os.WIFSIGNALED(ending.process.status):
         return replace(_signalled(ending), frames=frames)
-    code = os.waitstatus_to_exitcode(ending.status)
+    code = os.waitstatus_to_exitcode(ending.process.status)
     hint = "os._exit, or a library that calls exit, ends a process without a result."
     return FailureReport(
         "ProcessEnded",
@@ -104,11 +87,11 @@ def _stopped(ending: Ending) -> FailureReport:
         return FailureReport("TimeoutError", message)
     if ending.stopped:
         return FailureReport("Interrupted", f"the run was interrupted{stubborn}")
-    return FailureReport("ProcessLost", ending.error)
+    return FailureReport("ProcessLost", ending.process.error)
 
 
 def _signalled(ending: Ending) -> FailureReport:
-    number = os.WTERMSIG(ending.status)
+    number = os.WTERMSIG(ending.process.status)
     try:
         name = signal.Signals(number).name
     except ValueError:
@@ -130,9 +113,9 @@ def _limited(ending: Ending) -> str:
 
 
 def _killed(ending: Ending) -> FailureReport:
-    held = f"; it held {_size(ending.peak)} at most" if ending.peak else ""
+    held = f"; it held {_size(ending.process.peak)} at most" if ending.process.peak else ""
     hint = "Give it less to hold, fewer steps at once (--jobs), or a machine with more memory."
-    if ending.oom:
+    if ending.process.oom:
         message = f"the system killed it because memory ran out{held}"
         return FailureReport("MemoryError", message, hint=hint)
     message = f"its process was killed (SIGKILL), by a person or for want of memory{held}"

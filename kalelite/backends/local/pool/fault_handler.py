@@ -6,11 +6,10 @@ frame first, those of kalelite among them. The log is read once the process has 
 
 from __future__ import annotations
 
-import linecache
 import os
 import re
 from collections.abc import Sequence
-from itertools import groupby, takewhile
+from itertools import takewhile
 from pathlib import Path
 
 from kalelite.executor import failure
@@ -71,10 +70,6 @@ def _ours_cut(crash: re.Match[bytes]) -> bytes:
 def _frames(block: bytes) -> list[Frame]:
     lines = _theirs(block.decode("utf-8", "backslashreplace").splitlines())
     found = [match for line in reversed(lines) if (match := _FRAME.fullmatch(line))]
-    frames = [_frame(match["file"], int(match["line"]), match["function"]) for match in found]
-    return [frame for frame, _ in groupby(frames)]
-
-
-def _frame(file: str, line: int, function: str) -> Frame:
-    text = linecache.getline(file, line).rstrip("\r\n")
-    return Frame(file, line, function, failure.printable(text, 1000))
+    return [
+        failure.frame_at(match["file"], int(match["line"]), match["function"]) for match in found
+    ]

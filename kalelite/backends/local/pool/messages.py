@@ -1,7 +1,7 @@
 """What the driver, the fork server and the tasks' processes send each other, and how it travels.
 
-A message travels as its length and the JSON list of its name and fields, over a stream that is
-given as its descriptor.
+A message travels as a line with the JSON list of its name and fields, over a stream that is given
+as its descriptor.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from kalelite.executor.spec import TaskSpec, fields_of
@@ -24,7 +24,6 @@ __all__ = [
     "Done",
     "Ended",
     "ImportAhead",
-    "Imported",
     "Importing",
     "Mailbox",
     "Report",
@@ -36,8 +35,8 @@ __all__ = [
     "Verify",
     "decode",
     "encode",
-    "framed",
     "send",
+    "write",
 ]
 
 
@@ -48,10 +47,10 @@ Verify = Literal["before", "background", "off"]
 class TaskRequest(NamedTuple):
     """Start a process for one attempt at a task: all that it is to do.
 
-    ``task`` is the number of the attempt. ``log`` is where its output goes, ``memory`` the bytes that it may have, 0 for no limit. With ``timed`` the
-    driver wants to know when it starts. ``container`` is how its container is run, if it has one.
-    Where ``flags`` are not None it is a fresh interpreter with those, which searches ``path``
-    first, for what cannot be forked.
+    ``task`` is the number of the attempt. ``log`` is where its output goes, ``memory`` the bytes
+    that it may have, 0 for no limit. With ``timed`` the driver wants to know when it starts.
+    ``container`` is how its container is run, if it has one. Where ``flags`` are not None it is a
+    fresh interpreter with those, which searches ``path`` first, for what cannot be forked.
     """
 
     task: int
@@ -96,13 +95,9 @@ Command = TaskRequest | ImportAhead | Configure | Signal
 
 
 class Importing(NamedTuple):
-    """A module is being imported."""
+    """A module is being imported; "" once all have been."""
 
-    module: str
-
-
-class Imported(NamedTuple):
-    """All modules have been imported."""
+    module: str = ""
 
 
 class Unsafe(NamedTuple):
@@ -136,7 +131,7 @@ class Ended(NamedTuple):
     error: str = ""
 
 
-Report = Importing | Imported | Unsafe | Stale | Started | Ended
+Report = Importing | Unsafe | Stale | Started | Ended
 """From the server to the driver."""
 
 
@@ -151,25 +146,19 @@ DONE = struct.Struct("!IQ")
 """A `Done` as the process itself writes it to the driver."""
 
 _KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*get_args(Command), *get_args(Report))}
-_LENGTH = struct.Struct("!I")
 _CHUNK = 1 << 18
 _ENCODE = json.JSONEncoder(separators=(",", ":"), default=fields_of).encode
 _DECODE = json.JSONDecoder().decode
 
 
-def framed(body: bytes) -> bytes:
-    """A message's body as it is sent."""
-    return _LENGTH.pack(len(body)) + body
-
-
 def encode(message: Command | Report) -> bytes:
-    """The body of a message."""
-    return _ENCODE([type(message).__name__, *message]).encode("utf-8", "surrogatepass")
+    """A message as a line, without its end."""
+    return _ENCODE([type(message).__name__, *message]).encode("ascii")
 
 
-def decode(body: bytes) -> Any:
-    """The message that a body holds: a `Command` or a `Report`."""
-    name, *fields = _DECODE(body.decode("utf-8", "surrogatepass"))
+def decode(line: bytes) -> Any:
+    """The message that a line holds: a `Command` or a `Report`."""
+    name, *fields = _DECODE(line.decode("ascii"))
     message = _KINDS[name](*fields)
     if isinstance(message, TaskRequest):
         return message._replace(spec=TaskSpec.from_json(fields[1]))
@@ -177,42 +166,32 @@ def decode(body: bytes) -> Any:
 
 
 def send(channel: int, message: Command | Report) -> None:
-    """Send one message whole.
+    """Send one message whole. Raises `OSError` if nobody is there any more."""
+    write(channel, encode(message))
 
-    Raises
-    ------
-    OSError
-        Nobody is there any more.
-    """
-    data = framed(encode(message))
-    done = os.write(channel, data)
-    while done < len(data):
-        done += os.write(channel, data[done:])
+
+def write(channel: int, line: bytes) -> None:
+    """Send what `encode` has made."""
+    line += b"\n"
+    done = os.write(channel, line)
+    while done < len(line):
+        done += os.write(channel, line[done:])
 
 
 class Mailbox:
-    """Cuts what arrives into the bodies of messages."""
+    """Cuts what arrives into lines."""
 
     def __init__(self, channel: int) -> None:
         self._channel = channel
-        self._buffer = bytearray()
+        self._rest = b""
         self.closed = False
 
-    def receive(self) -> Iterator[bytes]:
-        """Read once, and give the bodies that are complete; sets ``closed`` at the end."""
+    def receive(self) -> list[bytes]:
+        """Read once, and give the lines that are complete; sets ``closed`` at the end."""
         try:
             chunk = os.read(self._channel, _CHUNK)
         except ConnectionError:
             chunk = b""
-        if not chunk:
-            self.closed = True
-            return
-        self._buffer += chunk
-        while len(self._buffer) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._buffer)
-            end = _LENGTH.size + length
-            if len(self._buffer) < end:
-                return
-            body = bytes(self._buffer[_LENGTH.size : end])
-            del self._buffer[:end]
-            yield body
+        self.closed = not chunk
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        return lines

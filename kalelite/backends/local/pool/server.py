@@ -4,9 +4,8 @@ It never runs user code: a process that has run threads of OpenMP or torch forks
 hang. It has one thread, so that a fork is always safe. The driver talks to it over a socket; when
 that closes, the driver is gone and every child is killed.
 
-A fork takes as long as a small step. So while a processor is free there is a spare process that
-waits for a request; it has nothing of any task in it. Otherwise a request gets a fork of its own
-when it comes.
+Each child is forked before it has a request, which it then reads from a pipe. A fork takes as long
+as a small step, so while a processor is free one child waits with nothing of any task in it.
 
 What the server does for a task it does right after a fork, where each page of memory that is
 written to has to be copied first. So its loop keeps to descriptors and few calls.
@@ -34,7 +33,6 @@ from kalelite.backends.local.pool.messages import (
     Configure,
     Ended,
     ImportAhead,
-    Imported,
     Importing,
     Mailbox,
     Signal,
@@ -43,8 +41,8 @@ from kalelite.backends.local.pool.messages import (
     TaskRequest,
     Unsafe,
     decode,
-    framed,
     send,
+    write,
 )
 from kalelite.backends.local.pool.preload import import_quietly
 from kalelite.marshal import formats_status
@@ -83,17 +81,18 @@ class Server:
                         os.read(end, 4096)
                         self._reap()
                     else:
-                        for body in self._mailbox.receive():
-                            self._handle(decode(body), body)
+                        for line in self._mailbox.receive():
+                            self._handle(decode(line), line)
                 if not self._spares and len(self._tasks) < self._room:
-                    self._add_spare()
+                    with contextlib.suppress(OSError):  # the next request will find out
+                        self._add_spare()
         finally:
             self._kill_all()
 
-    def _handle(self, message: Command, body: bytes) -> None:
+    def _handle(self, message: Command, line: bytes) -> None:
         match message:
             case TaskRequest():
-                self._start(message, body)
+                self._start(message, line)
             case Signal(task, number):
                 self._signal(task, number)
             case ImportAhead(modules):
@@ -117,7 +116,7 @@ class Server:
         gc.collect()
         gc.freeze()
         self._imported = True
-        send(self._channel, Imported())
+        send(self._channel, Importing())
 
     def _configure(self, setup: Configure) -> None:
         """Be to the children what the driver would be."""
@@ -134,14 +133,14 @@ class Server:
         self._room = machine.cores()
         self._oom_kills = machine.oom_kills()
 
-    def _start(self, request: TaskRequest, body: bytes) -> None:
+    def _start(self, request: TaskRequest, line: bytes) -> None:
         task = request.task
         if request.flags is None:
             # Here, so that each child has it already. What is wrong with it, the child reports.
             with contextlib.suppress(Exception):
                 worker.make_ready(request)
         try:
-            pid = self._spare_for(body) or self._fork(request)
+            pid = self._give(line)
         except OSError as error:
             send(self._channel, Ended(task, error=str(error)))
             return
@@ -149,34 +148,37 @@ class Server:
         if request.timed:
             send(self._channel, Started(task))
 
-    def _spare_for(self, body: bytes) -> int:
-        """Give a request to a process that waits for one; its pid, 0 if there is none."""
-        data = framed(body)
-        while self._spares:
+    def _give(self, line: bytes) -> int:
+        """Give a request to a process that waits for one; its pid."""
+        while True:
+            if not self._spares:
+                self._add_spare()
             pid, end = self._spares.popitem()
             try:
-                whole = os.write(end, data) == len(data)
-            except OSError:
-                whole = False
-            os.close(end)
-            if whole:
-                return pid
-            # It has died, or the request is too long to be left with it.
-            os.kill(pid, signal.SIGKILL)
-        return 0
+                write(end, line)
+            except BrokenPipeError:  # it has died
+                continue
+            finally:
+                os.close(end)
+            return pid
 
     def _add_spare(self) -> None:
+        """Fork a process that waits for a request. Raises `OSError` if none can be had."""
         taken, given = os.pipe()
-        os.set_blocking(given, False)
+        here = os.getpid()
         try:
-            pid = self._fork(taken, given)
-        except OSError:
-            # The next request will find out.
+            pid = os.fork()
+            if not pid:
+                self._leave(given)
+                child.run(taken, self._notify)
+        except BaseException:
+            if os.getpid() != here:
+                os._exit(1)
             os.close(given)
-        else:
-            self._spares[pid] = given
+            raise
         finally:
             os.close(taken)
+        self._spares[pid] = given
 
     def _dismiss_spares(self) -> None:
         """Let those that wait go: they would find things as they were."""
@@ -184,25 +186,11 @@ class Server:
             os.close(end)
         self._spares.clear()
 
-    def _fork(self, request: TaskRequest | int, *ends: int) -> int:
-        """Fork a process for a request, or one that waits for it; the child keeps no `ends`."""
-        here = os.getpid()
-        try:
-            pid = os.fork()
-            if pid:
-                return pid
-            self._leave(*ends)
-            child.run(request, self._notify)
-        except BaseException:
-            if os.getpid() != here:
-                os._exit(1)
-            raise
-
-    def _leave(self, *ends: int) -> None:
+    def _leave(self, given: int) -> None:
         """In a new child: let go of all that is the server's."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for end in (self._channel, self._wakeup, self._writer, *self._spares.values(), *ends):
+        for end in (self._channel, self._wakeup, self._writer, *self._spares.values(), given):
             os.close(end)
 
     def _reap(self) -> None:
