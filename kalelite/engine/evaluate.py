@@ -29,12 +29,8 @@ __all__ = ["evaluate"]
 def evaluate(expr: Expr, view: ResultsView) -> Any:
     """The Python value of an expression.
 
-    Raises
-    ------
-    MissingError
-        A task that it needs has no outcome to give.
-    StepError
-        The value cannot be computed: a comparison or a selection that Python refuses.
+    Raises `MissingError` if a task that it needs has no outcome to give, `StepError` where Python
+    refuses a comparison or a selection.
     """
     compute = _EVALUATE.get(type(expr))
     if compute is None:

@@ -23,10 +23,7 @@ __all__ = ["Progress", "retry_delay"]
 class Progress:
     """The interpreter of a schedule's transitions.
 
-    Attributes
-    ----------
-    records
-        The last record of each instance that has ended, by its name.
+    ``records`` has the last record of each instance that has ended, by its name.
     """
 
     def __init__(self, plan: Plan, schedule: Schedule, emit: Callable[[Event], None]) -> None:

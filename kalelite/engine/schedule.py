@@ -56,16 +56,10 @@ class _LoopRun:
 
 
 class Schedule:
-    """Decides what may start.
+    """Decides what may start in a checked plan.
 
-    Parameters
-    ----------
-    plan
-        A checked plan.
-    parameters
-        A value for every pipeline parameter.
-    read
-        Gives the Python value of an output that is not native.
+    ``parameters`` has a value for every pipeline parameter; ``read`` gives the Python value of an
+    output that is not native.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
@@ -46,58 +46,44 @@ __all__ = ["Cache", "prune"]
 _LAYOUT = 2
 
 
+@dataclass
 class Cache:
     """The entries in a folder, as the tasks of one plan see them.
 
-    Parameters
-    ----------
-    folder
-        Where the entries are; made when the first one is written.
-    plan, code, store
-        What is run, and where its values are.
-    parameters
-        The values of the pipeline's parameters.
-    note
-        Is called once for each step that cannot be kept, with a sentence for the user.
-    read
-        Whether results of earlier runs are used, too.
+    ``folder`` is made when the first entry is written. ``parameters`` are the values of the
+    pipeline's. ``note`` is called once for each step that cannot be kept, with a sentence for the
+    user. Without ``read`` the results of earlier runs are not used.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        plan: Plan,
-        code: Code,
-        store: Store,
-        parameters: Mapping[str, Any],
-        note: Callable[[str], object],
-        *,
-        read: bool = True,
-    ) -> None:
-        self._folder = folder
-        self._code = code
-        self._store = store
-        self._versions = functools.cache(_versions)
-        self._new_lineage = functools.cache(
-            lambda: _Lineage(plan, code, parameters, self._versions)
-        )
-        self._note = note
-        self._read = read
-        self._noted: set[str] = set()
-        self._keys: dict[str, str | None] = {}
+    folder: Path
+    plan: Plan
+    code: Code
+    store: Store
+    parameters: Mapping[str, Any]
+    note: Callable[[str], object]
+    read: bool = True
+    _noted: set[str] = field(default_factory=set)
+    _keys: dict[str, str | None] = field(default_factory=dict)
+
+    @functools.cached_property
+    def _versions(self) -> Callable[[frozenset[str]], str]:
+        return functools.cache(_versions)
+
+    @functools.cached_property
+    def _lineages(self) -> Mapping[str, str]:
+        return _lineages(self.plan, self.code, self.parameters, self._versions)
 
     def recall(
         self, task: Task, instance: str, spec: Callable[[], TaskSpec], folder: Path
     ) -> Record | None:
         """The result of an earlier run that stands for an instance, written into its folder.
 
-        It is looked for once for each instance. The record's
-        ``cached`` is the run that has computed it.
+        It is looked for once for each instance. ``cached`` is the run that has computed it.
         """
         if instance in self._keys:
             return None
         key = self._keys[instance] = self._key_or_note(task, spec())
-        return self._find(key, instance, folder) if key is not None and self._read else None
+        return self._find(key, instance, folder) if key is not None and self.read else None
 
     def remember(self, record: Record, run: str, folder: Path) -> None:
         """Keep the record of an instance that `recall` has looked for; ``folder`` is its own."""
@@ -116,7 +102,7 @@ class Cache:
             if task.step.name not in self._noted:
                 self._noted.add(task.step.name)
                 why = f"{type(error).__name__}: {error}"
-                self._note(f"{task.step.name}: its result cannot be kept for other runs ({why}).")
+                self.note(f"{task.step.name}: its result cannot be kept for other runs ({why}).")
             return None
 
     def _key(self, task: Task, spec: TaskSpec) -> str:
@@ -124,7 +110,7 @@ class Cache:
         arguments = {
             name: self._canonical(slot, pickles) for name, slot in sorted(spec.arguments.items())
         }
-        code = self._code.fingerprint(spec.step)
+        code = self.code.fingerprint(spec.step)
         parts = {
             "layout": _LAYOUT,
             "python": sys.version_info[:2],
@@ -137,7 +123,7 @@ class Cache:
             "packages": sorted(task.options.packages),
             # A pickle names classes of the script, and another version of them does something else
             # with the same bytes.
-            "lineage": self._new_lineage().of(task) if pickles else "",
+            "lineage": self._lineages[task.id] if pickles else "",
         }
         return _digest([json.dumps(parts, sort_keys=True, separators=(",", ":"))])
 
@@ -145,9 +131,9 @@ class Cache:
         """A slot with everything in it named by its content."""
         if "const" in slot:
             # A constant's own name does not cover the classes of the script that it is made of.
-            return {**slot, "const": self._code.fingerprint(slot["const"]).digest}
+            return {**slot, "const": self.code.fingerprint(slot["const"]).digest}
         if "ref" in slot:
-            if self._store.describe(slot["ref"]).encoding.startswith("pickle"):
+            if self.store.describe(slot["ref"]).encoding.startswith("pickle"):
                 pickles.add(slot["ref"])
             return slot
         inner: Slot = {
@@ -167,7 +153,7 @@ class Cache:
             artifacts = Path(entry["artifacts"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        whole = all(self._store.holds(str(output["ref"])) for output in record.outputs.values())
+        whole = all(self.store.holds(str(output["ref"])) for output in record.outputs.values())
         if not whole or not _copied(record, artifacts, folder / "artifacts"):
             path.unlink(missing_ok=True)
             return None
@@ -177,7 +163,7 @@ class Cache:
         return record
 
     def _path(self, key: str) -> Path:
-        return self._folder / key[:2] / f"{key}.json"
+        return self.folder / key[:2] / f"{key}.json"
 
 
 def prune(folder: Path, keep: Container[str]) -> None:
@@ -208,50 +194,41 @@ def _copied(record: Record, source: Path, target: Path) -> bool:
     return True
 
 
-class _Lineage:
+def _lineages(
+    plan: Plan,
+    code: Code,
+    parameters: Mapping[str, Any],
+    versions: Callable[[frozenset[str]], str],
+) -> dict[str, str]:
     """For each task, a digest of the code that its inputs may carry along.
 
     That is the code of all steps that they come from, and of the constants and parameters on the
     way that are more than JSON.
     """
+    items = {block.id: block.items for block in plan.blocks if isinstance(block, Loop)}
+    lineages: dict[str, str] = {}
+    results: dict[str, str] = {}
 
-    def __init__(
-        self,
-        plan: Plan,
-        code: Code,
-        parameters: Mapping[str, Any],
-        versions: Callable[[frozenset[str]], str],
-    ) -> None:
-        self._items = {block.id: block.items for block in plan.blocks if isinstance(block, Loop)}
-        self._parameters = parameters
-        self._found: dict[str, str] = {}
-        # A value can only be used in a call that comes after the one it is from.
-        for task in plan.tasks:
-            step = code.fingerprint(code.key_of(task))
-            own = [step.digest, versions(step.libraries)]
-            self._found[task.id] = _digest([*own, self._of(task.arguments.values())])
-        self._arguments = {task.id: tuple(task.arguments.values()) for task in plan.tasks}
+    def parts(expr: Expr) -> Iterator[str]:
+        for part in expr.walk():
+            match part:
+                case OutputRef(task=task):
+                    yield results[task]
+                case ItemRef(loop=loop):
+                    yield from parts(items[loop])
+                case ParameterRef(name=name):
+                    yield _code_of(parameters[name])
+                case Constant(value=value):
+                    yield _code_of(value)
 
-    def of(self, task: Task) -> str:
-        """The digest for the arguments of a task."""
-        return self._of(self._arguments[task.id])
-
-    def _of(self, exprs: Iterable[Expr]) -> str:
-        return _digest(sorted({part for expr in exprs for part in self._parts(expr)}))
-
-    def _parts(self, expr: Expr) -> Iterator[str]:
-        pending = [expr]
-        while pending:
-            for part in pending.pop().walk():
-                match part:
-                    case OutputRef(task=task):
-                        yield self._found[task]
-                    case ItemRef(loop=loop):
-                        pending.append(self._items[loop])
-                    case ParameterRef(name=name):
-                        yield _code_of(self._parameters[name])
-                    case Constant(value=value):
-                        yield _code_of(value)
+    # A value can only be used in a call that comes after the one it is from.
+    for task in plan.tasks:
+        found = {part for expr in task.arguments.values() for part in parts(expr)}
+        lineages[task.id] = _digest(sorted(found))
+        step = code.fingerprint(code.key_of(task))
+        own = [step.digest, versions(step.libraries)]
+        results[task.id] = _digest([*own, lineages[task.id]])
+    return lineages
 
 
 def _versions(libraries: frozenset[str]) -> str:

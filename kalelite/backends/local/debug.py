@@ -49,14 +49,8 @@ def run_here(progress: Progress, requests: TaskRequestBuilder, code: CodeSource)
     """Run a plan here, in the order of the calls.
 
     Values pass through the store as they do between processes. Time limits, limits on memory and
-    retries do not apply.
-
-    Raises
-    ------
-    Exception, KeyboardInterrupt
-        What a step raised, as it was raised.
-    StepError
-        A step's result cannot be used, or it raised what is no Exception.
+    retries do not apply. What a step raises is raised as it is; a `StepError` is where its result
+    cannot be used, or it raised what is no Exception.
     """
     progress.start()
     while (entry := progress.take()) is not None:

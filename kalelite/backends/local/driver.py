@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.pool.attempts import Attempt
 from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.interrupts import Interrupts
@@ -25,11 +26,7 @@ _TICK = 0.25
 
 
 class Driver:
-    """Runs a plan to its end, every task in a process of its own.
-
-    ``grace`` are the seconds that a process has between SIGTERM and SIGKILL, ``log_limit`` the
-    bytes that are kept of what one step prints.
-    """
+    """Runs a plan to its end, every task in a process of its own."""
 
     def __init__(
         self,
@@ -38,16 +35,15 @@ class Driver:
         slots: Slots,
         requests: TaskRequestBuilder,
         interrupts: Interrupts,
-        grace: float,
-        log_limit: int,
+        settings: LocalSettings,
     ) -> None:
         self._progress = progress
         self._server = server
         self._slots = slots
         self._requests = requests
         self._interrupts = interrupts
-        self._grace = grace
-        self._log_limit = log_limit
+        self._grace = settings.grace
+        self._log_limit = settings.log_limit
         self._running: dict[int, Attempt] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._between: dict[int, Ready] = {}

@@ -28,13 +28,7 @@ __all__ = ["notes_on", "packages_of", "require_folder", "volumes_linked"]
 
 
 def require_folder() -> None:
-    """Refuse to go on where there is no current folder: steps start in it.
-
-    Raises
-    ------
-    UsageError
-        It was removed.
-    """
+    """Raise `UsageError` where the current folder was removed: steps start in it."""
     try:
         os.getcwd()  # only whether it raises
     except FileNotFoundError:
@@ -99,10 +93,7 @@ def _absent(entry: SecretEnv | SecretFiles | ConfigMapEnv | ConfigMapFiles) -> s
 def volumes_linked(plan: Plan, folders: Mapping[str, Path]) -> Iterator[None]:
     """Let each volume's path lead to its claim's folder, by a symbolic link while the run lasts.
 
-    Raises
-    ------
-    UsageError
-        The folder is not there, or something else is at the path.
+    Raises `UsageError` if the folder is not there, or something else is at the path.
     """
     made: list[Path] = []
     try:
@@ -112,9 +103,8 @@ def volumes_linked(plan: Plan, folders: Mapping[str, Path]) -> Iterator[None]:
                     continue
                 folder = _folder(task, volume, folders[volume.claim])
                 # Into a container the folder itself is mounted.
-                inside = isinstance(task.step, ContainerDef)
-                path = None if inside else _link(task, volume, folder)
-                made += [path] if path else []
+                if not isinstance(task.step, ContainerDef) and _link(task, volume, folder):
+                    made.append(Path(volume.path))
         yield
     finally:
         for path in made:
@@ -131,10 +121,11 @@ def _folder(task: Task, volume: Volume, folder: Path) -> Path:
     return target
 
 
-def _link(task: Task, volume: Volume, target: Path) -> Path | None:
+def _link(task: Task, volume: Volume, target: Path) -> bool:
+    """Make a volume's link; False if its path leads to the folder already."""
     path = Path(volume.path)
     if path.resolve() == target:
-        return None
+        return False
     if path.exists() or path.is_symlink():
         raise UsageError(
             f"the volume {volume.claim!r} belongs at {path}, where something else is",
@@ -150,7 +141,7 @@ def _link(task: Task, volume: Volume, target: Path) -> Path | None:
             hint=f"Make the link yourself: sudo ln -s {target} {path}",
             where=task.where,
         ) from error
-    return path
+    return True
 
 
 def packages_of(
@@ -158,12 +149,7 @@ def packages_of(
 ) -> dict[tuple[str, ...], Path]:
     """A folder for each set of packages that steps ask for and that is not installed here.
 
-    The folders are kept, and shared by all runs.
-
-    Raises
-    ------
-    UsageError
-        pip could not install them.
+    The folders are kept, and shared by all runs. Raises `UsageError` if pip cannot install them.
     """
     folders = {}
     for task in plan.tasks:

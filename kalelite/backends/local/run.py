@@ -56,23 +56,10 @@ def run_plan(
     settings: LocalSettings | None = None,
     reporter: Reporter | None = None,
 ) -> RunResult:
-    """Run a checked plan to its end.
+    """Run a checked plan to its end; ``arguments`` has a converted value for every parameter.
 
-    Parameters
-    ----------
-    plan
-        The plan.
-    arguments
-        A converted value for every pipeline parameter.
-    settings
-        How to run it.
-    reporter
-        What receives the events.
-
-    Returns
-    -------
-    RunResult
-        Also where steps have failed, or the run was interrupted: `RunResult.check` raises that.
+    There is a result also where steps have failed, or the run was interrupted: `RunResult.check`
+    raises that.
 
     Raises
     ------
@@ -137,19 +124,14 @@ class _Run:
         cache = code = None
         if not settings.debug:
             if any(task.options.cache for task in plan.tasks):
+                folder, read = self._home / "cache", settings.cache
                 cache = Cache(
-                    self._home / "cache",
-                    tasks,
-                    self._code,
-                    self._store,
-                    self._arguments,
-                    note,
-                    read=settings.cache,
+                    folder, tasks, self._code, self._store, self._arguments, note, read=read
                 )
             code = _installed(self._code, self._home / "code")
             run.update(code=str(code.relative_to(self._home)))
         return TaskRequestBuilder(
-            tasks,
+            {task.id: task for task in tasks.tasks},
             self._specs,
             self._store,
             run,
@@ -157,7 +139,7 @@ class _Run:
             packages,
             cache,
             code,
-            spawn=self._spawn,
+            self._spawn,
         )
 
     def _work(self, progress: Progress, requests: TaskRequestBuilder) -> str:
@@ -171,16 +153,7 @@ class _Run:
         interrupts = Interrupts()
         with interrupts.caught(), _server(modules) as server:
             server.configure(os.environ, _umask())
-            driver = Driver(
-                progress,
-                server,
-                self._slots,
-                requests,
-                interrupts,
-                settings.grace,
-                settings.log_limit,
-            )
-            state = driver.run()
+            state = Driver(progress, server, self._slots, requests, interrupts, settings).run()
             for text in server.notes:
                 progress.note(text)
         return state

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from kalelite.backends.local.pool.slots import memory_limit
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.transitions import Instance, Ready
 from kalelite.executor.spec import Record, TaskSpec
-from kalelite.plan.graph import Plan
+from kalelite.plan.graph import Task
 
 if TYPE_CHECKING:
     from kalelite.backends.local.cache import Cache
@@ -24,104 +25,76 @@ if TYPE_CHECKING:
 __all__ = ["TaskRequestBuilder"]
 
 
+@dataclass(frozen=True, slots=True)
 class TaskRequestBuilder:
     """Makes the requests of a run.
 
-    Parameters
-    ----------
-    plan, specs
-        What is run.
-    store
-        Where values are.
-    run
-        The record of the run.
-    containers
-        How container steps are run.
-    packages
-        Folders of packages that steps ask for, by the set of requirements.
-    cache
-        Where the results of steps with ``cache=True`` are kept; None to run and forget.
-    code
-        The folder of the steps' code; None where no process is started.
-    spawn
-        Whether each process is a fresh interpreter.
+    ``tasks`` are by id. ``packages`` are folders of packages that steps ask for, by the set of
+    requirements. ``cache`` is where the results of steps with ``cache=True`` are kept; None to run
+    and forget. ``code`` is the folder of the steps' code; None where no process is started. With
+    ``spawn`` each process is a fresh interpreter.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        specs: TaskSpecs,
-        store: Store,
-        run: RunFolder,
-        containers: ContainerSteps,
-        packages: Mapping[tuple[str, ...], Path],
-        cache: Cache | None = None,
-        code: Path | None = None,
-        *,
-        spawn: bool = False,
-    ) -> None:
-        self._tasks = {task.id: task for task in plan.tasks}
-        self._specs = specs
-        self.store = store
-        self._run = run
-        self._containers = containers
-        self._packages = packages
-        self._cache = cache
-        self._code = code
-        self._spawn = spawn
-        self._flags = interpreter_flags()
+    tasks: Mapping[str, Task]
+    specs: TaskSpecs
+    store: Store
+    run: RunFolder
+    containers: ContainerSteps
+    packages: Mapping[tuple[str, ...], Path]
+    cache: Cache | None
+    code: Path | None
+    spawn: bool
 
     def folder(self, instance: Instance) -> Path:
         """The folder for the record and the log of an instance; it is made."""
-        return self._run.task(instance.name)
+        return self.run.task(instance.name)
 
     def spec(self, ready: Ready, attempt: int) -> TaskSpec:
         """The spec of an attempt."""
-        record = self._run.tasks / ready.instance.name / "record.json"
-        return self._specs.spec(ready, attempt, str(record))
+        record = self.run.tasks / ready.instance.name / "record.json"
+        return self.specs.spec(ready, attempt, str(record))
 
     def request(
         self, ready: Ready, attempt: int, number: int, gpus: Sequence[str] = ()
     ) -> TaskRequest:
         """What to do for an attempt; ``number`` is how its process is referred to."""
-        options = self._tasks[ready.instance.task].options
+        options = self.tasks[ready.instance.task].options
         container = self.container(ready, gpus)
         env = {}
         if container is None:  # else its variables are not for the engine's command
             env = dict(options.env)
             if gpus:
                 env["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-        extra = self._packages.get(options.packages)
-        fresh = self._spawn or extra or any(map(read_at_import, env))
+        extra = self.packages.get(options.packages)
+        fresh = self.spawn or extra or any(map(read_at_import, env))
         return TaskRequest(
             task=number,
             spec=self.spec(ready, attempt),
-            code=str(self._code),
+            code=str(self.code),
             store=str(self.store.folder),
             verify=self.store.verify,
             env=env,
-            log=str(self._run.tasks / ready.instance.name / "log.txt"),
+            log=str(self.run.tasks / ready.instance.name / "log.txt"),
             memory=memory_limit(options),
             timed=options.timeout is not None,
             container=container,
-            flags=self._flags if fresh else None,
+            flags=interpreter_flags() if fresh else None,
             path=str(extra or ""),
         )
 
     def container(self, ready: Ready, gpus: Sequence[str] = ()) -> ContainerTerms | None:
         """How an instance runs its container; None if it is a function's."""
-        task = self._tasks[ready.instance.task]
-        return self._containers.terms(task, gpus, self._run.tasks / ready.instance.name)
+        task = self.tasks[ready.instance.task]
+        return self.containers.terms(task, gpus, self.run.tasks / ready.instance.name)
 
     def recall(self, ready: Ready) -> Record | None:
         """The result of an earlier run, if this one would be the same; looked for once."""
-        task, name = self._tasks[ready.instance.task], ready.instance.name
-        if self._cache is None or not task.options.cache:
+        task, name = self.tasks[ready.instance.task], ready.instance.name
+        if self.cache is None or not task.options.cache:
             return None
-        folder = self._run.tasks / name
-        return self._cache.recall(task, name, lambda: self.spec(ready, 1), folder)
+        return self.cache.recall(task, name, lambda: self.spec(ready, 1), self.run.tasks / name)
 
     def remember(self, record: Record) -> None:
         """Keep what a task has left, for the runs to come, if it asks for that."""
-        if self._cache is not None:
-            self._cache.remember(record, self._run.id, self._run.tasks / record.task)
+        if self.cache is not None:
+            self.cache.remember(record, self.run.id, self.run.tasks / record.task)

@@ -34,16 +34,10 @@ _INFO_TIMEOUT = 15
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine that answers.
+    """An engine that answers: ``program`` is the path of its command.
 
-    Attributes
-    ----------
-    program
-        The path of its command.
-    podman
-        Whether it is Podman, whatever the command is called.
-    cpu, memory
-        Whether it can hold containers to so much.
+    ``podman`` is whether it is Podman, whatever the command is called; ``cpu`` and ``memory``
+    whether it can hold containers to so much.
     """
 
     program: str
@@ -64,16 +58,8 @@ class Engine:
     ) -> list[str]:
         """The arguments of ``run`` that a step's options amount to.
 
-        Parameters
-        ----------
-        options
-            The step's.
-        gpus
-            The GPUs that it was given.
-        folders
-            The local folders of claims.
-        environ
-            The variables of this process: secrets are taken from here, by name.
+        ``folders`` are the local folders of claims, by their names. Secrets are taken from
+        ``environ``, the variables of this process, by name.
         """
         found = [f"--env={name}={value}" for name, value in options.env.items()]
         for entry in (*options.secrets, *options.config_maps):

@@ -70,10 +70,7 @@ class Container:
     def __call__(self, **given: Any) -> tuple[Any, ...] | None:
         """Run the image; its outputs in order.
 
-        Raises
-        ------
-        KaleliteError
-            An input is missing, the container fails, or it leaves an output out.
+        Raises `KaleliteError` if an input is missing, the container fails, or an output is.
         """
         values = {**self.defaults, **given}
         for name in self.inputs:
@@ -92,18 +89,10 @@ class Container:
 
 def as_functions(plan: Plan) -> Plan:
     """The plan with a `Container` as the function of each container step."""
-    made: dict[int, StepDef] = {}
-
-    def step_of(step: StepDef | ContainerDef) -> StepDef:
-        if isinstance(step, StepDef):
-            return step
-        if id(step) not in made:
-            made[id(step)] = _as_step(step)
-        return made[id(step)]
-
-    if not any(isinstance(task.step, ContainerDef) for task in plan.tasks):
-        return plan
-    return replace(plan, tasks=tuple(replace(t, step=step_of(t.step)) for t in plan.tasks))
+    # Calls of one step are calls of one function.
+    steps = {id(t.step): _as_step(t.step) for t in plan.tasks if isinstance(t.step, ContainerDef)}
+    tasks = [replace(task, step=steps.get(id(task.step), task.step)) for task in plan.tasks]
+    return replace(plan, tasks=tuple(tasks)) if steps else plan
 
 
 def _as_step(step: ContainerDef) -> StepDef:

@@ -75,13 +75,7 @@ def _runs_container(task: Task) -> bool:
 
 
 def containers_of(plan: Plan, settings: LocalSettings) -> ContainerSteps:
-    """The containers of a plan.
-
-    Raises
-    ------
-    UsageError
-        The plan has container steps, and no engine answers.
-    """
+    """The containers of a plan; raises `UsageError` if it has some, and no engine answers."""
     tasks = [task for task in plan.tasks if isinstance(task.step, ContainerDef)]
     engine, reason = find() if tasks else (None, "")
     if tasks and engine is None:

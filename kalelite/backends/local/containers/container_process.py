@@ -30,22 +30,10 @@ class ContainerError(KaleliteError):
 class ContainerTerms(TypedDict):
     """How this machine runs the container of one attempt.
 
-    Attributes
-    ----------
-    program
-        The command of the engine.
-    label
-        What marks the containers of this run.
-    flags
-        The arguments of ``run`` that the step's options amount to.
-    folder
-        Where its files go while it runs.
-    grace
-        Seconds that it has between SIGTERM and SIGKILL.
-    pull
-        The step's ``pull_policy``.
-    memory
-        What its memory is bounded to, as the option has it.
+    ``program`` is the command of the engine, ``label`` what marks the containers of this run.
+    ``flags`` are the arguments of ``run`` that the step's options amount to, ``folder`` is where
+    its files go while it runs. ``grace`` are the seconds between SIGTERM and SIGKILL, ``pull`` is
+    the step's ``pull_policy``, ``memory`` what bounds it, as the option has it.
     """
 
     program: str
@@ -63,27 +51,13 @@ def run(
     image: str,
     command: Sequence[str],
     args: Sequence[str],
-    more: list[str],
+    mounts: Sequence[str],
 ) -> None:
     """Run an image to its end; what it prints is printed here.
 
-    Parameters
-    ----------
-    terms
-        How.
-    step
-        What the step is called.
-    image
-        The image.
-    command, args
-        What to run in it, instead of what the image says.
-    more
-        More arguments for the engine: mounts.
-
-    Raises
-    ------
-    ContainerError
-        There is no such image, the container did not start, or it failed.
+    ``command`` and ``args`` are what to run in it, instead of what the image says; ``mounts`` are
+    more arguments for the engine. Raises `ContainerError` if there is no such image, the container
+    does not start, or it fails.
     """
     _ensure_image(terms, image)
     name = f"kalelite-{slug(step)}-{secrets.token_hex(4)}"
@@ -94,7 +68,7 @@ def run(
         "run",
         *own,
         *terms["flags"],
-        *more,
+        *mounts,
         *entry,
         image,
         *command[1:],

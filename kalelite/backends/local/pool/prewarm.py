@@ -27,12 +27,8 @@ _ready: list[ForkServer] = []
 def prewarm(source: str, path: Sequence[str] | None = None) -> None:
     """Start the fork server, and have it import the installed packages that a script imports.
 
-    Parameters
-    ----------
-    source
-        The script's text.
-    path
-        ``sys.path`` as the script will have it, if that is not this process's own.
+    ``source`` is the script's text, ``path`` the ``sys.path`` that it will
+    have, if that is not this process's own.
     """
     if not _ready:
         _ready.append(ForkServer(installed(imports_of(source), path), path))
