@@ -63,24 +63,6 @@ def claim_manifest(
     }
 
 
-def lost_source(sent: Json, received: Json) -> bool:
-    """Whether the API server dropped the snapshot, which would leave an empty volume."""
-    return bool(
-        (sent["spec"].get("dataSource") or {}) != (received["spec"].get("dataSource") or {})
-    )
-
-
-def workflow_of(pod: Json) -> Json | None:
-    """The owner reference of a pod's Workflow, to be put on the claim."""
-    for owner in pod.get("metadata", {}).get("ownerReferences", []):
-        if owner.get("kind") == "Workflow":
-            keys = ("apiVersion", "kind", "name", "uid")
-            return dict(
-                {key: owner[key] for key in keys}, blockOwnerDeletion=False, controller=False
-            )
-    return None
-
-
 class Cluster:
     """The few calls that the step makes, with the pod's own service account."""
 
@@ -121,15 +103,23 @@ def fail(message: str) -> NoReturn:
 
 
 def owner_of(cluster: Cluster) -> Json | None:
-    """The Workflow that this pod belongs to, if the service account may look."""
+    """The reference to this pod's Workflow, if the service account may look."""
     try:
-        return workflow_of(cluster.call("GET", "pods/" + os.environ.get("HOSTNAME", "")))
+        pod = cluster.call("GET", "pods/" + os.environ.get("HOSTNAME", ""))
     except urllib.error.HTTPError as error:
         print(
             f"create-volume: this pod cannot be read (HTTP {error.code}): the claim",
             "will not be deleted with the run; 'kalelite clean' removes it",
         )
         return None
+    for owner in pod["metadata"].get("ownerReferences", []):
+        if owner["kind"] == "Workflow":
+            keys = ("apiVersion", "kind", "name", "uid")
+            return {key: owner[key] for key in keys} | {
+                "blockOwnerDeletion": False,
+                "controller": False,
+            }
+    return None
 
 
 def create(cluster: Cluster, manifest: Json) -> Json:
@@ -172,7 +162,8 @@ def main(argv: list[str] | None = None) -> None:
     )
     received = create(cluster, manifest)
     name = received["metadata"]["name"]
-    if lost_source(manifest, received):
+    if (manifest["spec"].get("dataSource") or {}) != (received["spec"].get("dataSource") or {}):
+        # It would leave an empty volume.
         cluster.call("DELETE", "persistentvolumeclaims/" + name)
         fail(
             f"the cluster dropped the snapshot {given.snapshot!r} from the claim; an empty volume "

@@ -21,7 +21,7 @@ from kalelite.backends.kubeflow.compile.lower import lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.setup_tasks import stage_tasks, volume_task
-from kalelite.errors import PipelineError, Problem, UsageError
+from kalelite.errors import PipelineError, UsageError
 from kalelite.plan.graph import Plan
 
 __all__ = ["Compiled", "build", "compile_plan"]
@@ -31,20 +31,9 @@ __all__ = ["Compiled", "build", "compile_plan"]
 class Compiled:
     """A compiled pipeline.
 
-    Attributes
-    ----------
-    root, components
-        The pipeline as kfp is given it.
-    pipeline, platform
-        KFP's PipelineSpec and PlatformSpec as JSON data.
-    bundle, digest
-        The zip application that the steps run, and its SHA-256.
-    storage
-        The volumes of a run.
-    stages
-        The stage tasks; none if the bundle goes into the workspace.
-    estimate
-        The size of the run's Workflow.
+    ``root`` and ``components`` are what kfp is given, ``pipeline`` and ``platform`` its
+    PipelineSpec and PlatformSpec as JSON data. ``bundle`` is the zip application that the steps
+    run, and ``digest`` its SHA-256; no ``stages`` write it if it goes into the workspace.
     """
 
     root: Root
@@ -99,7 +88,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     pipeline, platform = _to_ir(root, components)
     estimate = _estimate(pipeline, platform, stages)
     if not estimate.fits:
-        raise PipelineError(too_large(plan, estimate))
+        raise PipelineError(estimate.problem(plan, "about {}"))
     return Compiled(root, components, pipeline, platform, bundle, digest, storage, stages, estimate)
 
 
@@ -150,14 +139,3 @@ def _estimate(
     text += len(json.dumps(platform, separators=(",", ":")))
     code = sum(len(word) for stage in stages for word in stage.args)
     return size.estimate(text, size.tasks_in(pipeline), code)
-
-
-def too_large(plan: Plan, estimate: size.Estimate) -> Problem:
-    """The problem of a pipeline that makes a Workflow over the limit."""
-    code = f", {size.human(estimate.code)} of it for the code" if estimate.code > 200_000 else ""
-    return Problem(
-        f"{len(plan.tasks)} steps make a Workflow of about {size.human(estimate.total)}{code}; "
-        f"Argo takes {size.human(size.LIMIT)}, {estimate.fitting(len(plan.tasks))} of them",
-        "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
-        plan.where,
-    )

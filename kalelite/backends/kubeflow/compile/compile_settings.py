@@ -15,10 +15,7 @@ from kalelite.plan.options import quantity
 from kalelite.plan.options.values import SecurityContext
 from kalelite.settings import SETTINGS, Source, resolve
 
-__all__ = ["DEFAULT_MARSHAL_PATH", "DEFAULT_MARSHAL_SIZE", "Clone", "Settings", "settings_for"]
-
-DEFAULT_MARSHAL_PATH = "/marshal"
-DEFAULT_MARSHAL_SIZE = "5Gi"
+__all__ = ["Clone", "Settings", "settings_for"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
 
 from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
@@ -14,14 +13,22 @@ from kalelite.backends.kubeflow.compile.task_checks import task_problems
 from kalelite.errors import Problem
 from kalelite.plan.graph import ExitScope, Plan
 
-__all__ = ["kfp_problems", "kfp_version"]
+__all__ = ["kfp_problems"]
 
 
 def kfp_problems(plan: Plan, settings: Settings) -> list[Problem]:
     """What KFP has against a plan that is right in itself."""
-    version = settings.kfp_version or kfp_version()
+    version = settings.kfp_version or _kfp_version()
     handlers = {block.handler for block in plan.blocks if isinstance(block, ExitScope)}
-    problems: list[Problem] = [*_whole(plan, settings), *parameter_problems(plan, settings)]
+    problems: list[Problem] = []
+    if not plan.tasks:
+        problems.append(Problem("a pipeline without steps cannot be compiled", "", plan.where))
+    # Tracing hundreds of tasks with kfp takes seconds: do not, if it can only be too large.
+    code = size.SMALLEST_CODE if storage_of(settings).staged else 0
+    least = size.least(len(plan.tasks), code)
+    if not least.fits:
+        problems.append(least.problem(plan, "{} or more"))
+    problems += parameter_problems(plan, settings)
     for task in plan.tasks:
         problems += refusals(task.options, task.where, version)
         problems += task_problems(task, handler=task.id in handlers)
@@ -29,24 +36,9 @@ def kfp_problems(plan: Plan, settings: Settings) -> list[Problem]:
     return problems
 
 
-def kfp_version() -> str:
+def _kfp_version() -> str:
     """The version of the kfp package here; the newest known one if there is none."""
     try:
         return importlib.metadata.version("kfp")
     except importlib.metadata.PackageNotFoundError:
         return NEWEST
-
-
-def _whole(plan: Plan, settings: Settings) -> Iterator[Problem]:
-    if not plan.tasks:
-        yield Problem("a pipeline without steps cannot be compiled", "", plan.where)
-    # Tracing hundreds of tasks with kfp takes seconds: do not, if it can only be too large.
-    steps = len(plan.tasks)
-    least = size.least(steps, size.SMALLEST_CODE if storage_of(settings).staged else 0)
-    if not least.fits:
-        yield Problem(
-            f"{steps} steps make a Workflow of {size.human(least.total)} or more; Argo takes "
-            f"{size.human(size.LIMIT)}, {least.fitting(steps)} of them at most",
-            "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
-            plan.where,
-        )

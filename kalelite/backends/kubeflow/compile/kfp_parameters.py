@@ -9,7 +9,8 @@ from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.escaping import expansion, identifier, prose
-from kalelite.backends.kubeflow.compile.native_values import native_type, plain_number
+from kalelite.backends.kubeflow.compile.native_values import native_type
+from kalelite.backends.kubeflow.pod.outputs import is_rounded
 from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.names import slug
@@ -74,20 +75,9 @@ def parameter_problems(plan: Plan, settings: Settings) -> Iterator[Problem]:
             problem = f"has no text: {error.message}"
         except (TypeError, ValueError) as error:
             problem = f"is nothing that JSON can hold: {error}"
-        if not problem and not all(map(plain_number, _numbers(value))):
+        if not problem and native_type(parameter) and is_rounded(value):
             problem = "holds a number that KFP would round: it keeps 53 bits"
         if problem:
             hint = "Give the value to the step as a constant: constants travel with the code."
             message = f"the value of parameter {parameter.name!r} {problem}"
             yield Problem(message, hint, parameter.where or plan.where)
-
-
-def _numbers(value: Any) -> Iterator[int | float]:
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _numbers(item)
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _numbers(item)

@@ -6,11 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kalelite.backends.kubeflow.compile.compile_settings import (
-    DEFAULT_MARSHAL_PATH,
-    DEFAULT_MARSHAL_SIZE,
-    Settings,
-)
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.escaping import JOB_NAME
 from kalelite.errors import Problem
 from kalelite.plan.graph import ContainerDef, Task
@@ -91,7 +87,7 @@ def storage_of(settings: Settings) -> Storage:
     ]
     if workspace is not None:
         return Storage(tuple(creations), f"{workspace.path}/.kalelite", staged=False)
-    path = settings.marshal_path or DEFAULT_MARSHAL_PATH
+    path = settings.marshal_path or "/marshal"
     home = f"{path}/.kalelite"
     if isinstance(settings.marshal_volume, str):
         # It belongs to somebody: only kalelite's own folder is opened there.
@@ -100,7 +96,7 @@ def storage_of(settings: Settings) -> Storage:
     marshal = Creation(
         task="create-marshal-volume",
         path=path,
-        size=settings.marshal_volume_size or DEFAULT_MARSHAL_SIZE,
+        size=settings.marshal_volume_size or "5Gi",
         modes=(settings.access_mode,),
         storage_class=settings.storage_class,
         what="marshal volume",

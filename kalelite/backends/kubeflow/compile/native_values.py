@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.escaping import expansion
+from kalelite.backends.kubeflow.pod.outputs import is_rounded
 from kalelite.plan.graph import Parameter
 from kalelite.plan.types.fit import native_name
 
@@ -16,16 +17,12 @@ __all__ = [
     "element_type",
     "native_type",
     "plain_items",
-    "plain_number",
 ]
 
 FILE = "file"
 """The type of files among the types of parameters, and the output of a task that writes one."""
 
 PRIMITIVES = ("int", "float", "str", "bool")
-_LARGEST_INT = 2**53
-"""KFP carries every number as a 64-bit float, which is exact for whole numbers up to here."""
-
 _ITEMS_LIMIT = 4096
 
 
@@ -36,13 +33,9 @@ def _plain_text(text: str) -> bool:
     )
 
 
-def plain_number(value: Any) -> bool:
+def _plain_number(value: float) -> bool:
     """Whether KFP carries a number exactly."""
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int):
-        return abs(value) <= _LARGEST_INT
-    return isinstance(value, float) and math.isfinite(value)
+    return not is_rounded(value) and math.isfinite(value)
 
 
 def plain_items(items: list[Any] | tuple[Any, ...]) -> bool:
@@ -55,7 +48,7 @@ def plain_items(items: list[Any] | tuple[Any, ...]) -> bool:
             not any(expansion(item) or "\0" in item for item in items)
             and sum(map(len, items)) <= _ITEMS_LIMIT
         )
-    return all(map(plain_number, items))
+    return all(map(_plain_number, items))
 
 
 def native_type(parameter: Parameter) -> str | None:
@@ -77,4 +70,4 @@ def constant_type(value: Any) -> str | None:
         return "str" if _plain_text(value) else None
     if type(value) is bool:
         return "bool"
-    return type(value).__name__ if type(value) in (int, float) and plain_number(value) else None
+    return type(value).__name__ if type(value) in (int, float) and _plain_number(value) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,16 @@ from kalelite.backends.kubeflow.compile.container_calls import given, uses
 from kalelite.backends.kubeflow.compile.escaping import expansion
 from kalelite.errors import Problem
 from kalelite.plan.container_command import walk
-from kalelite.plan.graph import Constant, ContainerDef, Expr, Task
+from kalelite.plan.graph import Constant, ContainerDef, Task
 
 __all__ = ["task_problems"]
 
 
 def task_problems(task: Task, *, handler: bool) -> Iterator[Problem]:
-    """Everything; ``handler``: it is an exit handler, whose place the plan has checked."""
+    """Everything; ``handler``: it is an exit handler, of which the plan has checked the rest."""
     yield from _templates(task)
     if isinstance(task.step, ContainerDef):
-        yield from _container(task, task.step)
-    if handler:
-        yield from _handler(task)
+        yield from _container(task, task.step, handler=handler)
 
 
 def _templates(task: Task) -> Iterator[Problem]:
@@ -58,23 +57,31 @@ def _texts(task: Task) -> Iterator[tuple[str, str]]:
                 yield "a word of the command", word
 
 
-def _container(task: Task, step: ContainerDef) -> Iterator[Problem]:
-    """Constants that end up in the Workflow; what a container has as a file travels otherwise."""
+def _container(task: Task, step: ContainerDef, *, handler: bool) -> Iterator[Problem]:
+    """What KFP cannot give to a container."""
     present = given(task, step)
-    if task.options.ignore_failures and any(map(_takes_output, present.values())):
+    values, files = uses(step, present)
+    if handler and (files or any(step.inputs[name].type is Path for name in present)):
+        hint = "Take the value itself (InputValue), or let a Python step handle the exit."
+        message = (
+            f"the exit handler {step.name!r} is a container that takes a file, which a "
+            "task before it would have to write: KFP lets an exit handler wait for none"
+        )
+        yield Problem(message, hint, task.where)
+    outputs = chain.from_iterable(expr.outputs() for expr in present.values())
+    if task.options.ignore_failures and any(outputs):
         hint = "Let it wait with after=, or let a Python step with ignore_failures take the output."
         message = (
             f"container step {step.name!r} ignores failures and takes what another step gives: "
             "KFP cannot hand on a value that is not there"
         )
         yield Problem(message, hint, task.where)
-    for name in sorted(uses(step, present)[0].intersection(present)):
+    variables = _variables(task)
+    for name in sorted(values.intersection(present)):
         expr = present[name]
-        if not isinstance(expr, Constant):
-            continue
-        found = next(
-            filter(None, (expansion(text, _variables(task)) for text in _strings(expr.value))), ""
-        )
+        # Constants end up in the Workflow; what a container has as a file travels otherwise.
+        texts = _strings(expr.value) if isinstance(expr, Constant) else ()
+        found = next(filter(None, (expansion(text, variables) for text in texts)), "")
         if found:
             hint = f"Let the container take it as a file: InputPath({name!r})."
             message = f"{name!r} of container step {step.name!r} holds {found}"
@@ -94,27 +101,3 @@ def _strings(value: Any) -> Iterator[str]:
     elif dataclasses.is_dataclass(value):
         for item in dataclasses.fields(value):
             yield from _strings(getattr(value, item.name))
-
-
-def _handler(task: Task) -> Iterator[Problem]:
-    """Why KFP cannot start an exit handler."""
-    if isinstance(task.step, ContainerDef) and _takes_files(task, task.step):
-        hint = "Take the value itself (InputValue), or let a Python step handle the exit."
-        message = (
-            f"the exit handler {task.step.name!r} is a container that takes a file, which a "
-            "task before it would have to write: KFP lets an exit handler wait for none"
-        )
-        yield Problem(message, hint, task.where)
-    if task.after or any(map(_takes_output, task.arguments.values())):
-        hint = "It may take pipeline parameters, constants and the final status."
-        message = "an exit handler that waits for another step: KFP cannot start it"
-        yield Problem(message, hint, task.where)
-
-
-def _takes_files(task: Task, step: ContainerDef) -> bool:
-    present = given(task, step)
-    return bool(uses(step, present)[1]) or any(step.inputs[name].type is Path for name in present)
-
-
-def _takes_output(expr: Expr) -> bool:
-    return any(True for _ in expr.outputs())

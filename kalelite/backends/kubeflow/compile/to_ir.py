@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
@@ -59,7 +58,7 @@ _ITEM_TYPES = {"int": "Integer", "float": "Float", "str": "String"}
 
 def to_ir(root: Root, components: Components) -> Ir:
     """The PipelineSpec and the PlatformSpec, as their JSON form."""
-    nested: dict[str, _Nested] = {}
+    nested: dict[str, _Trace] = {}
     for item in reversed(list(components.wiring.scopes.below(ROOT))):
         if isinstance(item, graph.Group):
             nested[item.id] = _nested(item, components, nested)
@@ -128,8 +127,7 @@ def _add_waits(
             branches = scopes.children[id] if scopes.is_switch(id) else ()
             # kfp puts a lone If into no block of its own.
             inside = branches[0] if len(branches) == 1 else id
-            nested = trace.nested.get(id)
-            _add_waits(spec, inner, inside, nested.trace if nested else trace)
+            _add_waits(spec, inner, inside, trace.nested.get(id, trace))
 
 
 def _component(component: Component) -> Callable[..., Any]:
@@ -163,10 +161,11 @@ def _component(component: Component) -> Callable[..., Any]:
 class _Trace:
     """One graph while kfp traces it: the pipeline itself, or a nested pipeline.
 
-    ``names`` are kfp's names of its tasks and blocks.
+    ``names`` are kfp's names of its tasks and blocks. ``pipeline``, ``inputs`` and ``outputs``
+    are what kfp makes of a nested pipeline, and what crosses its border.
     """
 
-    def __init__(self, components: Components, nested: Mapping[str, _Nested]) -> None:
+    def __init__(self, components: Components, nested: Mapping[str, _Trace]) -> None:
         self.components = components
         self.wiring = components.wiring
         self.scopes = components.wiring.scopes
@@ -174,6 +173,9 @@ class _Trace:
         self.channels: dict[Wire, Any] = {}
         self.names: dict[str, str] = {}
         self.claims: dict[str, Any] = {}
+        self.inputs: Mapping[str, Wire] = {}
+        self.outputs: Mapping[str, Wire] = {}
+        self.pipeline: Callable[..., Any] | None = None
 
     def block(self, id: str) -> None:
         """Trace what stands in a block."""
@@ -269,6 +271,7 @@ class _Trace:
         arguments = {name: self.channel(wire) for name, wire in nested.inputs.items()}
         claims = self.components.claims()
         arguments |= {name: self.claims[maker] for name, maker in claims.items()}
+        assert nested.pipeline is not None
         task = nested.pipeline(**arguments)
         task.set_display_name(group.name or group.id)
         task.set_caching_options(False)
@@ -293,21 +296,11 @@ def _outermost(branch: Any) -> str:
     return str(parent.name if is_wrapper else branch.name)
 
 
-@dataclass(frozen=True, slots=True)
-class _Nested:
-    """A nested pipeline, compiled on its own, and what crosses its border."""
-
-    pipeline: Callable[..., Any]
-    trace: _Trace
-    inputs: Mapping[str, Wire]
-    outputs: Mapping[str, Wire]
-
-
-def _nested(group: graph.Group, components: Components, nested: Mapping[str, _Nested]) -> _Nested:
+def _nested(group: graph.Group, components: Components, nested: Mapping[str, _Trace]) -> _Trace:
     """Compile a nested pipeline: kfp wants that done before the pipeline around it is traced."""
     trace = _Trace(components, nested)
     claims = components.claims()
-    inputs, outputs = trace.wiring.border(group.id)
+    inputs, outputs = trace.inputs, trace.outputs = trace.wiring.border(group.id)
 
     def body(*channels: Any) -> Any:
         values = iter(channels)
@@ -323,4 +316,5 @@ def _nested(group: graph.Group, components: Components, nested: Mapping[str, _Ne
     parameters = [_parameter(name, _TYPES[wire.type]) for name, wire in inputs.items()]
     parameters += [_parameter(name, str) for name in claims]
     _sign(body, parameters, results if fields else None)
-    return _Nested(dsl.pipeline(name=slug(group.id))(body), trace, inputs, outputs)
+    trace.pipeline = dsl.pipeline(name=slug(group.id))(body)
+    return trace

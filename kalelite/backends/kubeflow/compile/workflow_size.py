@@ -4,17 +4,15 @@ Kubernetes keeps a whole Workflow, with the state of every step in it, as one ob
 run whose Workflow is over 1 MiB after it has compressed the state of the steps; etcd takes no
 request over 1.5 MiB. KFP installs nothing that would store the state elsewhere.
 
-The constants of `workflow_bytes` are fitted to the 147 pairs of compiled pipeline and Argo
-Workflow in KFP's own tests (release 2.17): nine in ten come out within 11 %. The state of a task
-and the copies of the code are counted in KFP's source: the driver's input and output and the
-executor's two inputs hold a task's container again.
+The constants of `estimate` are fitted to the 147 pairs of compiled pipeline and Argo Workflow in
+KFP's own tests (release 2.17): nine in ten come out within 11 %. The driver's input and output and
+the executor's two inputs hold a task's container, and so the code, again; these copies do not
+shrink, for they are compressed already, and farther apart than gzip looks back.
 
-The estimate is meant to be kind rather than strict: a flat pipeline of 56 tasks was reported with
-1.95 MiB of Workflow at the end of its run, before compression (KFP issue 13738), which is some
-35 kB for each task, so that KFP could not retry it; `_STATE_PER_TASK` takes what is left of it when
-compressed. Copies of the code do not shrink: they are compressed already, and farther apart than
-gzip looks back. So some 200 flat steps are what KFP can be trusted with, and ParallelFor is the way
-to more: its body is in the Workflow once.
+The estimate is meant to be kind rather than strict: a flat pipeline of 56 tasks ended with some
+35 kB of state for each, before compression, so that KFP could not retry it (KFP issue 13738);
+`_STATE_PER_TASK` takes what is left of that when compressed. So some 200 flat steps are what KFP
+can be trusted with, and ParallelFor is the way to more: its body is in the Workflow once.
 """
 
 from __future__ import annotations
@@ -22,6 +20,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from kalelite.errors import Problem
+from kalelite.plan.graph import Plan
 
 __all__ = ["LIMIT", "RETRYABLE", "SMALLEST_CODE", "Estimate", "estimate", "human", "least"]
 
@@ -55,6 +56,17 @@ class Estimate:
     spec: int
     state: int
     code: int
+
+    def problem(self, plan: Plan, size: str) -> Problem:
+        """Of a Workflow that is over the limit; ``size`` says how sure its ``{}`` is."""
+        steps = len(plan.tasks)
+        code = f", {human(self.code)} of it for the code" if self.code else ""
+        return Problem(
+            f"{steps} steps make a Workflow of {size.format(human(self.total))}{code}; "
+            f"Argo takes {human(LIMIT)}, {self.fitting(steps)} of them at most",
+            "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
+            plan.where,
+        )
 
     @property
     def total(self) -> int:

@@ -16,7 +16,7 @@ from kalelite.executor.spec import Record
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import OutputPort
 
-__all__ = ["write_outputs"]
+__all__ = ["is_rounded", "write_outputs"]
 
 _LARGEST_INT = 2**63
 _EXACT = 2**53
@@ -90,7 +90,7 @@ def _text(port: OutputPort, entry: Mapping[str, Any], task: str) -> str:
 
 def _spell(value: Any, port: OutputPort) -> str:
     kind = port["type"]
-    if port["reader"] and _is_rounded(value):
+    if port["reader"] and is_rounded(value):
         raise ValueError("it has a number of more than 53 bits, which KFP would round")
     if kind == "str":
         value.encode("utf-8")
@@ -106,12 +106,13 @@ def _spell(value: Any, port: OutputPort) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def _is_rounded(value: Any) -> bool:
+def is_rounded(value: Any) -> bool:
+    """Whether KFP would round a whole number in a value."""
     if isinstance(value, int):
         return abs(value) > _EXACT
     if isinstance(value, dict):
-        return any(map(_is_rounded, value.values()))
-    return isinstance(value, list) and any(map(_is_rounded, value))
+        return any(map(is_rounded, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(is_rounded, value))
 
 
 # What the KFP UI shows where a value cannot be shown; nothing reads it.

@@ -109,6 +109,14 @@ def test_numbers_that_kfp_would_change(write_script, default, words):
     assert words in problem.message
 
 
+@pytest.mark.parametrize(
+    "default", ["p: tuple[int, ...] = (2**60,)", "p: float | None = float('inf')"]
+)
+def test_numbers_that_travel_as_text_are_fine(write_script, default):
+    text = f"@step\ndef work(x): ...\n@pipeline\ndef main({default}):\n    work(p)\n"
+    assert problems_of(write_script, text) == []
+
+
 def test_mounts_that_collide(write_script):
     assert "2 mounts at /marshal" in one(write_script, "volumes={'/marshal': 'other'}")
     message = one(write_script, "volumes={'/x': 'mine'}", marshal_volume="mine")
