@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Iterable
 from typing import Any, Self
@@ -48,20 +49,15 @@ class CallableStep:
         ``train.after(prepared)(x)`` says the same as ``train(x, after=prepared)``, and type
         checkers understand it.
         """
-        step = self._copy()
+        step = copy.copy(self)
         step.waits = (*self.waits, *others)
         return step
 
     def _with_options(self, options: StepOptions, problems: Iterable[Problem]) -> Self:
         """The same step with more options, and with what is wrong with them."""
-        step = self._copy()
+        step = copy.copy(self)
         step.call_options = merge(StepOptions(), self.call_options or StepOptions(), options)
         step.problems = (*self.problems, *problems)
-        return step
-
-    def _copy(self) -> Self:
-        step = object.__new__(type(self))
-        step.__dict__.update(self.__dict__)
         return step
 
     def __deepcopy__(self, memo: Any) -> Self:

@@ -77,7 +77,6 @@ def OneOf(*choices: T) -> T:  # noqa: N802 - reads like the blocks it goes with
     blocks = {block.id: block for block in trace.blocks}
     homes = [_branch(trace, blocks, choice) for choice in choices]
     switches = {home.parent for home in homes if home is not None}
-    wrong = ""
     if not choices:
         wrong = "OneOf was given nothing to choose from"
     elif None in homes:

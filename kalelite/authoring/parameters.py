@@ -120,8 +120,6 @@ def arguments_of(
 def with_defaults(plan: Plan, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Plan:
     """The plan with the given values as the defaults of its parameters."""
     given = _bind(plan.name, plan.parameters, args, kwargs, None)
-    if not given:
-        return plan
     parameters = tuple(
         dataclasses.replace(p, default=convert(given[p.name], p.type, name=p.name, where=p.where))
         if p.name in given

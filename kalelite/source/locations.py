@@ -20,7 +20,6 @@ __all__ = [
     "bytes_before",
     "characters_before",
     "definition_of",
-    "forget_sources",
     "of_frame",
     "of_function",
     "of_instruction",
@@ -43,11 +42,6 @@ class _Code:
 # Keyed by identity: to hash a code object means to hash all its constants, each time.
 _codes: dict[int, _Code] = {}
 _trees: dict[str, tuple[list[str], ast.Module | None]] = {}
-
-
-def forget_sources(filename: str) -> None:
-    """Drop what was read of a file if the file has changed since."""
-    linecache.checkcache(filename)
 
 
 def of_frame(frame: FrameType) -> Where:

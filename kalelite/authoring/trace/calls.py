@@ -38,7 +38,7 @@ def record(
     waits = list(step.waits)
     if "after" in kwargs and "after" not in signature.parameters:
         waits.append(kwargs.pop("after"))
-    draft = trace.draft(step.name, definition, step.call_options, _returns(definition), frame)
+    draft = trace.draft(step, _returns(definition), frame)
     try:
         if isinstance(definition, StepDef):
             kwargs = {**_status(trace, definition, args), **kwargs}

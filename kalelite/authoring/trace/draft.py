@@ -6,10 +6,11 @@ from, passed on whole, or dropped. The draft collects what is used of it and `fi
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from kalelite.authoring.trace import returns
 from kalelite.authoring.trace.callsite import Use
 from kalelite.errors import Where
 from kalelite.plan.graph import ContainerDef, Expr, Output, OutputRef, StatusRef, StepDef, Task
@@ -17,6 +18,7 @@ from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
 from kalelite.plan.types.fit import native_name
 from kalelite.plan.types.hints import NOTHING_KNOWN, UNKNOWN, Returns, return_names
+from kalelite.source.locations import definition_of, returns_in
 
 __all__ = ["TaskDraft"]
 
@@ -76,7 +78,7 @@ class TaskDraft:
         if hint is UNKNOWN:
             if isinstance(self.step, ContainerDef):
                 return None
-            return returns.contradiction(self.step.function, count)
+            return _contradiction(self.step.function, count)
         if hint in _SINGLE:
             return return_names(hint)
         return None
@@ -146,3 +148,37 @@ def _position(output: Output) -> int:
 
 def _is_telling(name: str | None) -> bool:
     return name is not None and name.strip("_") != ""
+
+
+def _contradiction(function: Callable[..., Any], count: int) -> str | None:
+    """A phrase for what the function returns, if that can never be ``count`` values.
+
+    Only what is certain from the source counts: a displayed tuple or list of another length, a
+    number or text, nothing at all.
+    """
+    node = definition_of(function)
+    if node is None:
+        return None
+    statements = list(returns_in(node))
+    if not statements:
+        raises = any(isinstance(child, ast.Raise) for child in ast.walk(node))
+        return None if raises else "nothing"
+    file = function.__code__.co_filename
+    for statement in statements:
+        number = _values(statement.value)
+        if number is not None and number != count:
+            returned = {0: "nothing", 1: "one value"}.get(number, f"{number} values")
+            return f"{returned} ({file}:{statement.lineno})"
+    return None
+
+
+def _values(value: ast.expr | None) -> int | None:
+    """How many values an expression surely is, 0 for None; None if that is not certain."""
+    match value:
+        case None | ast.Constant(value=None):
+            return 0
+        case ast.Tuple(elts=items) | ast.List(elts=items):
+            return None if any(isinstance(item, ast.Starred) for item in items) else len(items)
+        case ast.Constant(value=int() | float() | bool()) | ast.JoinedStr():
+            return 1
+    return None

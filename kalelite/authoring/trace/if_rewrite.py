@@ -26,42 +26,44 @@ class Advice:
     where: Where
 
 
-def condition(place: UserPlace, ref: Ref) -> Advice:  # noqa: PLR0911 - one for each kind of syntax
+def condition(place: UserPlace, ref: Ref) -> Advice:
     """What to write instead of the statement that asked for the truth of ``ref``."""
     where = place.where
+    marked: ast.expr | None = None
+    what = "Python"
+    hint = "Do it inside a step that takes the value; to run steps on a condition, write `with If(...):`."
     node = _statement(place)
     match node:
-        case ast.If(test=test):
+        case ast.If(test=marked):
             keyword = "Elif" if where.text.lstrip().startswith("elif") else "If"
-            hint = f"Write `with {keyword}({_joined(test)}):`{_bare(test, ref)}"
+            what = f"`{keyword.lower()}`"
+            hint = f"Write `with {keyword}({_joined(marked)}):`{_bare(marked, ref)}"
             if node.orelse and not isinstance(node.orelse[0], ast.If):
                 hint += " and `with Else():` for the else"
-            return Advice(f"`{keyword.lower()}`", f"{hint}.", _at(where, test))
-        case ast.IfExp(test=test):
+            hint += "."
+        case ast.IfExp(test=marked):
+            what = "`… if … else …`"
             hint = (
-                f"Write `with If({_joined(test)}):` and `with Else():` blocks, and choose the value "
+                f"Write `with If({_joined(marked)}):` and `with Else():` blocks, and choose the value "
                 "with OneOf(a, b); or decide inside a step."
             )
-            return Advice("`… if … else …`", hint, _at(where, test))
-        case ast.While(test=test):
-            return Advice("`while`", "Put the loop into a step.", _at(where, test))
-        case ast.Assert(test=test):
-            hint = "Put the assertion into a step that takes the value."
-            return Advice("`assert`", hint, _at(where, test))
-        case ast.Compare(ops=[ast.In() | ast.NotIn()]):
-            hint = f"As a condition, write `{_joined(node)}` inside `with If(...):`."
-            return Advice("`in`", hint, _at(where, node))
-        case ast.BoolOp() | ast.UnaryOp() | ast.Compare():
+        case ast.While(test=marked):
+            what, hint = "`while`", "Put the loop into a step."
+        case ast.Assert(test=marked):
+            what, hint = "`assert`", "Put the assertion into a step that takes the value."
+        case ast.Compare(ops=[ast.In() | ast.NotIn()]) as marked:
+            what = "`in`"
+            hint = f"As a condition, write `{_joined(marked)}` inside `with If(...):`."
+        case ast.BoolOp() | ast.UnaryOp() | ast.Compare() as marked:
+            what = "`and`, `or`, `not` or a chain"
             hint = (
-                f"As a condition, write `{_joined(node)}` inside `with If(...):`; to compute with "
+                f"As a condition, write `{_joined(marked)}` inside `with If(...):`; to compute with "
                 "the values, use a step."
             )
-            return Advice("`and`, `or`, `not` or a chain", hint, _at(where, node))
         case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            what = "a comprehension's `if`"
             hint = "Filter inside a step that takes the values."
-            return Advice("a comprehension's `if`", hint, where)
-    hint = "Do it inside a step that takes the value; to run steps on a condition, write `with If(...):`."
-    return Advice("Python", hint, where)
+    return Advice(what, hint, where if marked is None else _at(where, marked))
 
 
 def _statement(place: UserPlace) -> ast.AST | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import _thread
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from kalelite.authoring.trace.refs import Poison
@@ -54,10 +54,8 @@ def lost_call(step: str) -> Poison | None:
 def _body_place(trace: Trace) -> Where | None:
     """Where the body is, in its own thread."""
     bodies = trace.body_codes()
-    for frame in sys._current_frames().values():
-        link: FrameType | None = frame
-        while link is not None:
-            if link.f_code in bodies:
-                return places.of_frame(link)
-            link = link.f_back
+    for top in sys._current_frames().values():
+        for frame, _ in traceback.walk_stack(top):
+            if frame.f_code in bodies:
+                return places.of_frame(frame)
     return None

@@ -7,6 +7,7 @@ that the body does wrong stops the trace; each mistake becomes a `Problem` at it
 
 from __future__ import annotations
 
+import linecache
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from kalelite.plan.options import StepOptions, check, merge
 from kalelite.source import locations as places
 
 if TYPE_CHECKING:
+    from kalelite.authoring.callable_step import CallableStep
     from kalelite.plan.types.hints import Returns
 
 __all__ = ["Trace", "UserPlace", "current", "is_own_code"]
@@ -90,7 +92,7 @@ class Trace:
         key = id(code)
         known = key in self._bodies
         if code is not None and not known:
-            places.forget_sources(code.co_filename)
+            linecache.checkcache(code.co_filename)  # a cell or file that was changed and run again
             self._bodies[key] = code
         try:
             yield
@@ -187,23 +189,16 @@ class Trace:
             known = self._uses[key] = (frame.f_code, use_of_call(frame.f_code, frame.f_lasti))
         return known[1]
 
-    def draft(
-        self,
-        name: str,
-        definition: StepDef | ContainerDef,
-        options: StepOptions | None,
-        returns: Returns,
-        frame: FrameType,
-    ) -> TaskDraft:
+    def draft(self, step: CallableStep, returns: Returns, frame: FrameType) -> TaskDraft:
         """The task of the call that the frame is making, as yet without arguments."""
-        where = places.of_frame(frame)
+        definition, where = step.definition, places.of_frame(frame)
         return TaskDraft(
-            id=self.new_id(self._slug_of(name, definition)),
+            id=self.new_id(self._slug_of(step.name, definition)),
             step=definition,
             arguments={},
             returns=returns,
             use=self._use_at(frame),
-            options=self._options_for(definition, options, where),
+            options=self._options_for(definition, step.call_options, where),
             parent=self.parent,
             where=where,
         )
