@@ -56,15 +56,15 @@ class If(ControlBlock):
         trace = self._trace
         switch = Switch(trace.new_id("if"), trace.parent, self._where)
         trace.open(switch)
-        self._enter_branch(switch)
-        return self
+        return self._enter_branch(switch)
 
-    def _enter_branch(self, switch: Switch) -> None:
+    def _enter_branch(self, switch: Switch) -> Self:
         trace = self._trace
         kind = type(self).__name__.lower()
         id = trace.new_id(f"{switch.id}-{kind}" if kind != "if" else f"{switch.id}-then")
         self._switch = switch
         self._open(Branch(id, switch.id, self._where, self._condition))
+        return self
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
@@ -92,8 +92,7 @@ class Elif(If):
             )
             return super().__enter__()
         self._trace.parents.append(switch.id)
-        self._enter_branch(switch)
-        return self
+        return self._enter_branch(switch)
 
 
 class Else(Elif):

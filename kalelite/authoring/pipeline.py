@@ -206,13 +206,15 @@ class Pipeline(Generic[P, R]):
         return self._run_on(open_backend(backend, **(settings or {})), args, kwargs)
 
     def _run_on(self, backend: Backend, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        from kalelite.authoring.trace.tracing import user_frame
+
         plan = self.plan()
         fixed = backend.fixed(plan.parameters)
         parameters = tuple(
             dataclasses.replace(parameter, default=fixed.get(parameter.name, parameter.default))
             for parameter in plan.parameters
         )
-        arguments = arguments_of(self, parameters, args, kwargs, _called_at())
+        arguments = arguments_of(self, parameters, args, kwargs, places.of_frame(user_frame()))
         result = backend.run(plan, {**arguments, **fixed})
         result.check()
         return result.value
@@ -301,14 +303,6 @@ def _define(
         where=places.of_function(function) or place,
         problems=problems,
     )
-
-
-def _called_at() -> Where:
-    """The place outside this module that called into it."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__") == __name__:
-        frame = frame.f_back
-    return places.of_frame(frame)
 
 
 def _empty() -> None:

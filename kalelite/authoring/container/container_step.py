@@ -111,7 +111,14 @@ def container_step(
         What is called in a pipeline. Its mistakes are reported with the pipeline's.
     """
     where = places.of_frame(sys._getframe(1))
+    settings: dict[str, Any] = {**options}
     problems: list[Problem] = []
+    if settings.pop("packages", None):
+        hint = "Build an image that holds them."
+        problems.append(Problem("packages cannot be installed into a container step", hint, where))
+    parsed, wrong = step_options(where, **settings)
+    _, unfit = step_options(where, name=name, image="" if image is None else image)
+    problems += [*unfit, *wrong]
     definition = ContainerDef(
         name=name,
         image=image,
@@ -119,7 +126,7 @@ def container_step(
         args=words_of(args, "args", where, problems),
         inputs=inputs_of(inputs, where, problems),
         outputs=outputs_of(outputs, where, problems),
-        options=_options(name, image, {**options}, where, problems),
+        options=parsed,
         where=where,
     )
     problems = [replace(each, where=_place(each, where)) for each in problems]
@@ -146,18 +153,6 @@ def load_component(source: str | Path) -> ContainerStep:
     where = places.of_frame(sys._getframe(1))
     definition = load(source, where)
     return ContainerStep(definition, tuple(check(definition)))
-
-
-def _options(
-    name: Any, image: Any, settings: dict[str, Any], where: Where, problems: list[Problem]
-) -> Any:
-    if settings.pop("packages", None):
-        hint = "Build an image that holds them."
-        problems.append(Problem("packages cannot be installed into a container step", hint, where))
-    _, wrong = step_options(where, name=name, image="" if image is None else image)
-    options, more = step_options(where, **settings)
-    problems += [*wrong, *more]
-    return options
 
 
 def _signature(definition: ContainerDef) -> inspect.Signature:

@@ -48,8 +48,8 @@ def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
         returned = _run(trace, pipeline, values)
         if returned is not None:
             returns = places.of_return(inspect.unwrap(pipeline.__wrapped__))
-            with trace.at(returns or pipeline.where):
-                result = to_expr(trace, returned, "the pipeline's result")
+            trace.ended_at = returns or pipeline.where
+            result = to_expr(trace, returned, "the pipeline's result")
     for name, place in trace.unused.values():
         trace.problem(
             "unused",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kalelite.authoring.callable_step import CallableStep
     from kalelite.plan.types.hints import Returns
 
-__all__ = ["Trace", "UserPlace", "current", "is_own_code"]
+__all__ = ["Trace", "UserPlace", "current", "is_own_code", "user_frame"]
 
 _active: ContextVar[Trace | None] = ContextVar("kalelite_trace", default=None)
 
@@ -75,7 +75,7 @@ class Trace:
         self._ids: set[str] = set()
         self._uses: dict[tuple[int, int], tuple[CodeType, Use]] = {}
         self._branches: dict[tuple[int, int], int] = {}
-        self._at: Where | None = None
+        self.ended_at: Where | None = None  # the place of what is found wrong after the body
 
     @contextmanager
     def active(self) -> Iterator[Trace]:
@@ -99,15 +99,6 @@ class Trace:
         finally:
             if not known:
                 self._bodies.pop(key, None)
-
-    @contextmanager
-    def at(self, where: Where | None) -> Iterator[None]:
-        """The place of what is found wrong when no body runs."""
-        self._at = where
-        try:
-            yield
-        finally:
-            self._at = None
 
     def body_codes(self) -> list[CodeType]:
         """The code of the bodies that are being traced."""
@@ -240,12 +231,12 @@ class Trace:
 
     def place(self) -> UserPlace:
         """Where the user's code is now."""
-        frame = _user_frame()
+        frame = user_frame()
         body: FrameType | None = frame
         while body is not None and id(body.f_code) not in self._bodies:
             body = body.f_back
-        if body is None and self._at is not None:
-            return UserPlace(self._at, frame)
+        if body is None and self.ended_at is not None:
+            return UserPlace(self.ended_at, frame)
         if body is None or body is frame or _is_inline(frame, body):
             return UserPlace(places.of_frame(frame), frame)
         return UserPlace(places.of_frame(body), frame, helper=frame)
@@ -285,7 +276,7 @@ def _code(definition: StepDef | ContainerDef) -> Any:
     return getattr(definition.function, "__code__", definition.function)
 
 
-def _user_frame() -> FrameType:
+def user_frame() -> FrameType:
     """The nearest frame that is not of this package."""
     frame = sys._getframe(1)
     while frame.f_back is not None and is_own_code(frame.f_globals):
