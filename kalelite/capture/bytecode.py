@@ -136,7 +136,7 @@ def references(code: CodeType) -> References:
 def _docstring(code: CodeType) -> tuple[str, ...]:
     """The docstring of a function's code, if it has one."""
     first = code.co_consts[0] if code.co_consts else None
-    marked = sys.version_info < (3, 13) or code.co_flags & _HAS_DOCSTRING
+    marked = sys.version_info < (3, 14) or code.co_flags & _HAS_DOCSTRING
     is_function = code.co_flags & inspect.CO_OPTIMIZED and not code.co_name.startswith("<")
     return (first,) if isinstance(first, str) and is_function and marked else ()
 
