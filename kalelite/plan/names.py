@@ -21,6 +21,7 @@ __all__ = [
 
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_ALPHABET = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"
 _ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 _ACCESS_MODES = {
@@ -78,12 +79,9 @@ def env_name(value: str, name: str = "env") -> str:
     _text(value, name)
     if _ENV.fullmatch(value) is None:
         better = re.sub(r"\W+", "_", value, flags=re.ASCII).strip("_") or "NAME"
-        if better[0].isdigit():
-            better = "_" + better
-        raise UsageError(
-            f"{name}: {value!r} is not the name of an environment variable",
-            hint=f"Letters, digits and underscores, no digit first: {better!r}.",
-        )
+        better = f"_{better}" if better[0].isdigit() else better
+        hint = f"Letters, digits and underscores, no digit first: {better!r}."
+        raise UsageError(f"{name}: {value!r} is not the name of an environment variable", hint=hint)
     return value
 
 
@@ -94,11 +92,8 @@ def label_key(value: str, name: str = "labels") -> str:
     if slash:
         object_name(prefix, name=f"{name}: the part before '/' of {_short(value)}")
     if len(last) > 63 or _QUALIFIED.fullmatch(last) is None:
-        raise UsageError(
-            f"{name}: {_short(value)} is not a key",
-            hint="A key is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both "
-            "ends; 'example.com/' may stand before it.",
-        )
+        hint = f"A key is at most 63 {_ALPHABET}; 'example.com/' may stand before it."
+        raise UsageError(f"{name}: {_short(value)} is not a key", hint=hint)
     return value
 
 
@@ -107,11 +102,9 @@ def label_value(value: str, name: str = "labels") -> str:
     _text(value, name)
     if value and (len(value) > 63 or _QUALIFIED.fullmatch(value) is None):
         more = f" and has {len(value)} characters" if len(value) > 63 else ""
-        raise UsageError(
-            f"{name}: {_short(value)} cannot be the value of a label{more}",
-            hint="A value is at most 63 letters, digits, '-', '_' and '.', with a letter or digit at both "
-            "ends; longer text belongs in annotations.",
-        )
+        message = f"{name}: {_short(value)} cannot be the value of a label{more}"
+        hint = f"A value is at most 63 {_ALPHABET}; longer text belongs in annotations."
+        raise UsageError(message, hint=hint)
     return value
 
 

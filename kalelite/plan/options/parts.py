@@ -28,6 +28,7 @@ __all__ = [
 _MOST_RETRIES = 100
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")
+_STRENGTHS = ("preferred", "required")
 _LARGEST_ID = 2**31 - 1
 _OF_KUBERNETES = {
     "tolerationSeconds": "seconds",
@@ -209,19 +210,14 @@ def affinity(value: Any, name: str) -> dict[str, Any]:
         if key not in kinds:
             hint = f"The kinds are {', '.join(kinds)}."
             raise UsageError(f"{name}: {key!r} is not a kind of affinity", hint=hint)
-        terms = {
-            "requiredDuringSchedulingIgnoredDuringExecution",
-            "preferredDuringSchedulingIgnoredDuringExecution",
-        }
-        if not isinstance(part, Mapping) or not part or not set(part) <= terms:
-            hint = f"It holds {' and '.join(sorted(terms))}."
+        terms = [f"{each}DuringSchedulingIgnoredDuringExecution" for each in _STRENGTHS]
+        if not isinstance(part, Mapping) or not part or not set(part).issubset(terms):
+            hint = f"It holds {' and '.join(terms)}."
             raise UsageError(f"{name}: {key!r} holds {part!r}", hint=hint)
         for operator in _operators(part):
             if operator not in _OPERATORS:
-                raise UsageError(
-                    f"{name}: operator={operator!r} does not exist",
-                    hint=f"The operators are {', '.join(_OPERATORS)}.",
-                )
+                hint = f"The operators are {', '.join(_OPERATORS)}."
+                raise UsageError(f"{name}: operator={operator!r} does not exist", hint=hint)
     try:
         copy: dict[str, Any] = json.loads(json.dumps(dict(value), allow_nan=False))
     except (TypeError, ValueError) as error:
@@ -251,14 +247,12 @@ def security_context(value: Any, name: str) -> values.SecurityContext:
             raise UsageError(
                 f"{name}: {field}={number!r} is not a number of a user or group", hint=example
             )
-    if not isinstance(context.run_as_non_root, (bool, type(None))):
-        raise UsageError(
-            f"{name}: run_as_non_root={context.run_as_non_root!r} is not True or False"
-        )
-    if context.run_as_non_root and context.run_as_user == 0:
-        raise UsageError(
-            f"{name}: run_as_user=0 is root, and run_as_non_root forbids it", hint=example
-        )
+    careful = context.run_as_non_root
+    if not isinstance(careful, (bool, type(None))):
+        raise UsageError(f"{name}: run_as_non_root={careful!r} is not True or False")
+    if careful and context.run_as_user == 0:
+        message = f"{name}: run_as_user=0 is root, and run_as_non_root forbids it"
+        raise UsageError(message, hint=example)
     return context
 
 

@@ -48,13 +48,7 @@ T = TypeVar("T")
 
 
 def treatments(options: Iterable[Option], given: Mapping[str, T]) -> Mapping[str, T]:
-    """``given``, which holds one treatment for each of the options.
-
-    Raises
-    ------
-    TypeError
-        It leaves an option out, or names one that does not exist.
-    """
+    """``given``, which holds one treatment for each of the options; raises `TypeError` if it does not."""
     names = {option.name for option in options}
     if names != given.keys():
         missing, unknown = sorted(names - given.keys()), sorted(given.keys() - names)

@@ -68,12 +68,8 @@ class Retries:
     def covers(self, error: str, bases: Iterable[str] = ()) -> bool:
         """Whether a failure is worth a retry.
 
-        Parameters
-        ----------
-        error
-            The exception's class as ``module.Name``, or bare for a builtin one.
-        bases
-            The names of its base classes, where they are known; those of a builtin class are.
+        ``error`` is the exception's class as ``module.Name``, or bare for a builtin one, and
+        ``bases`` those of its base classes that are known; of a builtin class, none need be.
         """
         if not self.only:
             return True
