@@ -18,6 +18,7 @@ from kalelite.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kalelite.authoring.events import Event
     from kalelite.errors import Problem
     from kalelite.plan.graph import Parameter, Plan
 
@@ -63,9 +64,9 @@ class Section:
 
 
 class Listener(Protocol):
-    """Receives the events of a run, as `kalelite.engine.events` has them."""
+    """Receives the events of a run. An error that ``emit`` raises never stops the run."""
 
-    def emit(self, event: Any) -> None:
+    def emit(self, event: Event) -> None:
         """Something happened."""
 
 

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kalelite.authoring.events import Event
 from kalelite.cli.screen import Screen
-from kalelite.engine.events import Event
 from kalelite.plan.graph import Plan
 
 __all__ = ["JsonLines", "encode"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from kalelite.authoring.events import Event, LoopStarted, Note, RunFinished, RunStarted
 from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
 from kalelite.cli.screen import Line, Screen, clean, one_line
-from kalelite.engine.events import Event, LoopStarted, Note, RunFinished, RunStarted
 from kalelite.humanize import clock, count, duration, size
 
 __all__ = ["LineReporter"]

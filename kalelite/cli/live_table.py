@@ -16,9 +16,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from kalelite.authoring.events import Event, Note, RunFinished, RunStarted
 from kalelite.cli.run_progress import RunProgress, Status, TaskProgress, Window
 from kalelite.cli.screen import Screen, clean, one_line
-from kalelite.engine.events import Event, Note, RunFinished, RunStarted
 from kalelite.humanize import count, duration
 
 __all__ = ["LiveTable", "picture"]

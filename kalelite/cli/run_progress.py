@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from kalelite.engine.events import (
+from kalelite.authoring.events import (
     Event,
     RunFinished,
     RunStarted,

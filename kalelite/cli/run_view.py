@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from kalelite.authoring.events import Event, RunFinished, RunStarted
 from kalelite.cli.error_view import is_ours
 from kalelite.cli.json_lines import JsonLines
 from kalelite.cli.line_reporter import LineReporter
 from kalelite.cli.run_progress import RunProgress
 from kalelite.cli.summary import print_summary, result_rows
-from kalelite.engine.events import Event, Reporter, RunFinished, RunStarted
 from kalelite.errors import ExitCode, KaleliteError, StepError
 
 if TYPE_CHECKING:
-    from kalelite.authoring.backends import Backend, Result
+    from kalelite.authoring.backends import Backend, Listener, Result
     from kalelite.cli.screen import Screen
     from kalelite.plan.graph import Plan
 
 __all__ = ["RunView", "reporter_for"]
 
 
-def reporter_for(output: str, out: Screen, *, debug: bool) -> Reporter:
+def reporter_for(output: str, out: Screen, *, debug: bool) -> Listener:
     """The reporter that suits the stream. In debug mode the terminal belongs to the debugger."""
     if output == "json":
         return JsonLines(out)
@@ -52,7 +52,7 @@ class RunView:
         The error of the last run, if the user has seen it in the summary.
     """
 
-    def __init__(self, reporter: Reporter, out: Screen, err: Screen, command: str) -> None:
+    def __init__(self, reporter: Listener, out: Screen, err: Screen, command: str) -> None:
         self.status: int = ExitCode.OK
         self.shown: BaseException | None = None
         self._reporter = reporter

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from kalelite.engine.results import ResultsView
 from kalelite.errors import StepError
+from kalelite.plan import graph
 from kalelite.plan.comparisons import COMPARISONS
-from kalelite.plan.graph import (
-    AllOf,
-    AnyOf,
-    Collected,
-    Compare,
-    Constant,
-    Expr,
-    ItemRef,
-    Negation,
-    OneOf,
-    OutputRef,
-    Pack,
-    ParameterRef,
-)
 
 __all__ = ["evaluate"]
 
 
-def evaluate(expr: Expr, view: ResultsView) -> Any:
+def evaluate(expr: graph.Expr, view: ResultsView) -> Any:
     """The Python value of an expression.
 
     Raises `MissingError` if a task that it needs has no outcome to give, `StepError` where Python
     refuses a comparison or a selection.
     """
-    compute = _EVALUATE.get(type(expr))
-    if compute is None:
-        raise StepError(f"{type(expr).__name__} has no value here")
-    return compute(expr, view)
+    match expr:
+        case graph.Constant(value):
+            return value
+        case graph.ParameterRef(name, path):
+            return _select(view.parameter(name), path, name)
+        case graph.ItemRef(loop, path):
+            return _select(view.item(loop), path, "the item")
+        case graph.OutputRef(task, path=path):
+            return _select(view.output(expr), path, task)
+        case graph.Collected():
+            return view.collected(expr)
+        case graph.OneOf():
+            return evaluate(view.choice(expr), view)
+        case graph.Pack(kind, items, keys):
+            return _pack(kind, [evaluate(item, view) for item in items], keys)
+    return _condition(expr, view)
+
+
+def _condition(expr: graph.Expr, view: ResultsView) -> bool:
+    match expr:
+        case graph.Compare(op, left, right):
+            return _compare(op, evaluate(left, view), evaluate(right, view))
+        case graph.AllOf(operands):
+            return all(evaluate(operand, view) for operand in operands)
+        case graph.AnyOf(operands):
+            return any(evaluate(operand, view) for operand in operands)
+        case graph.Negation(operand):
+            return not evaluate(operand, view)
+    raise StepError(f"{type(expr).__name__} has no value here")
 
 
 def _select(value: Any, path: tuple[str | int, ...], name: str) -> Any:
@@ -62,26 +73,3 @@ def _compare(op: str, left: Any, right: Any) -> bool:
     except TypeError as error:
         kinds = f"{type(left).__name__} {op} {type(right).__name__}"
         raise StepError(f"a condition cannot compare {kinds}") from error
-
-
-def _one_of(expr: OneOf, view: ResultsView) -> Any:
-    return evaluate(view.choice(expr), view)
-
-
-_EVALUATE: dict[type[Expr], Callable[[Any, ResultsView], Any]] = {
-    Constant: lambda expr, _: expr.value,
-    ParameterRef: lambda expr, view: _select(view.parameter(expr.name), expr.path, expr.name),
-    ItemRef: lambda expr, view: _select(view.item(expr.loop), expr.path, "the item"),
-    OutputRef: lambda expr, view: _select(view.output(expr), expr.path, expr.task),
-    Collected: lambda expr, view: view.collected(expr),
-    OneOf: _one_of,
-    Pack: lambda expr, view: _pack(
-        expr.type, [evaluate(item, view) for item in expr.items], expr.keys
-    ),
-    Compare: lambda expr, view: _compare(
-        expr.op, evaluate(expr.left, view), evaluate(expr.right, view)
-    ),
-    AllOf: lambda expr, view: all(evaluate(operand, view) for operand in expr.operands),
-    AnyOf: lambda expr, view: any(evaluate(operand, view) for operand in expr.operands),
-    Negation: lambda expr, view: not evaluate(expr.operand, view),
-}

@@ -10,7 +10,14 @@ import heapq
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from kalelite.engine.events import Event, Note, TaskFinished, TaskRetried, TaskSkipped, TaskStarted
+from kalelite.authoring.events import (
+    Event,
+    Note,
+    TaskFinished,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
+)
 from kalelite.engine.schedule import Schedule
 from kalelite.engine.transitions import Outcome, Ready, Transition
 from kalelite.executor.spec import FailureReport, Record

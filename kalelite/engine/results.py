@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from kalelite.engine.transitions import Index, instance_name
@@ -12,6 +13,8 @@ from kalelite.plan.graph import Collected, Expr, ItemRef, OneOf, OutputRef
 from kalelite.plan.order import Scopes
 
 __all__ = ["MissingError", "Results", "ResultsView"]
+
+_At = tuple[str, Index]
 
 
 class MissingError(Exception):
@@ -26,32 +29,23 @@ class MissingError(Exception):
         self.failed = failed
 
 
+@dataclass(slots=True)
 class Results:
     """Outputs, loop items, taken branches and final statuses, by node and loop index."""
 
-    def __init__(
-        self,
-        scopes: Scopes,
-        parameters: Mapping[str, Any],
-        read: Callable[[OutputEntry], Any] | None = None,
-    ) -> None:
-        self.scopes = scopes
-        self.parameters = parameters
-        self.items: dict[tuple[str, Index], list[Any]] = {}
-        self.choices: dict[tuple[str, Index], str] = {}
-        self.statuses: dict[tuple[str, Index], dict[str, str]] = {}
-        self.failed: set[tuple[str, Index]] = set()
-        self._outputs: dict[tuple[str, Index], Mapping[str, OutputEntry]] = {}
-        self._read = read
-
-    def put(self, task: str, index: Index, outputs: Mapping[str, OutputEntry]) -> None:
-        """Keep what an instance left behind."""
-        self._outputs[task, index] = outputs
+    scopes: Scopes
+    parameters: Mapping[str, Any]
+    read: Callable[[OutputEntry], Any] | None = None
+    outputs: dict[_At, Mapping[str, OutputEntry]] = field(default_factory=dict)
+    items: dict[_At, list[Any]] = field(default_factory=dict)
+    choices: dict[_At, str] = field(default_factory=dict)
+    statuses: dict[_At, dict[str, str]] = field(default_factory=dict)
+    failed: set[_At] = field(default_factory=set)
 
     def entry(self, ref: OutputRef, index: Index) -> OutputEntry:
         """An output of an instance; raises MissingError."""
         try:
-            return self._outputs[ref.task, index][ref.output]
+            return self.outputs[ref.task, index][ref.output]
         except KeyError:
             raise MissingError(
                 instance_name(ref.task, index), failed=(ref.task, index) in self.failed
@@ -61,9 +55,9 @@ class Results:
         """The Python value of an output."""
         if "native" in entry:
             return entry["native"]
-        if self._read is None:
+        if self.read is None:
             raise StepError(f"the output {ref.output!r} of {ref.task} is not a native value")
-        return self._read(entry)
+        return self.read(entry)
 
 
 class ResultsView:

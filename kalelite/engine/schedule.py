@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from kalelite.authoring.events import LoopStarted, Note, TaskSkipped
 from kalelite.engine.evaluate import evaluate
-from kalelite.engine.events import LoopStarted, Note, TaskSkipped
 from kalelite.engine.results import MissingError, Results, ResultsView
 from kalelite.engine.transitions import (
     Index,
@@ -101,7 +101,7 @@ class Schedule:
         run = self._running[self._scopes.parent(instance.task), instance.index]
         state = NodeState(outcome.state)
         if state is NodeState.SUCCEEDED:
-            self.results.put(instance.task, instance.index, outcome.outputs)
+            self.results.outputs[instance.task, instance.index] = outcome.outputs
             result = NodeResult(state)
         else:
             reason = f"{instance.name} {'failed' if state is NodeState.FAILED else 'was stopped'}"
@@ -114,11 +114,8 @@ class Schedule:
         self._interrupted = True
         return self._settle()
 
-    def view(self, instance: Instance) -> ResultsView:
-        """What the expressions of an instance can read."""
-        return self._view(instance.task, instance.index)
-
-    def _view(self, id: str, index: Index) -> ResultsView:
+    def view(self, id: str, index: Index = ()) -> ResultsView:
+        """What the expressions of a task or block can read."""
         return ResultsView(self.results, self._scopes.loops[id], index)
 
     def _settle(self) -> list[Transition]:
@@ -197,7 +194,7 @@ class Schedule:
                 "failed_task": result.root_cause,
                 "message": result.message,
             }
-        view = self._view(task.id, run.index)
+        view = self.view(task.id, run.index)
         tolerant = handled is not None or task.options.ignore_failures
         defaulted = []
         for name, value in task.arguments.items():
@@ -211,7 +208,7 @@ class Schedule:
 
     def _begin_switch(self, run: _ScopeRun, id: str) -> None:
         """Take the first branch whose condition holds and rule out the others."""
-        view = self._view(id, run.index)
+        view = self.view(id, run.index)
         branches = self._scopes.children[id]
         taken = None
         for branch in branches:
@@ -220,13 +217,13 @@ class Schedule:
             if block.condition is None or evaluate(block.condition, view):
                 taken = branch
                 break
-        later = branches[branches.index(taken) + 1 :] if taken is not None else ()
+        earlier = False
         for branch in branches:
-            if branch in later:
-                reason = "an earlier branch was taken"
-                self._skip(branch, run.index, NodeState.SKIPPED, reason)
-            elif branch != taken:
-                self._skip(branch, run.index, NodeState.SKIPPED, self._why_false(branch))
+            if branch == taken:
+                earlier = True
+                continue
+            reason = "an earlier branch was taken" if earlier else self._why_false(branch)
+            self._skip(branch, run.index, NodeState.SKIPPED, reason)
         if taken is not None:
             self.results.choices[id, run.index] = taken
             self._open(taken, run.index)
@@ -240,7 +237,7 @@ class Schedule:
         return f"{f'the condition at line {where.line}' if where else 'its condition'} was false"
 
     def _begin_loop(self, run: _ScopeRun, loop: Loop) -> None:
-        items = evaluate(loop.items, self._view(loop.id, run.index))
+        items = evaluate(loop.items, self.view(loop.id, run.index))
         if not isinstance(items, list | tuple):
             kind = type(items).__name__
             raise KaleliteError(f"a ParallelFor goes over a list, and this is a {kind}")

@@ -34,7 +34,7 @@ class TaskSpecs:
             for block in plan.blocks
             if isinstance(block, Loop)
         }
-        self._parameters = {
+        self.parameters = {
             name: value_slot(value) or {"const": code.constant(value, name=f"parameter {name!r}")}
             for name, value in schedule.results.parameters.items()
         }
@@ -47,12 +47,8 @@ class TaskSpecs:
         if ready.defaulted:
             given = {k: v for k, v in template.arguments.items() if k not in ready.defaulted}
             template = replace(template, arguments=given)
-        values = _Filling(self, self._schedule.view(instance))
+        values = _Filling(self, self._schedule.view(instance.task, instance.index))
         return fill(template, values, task=instance.name, attempt=attempt, record=record)
-
-    def parameter(self, name: str) -> Slot:
-        """The slot of a pipeline parameter."""
-        return self._parameters[name]
 
     def item(self, loop: str, position: int, values: Values) -> Slot:
         """The slot of an item that is more than JSON: where it is in what the loop goes over."""
@@ -73,7 +69,7 @@ class _Filling:
         return _entry_slot(self._view.entry(OutputRef(task, output)))
 
     def parameter(self, name: str) -> Slot:
-        return self._specs.parameter(name)
+        return self._specs.parameters[name]
 
     def item(self, loop: str) -> Slot:
         slot = value_slot(self._view.item(loop))

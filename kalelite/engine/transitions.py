@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from kalelite.engine.events import Event
+from kalelite.authoring.events import Event
 from kalelite.executor.spec import OutputEntry
 
 __all__ = [

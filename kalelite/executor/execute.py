@@ -15,35 +15,21 @@ import time
 from collections.abc import Iterable, Sized
 from dataclasses import replace
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from kalelite.errors import MarshalError
 from kalelite.executor import failure
 from kalelite.executor import primitives as native
+from kalelite.executor.argument_values import ArgumentValues
 from kalelite.executor.metrics import TaskLog, recording
 from kalelite.executor.preview import preview
 from kalelite.executor.record_file import commit
-from kalelite.executor.spec import FailureReport, OutputEntry, OutputSpec, Record, Slot, TaskSpec
-from kalelite.marshal.store import select
+from kalelite.executor.spec import FailureReport, OutputEntry, OutputSpec, Record, TaskSpec
 
 if TYPE_CHECKING:
     from kalelite.capture.load import CodeSource
+    from kalelite.marshal.store import Store
 
-__all__ = ["StoreLike", "execute"]
-
-
-class StoreLike(Protocol):
-    """What the executor asks of a marshal store."""
-
-    def save(self, value: Any, *, name: str = ...) -> str: ...
-
-    def load(self, reference: str, path: Any = ...) -> Any: ...
-
-    def settle(self) -> None: ...
-
-    def describe(self, reference: str) -> Any: ...
-
-    def close(self) -> None: ...
+__all__ = ["execute"]
 
 
 class _RefusedError(Exception):
@@ -59,7 +45,7 @@ def _refused(type: str, message: str, function: Any, hint: str) -> _RefusedError
     return _RefusedError(FailureReport(type, message, frames, hint=hint))
 
 
-def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool = False) -> Record:
+def execute(spec: TaskSpec, code: CodeSource, store: Store, *, durable: bool = False) -> Record:
     """Run one task and commit its record, which is returned.
 
     Whatever the step raised is in the record; nothing that a step does is raised here. Raises
@@ -109,56 +95,9 @@ def execute(spec: TaskSpec, code: CodeSource, store: StoreLike, *, durable: bool
     return record
 
 
-# --- inputs ----------------------------------------------------------------------------------
-
-
-class _Inputs:
-    """Turns slots into values; one reference is loaded once, and is one object as it was before."""
-
-    def __init__(self, code: CodeSource, store: StoreLike) -> None:
-        self._code = code
-        self._store = store
-        self._loaded: dict[str, Any] = {}
-
-    def argument(self, name: str, slot: Slot) -> Any:
-        try:
-            return self.value(slot)
-        except MarshalError as error:
-            error.message = f"argument {name!r}: {error.message}"
-            raise
-
-    def value(self, slot: Slot) -> Any:
-        return select(self._base(slot), slot.get("path", ()))
-
-    def _reference(self, reference: str) -> Any:
-        if reference not in self._loaded:
-            self._loaded[reference] = self._store.load(reference)
-        return self._loaded[reference]
-
-    def _base(self, slot: Slot) -> Any:
-        if "ref" in slot:
-            return self._reference(slot["ref"])
-        if "value" in slot:
-            return slot["value"]
-        if "const" in slot:
-            return self._code.constant(slot["const"])
-        if "status" in slot:
-            from kalelite.plan.status import FinalStatus
-
-            return FinalStatus(**slot["status"])
-        items = [self.value(item) for item in slot["of"]]
-        if slot["pack"] == "list":
-            return items
-        if slot["pack"] == "tuple":
-            return tuple(items)
-        if slot["pack"] == "dict":
-            return dict(zip((self.value(key) for key in slot["keys"]), items, strict=True))
-        return self.value(slot["type"])(*items)
-
-
-def _call(spec: TaskSpec, code: CodeSource, store: StoreLike) -> tuple[Any, Any]:
+def _call(spec: TaskSpec, code: CodeSource, store: Store) -> tuple[Any, Any]:
     function = code.function(spec.step)
-    inputs = _Inputs(code, store)
+    inputs = ArgumentValues(code, store)
     arguments = {name: inputs.argument(name, slot) for name, slot in spec.arguments.items()}
     args: tuple[Any, ...] = ()
     if not _takes_names(function):
@@ -215,10 +154,7 @@ def _unfinished(kind: str, function: Any, result: Any) -> _RefusedError:
     return _refused("TypeError", f"the step returned {kind}", function, hint)
 
 
-# --- outputs ---------------------------------------------------------------------------------
-
-
-def _save(spec: TaskSpec, result: Any, function: Any, store: StoreLike) -> dict[str, OutputEntry]:
+def _save(spec: TaskSpec, result: Any, function: Any, store: Store) -> dict[str, OutputEntry]:
     values = _unpack(spec, result, function)
     saved: dict[str, OutputEntry] = {}
     for output in spec.outputs:
@@ -239,13 +175,13 @@ def _save(spec: TaskSpec, result: Any, function: Any, store: StoreLike) -> dict[
     return saved
 
 
-def _save_one(output: OutputSpec, value: Any, store: StoreLike) -> OutputEntry:
+def _save_one(output: OutputSpec, value: Any, store: Store) -> OutputEntry:
     fits = why = None
     if output.native is not None:
         value = native.convert(value, output.native)
         fits, why = native.as_json(value)
     reference = store.save(value, name=output.name)
-    size = int(getattr(store.describe(reference), "size", 0))
+    size = store.describe(reference).size
     entry: OutputEntry = {"ref": reference, "type": failure.class_name(type(value)), "size": size}
     entry["preview"] = preview(value, size)
     if fits:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import inspect
 import io
 
-from kalelite.cli.screen import Screen
-from kalelite.engine.events import (
+from kalelite.authoring.events import (
     Note,
     RunFinished,
     RunStarted,
@@ -15,6 +14,7 @@ from kalelite.engine.events import (
     TaskSkipped,
     TaskStarted,
 )
+from kalelite.cli.screen import Screen
 from kalelite.executor.spec import FailureReport, Frame, Record
 from kalelite.plan.graph import Output, OutputRef, Pack, Plan, StepDef, Task
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from face_runs import plan, run_of_everything
 
+from kalelite.authoring.events import RunStarted, TaskFinished, TaskStarted
 from kalelite.cli.run_progress import RunProgress, Status
-from kalelite.engine.events import RunStarted, TaskFinished, TaskStarted
 from kalelite.executor.spec import Record
 from kalelite.plan.graph import Loop, Plan, Task
 

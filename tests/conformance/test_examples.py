@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conformance_programs import arguments_of, load
 
+from kalelite.authoring.events import Note
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import Note
 from kalelite.errors import StepError
 from kalelite.runs.reading import Run
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from kalelite.engine.events import LoopStarted, Note, TaskSkipped
+from kalelite.authoring.events import LoopStarted, Note, TaskSkipped
 from kalelite.engine.schedule import Schedule
 from kalelite.engine.transitions import Instance, Outcome, Ready
 from kalelite.errors import Where
@@ -295,7 +295,7 @@ def test_one_of_gives_the_value_of_the_branch_that_ran(value, source):
     )
 
     assert ran.order == [source, "use"]
-    assert ran.schedule.view(Instance("use")).choice(either) == ref(source)
+    assert ran.schedule.view("use").choice(either) == ref(source)
 
 
 def test_a_value_taken_from_a_branch_that_did_not_run_skips_the_consumer():
@@ -336,7 +336,7 @@ def test_a_loop_runs_its_body_for_each_item():
 
     assert ran.order == ["a[0]", "a[1]", "b[0]", "b[1]"]
     assert ran.counts == {"l": 2}
-    assert ran.schedule.view(Instance("a", (1,))).item("l") == 20
+    assert ran.schedule.view("a", (1,)).item("l") == 20
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ def test_an_empty_loop_is_done_at_once():
     ran = Ran(plan(loop(Constant([])), task("body", "l"), task("sum", x=collected)))
 
     assert ran.order == ["sum"]
-    assert ran.schedule.view(Instance("sum")).entries(collected) == []
+    assert ran.schedule.view("sum").entries(collected) == []
 
 
 def test_items_that_are_no_list_fail_the_run():
@@ -385,7 +385,7 @@ def test_collected_is_in_item_order_whatever_ends_first():
         outcome = Outcome("succeeded", {"output": {"native": instance.index[0] * 10}})
         schedule.finish(instance, outcome)
 
-    assert schedule.view(Instance("s")).collected(collected) == [0, 10, 20]
+    assert schedule.view("s").collected(collected) == [0, 10, 20]
 
 
 def test_nested_loops_collect_lists_of_lists():
@@ -401,7 +401,7 @@ def test_nested_loops_collect_lists_of_lists():
     )
 
     assert ran.order[-1] == "s"
-    assert ran.schedule.view(Instance("s")).collected(collected) == [[1, 2], [3]]
+    assert ran.schedule.view("s").collected(collected) == [[1, 2], [3]]
 
 
 def test_a_failed_iteration_leaves_the_others_and_rules_out_the_fan_in():
@@ -431,7 +431,7 @@ def test_a_condition_inside_a_loop_leaves_items_out_of_the_collected():
     )
 
     assert ran.order == ["a[1]", "a[3]", "sum"]
-    assert ran.schedule.view(Instance("sum")).collected(collected) == [5, 7]
+    assert ran.schedule.view("sum").collected(collected) == [5, 7]
 
 
 def test_a_step_after_a_step_in_a_loop_waits_for_the_whole_loop():
@@ -482,7 +482,7 @@ def test_a_handler_runs_after_a_good_body():
     ran = Ran(exit_scope(task("a", "e"), task("b", "e", x="a")))
 
     assert ran.order == ["a", "b", "clean"]
-    assert ran.schedule.view(Instance("clean")).status("e") == {
+    assert ran.schedule.view("clean").status("e") == {
         "state": "SUCCEEDED",
         "failed_task": "",
         "message": "",
@@ -494,7 +494,7 @@ def test_a_handler_runs_after_a_failure_and_is_told():
     ran = Ran(exit_scope(task("a", "e"), task("b", "e", x="a")), failing={"a"})
 
     assert ran.order == ["a", "clean"]
-    assert ran.schedule.view(Instance("clean")).status("e") == {
+    assert ran.schedule.view("clean").status("e") == {
         "state": "FAILED",
         "failed_task": "a",
         "message": "boom",
@@ -512,7 +512,7 @@ def test_a_handler_runs_when_the_run_is_interrupted():
     ran = Ran(exit_scope(task("a", "e"), task("b", "e", x="a")), stop_at="a")
 
     assert ran.order == ["a", "clean"]
-    assert ran.schedule.view(Instance("clean")).status("e")["state"] == "CANCELLED"
+    assert ran.schedule.view("clean").status("e")["state"] == "CANCELLED"
     assert ran.skipped == {"b": ("not run", "the run was interrupted")}
     assert ran.state == "interrupted"
 

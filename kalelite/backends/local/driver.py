@@ -8,8 +8,8 @@ import select
 import signal
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.pool.attempts import Attempt
 from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.interrupts import Interrupts
@@ -18,6 +18,9 @@ from kalelite.backends.local.pool.slots import Grant, Slots
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.engine.progress import Progress
 from kalelite.engine.transitions import Ready
+
+if TYPE_CHECKING:
+    from kalelite.backends.local.local_settings import LocalSettings
 
 __all__ = ["Driver"]
 
@@ -183,10 +186,8 @@ class Driver:
     def _on_interrupt(self) -> None:
         """First time: start nothing more and end what runs. Second time: kill everything."""
         self._interrupts.clear()
-        first = not self._interrupted
         self._interrupted = self._interrupts.count
-        if not first or self._interrupted > 1:
-            self._interrupted = max(self._interrupted, 2)
+        if self._interrupted > 1:
             self._server.close()
             for attempt in self._running.values():
                 if not attempt.settled:

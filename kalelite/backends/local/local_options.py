@@ -70,21 +70,16 @@ LOCAL_PIPELINE_OPTIONS = treatments(
 
 def without_effect(plan: Plan) -> list[str]:
     """The options in use that have no effect on this machine, each once."""
-    used: set[str] = set()
-    in_containers: set[str] = set()
-    for task in plan.tasks:
-        inside = isinstance(task.step, ContainerDef)
-        (in_containers if inside else used).update(task.options.explicit())
-    return [
-        *(
-            name
-            for name, treatment in LOCAL_STEP_OPTIONS.items()
-            if (isinstance(treatment, Noted | ForContainers) and name in used)
-            or (isinstance(treatment, Noted) and name in in_containers)
-        ),
-        *(
-            name
-            for name, treatment in LOCAL_PIPELINE_OPTIONS.items()
-            if isinstance(treatment, Noted) and getattr(plan.options, name)
-        ),
-    ]
+    used = {
+        name
+        for task in plan.tasks
+        for name in task.options.explicit()
+        if isinstance(LOCAL_STEP_OPTIONS[name], Noted)
+        or (
+            isinstance(LOCAL_STEP_OPTIONS[name], ForContainers)
+            and not isinstance(task.step, ContainerDef)
+        )
+    }
+    of_steps = [name for name in LOCAL_STEP_OPTIONS if name in used]
+    noted = (name for name, how in LOCAL_PIPELINE_OPTIONS.items() if isinstance(how, Noted))
+    return [*of_steps, *(name for name in noted if getattr(plan.options, name))]

@@ -52,31 +52,19 @@ def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list
         have = f"has {len(gpus)}: it gets what there is" if gpus else "has none: it runs without"
         gpu = f"{wanted} GPU{'' if wanted == 1 else 's'}"
         notes.append(f"A step asks for {gpu}, and this machine {have}.")
-    missing = sorted(
-        {
-            place
-            for each in options
-            for entry in (*each.secrets, *each.config_maps)
-            if (place := _absent(entry))
-        }
-    )
+    entries = [entry for each in options for entry in (*each.secrets, *each.config_maps)]
+    missing = sorted(set(map(_absent, entries)) - {""})
     if missing:
         notes.append(
             "Secrets and config maps are variables of your shell and folders of this machine, and these "
             f"are not there: {', '.join(missing)}."
         )
-    missing = sorted(
-        {
-            volume.path
-            for each in options
-            for volume in each.volumes
-            if volume.claim not in settings.volumes and not Path(volume.path).exists()
-        }
-    )
+    volumes = [volume for each in options for volume in each.volumes]
+    paths = {volume.path for volume in volumes if volume.claim not in settings.volumes}
+    missing = sorted(path for path in paths if not Path(path).exists())
     if missing:
-        paths = ", ".join(missing)
         notes.append(
-            f"Volumes are folders of this machine, and these are not there: {paths}. "
+            f"Volumes are folders of this machine, and these are not there: {', '.join(missing)}. "
             "The setting `volumes` gives a claim a folder."
         )
     return notes

@@ -11,6 +11,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kalelite.authoring.backends import Listener
+from kalelite.authoring.events import (
+    BriefReporter,
+    Event,
+    RunFinished,
+    RunStarted,
+    TaskFinished,
+    TaskRetried,
+    TaskSkipped,
+    TaskStarted,
+)
 from kalelite.backends.local import prepare
 from kalelite.backends.local.cache import Cache
 from kalelite.backends.local.containers.container_function import as_functions
@@ -25,17 +36,6 @@ from kalelite.backends.local.pool.slots import Slots
 from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.capture.code import Code, capture
-from kalelite.engine.events import (
-    BriefReporter,
-    Event,
-    Reporter,
-    RunFinished,
-    RunStarted,
-    TaskFinished,
-    TaskRetried,
-    TaskSkipped,
-    TaskStarted,
-)
 from kalelite.engine.progress import Progress
 from kalelite.engine.results import ResultsView
 from kalelite.engine.schedule import Schedule
@@ -54,7 +54,7 @@ def run_plan(
     arguments: Mapping[str, Any],
     *,
     settings: LocalSettings | None = None,
-    reporter: Reporter | None = None,
+    reporter: Listener | None = None,
 ) -> RunResult:
     """Run a checked plan to its end; ``arguments`` has a converted value for every parameter.
 
@@ -89,9 +89,10 @@ class _Run:
         self._schedule = Schedule(plan, arguments, lambda entry: store.load(entry["ref"]))
         self._code = code = capture(tasks)
         self._specs = TaskSpecs(tasks, code, task_templates(tasks, code), self._schedule)
-        self._slots = _slots(settings)
+        gpus = machine.gpus() if settings.gpus is None else settings.gpus
+        self._slots = Slots(float(settings.jobs or machine.cores()), gpus)
 
-    def run(self, reporter: Reporter) -> RunResult:
+    def run(self, reporter: Listener) -> RunResult:
         """Run everything, and keep the run's record."""
         plan, begun = self._plan, time.time()
         folder = create(plan, self._arguments, folder=self._home, backend="local")
@@ -189,33 +190,26 @@ def _server(modules: Sequence[str]) -> Iterator[ForkServer]:
     prewarm.give_back(server)
 
 
-def _slots(settings: LocalSettings) -> Slots:
-    gpus = machine.gpus() if settings.gpus is None else settings.gpus
-    return Slots(float(settings.jobs or machine.cores()), gpus)
-
-
 def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
 
 
-def _recording(reporter: Reporter, folder: RunFolder) -> Callable[[Event], None]:
+def _recording(reporter: Listener, folder: RunFolder) -> Callable[[Event], None]:
     """Write events into the run's record, and pass them to a reporter.
 
     A reporter that fails, because its terminal has gone, gets no more of them.
     """
-    broken = False
+    listening = [reporter]
 
     def emit(event: Event) -> None:
-        nonlocal broken
         _note(event, folder)
-        if broken:
-            return
         try:
-            reporter.emit(event)
+            for each in listening:
+                each.emit(event)
         except Exception:  # whoever shows the run must not end it
-            broken = True
+            listening.clear()
 
     return emit
 

@@ -7,11 +7,11 @@ import pytest
 from local_steps import add, fail, one, pid
 
 from kalelite import ParallelFor
+from kalelite.authoring.events import TaskSkipped
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import TaskSkipped
 from kalelite.errors import StepError
 
 

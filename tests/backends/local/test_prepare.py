@@ -8,12 +8,12 @@ import zipfile
 import pytest
 from local_steps import one
 
+from kalelite.authoring.events import Note
 from kalelite.authoring.pipeline import pipeline
 from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.prepare import notes_on
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import Note
 from kalelite.errors import UsageError
 
 needs_pip = pytest.mark.skipif(

@@ -95,13 +95,13 @@ def _ensure_image(terms: ContainerTerms, image: str) -> None:
     code, last = _call([terms["program"], "pull", image])
     if code:
         raise ContainerError(
-            f"the image {image!r} was not found, or could not be pulled{_last_line(last)}",
+            f"the image {image!r} was not found, or could not be pulled{last}",
             hint=f"Correct its name; if it is private, log in first: {_engine(terms)} login",
         )
 
 
 def _call(argv: list[str], stop: Callable[[], None] | None = None) -> tuple[int, str]:
-    """Run a command whose output is printed here; its exit code, and the last line of it."""
+    """Run a command whose output is printed here; its exit code, and a phrase on its last line."""
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -127,7 +127,7 @@ def _call(argv: list[str], stop: Callable[[], None] | None = None) -> tuple[int,
         raise
     # The engine's own helpers may hold the pipe a little longer.
     reader.join(timeout=2)
-    return code, last[0] if last else ""
+    return code, f"; it printed last: {last[0][:500]}" if last else ""
 
 
 def _print(stream: IO[str], last: collections.deque[str]) -> None:
@@ -164,22 +164,15 @@ def _quietly(argv: list[str], timeout: float = _CALL) -> int:
 
 def _failure(terms: ContainerTerms, code: int, last: str) -> ContainerError:
     """What an exit code means, as engines and shells use them."""
-    printed = _last_line(last)
     if code == 125:
         hint = "What the engine says is in the log."
-        return ContainerError(f"{_engine(terms)} could not start its container{printed}", hint=hint)
+        return ContainerError(f"{_engine(terms)} could not start its container{last}", hint=hint)
     if code in (126, 127):
         what = "it cannot run a program" if code == 126 else "a program is not there"
         hint = "Correct command=, or take an image that has the program."
-        return ContainerError(
-            f"its container ended with exit code {code}: {what}{printed}", hint=hint
-        )
+        return ContainerError(f"its container ended with exit code {code}: {what}{last}", hint=hint)
     if code == 128 + signal.SIGKILL:
         limit = f" beyond its {terms['memory']}" if terms["memory"] else ""
         why = f"by a person or for want of memory{limit}"
-        return ContainerError(f"its container was killed (SIGKILL), {why}{printed}")
-    return ContainerError(f"its container ended with exit code {code}{printed}")
-
-
-def _last_line(last: str) -> str:
-    return f"; it printed last: {last[:500]}" if last else ""
+        return ContainerError(f"its container was killed (SIGKILL), {why}{last}")
+    return ContainerError(f"its container ended with exit code {code}{last}")

@@ -42,11 +42,6 @@ class Attempt:
     settled: bool = False
 
     @property
-    def name(self) -> str:
-        """The instance's name."""
-        return self.ready.instance.name
-
-    @property
     def record(self) -> Path:
         """Where the record is committed."""
         return self.folder / "record.json"
@@ -72,9 +67,8 @@ class Attempt:
             return record
         if record is None:
             failure = explain(ending, fault_handler.take(self.log.path))
-            record = Record(
-                self.name, "failed", self.count, started=self.begun, finished=time.time()
-            )
+            name, now = self.ready.instance.name, time.time()
+            record = Record(name, "failed", self.count, started=self.begun, finished=now)
         else:
             assert record.failure is not None
             failure = refine(record.failure, ending)

@@ -170,8 +170,12 @@ class ForkServer:
                         yield message
                     case Started():
                         yield message
-                    case _:
-                        self._take_in(message)
+                    case Importing(module):
+                        self._importing, self._since = module, time.monotonic()
+                    case Stale():
+                        self._stale = True
+                    case Unsafe(reason):
+                        self.notes.append(f"{reason}: steps import it themselves")
         if self._mailbox.closed:
             self._revive()
         lost, self._lost = self._lost, []
@@ -189,16 +193,6 @@ class ForkServer:
             # A whole number of messages: each is written, and so read, in one piece.
             data = os.read(self._done, 1024 * DONE.size)
             yield from map(Done._make, DONE.iter_unpack(data))
-
-    def _take_in(self, message: Report) -> None:
-        match message:
-            case Importing(module):
-                self._importing = module
-                self._since = time.monotonic()
-            case Stale():
-                self._stale = True
-            case Unsafe(reason):
-                self.notes.append(f"{reason}: steps import it themselves")
 
     def _revive(self) -> None:
         """The server has gone: start it again, without the module that it was importing."""

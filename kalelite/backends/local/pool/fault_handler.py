@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 
@@ -26,18 +25,29 @@ _CRASH = re.compile(
     re.MULTILINE,
 )
 _FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
-_RUNNER = f"{os.sep}kalelite{os.sep}executor{os.sep}execute.py"
+_RUNNER = b"/kalelite/executor/execute.py"
 
 
 def frames_of(text: bytes) -> tuple[Frame, ...]:
     """The user's frames of the last crash in a log, outermost first; none if there was no crash."""
     crashes = list(_CRASH.finditer(text))
-    return failure.for_user(_frames(crashes[-1]["frames"])) if crashes else ()
+    lines = _theirs(crashes[-1]) if crashes else []
+    texts = [line.decode("utf-8", "backslashreplace") for line in reversed(lines)]
+    found = [match for text in texts if (match := _FRAME.match(text))]
+    return failure.for_user(
+        [failure.frame_at(match["file"], int(match["line"]), match["function"]) for match in found]
+    )
 
 
 def shortened(text: bytes) -> bytes:
     """The log without the frames of kalelite and the list of compiled modules."""
-    return _CRASH.sub(lambda crash: crash["head"] + crash["title"] + _ours_cut(crash), text)
+    return _CRASH.sub(lambda crash: crash["head"] + crash["title"] + b"".join(_theirs(crash)), text)
+
+
+def _theirs(crash: re.Match[bytes]) -> list[bytes]:
+    """The lines down to the executor, which called the step."""
+    lines = crash["frames"].splitlines(keepends=True)
+    return list(takewhile(lambda line: _RUNNER not in line, lines))
 
 
 def take(log: Path) -> tuple[Frame, ...]:
@@ -55,21 +65,3 @@ def take(log: Path) -> tuple[Frame, ...]:
     except OSError:
         return ()
     return frames
-
-
-def _theirs(lines: Sequence[str]) -> list[str]:
-    """The lines down to the executor, which called the step."""
-    return list(takewhile(lambda line: _RUNNER not in line, lines))
-
-
-def _ours_cut(crash: re.Match[bytes]) -> bytes:
-    lines = crash["frames"].decode("utf-8", "surrogateescape").splitlines(keepends=True)
-    return "".join(_theirs(lines)).encode("utf-8", "surrogateescape")
-
-
-def _frames(block: bytes) -> list[Frame]:
-    lines = _theirs(block.decode("utf-8", "backslashreplace").splitlines())
-    found = [match for line in reversed(lines) if (match := _FRAME.fullmatch(line))]
-    return [
-        failure.frame_at(match["file"], int(match["line"]), match["function"]) for match in found
-    ]

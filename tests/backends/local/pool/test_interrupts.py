@@ -16,7 +16,7 @@ import os, subprocess, sys, time
 from pathlib import Path
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.engine.events import BriefReporter
+from kalelite.authoring.events import BriefReporter
 from kalelite import ExitHandler, pipeline, step
 
 folder = Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""What happens while a run goes on: plain events, and the reporters that take them."""
+"""What happens while a run goes on: plain events, and a listener that prints the few that matter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TextIO
 
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Plan
@@ -16,7 +16,6 @@ __all__ = [
     "Event",
     "LoopStarted",
     "Note",
-    "Reporter",
     "RunFinished",
     "RunStarted",
     "TaskFinished",
@@ -109,12 +108,6 @@ class RunFinished(Event):
     run: str
     state: str
     seconds: float
-
-
-class Reporter(Protocol):
-    """Whoever shows a run. An error that ``emit`` raises never stops the run."""
-
-    def emit(self, event: Event) -> None: ...
 
 
 class BriefReporter:
