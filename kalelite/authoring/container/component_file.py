@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -102,11 +102,13 @@ class _Component:
         self.outputs: dict[str, Output] = {}
         self.input_names: dict[str, str] = {}
         self.output_names: dict[str, str] = {}
+        self.read_text: Callable[[str], Word] = self._text
 
     def wrong(self, message: str, hint: str = "") -> NoReturn:
         raise UsageError(f"{self.origin}: {message}", hint=hint, where=self.where)
 
     def v1(self, data: Mapping[str, Any]) -> ContainerDef:
+        self.read_text = str  # a text of v1 has no placeholders in it
         implementation = self._mapping(data, "implementation")
         if "container" not in implementation:
             self.wrong("it is a graph of components, not a container", "Load its parts.")
@@ -189,7 +191,7 @@ class _Component:
     def _word(self, word: Any) -> Word:
         """A word: a text, or a mapping with one placeholder."""
         if isinstance(word, (str, int, float)) and not isinstance(word, bool):
-            return self._text(str(word))
+            return self.read_text(str(word))
         if not isinstance(word, Mapping) or len(word) != 1:
             self.wrong(f"{word!r} is not a word of a command")
         ((kind, value),) = word.items()
@@ -212,7 +214,7 @@ class _Component:
         return IfPresent(own, *(tuple(map(self._word, part)) for part in parts))
 
     def _text(self, text: str) -> Word:
-        """Text with ``{{$…}}`` in it, or a placeholder as JSON."""
+        """Text of v2, with ``{{$…}}`` in it, or a placeholder as JSON."""
         if text.startswith(('{"Concat"', '{"IfPresent"')):
             return self._word(json.loads(text))
         parts: list[Word] = []

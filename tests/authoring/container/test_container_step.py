@@ -259,6 +259,12 @@ def test_a_component_of_kfp_v1(tmp_path):
     assert "--auto" in shown(definition, set())
 
 
+def test_a_text_of_kfp_v1_stands_as_it_is():
+    text = "{{$name := .metadata.name}}"
+    source = f"implementation: {{container: {{image: a, args: ['{text}', 3]}}}}\n\n"
+    assert load_component(source).definition.args == (text, "3")
+
+
 def test_a_component_is_called_like_a_step():
     train = load_component(V1)
 

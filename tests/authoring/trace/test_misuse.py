@@ -486,6 +486,17 @@ def test_misuse(case):
         assert caret(problem) == text or sys.version_info < (3, 11)
 
 
+def test_what_a_value_used_as_a_context_manager_raises_inside_is_not_lost():
+    def body():
+        with make():
+            {}["key"]
+
+    kinds = [problem.message for problem in problems_of(body)]
+    assert len(kinds) == 2
+    assert "is no context manager" in kinds[0]
+    assert kinds[1] == "KeyError: 'key'"
+
+
 def if_comparison():
     if one() > 3:
         take()
