@@ -49,7 +49,7 @@ class KubeflowBackend(Backend):
     def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> list[str]:
         """Write the pipeline's package; imports kfp."""
         from kalelite.backends.kubeflow.compile.build import compile_plan
-        from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
+        from kalelite.backends.kubeflow.compile.dry_run import warnings_for
 
         settings = {"arguments": arguments, **self._settings}
         compile_plan(plan, path, **settings)

@@ -21,12 +21,8 @@ from kalelite.executor.execute import execute
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import TaskManifest
-    from kalelite.executor.spec import Record
-    from kalelite.marshal.store import Store
 
 __all__ = ["main"]
-
-Json = dict[str, Any]
 
 
 def main(argv: list[str], read: Callable[[str], bytes]) -> int:
@@ -37,13 +33,19 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
     try:
         flags = _flags(argv)
         task: TaskManifest = json.loads(read("tasks.json"))[flags.task]
-        received: Json = json.loads(flags.executor_input)
+        received: dict[str, Any] = json.loads(flags.executor_input)
         _install(flags.packages)
+        from kalelite.capture.load import CodeReader
         from kalelite.marshal.store import Store
 
         # sha256, because no other digest is in every image.
         store = Store(Path(flags.home) / "store", digest="sha256", durable=True)
-        record = _run(flags, task, received, read, store)
+        code = CodeReader(lambda name: read(f"code/{name}"))
+        values = {**received.get("inputs", {}).get("parameterValues", {}), **flags.files}
+        path = record_path(task, values, Path(flags.home) / "runs")
+        spec = spec_of(task, values, path, code, store)
+        sys.argv = [flags.task]
+        record = execute(spec, code, store, durable=True)
         if record.failure is not None:
             print(record.failure.traceback or record.failure.message, file=sys.stderr)
             if record.failure.hint:
@@ -86,23 +88,6 @@ def _flags(argv: list[str]) -> _Flags:
     if argv[:1] != ["run"] or set(flags) != {"task", "home", "executor_input"}:
         raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
     return _Flags(**flags, packages=tuple(packages), files=files)
-
-
-def _run(
-    flags: _Flags,
-    task: TaskManifest,
-    received: Json,
-    read: Callable[[str], bytes],
-    store: Store,
-) -> Record:
-    from kalelite.capture.load import CodeReader
-
-    code = CodeReader(lambda name: read(f"code/{name}"))
-    values = {**received.get("inputs", {}).get("parameterValues", {}), **flags.files}
-    record = record_path(task, values, Path(flags.home) / "runs")
-    spec = spec_of(task, values, record, code, store)
-    sys.argv = [flags.task]
-    return execute(spec, code, store, durable=True)
 
 
 def _install(packages: tuple[str, ...]) -> None:

@@ -7,8 +7,7 @@ import sys
 import pytest
 from kubeflow_scripts import pipeline_in
 
-from kalelite.backends.kubeflow.compile.compile_warnings import warnings_for
-from kalelite.backends.kubeflow.compile.dry_run import dry_run
+from kalelite.backends.kubeflow.compile.dry_run import dry_run, warnings_for
 
 STEPS = """
 from kalelite import pipeline, step
