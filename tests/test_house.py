@@ -23,7 +23,6 @@ COMPOSITION_ROOTS = {
     "kalelite.authoring.trace.body",
     "kalelite.backends.kubeflow.compile.build",
     "kalelite.backends.local.run",
-    "kalelite.executor.execute",
 }
 """Modules that put the parts of a room together, and so may import more than eight others."""
 

@@ -30,26 +30,16 @@ __all__ = ["Progress", "retry_delay"]
 class Progress:
     """The interpreter of a schedule's transitions.
 
-    ``records`` has the last record of each instance that has ended, by its name.
+    ``schedule`` says whether it is done. ``records`` has the last record of each instance that has ended, by its name.
     """
 
     def __init__(self, plan: Plan, schedule: Schedule, emit: Callable[[Event], None]) -> None:
-        self._schedule = schedule
+        self.schedule = schedule
         self._emit = emit
         self._options = {task.id: task.options for task in plan.tasks}
         self._positions = {task.id: position for position, task in enumerate(plan.tasks)}
         self._queue: list[tuple[int, tuple[int, ...], Ready, int]] = []
         self.records: dict[str, Record] = {}
-
-    @property
-    def done(self) -> bool:
-        """Whether nothing is left to start or to wait for."""
-        return self._schedule.done
-
-    @property
-    def state(self) -> str:
-        """One of "running", "succeeded", "failed" and "interrupted"."""
-        return self._schedule.state
 
     @property
     def waiting(self) -> bool:
@@ -62,7 +52,7 @@ class Progress:
 
     def start(self) -> None:
         """Begin."""
-        self._apply(self._schedule.start())
+        self._apply(self.schedule.start())
 
     def take(self) -> tuple[Ready, int] | None:
         """The instance to start next, in the order of the calls, and which attempt it is."""
@@ -100,11 +90,11 @@ class Progress:
             state = "cancelled" if cancelled else "failed"
             message = record.failure.message
         outcome = Outcome(state, record.outputs, message)
-        self._apply(self._schedule.finish(ready.instance, outcome))
+        self._apply(self.schedule.finish(ready.instance, outcome))
 
     def interrupt(self) -> None:
         """Let nothing more become ready but the handlers of exit scopes that have begun."""
-        self._apply(self._schedule.interrupt())
+        self._apply(self.schedule.interrupt())
 
     def cancel(self, reason: str, others: Iterable[Ready] = ()) -> None:
         """Start nothing of what is in the queue now, nor those others that wait elsewhere."""
@@ -112,7 +102,7 @@ class Progress:
         self._queue.clear()
         for ready in waiting:
             self._emit(TaskSkipped(ready.instance.name, "not run", reason))
-            self._apply(self._schedule.finish(ready.instance, Outcome("cancelled")))
+            self._apply(self.schedule.finish(ready.instance, Outcome("cancelled")))
 
     def note(self, text: str) -> None:
         """Report something that the user should know."""

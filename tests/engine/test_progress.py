@@ -74,8 +74,8 @@ def test_the_end_of_a_task_makes_others_ready_or_rules_them_out():
     progress.finish(one, succeeded("number", 1), LOG)
     progress.finish(two, failed("number-2"), LOG)
 
-    assert progress.done
-    assert progress.state == "failed"
+    assert progress.schedule.done
+    assert progress.schedule.state == "failed"
     assert set(progress.records) == {"number", "number-2"}
     skipped = {event.task: event.status for event in events if isinstance(event, TaskSkipped)}
     assert skipped == {"use": "skipped", "use-2": "not run"}
@@ -93,7 +93,7 @@ def test_a_condition_that_cannot_be_computed_is_noted():
 
     (note,) = (event for event in events if isinstance(event, Note))
     assert note.text == "if: a condition cannot compare str > int"
-    assert progress.state == "failed"
+    assert progress.schedule.state == "failed"
 
 
 def test_what_is_cancelled_does_not_start():
@@ -107,7 +107,7 @@ def test_what_is_cancelled_does_not_start():
     progress.cancel("the run was interrupted", [ready])
 
     assert not progress.waiting
-    assert progress.state == "interrupted"
+    assert progress.schedule.state == "interrupted"
     skipped = [event.task for event in events if isinstance(event, TaskSkipped)]
     assert sorted(skipped) == ["number", "number-2", "use"]
 

@@ -58,9 +58,9 @@ class Driver:
     def run(self) -> str:
         """Run everything; "succeeded", "failed" or "interrupted"."""
         self._progress.start()
-        while not self._progress.done or self._running:
+        while not self._progress.schedule.done or self._running:
             self._start_ready()
-            if self._progress.done and not self._running:
+            if self._progress.schedule.done and not self._running:
                 break
             self._wait()
             for event in self._server.receive():
@@ -70,7 +70,7 @@ class Driver:
                 self._on_interrupt()
                 if self._interrupted > 1:
                     return "interrupted"
-        return self._progress.state
+        return self._progress.schedule.state
 
     def _start_ready(self) -> None:
         """Give processes to what is ready, in the order of the calls, while there are places.

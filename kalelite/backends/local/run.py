@@ -149,7 +149,7 @@ class _Run:
         if settings.debug:
             with ends_as_interrupts():
                 run_here(progress, requests, self._code.live())
-            return progress.state
+            return self._schedule.state
         modules = prewarm.used_by(self._plan) if settings.preload and not self._spawn else ()
         interrupts = Interrupts()
         with interrupts.caught(), _server(modules) as server:

@@ -22,24 +22,19 @@ def cores() -> int:
 
 def _quota() -> float:
     """The processors that a control group grants, 0 where it sets no bound."""
+    folder = Path("/sys/fs/cgroup")
     try:
-        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        limit, period = _quota_v1()
+        limit, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):  # the first version of control groups
+        try:
+            limit = (folder / "cpu/cpu.cfs_quota_us").read_text(encoding="ascii")
+            period = (folder / "cpu/cpu.cfs_period_us").read_text(encoding="ascii")
+        except OSError:
+            return 0.0
     try:
         return max(0.0, int(limit) / int(period))
     except (ValueError, ZeroDivisionError):
         return 0.0
-
-
-def _quota_v1() -> tuple[str, str]:
-    folder = Path("/sys/fs/cgroup/cpu")
-    try:
-        limit = (folder / "cpu.cfs_quota_us").read_text(encoding="ascii")
-        period = (folder / "cpu.cfs_period_us").read_text(encoding="ascii")
-    except OSError:
-        return "max", "0"
-    return limit, period
 
 
 def gpus() -> list[str]:
@@ -71,27 +66,23 @@ def limit_memory(size: int) -> None:
         return
     import resource
 
-    bound = _data_size() + size
+    bound = _number("/proc/self/status", "VmData:") * 1024 + size
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         bound = min(bound, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
 
 
-def _data_size() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
 def oom_kills() -> int:
     """How many processes the kernel has killed for want of memory since it started."""
+    return _number("/proc/vmstat", "oom_kill ")
+
+
+def _number(path: str, name: str) -> int:
+    """What a file of the kernel's has behind a name; 0 where there is no such file or name."""
     try:
-        text = Path("/proc/vmstat").read_text(encoding="ascii")
+        text = Path(path).read_text(encoding="ascii")
     except OSError:
         return 0
-    for line in text.splitlines():
-        if line.startswith("oom_kill "):
-            return int(line.split()[1])
-    return 0
+    lines = (line for line in text.splitlines() if line.startswith(name))
+    return next((int(line.removeprefix(name).split()[0]) for line in lines), 0)

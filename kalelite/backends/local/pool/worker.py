@@ -49,17 +49,15 @@ def _store(folder: str, verify: Verify) -> Store:
 def work(request: TaskRequest) -> int:
     """Run the task of a request; its record is committed when this returns. Gives an exit code."""
     code, store = _code(request.code), _store(request.store, request.verify)
-    container = request.container
-    if container:
-        from kalelite.backends.local.containers.container_function import (
-            on,  # other steps need not wait for it
-        )
+    around: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+    if request.container:
+        # Other steps need not wait for it.
+        from kalelite.backends.local.containers.container_function import on
 
-        with on(container):
-            record = execute(request.spec, code, store)
-    else:
-        if request.memory:
-            machine.limit_memory(request.memory)
+        around = on(request.container)
+    elif request.memory:
+        machine.limit_memory(request.memory)
+    with around:
         record = execute(request.spec, code, store)
     return 0 if record.status == "succeeded" else 1
 
