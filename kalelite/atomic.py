@@ -8,8 +8,6 @@ import os
 from io import BufferedWriter
 from pathlib import Path
 
-__all__ = ["sync_folder", "write_atomically"]
-
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 
 

@@ -26,25 +26,6 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = [
-    "CaptureError",
-    "ClusterError",
-    "CorruptObjectError",
-    "ExitCode",
-    "KaleliteError",
-    "MarshalError",
-    "MissingObjectError",
-    "PipelineError",
-    "Problem",
-    "ScriptError",
-    "StepError",
-    "StoreFullError",
-    "UnmarshallableError",
-    "UsageError",
-    "VersionMismatchError",
-    "Where",
-]
-
 
 class ExitCode(IntEnum):
     """How the command ended."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import time
 
-__all__ = ["clock", "count", "duration", "near_path", "short_name", "size"]
-
 
 def duration(seconds: float) -> str:
     """``0.42 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 05 min``."""

@@ -14,19 +14,6 @@ from typing import Any
 
 from kalelite.errors import UsageError, Where
 
-__all__ = [
-    "SETTINGS",
-    "Setting",
-    "Source",
-    "Value",
-    "backend_settings",
-    "environment",
-    "find_file",
-    "flags",
-    "misspelt_variables",
-    "resolve",
-]
-
 PREFIX = "KALELITE_"
 
 

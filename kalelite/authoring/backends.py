@@ -22,17 +22,6 @@ if TYPE_CHECKING:
     from kalelite.errors import Problem
     from kalelite.plan.graph import Parameter, Plan
 
-__all__ = [
-    "BACKENDS",
-    "Backend",
-    "Listener",
-    "Result",
-    "Section",
-    "ambient_backend",
-    "open_backend",
-    "use_backend",
-]
-
 BACKENDS: Final[Mapping[str, str]] = {
     "local": "kalelite.backends.local.local_backend:local_backend",
     "kubeflow": "kalelite.backends.kubeflow.kubeflow_backend:KubeflowBackend",

@@ -12,8 +12,6 @@ from kalelite.errors import Problem
 from kalelite.plan.graph import ContainerDef, StepDef
 from kalelite.plan.options import StepOptions, merge
 
-__all__ = ["CallableStep"]
-
 
 class CallableStep:
     """A step that a pipeline's body can call.

@@ -14,8 +14,6 @@ from kalelite.authoring.trace.operands import condition_of, handler_of, items_of
 from kalelite.authoring.trace.proxies import ValueProxy
 from kalelite.plan.graph import Branch, ExitScope, Expr, ItemRef, Loop, Switch
 
-__all__ = ["Elif", "Else", "ExitHandler", "If", "ParallelFor"]
-
 T = TypeVar("T")
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from kalelite.errors import Problem, Where
 from kalelite.source.locations import of_function
 
-__all__ = ["function_problem", "look_like", "signature_of"]
-
 
 def function_problem(target: Any, decorator: str, place: Where) -> Problem | None:
     """What is wrong with the object under the decorator, None if it is a plain function.

@@ -11,19 +11,6 @@ from typing import TextIO
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Plan
 
-__all__ = [
-    "BriefReporter",
-    "Event",
-    "LoopStarted",
-    "Note",
-    "RunFinished",
-    "RunStarted",
-    "TaskFinished",
-    "TaskRetried",
-    "TaskSkipped",
-    "TaskStarted",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Event:

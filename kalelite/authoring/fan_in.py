@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from kalelite.authoring.trace.tracing import Trace
     from kalelite.errors import Where
 
-__all__ = ["Collected", "OneOf"]
-
 T = TypeVar("T")
 
 

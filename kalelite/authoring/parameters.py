@@ -22,8 +22,6 @@ from kalelite.source.locations import of_function
 if TYPE_CHECKING:
     from kalelite.authoring.pipeline import Pipeline
 
-__all__ = ["arguments_of", "parameters_of", "with_defaults"]
-
 _VALUES = (int, float, str, list, dict, tuple, type(None), Enum, PurePath, date, timedelta)
 
 

@@ -26,8 +26,6 @@ from kalelite.plan.options import (
 )
 from kalelite.source import locations as places
 
-__all__ = ["Pipeline", "pipeline", "pipelines_of"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -20,8 +20,6 @@ from kalelite.plan.options import (
 )
 from kalelite.source import locations as places
 
-__all__ = ["Step", "step"]
-
 P = ParamSpec("P")
 R = TypeVar("R")
 

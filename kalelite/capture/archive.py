@@ -17,8 +17,6 @@ from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled
 from kalelite.capture.units import Unit, units
 
-__all__ = ["StepCode", "archive", "digest_of", "sizes"]
-
 _SMALL = 65_536
 """Blobs up to this size, in bytes, share one file, so that hundreds of them cost little."""
 

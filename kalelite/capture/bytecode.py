@@ -18,19 +18,6 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, TypeGuard
 
-__all__ = [
-    "Import",
-    "References",
-    "code_digest",
-    "codes",
-    "hashed",
-    "identifiers",
-    "is_class",
-    "is_module_name",
-    "references",
-    "resolve_import",
-]
-
 _KNOWN = (3, 11) <= sys.version_info[:2] <= (3, 13)
 # A class body inside a function reads globals with LOAD_NAME, so that one counts as well.
 _GLOBAL_OPS = frozenset(

@@ -16,8 +16,6 @@ from kalelite.capture.bytecode import codes, is_class
 from kalelite.capture.namespaces import importable
 from kalelite.errors import Problem, Where
 
-__all__ = ["no_source", "readable_size", "refusal", "use"]
-
 # By the name of the type, or of a base of it, so that no library has to be imported to know it.
 _NEVER_TRAVELS = {
     "_io._IOBase": "an open file, which stays where it was opened",

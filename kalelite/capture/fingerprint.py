@@ -26,8 +26,6 @@ from kalelite.capture.module_source import Mentioned, counted, source_digest
 from kalelite.capture.pickled import Pickled
 from kalelite.capture.pickler import pickled
 
-__all__ = ["Fingerprint", "Fingerprints"]
-
 # Code that uses one of these may read the docstrings of others.
 _READS_DOCSTRINGS = frozenset({"__doc__", "getdoc", "help"})
 _LARGE_FILE = 1 << 28

@@ -13,8 +13,6 @@ from kalelite.capture.namespaces import importable
 from kalelite.capture.pickled import Pickled
 from kalelite.marshal.registry import user_formats
 
-__all__ = ["RegisteredFormat", "registered_formats"]
-
 
 @dataclass(frozen=True, slots=True)
 class RegisteredFormat:

@@ -18,8 +18,6 @@ from kalelite.capture.pickled import Pickled, TooLargeError
 from kalelite.capture.pickler import pickled
 from kalelite.errors import Problem, Where
 
-__all__ = ["Gatherer", "Reached"]
-
 
 @dataclass(frozen=True, slots=True)
 class Reached:

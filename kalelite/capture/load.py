@@ -29,12 +29,6 @@ from typing import Any, Protocol
 from kalelite.capture.rebuild import plain
 from kalelite.errors import CorruptObjectError, VersionMismatchError
 
-__all__ = [
-    "CodeFolder",
-    "CodeReader",
-    "CodeSource",
-]
-
 FORMAT = 2
 """Of the index and of the blobs."""
 

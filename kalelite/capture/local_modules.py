@@ -21,8 +21,6 @@ from typing import TypeVar
 
 from kalelite.capture.bytecode import Import, is_module_name, resolve_import
 
-__all__ = ["LocalModule", "LocalModules", "is_local_file", "is_made_by_hand", "reached"]
-
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 Found = TypeVar("Found")
 

@@ -15,8 +15,6 @@ from typing import Any
 
 from kalelite.capture.local_modules import LocalModule
 
-__all__ = ["changed"]
-
 _MISSING = object()
 _MAGIC = frozenset({"globals", "vars", "locals", "exec", "setattr"})
 

@@ -18,8 +18,6 @@ from kalelite.capture.bytecode import Import, hashed, identifiers, resolve_impor
 from kalelite.capture.local_modules import LocalModule
 from kalelite.capture.rebuild import plain
 
-__all__ = ["Mentioned", "counted", "source_digest"]
-
 # Code that uses one of these may look up any name.
 _DYNAMIC = frozenset(
     {"vars", "globals", "locals", "dir", "eval", "exec", "getmembers", "modules"}

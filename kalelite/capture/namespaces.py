@@ -17,8 +17,6 @@ from kalelite.capture.load import Name
 from kalelite.capture.local_modules import is_made_by_hand
 from kalelite.capture.rebuild import plain
 
-__all__ = ["Space", "World", "importable"]
-
 _MAIN = frozenset({"__main__", "__mp_main__"})
 
 

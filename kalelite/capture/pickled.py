@@ -13,8 +13,6 @@ from typing import Any
 from kalelite.capture.bytecode import code_digest, hashed, is_class
 from kalelite.capture.load import Name
 
-__all__ = ["Aside", "Pickled", "Sink", "TooLargeError"]
-
 
 class TooLargeError(Exception):
     """The pickle grew over the limit."""

@@ -28,8 +28,6 @@ from kalelite.capture.load import Name
 from kalelite.capture.namespaces import Space, World, importable
 from kalelite.capture.pickled import Aside, Pickled, Sink, TooLargeError
 
-__all__ = ["pickled"]
-
 _ATOMS: frozenset[type] = frozenset(
     {int, float, complex, bool, str, bytes, type(None), tuple, range, slice, CodeType}
 )

@@ -13,18 +13,6 @@ from collections.abc import Callable, Mapping
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-__all__ = [
-    "cached",
-    "compiled",
-    "define_class",
-    "define_function",
-    "fill_function",
-    "load_code",
-    "new_cell",
-    "plain",
-    "resolve",
-]
-
 
 def plain(function: Any) -> Any:
     """The function under a decorated step; anything else as it is."""

@@ -15,8 +15,6 @@ from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled
 from kalelite.capture.pickler import pickled
 
-__all__ = ["Unit", "units"]
-
 
 @dataclass(frozen=True, slots=True)
 class Unit:

@@ -13,8 +13,6 @@ from kalelite.errors import ExitCode, KaleliteError
 if TYPE_CHECKING:
     from kalelite.cli.screen import Screen
 
-__all__ = ["main"]
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks for.

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from kalelite.authoring.pipeline import Pipeline
     from kalelite.cli.script import Script
 
-__all__ = ["arguments_of", "choose", "known_names", "pipelines_meant", "type_name"]
-
 
 def choose(
     pipelines: Sequence[Pipeline[..., Any]], name: str | None, script: str

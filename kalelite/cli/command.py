@@ -29,8 +29,6 @@ from kalelite.settings import (
 if TYPE_CHECKING:
     from kalelite.authoring.backends import Backend
 
-__all__ = ["Command", "perform"]
-
 
 @dataclass(frozen=True, slots=True)
 class Command:

@@ -16,16 +16,6 @@ from kalelite.humanize import count, near_path, short_name
 from kalelite.source.libraries import is_library
 from kalelite.source.locations import characters_before
 
-__all__ = [
-    "call_lines",
-    "error_lines",
-    "exception_lines",
-    "failure_lines",
-    "internal_lines",
-    "is_ours",
-    "user_frames",
-]
-
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 _LONGEST_MESSAGE = 40
 """Lines of an exception's message that are shown; the log and the record hold all."""

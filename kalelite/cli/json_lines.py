@@ -13,8 +13,6 @@ from kalelite.authoring.events import Event
 from kalelite.cli.screen import Screen
 from kalelite.plan.graph import Plan
 
-__all__ = ["JsonLines", "encode"]
-
 
 class JsonLines:
     """Writes objects as lines: every event with the keys ``event`` and ``at``."""

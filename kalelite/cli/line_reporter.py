@@ -7,8 +7,6 @@ from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
 from kalelite.cli.screen import Line, Screen, clean, one_line
 from kalelite.humanize import clock, count, duration, size
 
-__all__ = ["LineReporter"]
-
 _BIG = 200_000_000
 """Bytes of memory from which on a step's peak is worth reporting."""
 

@@ -21,8 +21,6 @@ from kalelite.cli.run_progress import RunProgress, Status, TaskProgress, Window
 from kalelite.cli.screen import Screen, clean, one_line
 from kalelite.humanize import count, duration
 
-__all__ = ["LiveTable", "picture"]
-
 _SHORTEST = 0.05
 _TICK = 0.25
 _GAP = 2

@@ -20,8 +20,6 @@ from kalelite.settings import SETTINGS
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
 
-__all__ = ["PICTURES", "VERBS", "Request", "Verb", "add_setting", "parse", "run_help"]
-
 VERBS: Final = {
     "runs": "list the runs",
     "show": "what a run did: states, values, metrics, artifacts",

@@ -21,8 +21,6 @@ from kalelite.executor.spec import FailureReport, Record
 from kalelite.humanize import short_name
 from kalelite.plan.graph import Loop
 
-__all__ = ["RunProgress", "Status", "TaskProgress", "Window", "status_of"]
-
 
 def headline(failure: FailureReport) -> str:
     """A failure in one line."""

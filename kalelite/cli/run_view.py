@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kalelite.cli.screen import Screen
     from kalelite.plan.graph import Plan
 
-__all__ = ["RunView", "reporter_for"]
-
 
 def reporter_for(output: str, out: Screen, *, debug: bool) -> Listener:
     """The reporter that suits the stream. In debug mode the terminal belongs to the debugger."""

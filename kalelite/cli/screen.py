@@ -15,8 +15,6 @@ from typing import IO, TYPE_CHECKING, Literal, TextIO, cast
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Fit", "Line", "Piece", "Screen", "clean", "in_ascii", "one_line"]
-
 Piece = str | tuple[str, str]
 Line = Sequence[Piece]
 Fit = Literal["wrap", "cut", "keep"]

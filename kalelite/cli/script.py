@@ -18,16 +18,6 @@ from types import CodeType, ModuleType
 from kalelite.cli.screen import Line
 from kalelite.errors import ScriptError, UsageError, Where
 
-__all__ = [
-    "Script",
-    "ScriptExit",
-    "ScriptRaisedError",
-    "as_main",
-    "execute",
-    "import_path",
-    "read_script",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Script:

@@ -10,8 +10,6 @@ from typing import Any
 from kalelite.cli.parser import PICTURES
 from kalelite.errors import UsageError
 
-__all__ = ["add_picture", "add_script", "picture_format"]
-
 _SUFFIXES = {".mmd": "mermaid", ".svg": "svg", ".html": "html", ".htm": "html"}
 
 

@@ -11,8 +11,6 @@ from kalelite.authoring.pipeline import pipelines_of
 from kalelite.cli.choose import arguments_of, known_names
 from kalelite.plan.graph import Parameter, Plan
 
-__all__ = ["Act", "ScriptBackend", "StopScript"]
-
 Act = Callable[[Plan, Mapping[str, Any]], Result | None]
 """What is done with a plan and the values of its parameters; without a result the script stops."""
 

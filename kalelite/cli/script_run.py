@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from kalelite.cli.run_view import RunView
     from kalelite.plan.graph import Plan
 
-__all__ = ["Opened", "opened", "run_script"]
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:

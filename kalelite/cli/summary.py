@@ -14,16 +14,6 @@ from kalelite.executor.spec import Record
 from kalelite.humanize import count, duration, near_path, size
 from kalelite.plan.graph import Expr, OutputRef, Pack, Plan, subscripts
 
-__all__ = [
-    "artifact_rows",
-    "log_tail",
-    "metric_rows",
-    "preview",
-    "print_section",
-    "print_summary",
-    "result_rows",
-]
-
 _FULL_FAILURES = 3
 _LOG_LINES = 10
 _LOG_BYTES = 64 * 1024

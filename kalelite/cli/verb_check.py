@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from kalelite.cli.command import Command
     from kalelite.plan.graph import Plan
 
-__all__ = ["add_arguments", "perform"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The script, and the form of the output."""

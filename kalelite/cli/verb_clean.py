@@ -12,8 +12,6 @@ from kalelite.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
 
-__all__ = ["add_arguments", "perform"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is freed, and how old it has to be."""

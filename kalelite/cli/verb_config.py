@@ -12,8 +12,6 @@ from kalelite.settings import SETTINGS
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
 
-__all__ = ["add_arguments", "perform"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A script, beside which the settings file is searched."""

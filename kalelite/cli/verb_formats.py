@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from kalelite.cli.screen import Line
     from kalelite.marshal import FormatStatus
 
-__all__ = ["add_arguments", "perform"]
-
 _COLORS = {"active": "green", "waiting": "dim", "absent": "dim", "broken": "red"}
 
 

@@ -12,8 +12,6 @@ from kalelite.errors import ExitCode, PipelineError, Problem, UsageError
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
 
-__all__ = ["add_arguments", "perform"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The script, the format and the file."""

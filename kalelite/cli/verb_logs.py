@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from kalelite.cli.screen import Screen
     from kalelite.runs.reading import TaskState
 
-__all__ = ["add_arguments", "perform"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run, the step and the number of lines."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from kalelite.cli.script_backend import Act
     from kalelite.plan.graph import Plan
 
-__all__ = ["add_arguments", "perform"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Everything that a script without a verb may be given."""

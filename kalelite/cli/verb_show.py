@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from kalelite.cli.command import Command
     from kalelite.runs.reading import TaskState
 
-__all__ = ["add_arguments", "perform"]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run."""

@@ -9,8 +9,6 @@ from kalelite.errors import StepError
 from kalelite.plan import graph
 from kalelite.plan.comparisons import COMPARISONS
 
-__all__ = ["evaluate"]
-
 
 def evaluate(expr: graph.Expr, view: ResultsView) -> Any:
     """The Python value of an expression.

@@ -24,8 +24,6 @@ from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Plan
 from kalelite.plan.options import StepOptions
 
-__all__ = ["Progress", "retry_delay"]
-
 
 class Progress:
     """The interpreter of a schedule's transitions.

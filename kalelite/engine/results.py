@@ -12,8 +12,6 @@ from kalelite.executor.spec import OutputEntry
 from kalelite.plan.graph import Collected, Expr, ItemRef, OneOf, OutputRef
 from kalelite.plan.order import Scopes
 
-__all__ = ["MissingError", "Results", "ResultsView"]
-
 _At = tuple[str, Index]
 
 

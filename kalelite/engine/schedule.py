@@ -33,8 +33,6 @@ from kalelite.executor.spec import OutputEntry
 from kalelite.plan.graph import Branch, Loop, Plan, Switch, Task
 from kalelite.plan.order import ROOT, Scopes
 
-__all__ = ["Schedule"]
-
 
 @dataclass(slots=True)
 class _ScopeRun:

@@ -15,8 +15,6 @@ from kalelite.executor.spec import OutputEntry, Slot, TaskSpec
 from kalelite.executor.template import Values, fill, fill_slot, value_slot
 from kalelite.plan.graph import Collected, Loop, OutputRef, Plan
 
-__all__ = ["TaskSpecs"]
-
 
 class TaskSpecs:
     """Makes the specs of a run's instances.

@@ -12,8 +12,6 @@ from kalelite.executor.template import value_slot, with_path
 from kalelite.plan import graph
 from kalelite.plan.graph import Expr, Plan, Task
 
-__all__ = ["task_template", "task_templates", "to_slot"]
-
 _Made = TypeVar("_Made")
 
 

@@ -9,17 +9,6 @@ from enum import Enum
 from kalelite.authoring.events import Event
 from kalelite.executor.spec import OutputEntry
 
-__all__ = [
-    "Index",
-    "Instance",
-    "NodeResult",
-    "NodeState",
-    "Outcome",
-    "Ready",
-    "Transition",
-    "instance_name",
-]
-
 Index = tuple[int, ...]
 
 

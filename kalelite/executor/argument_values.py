@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from kalelite.capture.load import CodeSource
     from kalelite.marshal.store import Store
 
-__all__ = ["ArgumentValues"]
-
 
 class ArgumentValues:
     """Turns slots into values; one reference is loaded once, and is one object as it was before."""

@@ -12,8 +12,6 @@ from typing import Any
 
 from kalelite.errors import StepError
 
-__all__ = ["give", "take", "text"]
-
 _LONGEST = 60_000
 """Bytes of a text that may go into a command line: Linux takes twice that, and a backend may carry
 it a few times over."""

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from kalelite.capture.load import CodeSource
     from kalelite.marshal.store import Store
 
-__all__ = ["execute"]
-
 
 class _RefusedError(Exception):
     """The step did what no step may do; the report says what."""

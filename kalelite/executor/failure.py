@@ -13,17 +13,6 @@ from typing import Any
 from kalelite.errors import KaleliteError
 from kalelite.executor.spec import FailureReport, Frame
 
-__all__ = [
-    "Terminated",
-    "at_return",
-    "class_name",
-    "for_user",
-    "frame_at",
-    "is_users",
-    "printable",
-    "report",
-]
-
 MESSAGE = 10_000
 """Longest message, in characters."""
 TRACEBACK = 100_000

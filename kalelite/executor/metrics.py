@@ -18,8 +18,6 @@ from typing import Any
 
 from kalelite.errors import UsageError
 
-__all__ = ["TaskLog", "log_artifact", "log_metric", "recording"]
-
 _NAME = re.compile(r"[^\w.-]+")
 _FILE = re.compile(r"[^\s<>]+\.[A-Za-z][A-Za-z0-9]{0,7}")
 

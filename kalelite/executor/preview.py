@@ -8,8 +8,6 @@ from typing import Any
 
 from kalelite.executor.failure import printable
 
-__all__ = ["preview"]
-
 _WIDTH = 80
 _SMALL = 262_144
 

@@ -8,8 +8,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["MismatchError", "as_json", "convert"]
-
 LARGEST = 65_536
 """Longest JSON of a native output; what is larger goes through the store only."""
 

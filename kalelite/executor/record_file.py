@@ -11,8 +11,6 @@ from kalelite.atomic import write_atomically
 from kalelite.errors import CorruptObjectError
 from kalelite.executor.spec import FailureReport, Frame, Record, fields_of
 
-__all__ = ["commit", "encode", "parse", "read", "read_attempt"]
-
 # Made now: the step may change what it finds in `json`.
 encode = json.JSONEncoder(separators=(",", ":"), default=fields_of).encode
 """A record, or data that holds records, as JSON."""

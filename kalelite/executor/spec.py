@@ -19,17 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NotRequired, TypedDict
 
-__all__ = [
-    "FailureReport",
-    "Frame",
-    "OutputEntry",
-    "OutputSpec",
-    "Record",
-    "Slot",
-    "TaskSpec",
-    "fields_of",
-]
-
 Slot = dict[str, Any]
 
 

@@ -21,8 +21,6 @@ from typing import Any, Protocol
 
 from kalelite.executor.spec import Slot, TaskSpec
 
-__all__ = ["Values", "fill", "fill_slot", "value_slot", "with_path"]
-
 
 class Values(Protocol):
     """What fills a template: each method gives a slot of `kalelite.executor.spec`."""

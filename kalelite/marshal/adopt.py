@@ -22,8 +22,6 @@ from kalelite.errors import UnmarshallableError
 from kalelite.marshal.digest import Digest, file_chunks, hasher
 from kalelite.marshal.listing import Entry
 
-__all__ = ["Adoption"]
-
 _FICLONE = 0x40049409
 _CHUNK = 1 << 20
 _ZEROS = bytes(_CHUNK)

@@ -12,8 +12,6 @@ from typing import Self
 from kalelite.errors import MarshalError
 from kalelite.marshal.folders import Folders
 
-__all__ = ["Attachments", "current_attachments"]
-
 
 class Attachments:
     """The files of one save or load, which is the length of a ``with``."""

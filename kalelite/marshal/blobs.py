@@ -38,8 +38,6 @@ from kalelite.marshal.disk import (
     write_batch,
 )
 
-__all__ = ["TEMPORARY", "BlobName", "BlobStore"]
-
 TEMPORARY = "tmp"
 """Folder of a store for what is not complete yet; on the same filesystem, so it can be renamed."""
 

@@ -22,8 +22,6 @@ from kalelite.marshal.registry import (
     formats_of,
 )
 
-__all__ = ["Encoded", "decode", "encode"]
-
 
 @dataclass(frozen=True, slots=True)
 class Encoded:

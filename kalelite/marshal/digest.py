@@ -26,19 +26,6 @@ from kalelite.errors import MarshalError, UsageError
 if TYPE_CHECKING:
     import threading
 
-__all__ = [
-    "ALGORITHMS",
-    "CHUNK",
-    "BadReferenceError",
-    "Digest",
-    "Digesting",
-    "default_algorithm",
-    "file_chunks",
-    "hasher",
-    "reference_to",
-    "split_reference",
-]
-
 ALGORITHMS = {"xxh3": 32, "sha256": 64}
 """Known algorithms and the number of their hex digits."""
 

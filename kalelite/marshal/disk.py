@@ -17,17 +17,6 @@ from kalelite.errors import CorruptObjectError, MarshalError, MissingObjectError
 from kalelite.marshal.framing import view_of
 from kalelite.marshal.registry import Buffer
 
-__all__ = [
-    "batches",
-    "corrupt",
-    "map_private",
-    "no_room",
-    "open_regular",
-    "remove_tree",
-    "write_all",
-    "write_batch",
-]
-
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _MOST_PIECES = 1_000  # of the 1,024 that the system takes

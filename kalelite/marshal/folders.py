@@ -28,8 +28,6 @@ from kalelite.marshal.digest import file_chunks, reference_to, split_reference
 from kalelite.marshal.disk import corrupt, no_room, open_regular, remove_tree, write_all
 from kalelite.marshal.listing import Entry, listing_bytes, parse_listing
 
-__all__ = ["COPIED", "Folders"]
-
 COPIED = 1 << 30
 
 _State = tuple[int, int, int]

@@ -7,8 +7,6 @@ from pickle import PickleBuffer
 
 from kalelite.marshal.registry import ALIGNMENT, Buffer, Frame
 
-__all__ = ["flatten", "frame_size", "padding", "view_of"]
-
 
 def padding(size: int) -> int:
     """How many bytes are missing to the next multiple of `ALIGNMENT`."""

@@ -14,8 +14,6 @@ from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
 from kalelite.marshal.disk import no_room, remove_tree
 from kalelite.marshal.manifest import Manifest
 
-__all__ = ["Freed", "collect", "sweep"]
-
 
 @dataclass(frozen=True, slots=True)
 class Freed:

@@ -21,8 +21,6 @@ from dataclasses import dataclass
 
 from kalelite.errors import CorruptObjectError, VersionMismatchError
 
-__all__ = ["Entry", "listing_bytes", "parse_listing"]
-
 _LAYOUT = 1
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 

@@ -22,8 +22,6 @@ from kalelite.errors import CorruptObjectError, VersionMismatchError
 from kalelite.marshal.digest import BadReferenceError, split_reference
 from kalelite.marshal.framing import padding
 
-__all__ = ["LAYOUT", "Manifest"]
-
 LAYOUT = 1
 """Version of the object file's layout, written as ``"kalelite"``."""
 

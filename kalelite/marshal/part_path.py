@@ -6,8 +6,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-__all__ = ["deep_path", "path_to"]
-
 _SCALARS = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _MOST_SEEN = 1_000_000
 _DEEPEST = 50

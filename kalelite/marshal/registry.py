@@ -31,22 +31,6 @@ from typing import Any, ClassVar, overload
 
 from kalelite.marshal.formats import LIBRARIES
 
-__all__ = [
-    "Buffer",
-    "Format",
-    "FormatStatus",
-    "Frame",
-    "PartError",
-    "UserFormat",
-    "format_for_encoding",
-    "formats_of",
-    "formats_status",
-    "reducer_of",
-    "register",
-    "user_formats",
-    "wake",
-]
-
 Buffer = bytes | bytearray | memoryview | PickleBuffer
 """Anything contiguous that holds bytes."""
 

@@ -20,8 +20,6 @@ from kalelite.marshal.verify import Verifier
 if TYPE_CHECKING:
     from kalelite.marshal.garbage import Freed
 
-__all__ = ["Store"]
-
 INLINE = 65_536
 """Values up to so many bytes share one file with their manifest."""
 

@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import threading
 
-__all__ = ["Verifier"]
-
-
 GRACE = 0.05
 """Seconds that the step has for itself before the first check begins."""
 

@@ -12,8 +12,6 @@ from kalelite.picture.labels import block_title
 from kalelite.plan.graph import Block, Branch, ExitScope, Group, Loop, Plan, Switch, Task
 from kalelite.plan.order import Nesting, dependencies, expressions
 
-__all__ = ["BlockFrame", "Diagram", "Edge", "TaskNode", "diagram_of", "titles", "with_siblings"]
-
 EdgeKind = Literal["data", "order", "condition", "exit"]
 FrameKind = Literal["branch", "switch", "loop", "exit", "group", "siblings"]
 

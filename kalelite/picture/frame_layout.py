@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 
 from kalelite.picture.layers import Arrangement, Link, Stroke, arrange
 
-__all__ = ["Box", "FrameSize", "Layout", "lay_out"]
-
 ENTRY, EXIT = "\0<", "\0>"
 
 

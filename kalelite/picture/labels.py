@@ -12,18 +12,6 @@ from kalelite.plan import graph
 from kalelite.plan.options import STEP_OPTIONS, StepOptions, duration
 from kalelite.plan.types.hints import UNKNOWN, spell
 
-__all__ = [
-    "badges",
-    "block_title",
-    "clip",
-    "expression",
-    "first_line",
-    "marks",
-    "option_list",
-    "parameter_list",
-    "problem_text",
-]
-
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 40
 _short.maxlist = _short.maxtuple = _short.maxdict = _short.maxset = 4

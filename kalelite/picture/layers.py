@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["Arrangement", "Link", "Stroke", "arrange"]
-
 GAP_X = 24.0
 THIN_GAP = 11.0
 GAP_Y = 40.0

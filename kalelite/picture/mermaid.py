@@ -9,8 +9,6 @@ from kalelite.picture.diagram import BlockFrame, TaskNode, diagram_of
 from kalelite.picture.labels import badges, clip, marks, problem_text
 from kalelite.plan.graph import Plan
 
-__all__ = ["to_mermaid"]
-
 _ARROWS = {"data": "-->", "order": "-.->", "condition": "-.->", "exit": "-.->"}
 _STYLES = """\
   classDef bad fill:#fdecec,stroke:#c62828,stroke-width:2px,color:#1d2733

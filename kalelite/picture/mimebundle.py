@@ -11,8 +11,6 @@ from kalelite.picture import to_svg, to_text
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.types.hints import spell
 
-__all__ = ["DIM", "RED", "plan_html", "plan_mimebundle", "plan_text", "table"]
-
 RED = "color:#b3261e"
 DIM = "opacity:.65"
 _CELL = "text-align:left;padding:2px 12px 2px 0;vertical-align:top"

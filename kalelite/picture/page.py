@@ -24,8 +24,6 @@ from kalelite.picture.labels import (
 from kalelite.picture.svg import STYLE, drawing, escape, themed
 from kalelite.plan.graph import Plan
 
-__all__ = ["to_html"]
-
 _STYLE = STYLE + themed("""\
 html,body{margin:0;height:100%}
 body{display:flex;flex-direction:column;background:$paper;color:$ink}

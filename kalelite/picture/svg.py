@@ -24,8 +24,6 @@ from kalelite.picture.labels import (
 from kalelite.picture.layers import Stroke
 from kalelite.plan.graph import Plan
 
-__all__ = ["STYLE", "drawing", "escape", "size_of", "themed", "to_svg"]
-
 MARGIN = 20.0
 LINE = 16.0
 SMALL = 11.5

@@ -19,8 +19,6 @@ from kalelite.picture.labels import (
 )
 from kalelite.plan.graph import ExitScope, Plan
 
-__all__ = ["to_text"]
-
 LEAST_WIDTH = 40
 MOST_NAME = 36
 

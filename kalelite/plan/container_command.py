@@ -6,8 +6,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-__all__ = ["Concat", "IfPresent", "InputPath", "InputValue", "OutputPath", "Word", "fill", "walk"]
-
 
 @dataclass(frozen=True, slots=True)
 class InputValue:

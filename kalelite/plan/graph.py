@@ -18,37 +18,6 @@ from typing import Any
 from kalelite.errors import Where
 from kalelite.plan.options import PipelineOptions, StepOptions
 
-__all__ = [
-    "REQUIRED",
-    "AllOf",
-    "AnyOf",
-    "Block",
-    "Branch",
-    "Collected",
-    "Compare",
-    "Constant",
-    "ContainerDef",
-    "ExitScope",
-    "Expr",
-    "Group",
-    "ItemRef",
-    "Loop",
-    "Negation",
-    "OneOf",
-    "Output",
-    "OutputRef",
-    "Pack",
-    "Parameter",
-    "ParameterRef",
-    "Plan",
-    "StatusRef",
-    "StepDef",
-    "Switch",
-    "Task",
-    "at_line",
-    "subscripts",
-]
-
 Key = str | int
 """What selects inside a value: ``ref["k"]`` or ``ref[0]``."""
 

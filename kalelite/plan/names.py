@@ -8,17 +8,6 @@ from collections.abc import Container
 
 from kalelite.errors import UsageError
 
-__all__ = [
-    "access_mode",
-    "env_name",
-    "label_key",
-    "label_value",
-    "mount_path",
-    "object_name",
-    "slug",
-    "unique",
-]
-
 _LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _ALPHABET = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"

@@ -16,8 +16,6 @@ from itertools import chain
 
 from kalelite.plan.graph import Block, Branch, ExitScope, Expr, Loop, Plan, Switch, Task
 
-__all__ = ["ROOT", "Nesting", "Scopes", "cycle", "dependencies", "expressions", "in_call_order"]
-
 ROOT = ""
 """What stands in no block stands in this one: the pipeline itself."""
 

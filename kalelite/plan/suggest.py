@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-__all__ = ["did_you_mean"]
-
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """``Did you mean 'x'?``, or nothing if no known name is near."""

@@ -8,8 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-__all__ = ["artifacts_html"]
-
 _LARGEST = 4 << 20
 """Bytes of a file from which on only its path is shown: a notebook keeps all that it shows."""
 

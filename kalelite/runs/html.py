@@ -13,8 +13,6 @@ from kalelite.runs.artifacts_html import artifacts_html
 if TYPE_CHECKING:
     from kalelite.runs.reading import Run
 
-__all__ = ["run_html"]
-
 
 def run_html(run: Run) -> str:
     """A run: what each task did, how long it took, what it gave and logged, and what failed."""

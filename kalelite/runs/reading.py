@@ -22,8 +22,6 @@ from kalelite.marshal import Store
 from kalelite.runs.run_dirs import born, home, is_alive, run_ids
 from kalelite.runs.run_files import RunData
 
-__all__ = ["Run", "TaskState", "list_runs", "load"]
-
 _FINAL = frozenset({"succeeded", "failed", "skipped", "not run", "cached"})
 
 

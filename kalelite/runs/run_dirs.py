@@ -8,8 +8,6 @@ import re
 import time
 from pathlib import Path
 
-__all__ = ["born", "home", "is_alive", "new_folder", "run_ids"]
-
 _ID = re.compile(r"\d{8}-\d{6}-\d{3}[0-9a-f]{4}")
 
 

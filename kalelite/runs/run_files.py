@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict
 
-__all__ = ["EventData", "EventDetails", "ProcessData", "RunData", "RunDetails", "TaskData"]
-
 
 class ProcessData(TypedDict):
     """The process that runs it: pids are used again, so ``born`` tells two of them apart."""

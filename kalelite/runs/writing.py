@@ -16,8 +16,6 @@ from kalelite.plan.graph import Plan, StepDef, Task
 from kalelite.runs.run_dirs import born, home, new_folder
 from kalelite.runs.run_files import EventData, EventDetails, RunData, RunDetails, TaskData
 
-__all__ = ["RunFolder", "create"]
-
 _ENCODE = json.JSONEncoder(default=repr).encode
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import os
 
-__all__ = ["is_library"]
-
 # A step may have run on another machine, whose folders are not those of this one.
 _ANYWHERE = tuple(
     os.sep + part

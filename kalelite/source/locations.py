@@ -16,19 +16,6 @@ from typing import Any
 
 from kalelite.errors import Where
 
-__all__ = [
-    "bytes_before",
-    "characters_before",
-    "definition_of",
-    "of_frame",
-    "of_function",
-    "of_instruction",
-    "of_keyword",
-    "of_return",
-    "returns_in",
-    "tree_of",
-]
-
 
 @dataclass(slots=True)
 class _Code:

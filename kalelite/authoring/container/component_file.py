@@ -23,8 +23,6 @@ from kalelite.plan.options import step_options
 from kalelite.plan.types.convert import convert
 from kalelite.plan.types.fit import native_name
 
-__all__ = ["load"]
-
 _TYPES: dict[str, Any] = {
     "string str": str,
     "integer int number_integer": int,

@@ -29,8 +29,6 @@ from kalelite.plan.graph import REQUIRED, ContainerDef
 from kalelite.plan.options import STEP_OPTIONS, ContainerKeywords, step_options
 from kalelite.source import locations as places
 
-__all__ = ["ContainerStep", "container_step", "load_component"]
-
 
 class ContainerStep(CallableStep):
     """A container image that can be called in a pipeline.

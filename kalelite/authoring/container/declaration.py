@@ -23,8 +23,6 @@ from kalelite.plan.suggest import did_you_mean
 from kalelite.plan.types.convert import convert
 from kalelite.plan.types.fit import native_name
 
-__all__ = ["check", "inputs_of", "outputs_of", "words_of"]
-
 _WORDS = (str, InputValue, InputPath, OutputPath, Concat, IfPresent)
 
 

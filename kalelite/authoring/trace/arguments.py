@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from kalelite.authoring.trace.draft import TaskDraft
     from kalelite.authoring.trace.tracing import Trace
 
-__all__ = ["to_expr", "wait_for"]
-
 _ATOMS = frozenset(
     {
         bool,

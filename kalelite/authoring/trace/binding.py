@@ -8,8 +8,6 @@ from typing import Any
 
 from kalelite.plan.suggest import did_you_mean
 
-__all__ = ["Binder", "misfit"]
-
 
 class Binder:
     """Does what `inspect.Signature.bind` does; 10,000 calls in a body are no rarity."""

@@ -13,8 +13,6 @@ from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan.graph import Block
 from kalelite.source import locations as places
 
-__all__ = ["ControlBlock", "trace_of"]
-
 
 class _BlockType(type):
     """Says what is wrong with a block without brackets, or with arguments that do not fit."""

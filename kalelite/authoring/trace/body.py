@@ -31,8 +31,6 @@ from kalelite.source import locations as places
 if TYPE_CHECKING:
     from kalelite.authoring.pipeline import Pipeline
 
-__all__ = ["nest", "trace_body"]
-
 # An exception whose text names a stand-in was raised over an output.
 _STAND_IN = re.compile(rf"{MARK}|\b(Output|Value)Proxy\b|\bPoison\b")
 

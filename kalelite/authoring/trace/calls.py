@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from kalelite.authoring.callable_step import CallableStep
     from kalelite.errors import Where
 
-__all__ = ["record"]
-
 
 def record(
     step: CallableStep, args: tuple[Any, ...], kwargs: dict[str, Any], frame: FrameType

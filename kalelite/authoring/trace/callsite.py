@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FrameType
 
-__all__ = ["EXACT", "Use", "instruction", "is_exact", "names_after", "use_of_call"]
-
 EXACT = frozenset({(3, 11), (3, 12), (3, 13)})
 """The versions of Python whose instructions are known."""
 

@@ -20,8 +20,6 @@ from kalelite.plan.types.fit import native_name
 from kalelite.plan.types.hints import NOTHING_KNOWN, UNKNOWN, Returns, return_names
 from kalelite.source.locations import definition_of, returns_in
 
-__all__ = ["TaskDraft"]
-
 # Of one of these there is nothing to unpack.
 _SINGLE = (int, float, bool, str, bytes, type(None))
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from kalelite.authoring.trace.refs import Ref
     from kalelite.authoring.trace.tracing import UserPlace
 
-__all__ = ["Advice", "condition", "without_is"]
-
 
 @dataclass(frozen=True, slots=True)
 class Advice:

@@ -12,8 +12,6 @@ from kalelite.source.libraries import is_library
 if TYPE_CHECKING:
     from kalelite.authoring.trace.refs import Ref
 
-__all__ = ["HiddenRefError", "note", "subject", "truth"]
-
 # kind -> (what is wrong, what to write instead). {subject}, {value}: what the value is; {code}: the
 # user's expression; the other names are details of the kind.
 _SENTENCES = {

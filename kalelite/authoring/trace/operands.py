@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from kalelite.authoring.trace.tracing import Trace
     from kalelite.errors import Where
 
-__all__ = ["condition_of", "handler_of", "items_of_loop"]
-
 
 def condition_of(trace: Trace, condition: object, where: Where) -> Expr:
     """The expression of an ``If``."""

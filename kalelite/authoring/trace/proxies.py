@@ -22,8 +22,6 @@ from kalelite.plan.graph import (
 )
 from kalelite.plan.types.hints import UNKNOWN
 
-__all__ = ["OutputProxy", "ValueProxy"]
-
 
 class OutputProxy(Ref):
     """The result of a step, one of its values, or a part of one."""

@@ -18,8 +18,6 @@ from kalelite.authoring.trace.tracing import Trace, current
 from kalelite.plan.graph import AllOf, AnyOf, Compare, Constant, Expr, Negation
 from kalelite.plan.types.hints import UNKNOWN
 
-__all__ = ["MARK", "Condition", "Poison", "Ref"]
-
 _DEBUGGERS = ("bdb", "pdb", "ipdb", "pudb", "_pydev", "pydev", "debugpy", "IPython", "reprlib")
 MARK = "<kalelite: "
 """How the text of every stand-in begins; text that holds it was made from one."""

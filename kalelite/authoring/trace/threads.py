@@ -16,8 +16,6 @@ from kalelite.source import locations as places
 if TYPE_CHECKING:
     from kalelite.authoring.trace.tracing import Trace
 
-__all__ = ["lost_call", "watched"]
-
 _going_on: list[tuple[Trace, frozenset[int]]] = []
 """Every trace that goes on in this process, and the threads that there were when it began."""
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from kalelite.authoring.callable_step import CallableStep
     from kalelite.plan.types.hints import Returns
 
-__all__ = ["Trace", "UserPlace", "current", "is_own_code", "user_frame"]
-
 _active: ContextVar[Trace | None] = ContextVar("kalelite_trace", default=None)
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from kalelite.errors import Problem
     from kalelite.plan.graph import Plan
 
-__all__ = ["KubeflowBackend"]
-
 
 class KubeflowBackend(Backend):
     """Compiles pipelines for Kubeflow Pipelines.

@@ -41,8 +41,6 @@ from kalelite.plan.graph import (
     Task,
 )
 
-__all__ = ["Cache", "prune"]
-
 _LAYOUT = 2
 
 

@@ -16,8 +16,6 @@ from kalelite.engine.progress import Progress
 from kalelite.engine.transitions import Ready
 from kalelite.executor.execute import execute
 
-__all__ = ["run_here"]
-
 
 class _Watched:
     """A code source whose functions keep the exception that they raise, traceback and all."""

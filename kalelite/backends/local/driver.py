@@ -22,8 +22,6 @@ from kalelite.engine.transitions import Ready
 if TYPE_CHECKING:
     from kalelite.backends.local.local_settings import LocalSettings
 
-__all__ = ["Driver"]
-
 _TICK = 0.25
 """Seconds between looks at the sizes of logs."""
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from kalelite.backends.local.result import RunResult
     from kalelite.plan.graph import Plan
 
-__all__ = ["LocalBackend", "local_backend"]
-
 
 class LocalBackend(Backend):
     """Runs pipelines on this machine."""

@@ -8,8 +8,6 @@ from kalelite.plan.graph import ContainerDef, Plan
 from kalelite.plan.options import PIPELINE_OPTIONS, STEP_OPTIONS
 from kalelite.plan.options.treatment import Handled, Noted, treatments
 
-__all__ = ["LOCAL_PIPELINE_OPTIONS", "LOCAL_STEP_OPTIONS", "without_effect"]
-
 
 @dataclass(frozen=True, slots=True)
 class ForContainers(Handled):

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["LocalSettings"]
-
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:

@@ -24,8 +24,6 @@ from kalelite.plan.options.values import (
     Volume,
 )
 
-__all__ = ["notes_on", "packages_of", "require_folder", "volumes_linked"]
-
 
 def require_folder() -> None:
     """Raise `UsageError` where the current folder was removed: steps start in it."""

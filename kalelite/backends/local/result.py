@@ -15,8 +15,6 @@ from kalelite.executor.spec import FailureReport, OutputEntry, Record
 from kalelite.marshal import Store
 from kalelite.plan.graph import Plan
 
-__all__ = ["RunResult", "step_error"]
-
 
 @dataclass(frozen=True, slots=True)
 class RunResult:

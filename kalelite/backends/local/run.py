@@ -46,8 +46,6 @@ from kalelite.plan.graph import Plan
 from kalelite.runs.run_dirs import home as home_of
 from kalelite.runs.writing import RunFolder, create
 
-__all__ = ["run_plan"]
-
 
 def run_plan(
     plan: Plan,

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from kalelite.marshal import Store
     from kalelite.runs.writing import RunFolder
 
-__all__ = ["TaskRequestBuilder"]
-
 
 @dataclass(frozen=True, slots=True)
 class TaskRequestBuilder:

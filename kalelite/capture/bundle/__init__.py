@@ -20,8 +20,6 @@ from kalelite.capture.bundle.runtime_sources import ENTRY, boot_source, packed_r
 from kalelite.capture.code import Code
 from kalelite.capture.diagnostics import readable_size
 
-__all__ = ["bundle", "contents"]
-
 _RUNTIME = "runtime.bz2"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

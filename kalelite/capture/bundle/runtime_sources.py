@@ -20,8 +20,6 @@ from pathlib import Path
 from kalelite.capture.bundle.strip import strip
 from kalelite.capture.local_modules import reached
 
-__all__ = ["ENTRY", "boot_source", "packed_runtime", "runtime"]
-
 ENTRY = "kalelite.backends.kubeflow.pod.entry:main"
 _HOME = Path(__file__).resolve().parents[2]
 # Formats and these are imported by name, when a step or a user's module asks for them.

@@ -9,8 +9,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-__all__ = ["strip"]
-
 _MAKERS = ("dataclass", "NamedTuple", "TypedDict")
 """What reads the annotations in the body of a class."""
 

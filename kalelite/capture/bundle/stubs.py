@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__: list[str] = []
-
 
 class StandIn:
     """Takes any use that a module makes of kalelite's names while it is imported."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["LIBRARIES"]
-
 # Root module of a class or first word of an encoding -> module of this package.
 # scikit-learn, scipy and lightgbm need no file: pickle with its buffers beside it brings their values
 # back exactly and without copies, with the help of `_numpy`, `_objects` and `_pyarrow`.

@@ -11,8 +11,6 @@ from kalelite.errors import UnmarshallableError
 from kalelite.marshal.attachments import current_attachments
 from kalelite.marshal.registry import Format, Frame, register
 
-__all__ = ["PathFormat", "stored_path"]
-
 _Path = type(Path())
 
 

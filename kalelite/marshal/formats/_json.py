@@ -9,8 +9,6 @@ from typing import Any
 
 from kalelite.marshal.registry import Format, Frame, register
 
-__all__ = ["Plain"]
-
 _MOST_NODES = 2_000
 _LONGEST = 65_536
 _LARGEST = 10**100

@@ -15,8 +15,6 @@ from kalelite.marshal.registry import register
 
 keras: Any = importlib.import_module("keras")  # typed on some machines only
 
-__all__ = ["rebuild_layer"]
-
 
 def rebuild_layer(rebuild: Any, arguments: tuple[Any, ...], variables: list[Any]) -> Any:
     """A model or layer as keras rebuilds it, with every variable as it was."""

@@ -14,8 +14,6 @@ from numpy.lib import format as npy
 from kalelite.marshal.formats._objects import reduce_objects
 from kalelite.marshal.registry import Format, Frame, register
 
-__all__ = ["Array", "Scalar"]
-
 _SMALL = 1_024
 
 _VIEWS: dict[str, type[Any]] = {"": np.ndarray, "matrix": np.matrix, "memmap": np.memmap}

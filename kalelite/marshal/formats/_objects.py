@@ -20,8 +20,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["fill_objects", "new_objects", "reduce_objects"]
-
 _SMALLEST = 32_768
 """Shorter rows are left to pickle."""
 

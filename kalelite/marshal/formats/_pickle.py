@@ -25,8 +25,6 @@ from typing import Any
 from kalelite.errors import KaleliteError
 from kalelite.marshal.registry import Buffer, Format, Frame, PartError, reducer_of, register
 
-__all__ = ["CloudPickle", "Dill", "Pickle", "by_value_modules"]
-
 _IN_BAND = 1024
 """Buffers smaller than this stay in the pickle: a frame costs more than a copy."""
 

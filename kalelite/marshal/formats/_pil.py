@@ -16,8 +16,6 @@ from PIL import Image, ImagePalette
 from kalelite.errors import UnmarshallableError
 from kalelite.marshal.registry import register
 
-__all__ = ["rebuild_frames", "rebuild_image"]
-
 _KEPT_APART = {
     "_im",
     "_mode",

@@ -17,14 +17,6 @@ from kalelite.marshal.registry import Format, Frame, register
 
 pl: Any = importlib.import_module("polars")  # typed on some machines only
 
-__all__ = [
-    "PolarsFrame",
-    "rebuild_frame",
-    "rebuild_object_series",
-    "rebuild_objects",
-    "rebuild_series",
-]
-
 _LARGE = 65_536
 """Smaller ones share a file with their manifest, which nobody else could open."""
 

@@ -15,9 +15,6 @@ from kalelite.marshal.registry import Buffer, Format, Frame, register
 
 pa: Any = importlib.import_module("pyarrow")  # typed on some machines only
 
-__all__ = ["Table", "read_ipc", "table_pieces"]
-
-
 _SMALL = 4096
 """What an array may hold beside its own rows."""
 

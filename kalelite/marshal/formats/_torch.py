@@ -22,8 +22,6 @@ from kalelite.marshal.registry import register
 
 torch: Any = importlib.import_module("torch")  # typed on some machines only
 
-__all__ = ["rebuild_script", "rebuild_storage", "rebuild_typed_storage", "rebuild_with_gradient"]
-
 _MAPPED_FROM = 65_536
 """Smaller storages are copied when they come back: only torch's own memory can be resized."""
 

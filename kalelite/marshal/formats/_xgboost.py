@@ -13,8 +13,6 @@ from kalelite.marshal.registry import register
 
 xgboost: Any = importlib.import_module("xgboost")  # typed on some machines only
 
-__all__ = ["rebuild_matrix"]
-
 
 def rebuild_matrix(data: Any, missing: float, nthread: int | None) -> Any:
     """The matrix in xgboost's own binary file, which can only be read under a name."""

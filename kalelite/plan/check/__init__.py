@@ -12,8 +12,6 @@ from kalelite.plan.check.loop_items import check_items
 from kalelite.plan.graph import Plan, StepDef
 from kalelite.plan.order import cycle
 
-__all__ = ["check", "in_source_order"]
-
 
 def check(plan: Plan) -> list[Problem]:
     """All problems of a plan, in source order. Runs nothing."""

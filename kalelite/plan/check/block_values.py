@@ -10,9 +10,6 @@ from kalelite.plan import graph
 from kalelite.plan.graph import Block, ExitScope, Expr, Loop, OneOf, OutputRef, Plan, Task, at_line
 from kalelite.plan.order import Nesting, expressions
 
-__all__ = ["check_scopes"]
-
-
 RESULT = "the pipeline's result"
 
 

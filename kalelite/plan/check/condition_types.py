@@ -27,8 +27,6 @@ from kalelite.plan.graph import (
 from kalelite.plan.types.fit import fits, native_name, parts_of, takes_literals
 from kalelite.plan.types.hints import UNKNOWN, hints_of, spell
 
-__all__ = ["check_types"]
-
 _PRIMITIVES = frozenset({"int", "float", "str", "bool"})
 _PLAIN = frozenset({bool, bytes, dict, float, int, list, set, str, tuple, type(None)})
 

@@ -9,8 +9,6 @@ from kalelite.errors import Problem, UsageError
 from kalelite.plan.graph import Constant, ContainerDef, Expr, Pack, Parameter, Plan, Task
 from kalelite.plan.types.convert import convert
 
-__all__ = ["check_containers"]
-
 
 def check_containers(plan: Plan) -> Iterator[Problem]:
     """Problems with values that go into containers and come out of them."""

@@ -19,8 +19,6 @@ from kalelite.plan.graph import (
 from kalelite.plan.order import expressions
 from kalelite.plan.types.hints import UNKNOWN
 
-__all__ = ["Items", "check_items"]
-
 
 class LackError(Exception):
     """Says which item has no such part."""

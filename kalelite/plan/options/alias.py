@@ -8,16 +8,6 @@ from typing import Any
 from kalelite.errors import Problem, Where
 from kalelite.plan.options.option import Alias, Option
 
-__all__ = [
-    "default_of",
-    "default_volumes",
-    "defaults",
-    "limits",
-    "renamed",
-    "retries_field",
-    "translate",
-]
-
 _TUNING = "Leave it out: kalelite does not tune hyperparameters."
 _WITHOUT_COUNTERPART = {
     "autosnapshot": "Leave it out: the volumes are snapshotted once, before the run.",

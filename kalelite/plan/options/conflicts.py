@@ -10,8 +10,6 @@ from kalelite.plan.options import quantity
 from kalelite.plan.options.option_table import PipelineOptions, StepOptions
 from kalelite.source import locations as places
 
-__all__ = ["check", "check_pipeline"]
-
 _PAIRS = (
     ("cpu", "cpu_limit"),
     ("memory", "memory_limit"),

@@ -12,8 +12,6 @@ from typing import Any, Literal, TypedDict
 from kalelite.plan.options import values
 from kalelite.plan.options.option_table import StepOptions
 
-__all__ = ["CompileKeywords", "ContainerKeywords", "PipelineKeywords", "StepKeywords"]
-
 _Texts = list[str] | tuple[str, ...] | AbstractSet[str]  # a single text would be a Sequence, too
 _Secret = values.SecretEnv | values.SecretFiles
 _ConfigMap = values.ConfigMapEnv | values.ConfigMapFiles

@@ -11,18 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-__all__ = [
-    "Alias",
-    "Merge",
-    "Option",
-    "Parser",
-    "by_key",
-    "by_target",
-    "lists_options",
-    "option",
-    "options_of",
-]
-
 F = TypeVar("F", bound=Callable[..., object])
 
 Parser = Callable[[Any, str], Any]

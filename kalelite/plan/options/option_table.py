@@ -13,8 +13,6 @@ from kalelite.plan import names
 from kalelite.plan.options import alias, duration, parse, parts, quantity, values
 from kalelite.plan.options.option import by_key, by_target, option, options_of
 
-__all__ = ["PIPELINE_OPTIONS", "STEP_OPTIONS", "PipelineOptions", "StepOptions"]
-
 
 def _short_image(name: str) -> str:
     last = name.partition("@")[0].rpartition("/")[2]

@@ -10,24 +10,6 @@ from kalelite.errors import UsageError
 from kalelite.plan import names
 from kalelite.plan.options import secrecy
 
-__all__ = [
-    "accelerator",
-    "claim_or_flag",
-    "env",
-    "flag",
-    "gpu",
-    "image",
-    "keyword_arguments",
-    "order",
-    "packages",
-    "pod_annotations",
-    "pod_labels",
-    "pull_policy",
-    "pull_secrets",
-    "short_text",
-    "text",
-]
-
 _IMAGE = re.compile(
     r"(?:(?P<host>[A-Za-z0-9.-]+(?::[0-9]+)?|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/)?"
     r"(?P<path>[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)"

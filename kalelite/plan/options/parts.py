@@ -15,16 +15,6 @@ from kalelite.errors import UsageError
 from kalelite.plan import names
 from kalelite.plan.options import duration, values
 
-__all__ = [
-    "affinity",
-    "config_maps",
-    "retries",
-    "secrets",
-    "security_context",
-    "tolerations",
-    "volumes",
-]
-
 _MOST_RETRIES = 100
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")

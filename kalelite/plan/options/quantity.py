@@ -13,8 +13,6 @@ from typing import Any
 
 from kalelite.errors import UsageError
 
-__all__ = ["cpu", "memory", "parse", "size_of", "spell"]
-
 _THOUSANDS = {suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", 1)}
 _BINARY = {suffix + "i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", 1)}
 _FRACTIONS = {

@@ -6,8 +6,6 @@ import re
 
 from kalelite.plan.options.values import NotSecret
 
-__all__ = ["secret_reason"]
-
 _WORDS = re.compile("token|secrets?|password|passwd|passphrase|credentials?|apikey")
 _KEYS = {"api", "access", "private", "secret", "account", "signing", "encryption", "ssh", "license"}
 _HARMLESS_ENDS = {"file", "path", "dir", "name", "id", "url", "uri", "limit", "count", "type"}

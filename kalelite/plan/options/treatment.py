@@ -8,8 +8,6 @@ from typing import TypeVar
 
 from kalelite.plan.options.option import Option
 
-__all__ = ["Handled", "Noted", "Refused", "treatments"]
-
 
 @dataclass(frozen=True, slots=True)
 class Handled:

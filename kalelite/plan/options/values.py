@@ -7,18 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-__all__ = [
-    "ConfigMapEnv",
-    "ConfigMapFiles",
-    "NotSecret",
-    "Retries",
-    "SecretEnv",
-    "SecretFiles",
-    "SecurityContext",
-    "Toleration",
-    "Volume",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Retries:

@@ -16,8 +16,6 @@ import typing
 from collections.abc import Mapping
 from typing import Annotated, Any, NewType, Union, get_args, get_origin
 
-__all__ = ["UNKNOWN", "bare", "is_abstract", "is_union", "names_around", "resolve", "spell"]
-
 
 class _Unknown:
     """Stands for an annotation that is absent or cannot be resolved."""

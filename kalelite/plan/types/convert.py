@@ -29,8 +29,6 @@ from kalelite.plan.types.annotations import (
 )
 from kalelite.plan.types.scalars import MisfitError
 
-__all__ = ["convert", "to_text"]
-
 Reader = Callable[[Any, Any, bool], Any]
 """Takes a value, the type and whether the value is text."""
 

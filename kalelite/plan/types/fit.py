@@ -6,8 +6,6 @@ from typing import Any, Literal, get_args, get_origin
 
 from kalelite.plan.types.annotations import UNKNOWN, bare, is_abstract, is_union
 
-__all__ = ["MarshalData", "fits", "native_name", "parts_of", "takes_literals"]
-
 MarshalData = Any
 """Kale's hint for a value that goes through the marshal volume: any value that is not annotated
 as a primitive does, so it means the same as no annotation."""

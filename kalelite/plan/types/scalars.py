@@ -9,18 +9,6 @@ from typing import Any
 
 from kalelite.plan.types.annotations import UNKNOWN
 
-__all__ = [
-    "NOTHING",
-    "MisfitError",
-    "read_bool",
-    "read_date",
-    "read_float",
-    "read_int",
-    "read_nothing",
-    "read_path",
-    "read_str",
-]
-
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
 NOTHING = {"none", "null"}

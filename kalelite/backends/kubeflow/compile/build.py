@@ -24,8 +24,6 @@ from kalelite.backends.kubeflow.compile.setup_tasks import stage_tasks, volume_t
 from kalelite.errors import PipelineError, UsageError
 from kalelite.plan.graph import Plan
 
-__all__ = ["Compiled", "build", "compile_plan"]
-
 
 @dataclass(frozen=True, slots=True)
 class Compiled:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
         TaskManifest,
     )
 
-__all__ = ["code_bundle"]
-
 _PLAIN = (int, float, str, bool, list, dict)
 _CONVERTER = "kalelite.plan.types.convert"
 """For parameters that are no primitives, and for values as text. It travels on request only."""

@@ -15,8 +15,6 @@ from kalelite.plan.options import quantity
 from kalelite.plan.options.values import SecurityContext
 from kalelite.settings import SETTINGS, Source, resolve
 
-__all__ = ["Clone", "Settings", "settings_for"]
-
 
 @dataclass(frozen=True, slots=True)
 class Clone:

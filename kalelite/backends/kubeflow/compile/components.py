@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.mounts import Storage
     from kalelite.plan.options import StepOptions
 
-__all__ = ["Component", "Components"]
-
 TASK = "KALELITE_TASK"
 """A variable of every container of the user's own; it makes each of them another one for KFP."""
 

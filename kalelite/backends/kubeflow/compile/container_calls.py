@@ -32,8 +32,6 @@ from kalelite.plan.graph import (
 from kalelite.plan.types.convert import to_text
 from kalelite.plan.types.fit import native_name
 
-__all__ = ["Call", "call_of", "given", "uses"]
-
 
 def given(task: Task, step: ContainerDef) -> dict[str, Expr]:
     """The inputs that a call gives, and defaults; None is nothing."""

@@ -16,8 +16,6 @@ from kalelite.backends.kubeflow.compile.kfp_options import notes
 from kalelite.capture.code import fingerprint
 from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 
-__all__ = ["dry_run", "warnings_for"]
-
 _IN_STOCK_IMAGES = frozenset({"pip", "pkg_resources", "setuptools", "wheel"})
 _NO_RETRY = (
     "KFP may refuse to retry a failed run of so many tasks, for the state of all of them is more "

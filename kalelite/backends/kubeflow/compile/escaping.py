@@ -16,19 +16,6 @@ from typing import Literal
 
 from kalelite.plan.names import slug, unique
 
-__all__ = [
-    "EXECUTOR_INPUT",
-    "JOB_ID",
-    "JOB_NAME",
-    "artifact_path",
-    "expansion",
-    "identifier",
-    "input_value",
-    "output_file",
-    "prose",
-    "summary",
-]
-
 EXECUTOR_INPUT = "{{$}}"
 JOB_ID = "{{$.pipeline_job_uuid}}"
 JOB_NAME = "{{$.pipeline_job_resource_name}}"

@@ -13,8 +13,6 @@ from kalelite.backends.kubeflow.compile.task_checks import task_problems
 from kalelite.errors import Problem
 from kalelite.plan.graph import ExitScope, Plan
 
-__all__ = ["kfp_problems"]
-
 
 def kfp_problems(plan: Plan, settings: Settings) -> list[Problem]:
     """What KFP has against a plan that is right in itself."""

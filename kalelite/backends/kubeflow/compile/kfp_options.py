@@ -20,16 +20,6 @@ from kalelite.plan.options.values import (
     Volume,
 )
 
-__all__ = [
-    "KFP_PIPELINE_OPTIONS",
-    "KFP_STEP_OPTIONS",
-    "NEWEST",
-    "OnTask",
-    "configure",
-    "notes",
-    "refusals",
-]
-
 NEWEST = "2.17"
 """The newest KFP release that this table was held against."""
 

@@ -16,8 +16,6 @@ from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.names import slug
 from kalelite.plan.types.convert import to_text
 
-__all__ = ["Root", "RootParameter", "parameter_problems", "root_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class RootParameter:

@@ -25,8 +25,6 @@ from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.plan import graph
 from kalelite.plan.order import ROOT, in_call_order
 
-__all__ = ["Lowered", "lower"]
-
 
 @dataclass(frozen=True, slots=True)
 class Lowered:

@@ -12,8 +12,6 @@ from kalelite.errors import Problem
 from kalelite.plan.graph import ContainerDef, Task
 from kalelite.plan.options.values import Volume
 
-__all__ = ["Creation", "Storage", "mount_problems", "storage_of"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creation:

@@ -10,15 +10,6 @@ from kalelite.backends.kubeflow.pod.outputs import is_rounded
 from kalelite.plan.graph import Parameter
 from kalelite.plan.types.fit import native_name
 
-__all__ = [
-    "FILE",
-    "PRIMITIVES",
-    "constant_type",
-    "element_type",
-    "native_type",
-    "plain_items",
-]
-
 FILE = "file"
 """The type of files among the types of parameters, and the output of a task that writes one."""
 

@@ -19,8 +19,6 @@ from kalelite.backends.kubeflow.pod.contract import Form, Reading
 from kalelite.plan import graph
 from kalelite.plan.order import Scopes
 
-__all__ = ["Port", "Wire", "Wiring"]
-
 TEXTS = "texts"
 """The KFP type of a list of texts: the items of a loop as JSON."""
 

@@ -28,8 +28,6 @@ from kalelite.plan import graph
 from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
 
-__all__ = ["Rewriting"]
-
 _VALUE = graph.Output("output")
 
 

@@ -29,8 +29,6 @@ from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.plan.options import StepOptions
 from kalelite.volumes import provision
 
-__all__ = ["BOOT", "inline", "source_of", "stage_tasks", "volume_task"]
-
 BOOT = "import base64,sys,zlib;exec(zlib.decompress(base64.b64decode(sys.argv.pop(1))))"
 
 ARGUMENT_LIMIT = 131_071

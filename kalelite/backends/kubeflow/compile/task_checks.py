@@ -14,8 +14,6 @@ from kalelite.errors import Problem
 from kalelite.plan.container_command import walk
 from kalelite.plan.graph import Constant, ContainerDef, Task
 
-__all__ = ["task_problems"]
-
 
 def task_problems(task: Task, *, handler: bool) -> Iterator[Problem]:
     """Everything; ``handler``: it is an exit handler, of which the plan has checked the rest."""

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.components import Component, Components
     from kalelite.backends.kubeflow.compile.kfp_parameters import Root
 
-__all__ = ["to_ir"]
-
 Ir = tuple[dict[str, Any], dict[str, Any]]
 """The pipeline and its Kubernetes part, as plain data."""
 

@@ -24,8 +24,6 @@ from typing import Any
 from kalelite.errors import Problem
 from kalelite.plan.graph import Plan
 
-__all__ = ["LIMIT", "RETRYABLE", "SMALLEST_CODE", "Estimate", "estimate", "human", "least"]
-
 LIMIT = 1_048_576
 """Bytes that Argo lets a Workflow have."""
 

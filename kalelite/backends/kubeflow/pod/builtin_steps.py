@@ -9,8 +9,6 @@ from typing import Any
 
 from kalelite.plan.comparisons import COMPARISONS
 
-__all__ = ["decide", "items", "same"]
-
 
 def same(value: Any) -> Any:
     """The value itself, as an output of one task."""

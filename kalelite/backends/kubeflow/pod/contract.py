@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-__all__ = ["Form", "InputPort", "OutputPort", "Reader", "Reading", "TaskManifest"]
-
 Reading = Literal["value", "text", "slot", "index", "ref", "file"]
 """How the pod reads an input: as KFP has it; a pipeline parameter from its text; a loop item from
 the text of a slot, or from its index among constants; a reference to the store; the path of a file.

@@ -22,8 +22,6 @@ from kalelite.executor.execute import execute
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import TaskManifest
 
-__all__ = ["main"]
-
 
 def main(argv: list[str], read: Callable[[str], bytes]) -> int:
     """Run the task that the arguments after the bundle name; ``read`` reads a file of the bundle.

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from kalelite.capture.load import CodeSource
     from kalelite.marshal.store import Store
 
-__all__ = ["RUN", "Inputs", "record_path", "spec_of"]
-
 RUN = "run"
 """The parameter of every task that holds the id of the run; it is no port."""
 

@@ -16,8 +16,6 @@ from kalelite.executor.spec import Record
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import OutputPort
 
-__all__ = ["is_rounded", "write_outputs"]
-
 _LARGEST_INT = 2**63
 _EXACT = 2**53
 """KFP carries every number as a 64-bit float, which is exact for whole numbers up to here."""

@@ -23,8 +23,6 @@ from kalelite.plan.options.values import (
     Volume,
 )
 
-__all__ = ["NAMES", "Engine", "find", "mount"]
-
 NAMES = ("docker", "podman", "nerdctl")
 """The commands that are tried, the first that answers is taken."""
 

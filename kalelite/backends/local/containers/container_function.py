@@ -21,8 +21,6 @@ from kalelite.plan.container_command import InputPath, InputValue, OutputPath, W
 from kalelite.plan.graph import REQUIRED, ContainerDef, Plan, StepDef
 from kalelite.plan.types.convert import convert
 
-__all__ = ["Container", "as_functions", "on"]
-
 _INPUTS = "/kalelite/inputs"
 _OUTPUTS = "/kalelite/outputs"
 

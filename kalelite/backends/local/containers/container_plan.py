@@ -16,8 +16,6 @@ from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.errors import UsageError
 from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 
-__all__ = ["ContainerSteps", "containers_of"]
-
 
 @dataclass(slots=True)
 class ContainerSteps:

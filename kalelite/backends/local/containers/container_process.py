@@ -17,8 +17,6 @@ from kalelite.backends.local.containers.guard import LABEL
 from kalelite.errors import KaleliteError
 from kalelite.plan.names import slug
 
-__all__ = ["ContainerError", "ContainerTerms", "run"]
-
 _CALL = 20
 """Seconds that the engine may take to remove a container."""
 

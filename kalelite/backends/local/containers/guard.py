@@ -14,8 +14,6 @@ import time
 import uuid
 from collections.abc import Iterator
 
-__all__ = ["LABEL", "watching"]
-
 LABEL = "kalelite.run"
 _CLEANUP_TIMEOUT = 60
 

@@ -16,8 +16,6 @@ from kalelite.engine.transitions import Ready
 from kalelite.executor.record_file import commit, read_attempt
 from kalelite.executor.spec import Record
 
-__all__ = ["Attempt"]
-
 
 @dataclass(slots=True)
 class Attempt:

@@ -18,8 +18,6 @@ from kalelite.backends.local.pool import posix, worker
 from kalelite.backends.local.pool.messages import DONE, Mailbox, TaskRequest, decode, encode
 from kalelite.executor.failure import Terminated
 
-__all__ = ["get_ready", "run"]
-
 _BOOT = (
     # The current folder last: a module of the user's there is not Python's.
     "import sys; sys.path.append(sys.path.pop(0)); "

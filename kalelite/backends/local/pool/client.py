@@ -35,8 +35,6 @@ from kalelite.backends.local.pool.messages import (
 )
 from kalelite.errors import KaleliteError, UsageError
 
-__all__ = ["ForkServer", "start_method"]
-
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1])['boot']; "
     "from kalelite.backends.local.pool.server import main; main()"

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from kalelite.backends.local.pool.messages import Ended
 from kalelite.executor.spec import FailureReport, Frame
 
-__all__ = ["Ending", "explain", "refine"]
-
 
 @dataclass(frozen=True, slots=True)
 class Ending:

@@ -14,8 +14,6 @@ from pathlib import Path
 from kalelite.executor import failure
 from kalelite.executor.spec import Frame
 
-__all__ = ["frames_of", "shortened", "take"]
-
 _LONGEST = 64 * 1024
 _CRASH = re.compile(
     rb"(?P<head>^Fatal Python error: .*\n(?:.*\n)*?)"

@@ -6,8 +6,6 @@ import re
 import subprocess
 from collections.abc import Mapping
 
-__all__ = ["interpreter_flags", "read_at_import", "stale"]
-
 _NAMES = re.compile(
     r"(PYTHON|LD_|DYLD_|OMP_|KMP_|GOMP_|MKL_|OPENBLAS_|BLIS_|VECLIB_|NUMEXPR_|TORCH|PYTORCH|TF_"
     r"|XLA_|JAX_|KERAS_|MALLOC_|POLARS_|RAYON_|ARROW_|HF_|MPL|LC_|LANG)|.*_NUM_THREADS$"

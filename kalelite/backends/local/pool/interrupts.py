@@ -9,8 +9,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-__all__ = ["Interrupts", "ends_as_interrupts"]
-
 
 class Interrupts:
     """How many requests to stop have come; ``fileno`` is readable after each time."""

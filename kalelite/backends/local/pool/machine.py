@@ -7,8 +7,6 @@ import os
 import sys
 from pathlib import Path
 
-__all__ = ["can_limit_memory", "cores", "gpus", "limit_memory", "oom_kills"]
-
 
 def cores() -> int:
     """How many processors this process may use: affinity, and a container's share."""

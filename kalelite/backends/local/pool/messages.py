@@ -17,29 +17,6 @@ from kalelite.executor.spec import TaskSpec, fields_of
 if TYPE_CHECKING:
     from kalelite.backends.local.containers.container_process import ContainerTerms
 
-__all__ = [
-    "DONE",
-    "Command",
-    "Configure",
-    "Done",
-    "Ended",
-    "ImportAhead",
-    "Importing",
-    "Mailbox",
-    "Report",
-    "Signal",
-    "Stale",
-    "Started",
-    "TaskRequest",
-    "Unsafe",
-    "Verify",
-    "decode",
-    "encode",
-    "send",
-    "write",
-]
-
-
 Verify = Literal["before", "background", "off"]
 """When a step's inputs are checked."""
 

@@ -10,8 +10,6 @@ import signal
 import sys
 from pathlib import Path
 
-__all__ = ["adopt_orphans", "children", "die_with_parent", "flush_c", "peak", "threads"]
-
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None, use_errno=True)

@@ -12,8 +12,6 @@ import sys
 
 from kalelite.backends.local.pool.posix import threads
 
-__all__ = ["import_quietly"]
-
 # Tried: a process that has only imported these forks children that compute correctly.
 _FORKS_WELL = frozenset(
     {

@@ -19,8 +19,6 @@ from kalelite.backends.local.pool.client import ForkServer
 if TYPE_CHECKING:
     from kalelite.plan.graph import Plan
 
-__all__ = ["cool", "give_back", "imports_of", "installed", "prewarm", "take", "used_by"]
-
 _ready: list[ForkServer] = []
 
 

@@ -47,8 +47,6 @@ from kalelite.backends.local.pool.messages import (
 from kalelite.backends.local.pool.preload import import_quietly
 from kalelite.marshal import formats_status
 
-__all__ = ["main"]
-
 
 class Server:
     """Forks children on request, and reports how they ended."""

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from kalelite.plan.options import StepOptions
 from kalelite.plan.options.quantity import parse, size_of
 
-__all__ = ["Grant", "Slots", "memory_limit"]
-
 
 @dataclass(frozen=True, slots=True)
 class Grant:

@@ -11,8 +11,6 @@ import contextlib
 import os
 from pathlib import Path
 
-__all__ = ["Log"]
-
 
 class Log:
     """Keeps a file of output below about ``limit`` bytes: its start, a note, and its end."""

@@ -18,8 +18,6 @@ from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
 from kalelite.marshal import Store
 
-__all__ = ["make_ready", "rehearse", "run_exit_functions", "work"]
-
 _EXIT_TIMEOUT = 5
 """Seconds that exit functions may take once the task is over."""
 
