@@ -16,10 +16,7 @@ def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) ->
 
     `durable` makes it outlive a power failure.
 
-    Raises
-    ------
-    OSError
-        It cannot be written.
+    Raises `OSError`: it cannot be written.
     """
     part = f"{path}.{os.getpid()}.part"
     try:

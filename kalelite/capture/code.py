@@ -44,10 +44,7 @@ class Code:
     def add(self, steps: Iterable[StepDef]) -> None:
         """Capture steps.
 
-        Raises
-        ------
-        CaptureError
-            with all that cannot travel.
+        Raises `CaptureError`: with all that cannot travel.
         """
         steps = list(steps)
         self._gatherer.know(plain(step.function) for step in steps)
@@ -74,10 +71,8 @@ class Code:
     def constant(self, value: Any, *, name: str = "a constant", where: Where | None = None) -> str:
         """Add a constant and return its name; equal pickles share one.
 
-        Raises
-        ------
-        CaptureError
-            if the value cannot travel; ``name`` says what it is, ``where`` where it is used.
+        Raises `CaptureError` if the value cannot travel; ``name`` says what it is, ``where`` where
+        it is used.
         """
         taken = self._gatherer.root(value, name, where)
         self._refuse()
@@ -170,17 +165,14 @@ class LiveCode:
 def capture(plan: Plan, *, limit: int = DEFAULT_LIMIT) -> Code:
     """Take the code of all steps of a plan, with all that it reaches.
 
+    Raises `CaptureError`: with a problem for each global that cannot travel, or is too large to.
+
     Parameters
     ----------
     plan
         The plan; its container steps have no code and are passed over.
     limit
         The largest pickle of one global, in bytes.
-
-    Raises
-    ------
-    CaptureError
-        with a problem for each global that cannot travel, or is too large to.
     """
     code = Code(limit)
     code.add([task.step for task in plan.tasks if isinstance(task.step, StepDef)])
@@ -190,10 +182,7 @@ def capture(plan: Plan, *, limit: int = DEFAULT_LIMIT) -> Code:
 def fingerprint(value: Any) -> Fingerprint:
     """The fingerprint of a function, or of any other value, by itself.
 
-    Raises
-    ------
-    CaptureError
-        if it reaches something that cannot travel.
+    Raises `CaptureError` if it reaches something that cannot travel.
     """
     from kalelite.capture.fingerprint import Fingerprints
 

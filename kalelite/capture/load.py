@@ -164,13 +164,8 @@ class _CodeUnpickler(pickle.Unpickler):
 class CodeReader:
     """Reads captured code through ``read(name) -> bytes``; a `CodeSource`.
 
-    Raises
-    ------
-    VersionMismatchError
-        if the code was captured with another minor version of Python: bytecode does not travel
-        between those.
-    CorruptObjectError
-        if the index cannot be read.
+    Raises `VersionMismatchError` if the code was captured with another minor version of Python:
+    bytecode does not travel between those; `CorruptObjectError` if the index cannot be read.
     """
 
     def __init__(self, read: Callable[[str], bytes]) -> None:

@@ -353,12 +353,8 @@ def pickled(
 ) -> Pickled:
     """Pickle a value; the names of ``group`` are in it by value, all others by name.
 
-    Raises
-    ------
-    TooLargeError
-        if the pickle is larger than ``limit`` bytes.
-    Exception
-        whatever an object's own reduction raises.
+    Raises `TooLargeError` if the pickle is larger than ``limit`` bytes; `Exception`: whatever an
+    object's own reduction raises.
     """
     out = Pickled()
     sink = Sink(limit)

@@ -21,12 +21,8 @@ def choose(
 ) -> Pipeline[..., Any]:
     """The pipeline called `name`, or the only one there is.
 
-    Raises
-    ------
-    UsageError
-        There are several and none was named, or none has that name.
-    PipelineError
-        The script defines no pipeline at all.
+    Raises `UsageError`: there are several and none was named, or none has that name;
+    `PipelineError`: the script defines no pipeline at all.
     """
     names = [pipeline.name for pipeline in pipelines]
     if not pipelines:
@@ -57,10 +53,7 @@ def choose(
 def known_names(known: Iterable[Parameter], given: Mapping[str, str]) -> None:
     """Refuse values for parameters that do not exist.
 
-    Raises
-    ------
-    UsageError
-        Naming each such parameter, and the one that was probably meant.
+    Raises `UsageError`: naming each such parameter, and the one that was probably meant.
     """
     parameters = {p.name: p for p in known}
     shown = ", ".join(f"{p.name}: {type_name(p)}" for p in parameters.values())
@@ -80,10 +73,8 @@ def known_names(known: Iterable[Parameter], given: Mapping[str, str]) -> None:
 def arguments_of(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Any]:
     """The value of every parameter: from the command line, else the default.
 
-    Raises
-    ------
-    UsageError
-        Some have no value, or a text does not fit the parameter's type: all that is wrong.
+    Raises `UsageError`: some have no value, or a text does not fit the parameter's type: all that
+    is wrong.
     """
     from kalelite.plan.types.convert import convert
 

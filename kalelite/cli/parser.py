@@ -114,12 +114,8 @@ def _parser(name: str, verb: Verb) -> _Parser:
 def parse(argv: Sequence[str]) -> Request:
     """Read the command line.
 
-    Raises
-    ------
-    UsageError
-        An option is unknown, misspelt, or has no meaning beside another one.
-    SystemExit
-        With code 0, after ``--help``.
+    Raises `UsageError`: an option is unknown, misspelt, or has no meaning beside another one;
+    `SystemExit`: with code 0, after ``--help``.
     """
     words = list(argv)
     script_args: tuple[str, ...] = ()

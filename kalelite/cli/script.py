@@ -60,12 +60,8 @@ class ScriptRaisedError(Exception):
 def read_script(name: str | None) -> Script:
     """Read and compile the file `name`.
 
-    Raises
-    ------
-    UsageError
-        There is no name.
-    ScriptError
-        It is missing, unreadable, not text, or not Python; the error points at the line.
+    Raises `UsageError`: there is no name; `ScriptError`: it is missing, unreadable, not text, or
+    not Python; the error points at the line.
     """
     if not name:
         raise UsageError(

@@ -129,10 +129,7 @@ def _execute(
 def _was_help(script: Script, ended: ScriptExit, arguments: Sequence[str]) -> bool:
     """Whether a script without a pipeline so far has only shown its help.
 
-    Raises
-    ------
-    ScriptError
-        It left for another reason.
+    Raises `ScriptError`: it left for another reason.
     """
     if ended.where is None:
         return False

@@ -25,12 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def perform(command: Command, backend: str = "local") -> int:
     """Find all problems that the pipelines have for a backend.
 
-    Raises
-    ------
-    PipelineError
-        With every one of them.
-    UsageError
-        A parameter given with ``-p`` does not exist or does not fit.
+    Raises `PipelineError`: with every one of them; `UsageError`: a parameter given with ``-p`` does
+    not exist or does not fit.
     """
     from kalelite.cli.choose import choose, known_names
     from kalelite.cli.script_run import opened

@@ -51,12 +51,8 @@ class Adoption:
     def adopt(self, source: str, target: str, name: str) -> None:
         """Copy `source` to `target`, and list it as `name`.
 
-        Raises
-        ------
-        UnmarshallableError
-            There is something that cannot be stored, or a file changed while it was read.
-        OSError
-            The target cannot be written, or the source not be read.
+        Raises `UnmarshallableError`: there is something that cannot be stored, or a file changed
+        while it was read; `OSError`: the target cannot be written, or the source not be read.
         """
         self._walk = [os.path.realpath(source)]
         self._any(source, target, name, os.stat(source))

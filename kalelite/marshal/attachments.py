@@ -51,10 +51,7 @@ _current: ContextVar[Attachments | None] = ContextVar("kalelite_attachments", de
 def current_attachments() -> Attachments:
     """Those of the save or load that is going on.
 
-    Raises
-    ------
-    MarshalError
-        There is none: someone unpickles by hand what only a store can load.
+    Raises `MarshalError`: there is none: someone unpickles by hand what only a store can load.
     """
     current = _current.get()
     if current is None:

@@ -254,12 +254,8 @@ class BlobStore:
     def open(self, name: BlobName) -> tuple[int, int]:
         """A file descriptor and the size; the caller closes it.
 
-        Raises
-        ------
-        MissingObjectError
-            There is no such file, for as long as `patience`.
-        CorruptObjectError
-            Something else stands in its place.
+        Raises `MissingObjectError`: there is no such file, for as long as `patience`;
+        `CorruptObjectError`: something else stands in its place.
         """
         path = self.path(name)
         try:
@@ -295,10 +291,7 @@ class BlobStore:
     def check(self, name: BlobName, pieces: Iterable[memoryview], reference: str) -> None:
         """Compare the digest of bytes of a blob with what it should be.
 
-        Raises
-        ------
-        CorruptObjectError
-            It differs.
+        Raises `CorruptObjectError`: it differs.
         """
         if reference_to(pieces, split_reference(reference)[0]) != reference:
             raise corrupt(name.reference, self.path(name))
@@ -323,10 +316,7 @@ class BlobStore:
     def verify(self, name: BlobName) -> None:
         """Read a blob again and compare its digest.
 
-        Raises
-        ------
-        CorruptObjectError
-            It differs.
+        Raises `CorruptObjectError`: it differs.
         """
         fd, size = self.open(name)
         try:

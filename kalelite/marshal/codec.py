@@ -56,10 +56,7 @@ class Encoded:
 def encode(value: Any, attachments: Attachments, *, name: str = "value") -> Encoded:
     """Dump a value with the first format that takes it; `name` is what an error calls it.
 
-    Raises
-    ------
-    UnmarshallableError
-        There is none.
+    Raises `UnmarshallableError`: there is none.
     """
     refusal: Exception | None = None
     path: str | None = None
@@ -144,12 +141,8 @@ def _reason(error: BaseException | None) -> str:
 def decode(manifest: Manifest, frames: Sequence[memoryview]) -> Any:
     """The value.
 
-    Raises
-    ------
-    VersionMismatchError
-        It cannot be read, and Python or a library is not the one that wrote it.
-    MarshalError
-        It cannot be read for another reason.
+    Raises `VersionMismatchError`: it cannot be read, and Python or a library is not the one that
+    wrote it; `MarshalError`: it cannot be read for another reason.
     """
     item = _format(manifest)
     if item.python_bound and (skew := _skew(manifest, series=True, only="python")):

@@ -64,12 +64,8 @@ def _constructor(algorithm: str) -> Callable[[], Digest]:
 def hasher(algorithm: str) -> Digest:
     """A new digest.
 
-    Raises
-    ------
-    UsageError
-        The algorithm is not known.
-    MarshalError
-        It is, but its library is not installed here.
+    Raises `UsageError`: the algorithm is not known; `MarshalError`: it is, but its library is not
+    installed here.
     """
     if algorithm not in ALGORITHMS:
         raise UsageError(f"unknown digest {algorithm!r}", hint=f"one of {', '.join(ALGORITHMS)}")
@@ -159,10 +155,7 @@ class Digesting:
 def split_reference(reference: str) -> tuple[str, str]:
     """Algorithm and hex digits.
 
-    Raises
-    ------
-    BadReferenceError
-        That is not a reference.
+    Raises `BadReferenceError`: that is not a reference.
     """
     match = _REFERENCE.fullmatch(reference) if isinstance(reference, str) else None
     if match is None:

@@ -62,12 +62,8 @@ class Folders:
     def adopt(self, path: str) -> str:
         """Store a file or folder; its reference.
 
-        Raises
-        ------
-        UnmarshallableError
-            It cannot be stored, or should not be: a whole volume, or what holds the store.
-        StoreFullError
-            There is no room for it.
+        Raises `UnmarshallableError`: it cannot be stored, or should not be: a whole volume, or what
+        holds the store; `StoreFullError`: there is no room for it.
         """
         source = os.path.abspath(path)
         if (reference := self._own(source)) is not None:
@@ -145,10 +141,8 @@ class Folders:
     def hand_out(self, reference: str) -> Path:
         """A path to a stored file or folder, which the consumer cannot use to change it.
 
-        Raises
-        ------
-        MissingObjectError, CorruptObjectError
-            It is not there, or not what was stored.
+        Raises `MissingObjectError` or `CorruptObjectError`: it is not there, or not what was
+        stored.
         """
         try:
             return self._hand_out(reference)
@@ -221,10 +215,7 @@ class Folders:
     def verify(self, reference: str) -> None:
         """Read everything again.
 
-        Raises
-        ------
-        CorruptObjectError
-            Something differs from what was stored.
+        Raises `CorruptObjectError`: something differs from what was stored.
         """
         _, entries = self._entries(reference)
         content = f"{self._home(reference)}/content"
@@ -251,10 +242,7 @@ class Folders:
     def settle(self) -> None:
         """Whether the step left alone what it was given.
 
-        Raises
-        ------
-        CorruptObjectError
-            It wrote to it.
+        Raises `CorruptObjectError`: it wrote to it.
         """
         for path, (reference, state) in self._handed.items():
             if state == (0, 0, 0):

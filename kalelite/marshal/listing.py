@@ -55,12 +55,8 @@ def listing_bytes(name: str, entries: Iterable[Entry]) -> bytes:
 def parse_listing(data: bytes | bytearray) -> tuple[str, list[Entry]]:
     """Name and entries.
 
-    Raises
-    ------
-    CorruptObjectError
-        It is no listing, or one of its paths leads out of the stored folder.
-    VersionMismatchError
-        A later kalelite wrote it.
+    Raises `CorruptObjectError`: it is no listing, or one of its paths leads out of the stored
+    folder; `VersionMismatchError`: a later kalelite wrote it.
     """
     try:
         first, *rest = data.decode().splitlines()

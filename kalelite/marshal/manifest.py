@@ -107,12 +107,8 @@ class Manifest:
     def from_bytes(cls, data: bytes | bytearray) -> tuple[Manifest, int]:
         """The manifest at the start of an object file, and where its frames begin.
 
-        Raises
-        ------
-        CorruptObjectError
-            There is no manifest.
-        VersionMismatchError
-            A later kalelite wrote it.
+        Raises `CorruptObjectError`: there is no manifest; `VersionMismatchError`: a later kalelite
+        wrote it.
         """
         end = data.find(b"\n") + 1
         try:

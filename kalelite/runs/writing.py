@@ -85,6 +85,8 @@ def create(
 ) -> RunFolder:
     """Begin the record of a run.
 
+    Raises `UsageError` if the folder cannot be written.
+
     Parameters
     ----------
     plan, parameters
@@ -95,11 +97,6 @@ def create(
         Gives POSIX seconds.
     fields
         More for run.json, such as ``backend`` and ``code``.
-
-    Raises
-    ------
-    UsageError
-        if the folder cannot be written.
     """
     base = home(folder) / "runs"
     try:

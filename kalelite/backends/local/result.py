@@ -44,10 +44,7 @@ class RunResult:
     def value(self) -> Any:
         """What the pipeline function returned, loaded from the store; None if nothing.
 
-        Raises
-        ------
-        StepError
-            A step that it comes from has failed or was not run.
+        Raises `StepError`: a step that it comes from has failed or was not run.
         """
         if self.plan.result is None:
             return None
@@ -62,10 +59,7 @@ class RunResult:
 
         The output may be left out where there is only one.
 
-        Raises
-        ------
-        StepError
-            There is no such output.
+        Raises `StepError`: there is no such output.
         """
         task, _, output = name.partition(".")
         record = self.records.get(task)
@@ -86,12 +80,7 @@ class RunResult:
     def check(self) -> None:
         """Raise what a caller should know of.
 
-        Raises
-        ------
-        StepError
-            A step failed.
-        KeyboardInterrupt
-            The run was interrupted.
+        Raises `StepError`: a step failed; `KeyboardInterrupt`: the run was interrupted.
         """
         if self.state == "interrupted":
             raise KeyboardInterrupt

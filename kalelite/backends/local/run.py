@@ -59,13 +59,9 @@ def run_plan(
     There is a result also where steps have failed, or the run was interrupted: `RunResult.check`
     raises that.
 
-    Raises
-    ------
-    UsageError
-        An option or a setting cannot be satisfied here, or no engine answers that could run
-        container steps; nothing was started.
-    CaptureError
-        A step's code cannot travel to its process; nothing was started.
+    Raises `UsageError`: an option or a setting cannot be satisfied here, or no engine answers that
+    could run container steps; nothing was started; `CaptureError`: a step's code cannot travel to
+    its process; nothing was started.
     """
     return _Run(plan, arguments, settings or LocalSettings()).run(reporter or BriefReporter())
 

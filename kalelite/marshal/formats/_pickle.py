@@ -134,10 +134,7 @@ class Pickle(Format):
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         """As every format.
 
-        Raises
-        ------
-        Exception
-            Whatever the value's own reduction raises.
+        Raises `Exception`: whatever the value's own reduction raises.
         """
         stream = _Chunks()
         buffers: list[Buffer] = []
