@@ -36,7 +36,7 @@ class Adoption:
     algorithm
         Of the digests of files.
     mode
-        Bits that files and folders of the store may have.
+        Bits that what is made may have: folders and programs all of them, files all but execution.
     sync
         Whether to sync each file to the disk.
     """
@@ -63,7 +63,7 @@ class Adoption:
         elif stat.S_ISDIR(state.st_mode):
             self._folder(source, target, path)
             os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
-            os.chmod(target, 0o555 & self.mode)
+            os.chmod(target, self.mode)
         else:
             raise _refused(source, f"is {_kind(state.st_mode)}")
 
@@ -109,29 +109,32 @@ class Adoption:
                 raise _refused(source, f"is {_kind(before.st_mode)}")
             digest = hasher(self.algorithm)
             executable = bool(before.st_mode & 0o100)
-            mode = (0o555 if executable else 0o444) & self.mode
-            self._copy(fd, target, before, digest, mode)
+            mode = self.mode if executable else self.mode & 0o666
+            size = self._copy(fd, target, before, digest, mode)
             after = os.fstat(fd)
         finally:
             os.close(fd)
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise _refused(source, "changed while it was stored")
-        self.entries.append(Entry(path, "file", before.st_size, digest.hexdigest(), executable))
+        self.entries.append(Entry(path, "file", size, digest.hexdigest(), executable))
 
-    def _copy(self, fd: int, target: str, state: os.stat_result, digest: Digest, mode: int) -> None:
+    def _copy(self, fd: int, target: str, state: os.stat_result, digest: Digest, mode: int) -> int:
+        """Copy an open file to a new one; its size."""
+        size = state.st_size
         out = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            if self._clone(fd, out):
-                for chunk in file_chunks(out, state.st_size):
+            if size and self._clone(fd, out):
+                for chunk in file_chunks(out, size):
                     digest.update(chunk)
             else:
-                _copy_data(fd, out, state, digest)
+                size = _copy_data(fd, out, state, digest)
             os.utime(out, ns=(state.st_atime_ns, state.st_mtime_ns))
             os.fchmod(out, mode)
             if self.sync:
                 os.fsync(out)
         finally:
             os.close(out)
+        return size
 
     def _clone(self, fd: int, out: int) -> bool:
         if not self._clones:
@@ -145,21 +148,33 @@ class Adoption:
         return True
 
 
-def _copy_data(fd: int, out: int, state: os.stat_result, digest: Digest) -> None:
-    """Copy with holes, and digest holes as the zeros that they read as."""
+def _copy_data(fd: int, out: int, state: os.stat_result, digest: Digest) -> int:
+    """Copy with holes, and digest holes as the zeros that they read as; the size.
+
+    A file is read to its end: those of /proc tell no size, and those of /sys a larger one.
+    """
+    at = 0
     for start, end, data in _extents(fd, state):
-        if not data:
+        if data:
+            at = start
+            while at < end and (chunk := os.pread(fd, min(_CHUNK, end - at), at)):
+                at += _write(out, at, chunk, digest)
+        else:
             _digest_zeros(end - start, digest)
-            continue
-        os.lseek(out, start, os.SEEK_SET)
-        at = start
-        while at < end and (chunk := os.pread(fd, min(_CHUNK, end - at), at)):
-            digest.update(chunk)
-            view = memoryview(chunk)
-            while view.nbytes:
-                view = view[os.write(out, view) :]
-            at += len(chunk)
-    os.ftruncate(out, state.st_size)
+            at = end
+    while chunk := os.pread(fd, _CHUNK, at):
+        at += _write(out, at, chunk, digest)
+    os.ftruncate(out, at)
+    return at
+
+
+def _write(out: int, at: int, chunk: bytes, digest: Digest) -> int:
+    """Write at an offset, and digest; the number of bytes."""
+    digest.update(chunk)
+    done = 0
+    while done < len(chunk):
+        done += os.pwrite(out, memoryview(chunk)[done:], at + done)
+    return done
 
 
 def _extents(fd: int, state: os.stat_result) -> Iterator[tuple[int, int, bool]]:

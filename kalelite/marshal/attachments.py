@@ -5,22 +5,35 @@ A reducer or a rebuilding function has no argument for the store; it finds it he
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Self
 
 from kalelite.errors import MarshalError
-from kalelite.marshal.folders import Folders
+from kalelite.marshal.folders import Folders, place_of
 
 
 class Attachments:
-    """The files of one save or load, which is the length of a ``with``."""
+    """The files of one save or load, which is the length of a ``with``.
 
-    __slots__ = ("_adopted", "_folders", "_token")
+    A value names its paths by number. Equal paths have one number, and a path inside a folder
+    that the value names, too, leads into that folder.
 
-    def __init__(self, folders: Folders) -> None:
+    ``links`` and ``paths`` are those of the manifest of the value that is loaded.
+    """
+
+    __slots__ = ("_folders", "_given", "_links", "_numbers", "_paths", "_token")
+
+    def __init__(
+        self, folders: Folders, links: Sequence[str] = (), paths: Sequence[tuple[int, str]] = ()
+    ) -> None:
         self._folders = folders
-        self._adopted: dict[str, str] = {}
+        self._links = links
+        self._paths = paths
+        self._numbers: dict[str, int] = {}
+        self._given: dict[int, Path] = {}
 
     def __enter__(self) -> Self:
         self._token = _current.set(self)
@@ -29,20 +42,41 @@ class Attachments:
     def __exit__(self, *failure: object) -> None:
         _current.reset(self._token)
 
-    @property
-    def references(self) -> tuple[str, ...]:
-        """References of the adopted files and folders."""
-        return tuple(sorted(set(self._adopted.values())))
+    def add(self, path: str) -> int:
+        """Have a file or folder stored with the value that is saved; its number."""
+        return self._numbers.setdefault(place_of(path), len(self._numbers))
 
-    def adopt(self, path: str) -> str:
-        """Store a file or folder, once in a save; its reference."""
-        if path not in self._adopted:
-            self._adopted[path] = self._folders.adopt(path)
-        return self._adopted[path]
+    def store(self) -> tuple[tuple[str, ...], tuple[tuple[int, str], ...]]:
+        """Store what was added; links and paths of the manifest.
 
-    def hand_out(self, reference: str) -> Path:
-        """A path to a stored file or folder."""
-        return self._folders.hand_out(reference)
+        Raises
+        ------
+        UnmarshallableError
+            One of the files or folders cannot be stored.
+        StoreFullError
+            There is no room for them.
+        """
+        tops: dict[str, int] = {}
+        links: list[str] = []
+        paths = {}
+        for place in sorted(self._numbers):  # a folder before what is in it
+            top = place
+            while top not in tops and top != os.path.dirname(top):
+                top = os.path.dirname(top)
+            if top not in tops:
+                top, tops[place] = place, len(links)
+                links.append(self._folders.adopt(place))
+            paths[self._numbers[place]] = tops[top], place[len(top) + 1 :]
+        return tuple(links), tuple(paths[number] for number in sorted(paths))
+
+    def hand_out(self, stored: int | str) -> Path:
+        """The path with that number; by its reference alone in values of earlier versions."""
+        if isinstance(stored, str):
+            return self._folders.hand_out(stored)
+        link, inside = self._paths[stored]
+        if link not in self._given:
+            self._given[link] = self._folders.hand_out(self._links[link])
+        return self._given[link] / inside
 
 
 _current: ContextVar[Attachments | None] = ContextVar("kalelite_attachments", default=None)

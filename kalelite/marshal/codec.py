@@ -85,13 +85,15 @@ def _dump(item: Format, value: Any, attachments: Attachments) -> Encoded:
     header, frames = item.dump(value)
     cls = type(value)
     libraries = {cls.__module__.partition(".")[0], *item.libraries, *header.pop("libraries", ())}
+    links, paths = attachments.store()
     manifest = Manifest(
         encoding=item.encoding,
         type=_type_name(cls),
         header=header,
         frames=tuple(map(frame_size, frames)),
         suffix=item.suffix,
-        links=attachments.references,
+        links=links,
+        paths=paths,
         versions=_versions_of(libraries),
     )
     return Encoded(manifest, frames, led=len(frames) > 1 or item.runs_code)

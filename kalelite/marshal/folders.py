@@ -3,9 +3,9 @@
     files/ab/<reference>/listing
     files/ab/<reference>/content/<name>     what consumers get a path to
 
-What consumers get is read-only: folders 0555, files 0444. A process that no mode binds (root)
-gets a copy of its own, up to `COPIED` bytes; above, it gets the stored one, and a step that
-writes to it fails, with the name, before it commits.
+What consumers get is a copy of their own, up to `COPIED` bytes. Above, it is the stored one, which
+is read-only (folders 0555, files 0444); a step that writes to it all the same, because no mode binds
+it, fails with the name before it commits.
 """
 
 from __future__ import annotations
@@ -30,7 +30,31 @@ from kalelite.marshal.listing import Entry, listing_bytes, parse_listing
 
 COPIED = 1 << 30
 
-_State = tuple[int, int, int]
+_State = tuple[int, int, int, int, int]
+
+
+def place_of(path: str) -> str:
+    """Where a file or folder stands: absolute, through no link but perhaps its own name."""
+    folder, name = os.path.split(path)
+    if name in {"", ".", ".."}:
+        return os.path.realpath(path)
+    return os.path.join(os.path.realpath(folder), name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """What was handed out: where, as a copy or the stored one, and how it looked then."""
+
+    reference: str
+    top: str
+    private: bool
+    states: dict[str, _State]
+
+    def changed(self) -> str:
+        """A path that is not as it was; empty if there is none."""
+        now = _look(self.top, changes=self.private)
+        paths = self.states.keys() | now.keys()
+        return next((p for p in paths if self.states.get(p) != now.get(p)), "")
 
 
 @dataclass(slots=True)
@@ -43,14 +67,11 @@ class Folders:
         The rest of the store.
     check
         Called with the size and a check of the digests; runs it now, later or never.
-    bound
-        Whether file modes bind this process. They do not bind root.
     """
 
     blobs: BlobStore
     check: Callable[[int, Callable[[], None]], None]
-    bound: bool = field(default_factory=lambda: os.geteuid() != 0)
-    _handed: dict[str, tuple[str, _State]] = field(default_factory=dict)
+    _handed: dict[str, _Handed] = field(default_factory=dict)
     _scratch: str = ""
     _remove: Callable[[], object] | None = None
 
@@ -65,7 +86,7 @@ class Folders:
         Raises `UnmarshallableError`: it cannot be stored, or should not be: a whole volume, or what
         holds the store; `StoreFullError`: there is no room for it.
         """
-        source = os.path.abspath(path)
+        source = place_of(path)
         if (reference := self._own(source)) is not None:
             return reference
         _refuse_too_much(source, self.blobs.root)
@@ -81,7 +102,9 @@ class Folders:
 
     def _adopt(self, source: str, temporary: str) -> str:
         name = os.path.basename(source)
-        adoption = Adoption(self.blobs.algorithm, mode=self.blobs.mode(), sync=self.blobs.durable)
+        adoption = Adoption(
+            self.blobs.algorithm, mode=self.blobs.mode() & 0o555, sync=self.blobs.durable
+        )
         os.mkdir(f"{temporary}/content")
         adoption.adopt(source, f"{temporary}/content/{name}", name)
         listing = listing_bytes(name, adoption.entries)
@@ -128,13 +151,13 @@ class Folders:
         return False
 
     def _own(self, source: str) -> str | None:
-        """The reference of what this store handed out itself."""
-        if source in self._handed:
-            reference = self._handed[source][0]
-            self.verify(reference)
-            os.utime(self._home(reference))
-            return reference
-        return None
+        """The reference of what this store handed out itself, if it is as it was then."""
+        handed = self._handed.get(source)
+        if handed is None or (handed.private and handed.changed()):
+            return None
+        self.verify(handed.reference)
+        os.utime(self._home(handed.reference))
+        return handed.reference
 
     # ---- out
 
@@ -154,15 +177,15 @@ class Folders:
         name, entries = self._entries(reference)
         content = f"{self._home(reference)}/content"
         size = sum(entry.size for entry in entries)
-        copied = self._copy(reference, name) if not self.bound and size <= COPIED else None
+        copied = self._copy(reference, name) if size <= COPIED else None
+        top = f"{copied or content}/{name}"
         if copied is not None:
-            content = copied
+            states = _look(top, changes=True)
         else:
             states = self._states(reference, entries)
             self.check(size, lambda: self.verify(reference))
-            self._handed |= {f"{content}/{path}": (reference, s) for path, s in states.items()}
-        self._handed.setdefault(f"{content}/{name}", (reference, (0, 0, 0)))
-        return Path(f"{content}/{name}")
+        self._handed[place_of(top)] = _Handed(reference, top, copied is not None, states)
+        return Path(top)
 
     def _entries(self, reference: str) -> tuple[str, list[Entry]]:
         return parse_listing(self.blobs.read(BlobName("files", reference, "/listing")))
@@ -178,7 +201,7 @@ class Folders:
             os.mkdir(folder)
         except OSError:  # full, or read-only
             return None
-        copy = Adoption(split_reference(reference)[0], mode=0o777)
+        copy = Adoption(split_reference(reference)[0], mode=0o755)
         source = f"{self._home(reference)}/content/{name}"
         try:
             copy.adopt(source, f"{folder}/{name}", name)
@@ -196,20 +219,21 @@ class Folders:
         return folder
 
     def _states(self, reference: str, entries: Sequence[Entry]) -> dict[str, _State]:
-        """Size, time and inode of each entry; a first look whether it is what was stored."""
-        content, states = f"{self._home(reference)}/content", {}
+        """How each entry looks now; a first look whether it is what was stored."""
+        content = f"{self._home(reference)}/content"
+        states = _look(f"{content}/{entries[0].path.partition('/')[0]}")
         for entry in entries:
             path = f"{content}/{entry.path}"
-            try:
-                state = os.lstat(path)
-            except OSError as error:
-                raise corrupt(reference, path, "it is not there") from error
-            if not _KINDS[entry.type](state.st_mode):
+            mode, size, *_ = states.get(path, (0, 0))
+            if not mode:
+                raise corrupt(reference, path, "it is not there")
+            if not _KINDS[entry.type](mode):
                 raise corrupt(reference, path, f"it is not a {entry.type}")
-            if entry.type == "file":
-                if state.st_size != entry.size:
-                    raise corrupt(reference, path, f"it has {state.st_size:,} bytes")
-                states[entry.path] = (state.st_size, state.st_mtime_ns, state.st_ino)
+            if entry.type == "file" and size != entry.size:
+                raise corrupt(reference, path, f"it has {size:,} bytes")
+        if len(states) > len(entries):
+            added = states.keys() - {f"{content}/{entry.path}" for entry in entries}
+            raise corrupt(reference, min(added), "it was added")
         return states
 
     def verify(self, reference: str) -> None:
@@ -244,15 +268,11 @@ class Folders:
 
         Raises `CorruptObjectError`: it wrote to it.
         """
-        for path, (reference, state) in self._handed.items():
-            if state == (0, 0, 0):
+        for handed in self._handed.values():
+            if handed.private or not (path := handed.changed()):
                 continue
-            with contextlib.suppress(OSError):
-                now = os.lstat(path)
-                if (now.st_size, now.st_mtime_ns, now.st_ino) == state:
-                    continue
             raise CorruptObjectError(
-                f"this step wrote to its input {path}, which is the stored value {reference}",
+                f"this step wrote to its input {path}, which is the stored value {handed.reference}",
                 hint="copy a file or folder before you change it; run the step that made it again",
             )
 
@@ -270,6 +290,29 @@ _KINDS: dict[str, Callable[[int], bool]] = {
     "folder": stat.S_ISDIR,
     "link": stat.S_ISLNK,
 }
+
+
+def _look(top: str, *, changes: bool = False) -> dict[str, _State]:
+    """How a file or folder and all in it look: mode, size, times and inode by path.
+
+    With ``changes`` the time at which the inode changed counts, too.
+    """
+    states: dict[str, _State] = {}
+    folders = []
+
+    def note(path: str, now: os.stat_result) -> None:
+        at = now.st_ctime_ns if changes else 0
+        states[path] = (now.st_mode, now.st_size, now.st_mtime_ns, now.st_ino, at)
+        if stat.S_ISDIR(now.st_mode):
+            folders.append(path)
+
+    with contextlib.suppress(FileNotFoundError):
+        note(top, os.lstat(top))
+    while folders:
+        with os.scandir(folders.pop()) as inside:
+            for entry in inside:
+                note(entry.path, entry.stat(follow_symlinks=False))
+    return states
 
 
 def _discard(folder: str, pid: int) -> None:

@@ -53,6 +53,8 @@ class Manifest:
         checked before it is used, while the rest is checked in the background.
     links
         Stored files and folders that the value refers to.
+    paths
+        The paths in the value, by number: a position in ``links``, and a path inside that folder.
     versions
         Of Python and of the libraries that wrote it.
     """
@@ -65,6 +67,7 @@ class Manifest:
     suffix: str = ""
     lead: str = ""
     links: tuple[str, ...] = ()
+    paths: tuple[tuple[int, str], ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -98,7 +101,7 @@ class Manifest:
         if self.lead:
             fields["lead"] = self.lead
         if self.links:
-            fields["links"] = self.links
+            fields |= {"links": self.links, "paths": self.paths}
         fields["versions"] = self.versions
         text = _ENCODE(fields).encode()
         return text + b" " * padding(len(text) + 1) + b"\n"
@@ -121,9 +124,10 @@ class Manifest:
                 )
             fields["frames"] = tuple(fields["frames"])
             fields["links"] = tuple(fields.get("links", ()))
+            fields["paths"] = tuple((int(link), str(i)) for link, i in fields.get("paths", ()))
             manifest = cls(**fields)
             manifest._check()
-        except (ValueError, KeyError, TypeError, AttributeError, BadReferenceError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, BadReferenceError) as error:
             raise CorruptObjectError(f"not a manifest: {error}") from error
         return manifest, end
 
@@ -136,3 +140,7 @@ class Manifest:
             raise ValueError("suffix")
         for reference in (*self.links, *filter(None, (self.payload, self.lead))):
             split_reference(reference)
+        for link, inside in self.paths:
+            self.links[link]
+            if inside.startswith("/") or ".." in inside.split("/"):
+                raise ValueError("paths")

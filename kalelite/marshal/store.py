@@ -139,7 +139,7 @@ class Store:
         if manifest.payload:
             source, start = self._payload(manifest), 0
         try:
-            with Attachments(self._folders):
+            with Attachments(self._folders, manifest.links, manifest.paths):
                 value = decode(manifest, manifest.split(source, start))
         except MarshalError:
             if manifest.payload:  # perhaps it is only damaged

@@ -288,3 +288,83 @@ def test_a_file_that_has_no_room_in_the_store_is_told(store, tmp_path, monkeypat
             store.save(file)
     assert not list(store.folder.glob("tmp/*"))
     assert store.load(store.save(file)).read_text() == "x"
+
+
+def test_a_file_of_a_given_folder_is_handed_on_alone(store, tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "best").write_text("x")
+    for most in (1 << 30, 0):
+        monkeypatch.setattr("kalelite.marshal.folders.COPIED", most)
+        given = store.load(store.save(folder))
+        back = store.load(store.save({"best": given / "deep" / "best"}))["best"]
+        assert (back.name, back.read_text()) == ("best", "x")
+
+
+@pytest.mark.parametrize("edit", ["write", "add", "remove", "mode", "rename", "empty"])
+def test_what_is_done_to_a_given_folder_is_handed_on(store, tmp_path, edit):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "a").write_text("a")
+    given = store.load(store.save(folder))
+    match edit:
+        case "write":
+            (given / "a").write_text("b")
+        case "add":
+            (given / "new").mkdir()
+        case "remove":
+            (given / "a").unlink()
+        case "mode":
+            (given / "a").chmod(0o755)
+        case "rename":
+            (given / "a").rename(given / "b")
+        case "empty":
+            os.truncate(given / "a", 0)
+    back = store.load(store.save([given]))[0]
+    assert tree(back) == tree(given) != tree(folder)
+
+
+def test_a_file_that_is_added_to_a_stored_folder_is_found(store, tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    reference = store.save(folder)
+    monkeypatch.setattr("kalelite.marshal.folders.COPIED", -1)
+    given = store.load(reference)
+    given.chmod(0o755)
+    (given / "odd").touch()
+    with pytest.raises(CorruptObjectError, match="this step wrote to its input"):
+        store.settle()
+    with pytest.raises(CorruptObjectError, match="odd"):
+        Store(store.folder).load(reference)
+
+
+def test_a_path_means_what_the_system_makes_of_it(store, tmp_path, monkeypatch):
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "far" / "x").write_text("right")
+    (tmp_path / "x").write_text("wrong")
+    (tmp_path / "link").symlink_to("far/away")
+    monkeypatch.chdir(tmp_path)
+    back = store.load(store.save([Path("link/../x"), Path("link/..")]))
+    assert (back[0].read_text(), back[1].name) == ("right", "far")
+
+
+@pytest.mark.parametrize("path", ["/proc/self/status", "/proc/cpuinfo", "/sys/kernel/mm/ksm/run"])
+def test_a_file_that_does_not_tell_its_size_is_read_whole(store, path):
+    if not os.path.exists(path):
+        pytest.skip("this system has none")
+    lines = Path(path).read_text().splitlines()
+    back = store.load(store.save(Path(path))).read_text().splitlines()
+    assert (back[0], len(back)) == (lines[0], len(lines))
+
+
+def test_paths_of_one_value_keep_to_each_other(store, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two"):
+        Path(name).mkdir()
+        Path(name, "f").write_text("same")
+    inside = Path("one/f")
+    value = {"f": inside, "again": inside.absolute(), "top": Path("one"), "other": Path("two/f")}
+    back = store.load(store.save(value))
+    back["f"].write_text("changed")
+    assert back["again"] == back["f"] == back["top"] / "f"
+    assert back["other"].read_text() == "same"

@@ -37,7 +37,7 @@ class PathFormat(Format):
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         if _exists(value):
-            return {"stored": current_attachments().adopt(os.fspath(value))}, []
+            return {"stored": current_attachments().add(os.fspath(value))}, []
         return {"name": os.fspath(value)}, []
 
     def load(self, header: Mapping[str, Any], frames: Sequence[memoryview]) -> Any:
@@ -45,15 +45,15 @@ class PathFormat(Format):
         return stored_path(header["stored"]) if "stored" in header else Path(header["name"])
 
 
-def stored_path(reference: str) -> Path:
+def stored_path(stored: int | str) -> Path:
     """A path to a stored file or folder; what pickles name: part of the stored format."""
-    return current_attachments().hand_out(reference)
+    return current_attachments().hand_out(stored)
 
 
 def _reduce(value: Path) -> Any:
     if not _exists(value):
         return NotImplemented
-    return stored_path, (current_attachments().adopt(os.fspath(value)),)
+    return stored_path, (current_attachments().add(os.fspath(value)),)
 
 
 register(_Path, PathFormat(), reduce=_reduce)
