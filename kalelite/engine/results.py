@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kalelite.engine.transitions import Index, instance_name
@@ -65,6 +65,10 @@ class ResultsView:
         self._results = results
         self._loops = loops
         self._index = index
+
+    def reading(self, read: Callable[[OutputEntry], Any]) -> ResultsView:
+        """The same view, with values that are read by `read`."""
+        return ResultsView(replace(self._results, read=read), self._loops, self._index)
 
     def parameter(self, name: str) -> Any:
         return self._results.parameters[name]

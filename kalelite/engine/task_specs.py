@@ -95,8 +95,8 @@ def _tasks_of(slot: Slot) -> Iterator[str]:
 
 
 def _entry_slot(entry: OutputEntry) -> Slot:
-    if "native" in entry:
-        # Shorter than a visit to the store, and the same value.
+    if "native" in entry and not isinstance(entry["native"], list | dict):
+        # Shorter than a visit to the store, and the same value; what can be changed is one object.
         slot = value_slot(entry["native"])
         if slot is not None:
             return slot

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import MarshalError
 from kalelite.executor.spec import Slot
+from kalelite.marshal.sharing import SharedLoads
 from kalelite.marshal.store import select
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ class ArgumentValues:
 
     def __init__(self, code: CodeSource, store: Store) -> None:
         self._code = code
-        self._store = store
-        self._loaded: dict[str, Any] = {}
+        self._loads = SharedLoads(store)
 
     def argument(self, name: str, slot: Slot) -> Any:
         try:
@@ -33,10 +33,7 @@ class ArgumentValues:
 
     def _base(self, slot: Slot) -> Any:
         if "ref" in slot:
-            reference = slot["ref"]
-            if reference not in self._loaded:
-                self._loaded[reference] = self._store.load(reference)
-            return self._loaded[reference]
+            return self._loads.load(slot["ref"])
         if "value" in slot:
             return slot["value"]
         if "const" in slot:

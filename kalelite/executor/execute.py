@@ -8,39 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import itertools
 import os
 import sys
 import time
-from collections.abc import Iterable, Sized
-from dataclasses import replace
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kalelite.executor import failure
-from kalelite.executor import primitives as native
 from kalelite.executor.argument_values import ArgumentValues
 from kalelite.executor.metrics import TaskLog, recording
-from kalelite.executor.preview import preview
 from kalelite.executor.record_file import commit
-from kalelite.executor.spec import FailureReport, OutputEntry, OutputSpec, Record, TaskSpec
+from kalelite.executor.returned_values import RefusedError, refused, save_returned
+from kalelite.executor.spec import FailureReport, OutputEntry, Record, TaskSpec
 
 if TYPE_CHECKING:
     from kalelite.capture.load import CodeSource
     from kalelite.marshal.store import Store
-
-
-class _RefusedError(Exception):
-    """The step did what no step may do; the report says what."""
-
-    def __init__(self, report: FailureReport) -> None:
-        super().__init__(report.message)
-        self.report = report
-
-
-def _refused(type: str, message: str, function: Any, hint: str) -> _RefusedError:
-    frames = failure.at_return(function)
-    return _RefusedError(FailureReport(type, message, frames, hint=hint))
 
 
 def execute(spec: TaskSpec, code: CodeSource, store: Store, *, durable: bool = False) -> Record:
@@ -67,10 +50,10 @@ def execute(spec: TaskSpec, code: CodeSource, store: Store, *, durable: bool = F
     try:
         with recording(log):
             result, function = _call(spec, code, store)
-        outputs = _save(spec, result, function, store)
+        outputs = save_returned(spec, result, function, store)
         # Inputs that were mapped have been verified by now, or nothing made of them is kept.
         store.settle()
-    except _RefusedError as error:
+    except RefusedError as error:
         report = error.report
     except BaseException as error:  # SystemExit and the like are failures of a step
         report = failure.report(error, step=spec.task)
@@ -143,66 +126,10 @@ _UNFINISHED: dict[type, str] = {
 }
 
 
-def _unfinished(kind: str, function: Any, result: Any) -> _RefusedError:
+def _unfinished(kind: str, function: Any, result: Any) -> RefusedError:
     if inspect.iscoroutine(result):
         result.close()
         hint = "call asyncio.run(...) inside the step and return its result"
     else:
         hint = "return list(...) of it"
-    return _refused("TypeError", f"the step returned {kind}", function, hint)
-
-
-def _save(spec: TaskSpec, result: Any, function: Any, store: Store) -> dict[str, OutputEntry]:
-    values = _unpack(spec, result, function)
-    saved: dict[str, OutputEntry] = {}
-    for output in spec.outputs:
-        value = result if output.index is None else values[output.index]
-        try:
-            saved[output.name] = _save_one(output, value, store)
-        except native.MismatchError as error:
-            name = "" if output.index is None else f"output {output.name!r} is "
-            hint = "return what the annotation says, or take the annotation away"
-            raise _refused("TypeError", f"{name}{error}", function, hint) from None
-        except Exception as error:
-            report = failure.report(error, step=spec.task)
-            if report.frames:
-                raise
-            # A value that cannot be stored is the step's doing: show the step.
-            shown = replace(report, frames=failure.at_return(function))
-            raise _RefusedError(shown) from error
-    return saved
-
-
-def _save_one(output: OutputSpec, value: Any, store: Store) -> OutputEntry:
-    fits = why = None
-    if output.native is not None:
-        value = native.convert(value, output.native)
-        fits, why = native.as_json(value)
-    reference = store.save(value, name=output.name)
-    size = store.describe(reference).size
-    entry: OutputEntry = {"ref": reference, "type": failure.class_name(type(value)), "size": size}
-    entry["preview"] = preview(value, size)
-    if fits:
-        entry["native"] = value
-    elif why:
-        entry["not_native"] = why
-    return entry
-
-
-def _unpack(spec: TaskSpec, result: Any, function: Any) -> list[Any]:
-    """The values of a step that is called as ``a, b = step()``, as many as there are names."""
-    arity = spec.arity
-    if arity is None:
-        return []
-    names = ", ".join(output.name for output in spec.outputs if output.index is not None)
-    wanted = f"{arity} value{'s' if arity != 1 else ''}{f' ({names})' if names else ''}"
-    length: int | str = "one"
-    if isinstance(result, Iterable):
-        values = list(itertools.islice(result, arity + 1))
-        if len(values) == arity:
-            return values
-        length = len(result) if isinstance(result, Sized) else f"more than {arity}"
-    counts = f"{wanted} are expected where it is called, it returned {length}"
-    shown = f"{failure.class_name(type(result))}: {preview(result)}"
-    hint = "return as many values as the call unpacks, or unpack as many as the step returns"
-    raise _refused("ValueError", f"wrong number of values: {counts} ({shown})", function, hint)
+    return refused("TypeError", f"the step returned {kind}", function, hint)

@@ -27,6 +27,7 @@ LAYOUT = 1
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _DECODE = json.JSONDecoder().decode
+_PART = re.compile(r"([^.]+)\.([0-9]{1,9})")
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,12})?")
 
 
@@ -144,3 +145,12 @@ class Manifest:
             self.links[link]
             if inside.startswith("/") or ".." in inside.split("/"):
                 raise ValueError("paths")
+
+
+def part_of(reference: str) -> tuple[str, tuple[int, ...]]:
+    """The reference to what is stored, and which part of it is meant.
+
+    Values that were stored together are referred to by ``<reference>.<position>``.
+    """
+    match = _PART.fullmatch(reference) if isinstance(reference, str) else None
+    return (match[1], (int(match[2]),)) if match else (reference, ())

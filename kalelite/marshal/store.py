@@ -14,7 +14,7 @@ from kalelite.marshal.attachments import Attachments
 from kalelite.marshal.blobs import BlobName, BlobStore
 from kalelite.marshal.codec import Encoded, decode, encode
 from kalelite.marshal.folders import Folders
-from kalelite.marshal.manifest import Manifest
+from kalelite.marshal.manifest import Manifest, part_of
 from kalelite.marshal.verify import Verifier
 
 if TYPE_CHECKING:
@@ -133,7 +133,8 @@ class Store:
         MarshalError
             It has no such part.
         """
-        data = self._blobs.read(BlobName("objects", reference))
+        whole, part = part_of(reference)
+        data = self._blobs.read(BlobName("objects", whole))
         manifest, start = Manifest.from_bytes(data)
         source: Any = data
         if manifest.payload:
@@ -145,7 +146,7 @@ class Store:
             if manifest.payload:  # perhaps it is only damaged
                 self._blobs.verify(_payload_name(manifest))
             raise
-        return select(value, path)
+        return select(value, (*part, *path))
 
     def _payload(self, manifest: Manifest) -> Any:
         name = _payload_name(manifest)
@@ -212,10 +213,11 @@ class Store:
         """
         from kalelite.marshal.garbage import collect  # as above
 
-        return collect(self._blobs, keep, older_than)
+        return collect(self._blobs, (part_of(each)[0] for each in keep), older_than)
 
     def describe(self, reference: str) -> Manifest:
         """What is known of a value without loading it."""
+        reference, _ = part_of(reference)
         if self._last is not None and self._last[0] == reference:
             return self._last[1]
         return Manifest.from_bytes(self._blobs.read(BlobName("objects", reference)))[0]
@@ -229,7 +231,7 @@ class Store:
             manifest = self.describe(reference)
         except MarshalError:
             return False
-        names = [BlobName("objects", reference)]
+        names = [BlobName("objects", part_of(reference)[0])]
         names += [BlobName("files", link) for link in manifest.links]
         if manifest.payload:
             names.append(_payload_name(manifest))

@@ -13,6 +13,7 @@ from kalelite.errors import StepError, Where
 from kalelite.executor.failure import is_users
 from kalelite.executor.spec import FailureReport, OutputEntry, Record
 from kalelite.marshal import Store
+from kalelite.marshal.sharing import SharedLoads
 from kalelite.plan.graph import Plan
 
 
@@ -49,7 +50,9 @@ class RunResult:
         if self.plan.result is None:
             return None
         try:
-            return evaluate(self.plan.result, self.view)
+            loads = SharedLoads(self.store)
+            view = self.view.reading(lambda entry: loads.load(entry["ref"]))
+            return evaluate(self.plan.result, view)
         except MissingError as missing:
             verb = "failed" if missing.failed else "did not run"
             raise StepError(f"there is no result: {missing.task} {verb}") from None
