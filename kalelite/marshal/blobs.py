@@ -125,7 +125,7 @@ class BlobStore:
         """Store bytes, digesting them meanwhile; the reference."""
         with (
             self._temporary_file(size) as (fd, temporary),
-            Digesting(pieces, self.algorithm) as digest,
+            Digesting(fd, self.algorithm) as digest,
         ):
             if not self.durable and hasattr(os, "posix_fallocate"):
                 # Makes ext4 and xfs write faster, and a full disk is known at once. Not on
@@ -133,7 +133,7 @@ class BlobStore:
                 with contextlib.suppress(OSError):
                     os.posix_fallocate(fd, 0, size)
             for batch in batches(pieces, _BATCH if size < _LARGE else _LARGE_BATCH):
-                write_batch(fd, batch)
+                digest.wrote(write_batch(fd, batch))
             reference = digest.reference()
             self._publish(fd, temporary, self.path(BlobName(kind, reference, suffix)))
         return reference

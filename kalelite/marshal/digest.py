@@ -13,12 +13,13 @@ accidents, not against someone who may write to the volume: pickles there run co
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import mmap
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from kalelite.errors import MarshalError, UsageError
@@ -83,7 +84,10 @@ def default_algorithm() -> str:
 
 
 def file_chunks(fd: int, size: int) -> Iterator[memoryview]:
-    """The content of a file: mapped, which is twice as fast as reading; read where it must be."""
+    """The content of a file: mapped, which is twice as fast as reading; read where it must be.
+
+    The holes of a sparse file are known to be zeros and not read.
+    """
     try:
         image = mmap.mmap(fd, size, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
     except (OSError, ValueError):  # no mapping here, or nothing to map
@@ -92,9 +96,37 @@ def file_chunks(fd: int, size: int) -> Iterator[memoryview]:
             yield buffer[:got]
         return
     with image, memoryview(image) as view:
-        for start in range(0, size, 4 * CHUNK):
-            with view[start : start + 4 * CHUNK] as chunk:
-                yield chunk
+        for begin, end, is_data in _extents(fd, size):
+            for start in range(begin, end, 4 * CHUNK):
+                stop = min(start + 4 * CHUNK, end)
+                if is_data:
+                    with view[start:stop] as chunk:
+                        yield chunk
+                else:
+                    yield _zeros()[: stop - start]
+
+
+@functools.cache
+def _zeros() -> memoryview:
+    return memoryview(bytes(4 * CHUNK))
+
+
+def _extents(fd: int, size: int) -> Iterator[tuple[int, int, bool]]:
+    """The runs of data and the holes of a file: begin, end, and whether it is data."""
+    begin, is_sparse = 0, os.fstat(fd).st_blocks * 512 < size
+    while begin < size:
+        data, end = begin, size
+        if is_sparse:
+            try:
+                data = os.lseek(fd, begin, os.SEEK_DATA)
+                end = min(os.lseek(fd, data, os.SEEK_HOLE), size)
+            except OSError as error:  # there is no more data, or the filesystem cannot tell
+                data = size if error.errno == errno.ENXIO else begin
+        if begin < data:
+            yield begin, data, False
+        if data < end:
+            yield data, end, True
+        begin = end
 
 
 def reference_to(pieces: Iterable[Any], algorithm: str) -> str:
@@ -106,21 +138,26 @@ def reference_to(pieces: Iterable[Any], algorithm: str) -> str:
 
 
 class Digesting:
-    """The reference to the bytes of some buffers, computed in a thread while they are written.
+    """The reference to the bytes of a file, computed in a thread while it is written.
 
     Both algorithms let other threads run meanwhile, so on two processors the digest is for free.
     Where no thread is to be had, as under a limit on memory, it is computed when it is needed.
+    What is in the file counts: another thread may change a value while it is written.
     """
 
-    def __init__(self, pieces: Sequence[memoryview], algorithm: str) -> None:
-        self._pieces = pieces
+    def __init__(self, fd: int, algorithm: str) -> None:
+        from queue import SimpleQueue  # small values, which are most, do without
+
+        self._fd = fd
         self._algorithm = algorithm
         self._digest = hasher(algorithm)
+        self._sizes: SimpleQueue[int] = SimpleQueue()
         self._stopped = False
+        self._error: OSError | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        import threading  # small values, which are most, do without
+        import threading  # as above
 
         thread = threading.Thread(target=self._work, name="kalelite-digest", daemon=True)
         with contextlib.suppress(RuntimeError):
@@ -132,23 +169,39 @@ class Digesting:
         self._stopped = True
         self._finish()
 
+    def wrote(self, size: int) -> None:
+        """So many bytes more are in the file."""
+        self._sizes.put(size)
+
     def reference(self) -> str:
-        """Once all is digested."""
+        """Once all is written; raises `OSError` if it cannot be read again."""
         self._finish()
+        if self._error is not None:
+            raise self._error
         return f"{self._algorithm}-{self._digest.hexdigest()}"
 
     def _finish(self) -> None:
+        self._sizes.put(0)
         if self._thread is None:
             self._work()
         else:
             self._thread.join()
 
     def _work(self) -> None:
-        for piece in self._pieces:
-            for start in range(0, piece.nbytes, CHUNK):
-                if self._stopped:
-                    return
-                self._digest.update(piece[start : start + CHUNK])
+        done = end = 0
+        buffer = memoryview(bytearray(CHUNK))
+        try:
+            while size := self._sizes.get():
+                end += size
+                while done < end and not self._stopped:
+                    got = os.preadv(self._fd, [buffer[: end - done]], done)
+                    if not got:
+                        self._error = OSError(errno.EIO, "what was written is not there")
+                        return
+                    self._digest.update(buffer[:got])
+                    done += got
+        except OSError as error:
+            self._error = error
 
 
 @functools.lru_cache(4096)

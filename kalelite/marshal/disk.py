@@ -108,11 +108,12 @@ def batches(pieces: Iterable[memoryview], size: int) -> Iterator[list[memoryview
         yield batch
 
 
-def write_batch(fd: int, batch: Sequence[memoryview]) -> None:
-    """Write several pieces, however the system cuts them up."""
-    done = os.writev(fd, batch)
-    if done < sum(piece.nbytes for piece in batch):
+def write_batch(fd: int, batch: Sequence[memoryview]) -> int:
+    """Write several pieces, however the system cuts them up; how many bytes that were."""
+    done, size = os.writev(fd, batch), sum(piece.nbytes for piece in batch)
+    if done < size:
         write_all(fd, b"".join(batch)[done:])
+    return size
 
 
 def map_private(fd: int, size: int) -> mmap.mmap:

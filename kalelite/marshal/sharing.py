@@ -18,7 +18,6 @@ from typing import Any, Protocol
 from kalelite.errors import UnmarshallableError
 from kalelite.marshal.manifest import part_of
 
-
 _ATOMS = frozenset(
     {
         *(

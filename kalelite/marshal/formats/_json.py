@@ -10,7 +10,7 @@ from typing import Any
 from kalelite.marshal.registry import Format, Frame, register
 
 _MOST_NODES = 2_000
-_LONGEST = 65_536
+_SHORT, _LONGEST = 64, 65_536
 _LARGEST = 10**100
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 _DECODE = json.JSONDecoder().decode
@@ -19,8 +19,8 @@ _DECODE = json.JSONDecoder().decode
 class Plain(Format):
     """None, bool, int, finite float, str, and lists and string-keyed dicts of these.
 
-    Only exact types, only trees (a list that stands in two places is one list to pickle, two to
-    JSON), and only small ones: others are pickled, which is faster.
+    Only exact types, only trees (a list or a long text that stands in two places is one to
+    pickle, two to JSON), and only small ones: others are pickled, which is faster.
     """
 
     encoding = "plain.json/1"
@@ -44,6 +44,10 @@ class Plain(Format):
                 stack.extend(item)
             elif not _scalar(item, kind):
                 return False
+            elif kind is str and len(item) > _SHORT:
+                if id(item) in seen:
+                    return False
+                seen.add(id(item))
         return True
 
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
