@@ -113,7 +113,11 @@ def __getattr__(name: str) -> Any:
     if name == "marshal":
         return importlib.import_module("kalelite.marshal")
     if name not in _MODULES:
-        raise AttributeError(f"module 'kalelite' has no attribute {name!r}")
+        if name.startswith("_"):
+            raise AttributeError(f"module 'kalelite' has no attribute {name!r}")
+        from kalelite.authoring.foreign_names import error_for  # here: only mistakes need it
+
+        raise error_for(name, __all__)
     value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
     return value
 

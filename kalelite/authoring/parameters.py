@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 from kalelite.authoring.definition import signature_of
 from kalelite.errors import Problem, UsageError, Where
@@ -61,6 +61,9 @@ def _parameter(name: str, declared: inspect.Parameter, hint: Any, where: Where |
         default = copy.deepcopy(default)  # a list that the script goes on to change
     if hint is None and default is not None:
         hint = type(default)
+    elif hint is not None and default is None:
+        with contextlib.suppress(TypeError):  # the annotation is no type
+            hint = Optional[hint]  # noqa: UP045 - `x: str = None`, as many write it
     return Parameter(name, hint, default, where=where)
 
 

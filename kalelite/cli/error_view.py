@@ -81,11 +81,14 @@ def _around_caret(source: str, caret: str, width: int) -> list[str]:
     return [source[:gutter] + shown, caret[:gutter] + marks[begin : begin + room]]
 
 
-def exception_lines(error: BaseException, title: str, width: int | None = None) -> Iterator[Line]:
-    """An exception of the user's script: `title`, then the user's frames, then the exception."""
+def exception_lines(
+    error: BaseException, title: str, width: int | None = None, hint: str = ""
+) -> Iterator[Line]:
+    """An exception of the user's script: `title`, the user's frames, the exception, the hint."""
     yield ("error: ", "bold red"), (title, "bold")
     yield _BLANK
     yield from _chain(error, width)
+    yield from _indented(hint)
 
 
 def _chain(error: BaseException, width: int | None) -> Iterator[Line]:
@@ -109,7 +112,9 @@ def _exception(error: BaseException) -> Iterator[Line]:
     yield from _message(short_name(f"{kind.__module__}.{kind.__qualname__}"), message)
     for note in getattr(error, "__notes__", ()):
         yield from _indented(str(note))
-    if isinstance(error, ModuleNotFoundError):
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith("kalelite."):
+        yield ("  All names are in kalelite itself: from kalelite import step, pipeline",)
+    elif isinstance(error, ModuleNotFoundError):
         yield (f"  This Python has no such module: {sys.executable}",)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import importlib
 import io
 import linecache
 import os
@@ -13,6 +14,7 @@ import tokenize
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 
 from kalelite.cli.screen import Line
@@ -21,12 +23,22 @@ from kalelite.errors import ScriptError, UsageError, Where
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script that was read and compiled. ``name`` is how the user called it."""
+    """A script that was read and compiled.
+
+    ``name`` is how the user called it, ``spec`` what was found for a module.
+    """
 
     name: str
     path: str
     text: str
     code: CodeType
+    spec: ModuleSpec | None = None
+
+    def dotted_name(self) -> str:
+        """The name of the file as a module of the working directory; empty if it is none."""
+        here, _, suffix = os.path.relpath(self.path).rpartition(".")
+        parts = here.removesuffix(f"{os.sep}__main__").split(os.sep)
+        return ".".join(parts) if suffix == "py" and all(map(str.isidentifier, parts)) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +69,21 @@ class ScriptRaisedError(Exception):
         self.lines = lines
 
 
-def read_script(name: str | None) -> Script:
-    """Read and compile the file `name`.
+def read_script(name: str | None, module: str | None = None) -> Script:
+    """Read and compile the file `name`, or that of a module.
 
-    Raises `UsageError`: there is no name; `ScriptError`: it is missing, unreadable, not text, or
-    not Python; the error points at the line.
+    Raises `UsageError`: there is no name, or a module besides; `ScriptError`: it is missing,
+    unreadable, not text, or not Python; the error points at the line.
     """
+    spec = None
+    if module:
+        if name:
+            raise UsageError(
+                f"a script and a module were given: {name} and -m {module}",
+                hint=f"What the module itself should see goes after --: -m {module} -- {name}",
+            )
+        spec = _find_module(module)
+        name = spec.origin
     if not name:
         raise UsageError(
             "no script was given", hint="kalelite SCRIPT runs one; kalelite --help shows more."
@@ -93,7 +114,24 @@ def read_script(name: str | None) -> Script:
         raise _syntax_error(error, path, text) from error
     except (RecursionError, MemoryError) as error:
         raise ScriptError(f"{name} is nested too deeply to be compiled") from error
-    return Script(name, path, text, code)
+    return Script(name, path, text, code, spec)
+
+
+def _find_module(name: str) -> ModuleSpec:
+    """Where ``python -m`` would find a module; nothing is imported."""
+    path: list[str] | None = [os.getcwd(), *sys.path]
+    found: ModuleSpec | None = None
+    for end, _ in enumerate(parts := name.split("."), 1):
+        found = PathFinder.find_spec(".".join(parts[:end]), path) if path else None
+        path = found.submodule_search_locations if found is not None else None
+    if found is not None and found.submodule_search_locations is not None:
+        found = PathFinder.find_spec(f"{name}.__main__", found.submodule_search_locations)
+    if found is None or not (found.origin or "").endswith(".py"):
+        hint = ""
+        if os.path.isfile(name):
+            hint = f"It is a file: kalelite {name}"
+        raise ScriptError(f"there is no module {name} that could be run", hint=hint)
+    return found
 
 
 def _read(name: str, path: str) -> bytes:
@@ -200,8 +238,8 @@ def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
         __builtins__=builtins,
         __cached__=None,
         __loader__=SourceFileLoader("__main__", script.path),
-        __package__=None,
-        __spec__=None,
+        __package__=script.spec.parent if script.spec else None,
+        __spec__=script.spec,
     )
     before = sys.modules.get("__main__"), sys.argv, sys.path, list(sys.path)
     sys.path[:] = import_path(script)
@@ -221,15 +259,19 @@ def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
 
 
 def import_path(script: Script) -> list[str]:
-    """``sys.path`` with the script's folder first, as Python has it for ``python script.py``."""
+    """``sys.path`` with the script's folder first, as Python has it for ``python script.py``.
+
+    The current folder is last: a script in a folder of a project may import from the project.
+    """
     if getattr(sys.flags, "safe_path", False):
         return list(sys.path)
-    folder = os.path.dirname(os.path.realpath(script.path))
+    here = os.getcwd()
+    folder = here if script.spec else os.path.dirname(os.path.realpath(script.path))
     command = sys.argv[0] if sys.argv else ""
     start = os.path.dirname(os.path.realpath(command))
     ours = {"", os.getcwd(), start, command}
     rest = sys.path[1:] if sys.path and sys.path[0] in ours else sys.path
-    return [folder, *rest]
+    return [folder, *rest, *([here] if here not in {folder, *rest} else [])]
 
 
 def execute(script: Script, module: ModuleType) -> ScriptExit:
@@ -238,6 +280,8 @@ def execute(script: Script, module: ModuleType) -> ScriptExit:
     Whatever the script raises comes through, but for SystemExit, which is reported.
     """
     try:
+        if script.spec and script.spec.parent:
+            importlib.import_module(script.spec.parent)
         exec(script.code, module.__dict__)  # noqa: S102 - running the user's script is the job
     except SystemExit as error:
         return ScriptExit(error.code, _last_place(error, script.path))

@@ -37,6 +37,7 @@ class _Parameter(argparse.Action):
 def add_script(parser: argparse.ArgumentParser) -> None:
     """The script, its pipeline and its parameters."""
     parser.add_argument("script", metavar="SCRIPT", nargs="?", help="a Python file with a pipeline")
+    parser.add_argument("-m", dest="module", metavar="MODULE", help="a module, as python -m has it")
     parser.add_argument(
         "-p",
         "--param",

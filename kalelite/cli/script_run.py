@@ -82,7 +82,7 @@ def _run_pipelines(
 @contextmanager
 def opened(command: Command) -> Iterator[Opened]:
     """Run a script up to its first call of a pipeline, to look at what it defines."""
-    script = read_script(command.options.script)
+    script = read_script(command.options.script, command.options.module)
     with as_main(script, command.script_args) as module:
         known = pipelines_of()
         called: Plan | None = None
@@ -123,7 +123,16 @@ def _execute(
             raise
         after = " after its pipeline had run" if backend.calls else ""
         title = f"{script.name} could not be run to its end{after}"
-        raise ScriptRaisedError(tuple(exception_lines(error, title, width))) from error
+        hint = _hint(script, error)
+        raise ScriptRaisedError(tuple(exception_lines(error, title, width, hint))) from error
+
+
+def _hint(script: Script, error: BaseException) -> str:
+    """What to do about an error of the script's own."""
+    module = script.dotted_name()
+    if isinstance(error, ImportError) and "relative import" in str(error) and module:
+        return f"A script has no package; as a module it has one: kalelite -m {module}"
+    return ""
 
 
 def _was_help(script: Script, ended: ScriptExit, arguments: Sequence[str]) -> bool:

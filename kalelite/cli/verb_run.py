@@ -83,7 +83,7 @@ def _run(command: Command, name: str) -> int:
     from kalelite.cli.script import import_path, read_script
 
     options = command.options
-    script = read_script(options.script)
+    script = read_script(options.script, options.module)
     extra = {"debug": True} if options.debug else {}
     extra |= {"cache": False} if options.no_cache else {}
     backend = command.open_backend(name, **extra)

@@ -180,6 +180,9 @@ class _Reader:
             usable = {"list"} if wanted == "list" else _PRIMITIVES
             parts = map(native_name, parts_of(self._parameters[expr.name].type))
             kind = next((native for native in parts if native in usable), wanted)
+            parameter = self._parameters[expr.name]
+            if type(None) in parts_of(parameter.type):
+                return f"Give it a default that is no None: `{expr.name}: {kind} = ...`."
             return f"Annotate the parameter: `{expr.name}: {kind}`."
         return f"Use {'a list' if wanted == 'list' else example}."
 

@@ -8,23 +8,29 @@ from typing import Any
 from kalelite.errors import Problem, Where
 from kalelite.plan.options.option import Alias, Option
 
-_TUNING = "Leave it out: kalelite does not tune hyperparameters."
+_TUNING = "kalelite does not tune hyperparameters"
 _WITHOUT_COUNTERPART = {
-    "autosnapshot": "Leave it out: the volumes are snapshotted once, before the run.",
+    "autosnapshot": "the volumes are snapshotted once, before the run",
+    "snapshot_volumes": "the volumes are snapshotted once, before the run",
     "katib_run": _TUNING,
     "katib_metadata": _TUNING,
-    "kfp_host": "Leave it out: the endpoint is a setting of the command, not of the pipeline.",
-    "abs_working_dir": "Leave it out: the steps follow the working directory of the script.",
-    "storage_class_name": "Leave it out: a clone has the storage class of its volume.",
-    "volume_access_mode": "Leave it out: a clone has the access mode of its volume.",
+    "kfp_host": "the endpoint is a setting of the command, not of the pipeline",
+    "abs_working_dir": "the steps follow the working directory of the script",
+    "storage_class_name": "a clone has the storage class of its volume",
+    "volume_access_mode": "a clone has the access mode of its volume",
+    "pipeline_root": "values are kept in the marshal volume",
+    "install_kfp_package": "a step needs nothing of KFP",
 }
-"""Kale's settings that have no counterpart here, with what to do; switched off they do no harm."""
+"""Settings of Kale and KFP that have no counterpart here, with the reason."""
 
 
 def translate(
     settings: Mapping[str, Any], options: Iterable[Option], where: Where | None
 ) -> tuple[dict[str, Any], list[Problem]]:
-    """The settings under the options' own names, and the Problems of those that cannot be."""
+    """The settings under the options' own names, and the Problems of those that cannot be.
+
+    Those without a counterpart are told by a warning, and left out.
+    """
     aliases = {alias: option for option in options for alias in option.aliases}
     strange = {*aliases, *_WITHOUT_COUNTERPART}
     result = {name: value for name, value in settings.items() if name not in strange}
@@ -34,10 +40,17 @@ def translate(
         if name in aliases and value is not None:
             hint = aliases[name].aliases[name](aliases[name].name, value, result)
         elif name in _WITHOUT_COUNTERPART and value:
-            hint = _WITHOUT_COUNTERPART[name]
+            _warn(f"{name}={value!r} has no effect: {_WITHOUT_COUNTERPART[name]}", where)
         if hint:
             problems.append(Problem(f"{name}={value!r} cannot be taken over", hint, where))
     return result, problems
+
+
+def _warn(message: str, where: Where | None) -> None:
+    import warnings  # here: few programs need it
+
+    place = (where.file, where.line) if where is not None else ("kalelite", 0)
+    warnings.warn_explicit(message, UserWarning, *place)
 
 
 def renamed(option: str, value: Any, options: dict[str, Any]) -> str | None:

@@ -211,10 +211,16 @@ class PipelineOptions:
     """Options of a pipeline in their normal form."""
 
     name: str | None = option(
-        "the pipeline's name; the function's own unless it is given", '"train"', parse.text
+        "the pipeline's name; the function's own unless it is given",
+        '"train"',
+        parse.text,
+        aliases={"pipeline_name": alias.renamed},
     )
     description: str | None = option(
-        "what it does; the function's docstring unless it is given", '"Trains."', parse.text
+        "what it does; the function's docstring unless it is given",
+        '"Trains."',
+        parse.text,
+        aliases={"pipeline_description": alias.renamed},
     )
     experiment: str | None = option(
         "the experiment that runs are filed under",

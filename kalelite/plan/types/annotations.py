@@ -39,8 +39,10 @@ def resolve(annotation: Any, names: Mapping[str, Any]) -> Any:
     if annotation is None:
         return type(None)
     if get_origin(annotation) is Annotated:
-        return get_args(annotation)[0]
-    return annotation
+        annotation = get_args(annotation)[0]
+    # `typing.Tuple` without types says as much as `tuple`; `Tuple[()]` says more.
+    plain = getattr(typing, getattr(annotation, "_name", None) or "", None) is annotation
+    return get_origin(annotation) or annotation if plain else annotation
 
 
 def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:

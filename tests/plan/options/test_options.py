@@ -427,6 +427,21 @@ def test_kale_pipeline_options():
 
 
 @pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"autosnapshot": True}, "snapshotted once"),
+        ({"katib_run": True}, "hyperparameters"),
+        ({"volume_access_mode": "rwm"}, "access mode of its volume"),
+    ],
+)
+def test_settings_without_a_counterpart_are_named_in_a_warning(given, reason):
+    with pytest.warns(UserWarning, match=f"has no effect: .*{reason}"):
+        options, problems = pipeline_options(HERE, pipeline_name="p", **given)
+    assert options == PipelineOptions(name="p")
+    assert not problems
+
+
+@pytest.mark.parametrize(
     ("said", "message", "hint"),
     [
         ({"memory": "2Gi"}, "option of steps", "defaults={'memory': '2Gi'}"),
@@ -441,8 +456,6 @@ def test_kale_pipeline_options():
         ({"marshal_volume": "c", "marshal_volume_size": "1Gi"}, "exists already", "Leave"),
         ({"marshal_volume": True, "marshal_path": "data"}, "relative", "'/data'"),
         ({"marshal_volume": True, "marshal_volume_size": "10GB"}, "'10GB'", "'10Gi'"),
-        ({"autosnapshot": True}, "cannot be taken over", "snapshotted once"),
-        ({"katib_run": True}, "cannot be taken over", "hyperparameters"),
     ],
 )
 def test_each_misuse_of_a_pipeline_option_has_its_sentence(said, message, hint):

@@ -1,0 +1,1 @@
+STARTED = __name__
