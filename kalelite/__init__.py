@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kalelite.authoring.fan_in import Collected as Collected, OneOf as OneOf
     from kalelite.authoring.pipeline import pipeline as pipeline
     from kalelite.authoring.step import step as step
+    from kalelite.capture.state.setups import setup as setup
     from kalelite.errors import (
         CaptureError as CaptureError,
         ClusterError as ClusterError,
@@ -65,6 +66,7 @@ _PUBLIC: Final = {
     "kalelite.authoring.fan_in": ("Collected", "OneOf"),
     "kalelite.authoring.pipeline": ("pipeline",),
     "kalelite.authoring.step": ("step",),
+    "kalelite.capture.state.setups": ("setup",),
     "kalelite.errors": (
         "CaptureError",
         "ClusterError",

@@ -15,6 +15,7 @@ from kalelite.capture.load import FORMAT
 from kalelite.capture.local_modules import LocalModule
 from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled
+from kalelite.capture.state.taking import State
 from kalelite.capture.units import Unit, units
 
 _SMALL = 65_536
@@ -62,6 +63,7 @@ def archive(
     steps: Iterable[StepCode],
     constants: Mapping[str, Pickled],
     formats: Iterable[RegisteredFormat],
+    state: State,
 ) -> dict[str, bytes]:
     """The files, by relative path; the same code gives the same bytes."""
     blobs = _Blobs(class_id)
@@ -83,6 +85,7 @@ def archive(
             for name, module in sorted(gatherer.modules.items())
         },
         "sources": _sources(steps, {module.file for module in gatherer.modules.values()}, blobs),
+        "state": _state(state, blobs) if state else None,
         "bulk": {},
     }
     content = bytearray()
@@ -104,6 +107,21 @@ def _module(module: LocalModule, overrides: Mapping[str, Pickled], blobs: _Blobs
         "package": module.package,
         "blob": blobs.text(module.text or ""),
         "set": {attribute: blobs.entry(taken) for attribute, taken in overrides.items()},
+    }
+
+
+def _state(state: State, blobs: _Blobs) -> dict[str, Any]:
+    packed = state.packed_generators
+    return {
+        "settings": [
+            {"name": key, "module": name, **blobs.entry(taken)}
+            for key, name, taken in state.settings
+        ],
+        "changes": [{"module": name, **blobs.entry(taken)} for name, taken in state.changes],
+        "imports": state.imports,
+        "setups": [blobs.entry(taken) for taken in state.setups],
+        "generators": blobs.put(packed) if packed else "",
+        "first": state.first,
     }
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from kalelite.capture.archive import StepCode, archive, digest_of, sizes
 from kalelite.capture.formats import RegisteredFormat, registered_formats
 from kalelite.capture.gather import Gatherer
-from kalelite.capture.pickled import Pickled
 from kalelite.capture.rebuild import plain
+from kalelite.capture.state.taking import State, notes, take
 from kalelite.errors import CaptureError, Where
-from kalelite.plan.graph import Plan, StepDef, Task
+from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 
 if TYPE_CHECKING:
     from kalelite.capture.fingerprint import Fingerprint, Fingerprints
+    from kalelite.capture.pickled import Pickled
 
 __all__ = ["Code", "LiveCode", "StepCode", "capture", "fingerprint"]
 
@@ -35,9 +36,11 @@ class Code:
         self._live: dict[str, Any] = {}
         self._values: dict[str, Any] = {}
         self._keys: dict[int, str] = {}
+        self._repeated: set[str] = set()
         self._formats: list[RegisteredFormat] = []
         self._gatherer = Gatherer(limit)
         self._known: dict[str, Fingerprint] = {}
+        self.state = State()
 
     # --- filling -----------------------------------------------------------------------------
 
@@ -57,6 +60,7 @@ class Code:
         """Capture a step; steps that share a function share its code."""
         function = plain(step.function)
         if id(function) in self._keys:
+            self._repeated.add(self._keys[id(function)])
             return
         key, count = step.name, 1
         while key in self._live:
@@ -67,6 +71,11 @@ class Code:
         taken = self._gatherer.root(function, f"step {step.name!r}", step.where)
         if taken is not None:
             self.steps[key] = StepCode(key, step.name, taken, self._gatherer.sources(taken))
+
+    def take_state(self, first: str) -> None:
+        """Take what the script has done to its process; ``first`` is the task called first."""
+        self.state = take(self._gatherer, first)
+        self._refuse()
 
     def constant(self, value: Any, *, name: str = "a constant", where: Where | None = None) -> str:
         """Add a constant and return its name; equal pickles share one.
@@ -108,6 +117,15 @@ class Code:
             self._known[name] = self._fingerprints.of(taken)
         return self._known[name]
 
+    def state_digest(self, place: str) -> str:
+        """A digest of what the script has done to its process, as a step at a place meets it.
+
+        A script that seeds a generator gives each place numbers of its own.
+        """
+        roots = [self._fingerprints.of(root).digest for root in self.state.roots()]
+        parts = [*roots, *self.state.imports, *self.state.draws(place)]
+        return digest_of("\n".join(parts).encode()) if parts else ""
+
     @functools.cached_property
     def _fingerprints(self) -> Fingerprints:
         """Most runs cache nothing, and need no more than the ids of their classes."""
@@ -120,14 +138,21 @@ class Code:
 
     def live(self) -> LiveCode:
         """The live functions and constants of this process, for debugging."""
-        return LiveCode(self._live, self._values)
+        return LiveCode(self._live, self._values, self.state)
+
+    def notes(self) -> list[str]:
+        """What of the script the steps do not find, in a sentence each."""
+        steps = {key: (self._live[key], step.pickled) for key, step in self.steps.items()}
+        return notes(self.state, self._gatherer, steps, self._repeated)
 
     # --- writing -----------------------------------------------------------------------------
 
     def files(self) -> dict[str, bytes]:
         """The files of the captured code, by relative path; the same code gives the same bytes."""
         steps = self.steps.values()
-        return archive(self._gatherer, self._class_id, steps, self.constants, self._formats)
+        return archive(
+            self._gatherer, self._class_id, steps, self.constants, self._formats, self.state
+        )
 
     def write(self, folder: str | Path) -> None:
         """Write the captured code, to be read by `kalelite.capture.load.CodeFolder`."""
@@ -152,6 +177,11 @@ class LiveCode:
 
     functions: Mapping[str, Any]
     constants: Mapping[str, Any]
+    state: State
+
+    def begin(self, place: str) -> None:
+        """Give the process the generators of a place; all else is in it."""
+        self.state.begin(place)
 
     def function(self, key: str) -> Any:
         """The user's own function."""
@@ -175,8 +205,16 @@ def capture(plan: Plan, *, limit: int = DEFAULT_LIMIT) -> Code:
         The largest pickle of one global, in bytes.
     """
     code = Code(limit)
-    code.add([task.step for task in plan.tasks if isinstance(task.step, StepDef)])
+    tasks = [task for task in plan.tasks if isinstance(task.step, StepDef)]
+    code.add([task.step for task in tasks if isinstance(task.step, StepDef)])
+    # Steps of kalelite's own draw no numbers.
+    own = (task.id for task in tasks if not _module(task.step).startswith("kalelite."))
+    code.take_state(next(own, ""))
     return code
+
+
+def _module(step: StepDef | ContainerDef) -> str:
+    return step.function.__module__ if isinstance(step, StepDef) else "kalelite."
 
 
 def fingerprint(value: Any) -> Fingerprint:

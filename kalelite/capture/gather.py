@@ -117,6 +117,10 @@ class Gatherer:
             )
             return None
 
+    def reach(self, names: Iterable[str]) -> None:
+        """Take the local modules among these, and all that they import."""
+        self._reach(names, "the script", None)
+
     def _reach(self, names: Iterable[str], what: str, where: Where | None) -> None:
         """Take the local modules among these, and what was set in them from outside."""
         for name, module in self.local.closure(names).items():

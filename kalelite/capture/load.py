@@ -27,9 +27,10 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from kalelite.capture.rebuild import plain
+from kalelite.capture.state.changes import StepState
 from kalelite.errors import CorruptObjectError, VersionMismatchError
 
-FORMAT = 2
+FORMAT = 3
 """Of the index and of the blobs."""
 
 Name = tuple[str, str]
@@ -42,6 +43,9 @@ class CodeSource(Protocol):
     def function(self, key: str) -> Callable[..., Any]: ...
 
     def constant(self, name: str) -> Any: ...
+
+    def begin(self, place: str) -> None:
+        """Make the process ready for the call at a place of the plan: the last thing before it."""
 
 
 # --- modules ---------------------------------------------------------------------------------
@@ -190,6 +194,8 @@ class CodeReader:
         self._installed = False
         self._live: dict[str, ModuleType] = {}
         self._finder = _Finder(self)
+        state = self.index["state"]
+        self._state = StepState(state, self) if state else None
         self.namespaces: dict[str, ModuleType] = {}
         for name, entry in self.index["namespaces"].items():
             self.namespaces[name] = self._make_namespace(name, entry)
@@ -217,9 +223,14 @@ class CodeReader:
         entry = self.index["constants"][name]
         return self._unpickle(self.blob(entry["blob"]), entry["needs"])
 
+    def begin(self, place: str) -> None:
+        """Give the process the generators of a place, and run the script's setup functions."""
+        if self._state is not None:
+            self._state.begin(place)
+
     def settings(self, entries: Mapping[str, Any]) -> dict[str, Any]:
         """The globals of a local module that were set from outside it."""
-        return {name: self._unpickle_entry(entry) for name, entry in entries.items()}
+        return {name: self.load(entry) for name, entry in entries.items()}
 
     def value(self, namespace: str, path: str) -> Any:
         """What a captured name stands for: ``Model``, or ``Model.Part`` for a nested class."""
@@ -296,6 +307,8 @@ class CodeReader:
         sys.modules.update(self._named_namespaces())
         self._remember_sources()
         self._register_formats()
+        if self._state is not None:
+            self._state.take_on()
 
     def _register_formats(self) -> None:
         """Register again what the script registered for classes that it had imported."""
@@ -316,13 +329,14 @@ class CodeReader:
 
         def reduce(value: Any) -> Any:
             if not functions:
-                functions.extend(self._unpickle_entry(entry))
+                functions.extend(self.load(entry))
             save, load = functions
             return load, (save(value),)
 
         return reduce
 
-    def _unpickle_entry(self, entry: Mapping[str, Any]) -> Any:
+    def load(self, entry: Mapping[str, Any]) -> Any:
+        """What an entry of the index holds, new at each call."""
         return self._unpickle(self.blob(entry["blob"]), entry["needs"])
 
     def _named_namespaces(self) -> dict[str, ModuleType]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
-from kalelite.capture.local_modules import LocalModule
+from kalelite.capture.local_modules import LocalModule, LocalModules
 
 _MISSING = object()
 _MAGIC = frozenset({"globals", "vars", "locals", "exec", "setattr"})
@@ -47,6 +47,44 @@ def changed(module: LocalModule) -> dict[str, Any]:
         if once or (in_sight and bound[name] == 0 and name in used):
             found[name] = value
     return found
+
+
+def contents(module: LocalModule) -> Iterator[tuple[tuple[tuple[str, str], ...], Any]]:
+    """What the mutable objects hold that the module and its classes keep, by attribute path."""
+    live = sys.modules.get(module.name)
+    if live is None:
+        return
+    own = {node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)}
+    for name, value in list(vars(live).items()):
+        if name.startswith("__") or name not in own.union(_defined(module.tree)):
+            continue
+        if isinstance(value, type):
+            if value.__module__ == module.name:
+                for attribute, item in list(vars(value).items()):
+                    if not attribute.startswith("_") and (held := content(item)):
+                        yield ((".", name), (".", attribute)), held[0]
+        elif (held := content(value)) is not None:
+            yield ((".", name),), held[0]
+
+
+def content(value: Any) -> tuple[Any] | None:
+    """A copy of what a mutable object holds, in a tuple; None for any other object."""
+    if isinstance(value, list | deque):
+        return (list(value),)
+    if isinstance(value, set):
+        return (set(value),)
+    if isinstance(value, dict):
+        return (dict(value),)
+    if isinstance(value, type | FunctionType | ModuleType) or not isinstance(
+        getattr(value, "__dict__", None), dict
+    ):
+        return None
+    home = type(value).__module__
+    return (dict(vars(value)),) if home == "types" or LocalModules().find(home) else None
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:

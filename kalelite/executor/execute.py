@@ -84,6 +84,7 @@ def _call(spec: TaskSpec, code: CodeSource, store: Store) -> tuple[Any, Any]:
     if not _takes_names(function):
         bound = inspect.BoundArguments(inspect.signature(function), arguments)
         args, arguments = bound.args, bound.kwargs
+    code.begin(spec.place or spec.task)
     pid = os.getpid()
     try:
         result = function(*args, **arguments)

@@ -51,7 +51,8 @@ class TaskSpec:
     """All that one task needs, apart from the code and the store that it is pointed at.
 
     ``task`` names the instance (``train``, ``train-2``, ``train[3]`` inside a loop); ``step``
-    names the function in the code bundle. ``record`` is where the record is committed.
+    names the function in the code bundle. ``record`` is where the record is committed. ``place``
+    tells the instances of a task apart where ``task`` does not.
     """
 
     task: str
@@ -61,6 +62,7 @@ class TaskSpec:
     arity: int | None = None
     attempt: int = 1
     record: str = ""
+    place: str = ""
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TaskSpec:

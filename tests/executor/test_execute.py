@@ -26,6 +26,9 @@ class Functions:
         self._function = function
         self._constants = constants
 
+    def begin(self, place):
+        pass
+
     def function(self, key):
         if isinstance(self._function, BaseException):
             raise self._function

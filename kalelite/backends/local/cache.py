@@ -113,6 +113,7 @@ class Cache:
             "layout": _LAYOUT,
             "python": sys.version_info[:2],
             "step": code.digest,
+            "state": self.code.state_digest(spec.task),
             "libraries": self._versions(code.libraries),
             "arguments": arguments,
             "outputs": [asdict(output) for output in spec.outputs],

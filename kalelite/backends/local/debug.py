@@ -39,6 +39,9 @@ class _Watched:
         call.__wrapped__ = function  # type: ignore[attr-defined]
         return call
 
+    def begin(self, place: str) -> None:
+        self._code.begin(place)
+
     def constant(self, name: str) -> Any:
         return self._code.constant(name)
 

@@ -104,6 +104,7 @@ class _Run:
             state = "interrupted"
             raise
         finally:
+            self._code.state.go_on()
             folder.finish(state)
             emit(RunFinished(folder.id, state, time.time() - begun))
         view = ResultsView(self._schedule.results, (), ())
@@ -114,6 +115,8 @@ class _Run:
         plan, settings, tasks = self._plan, self._settings, self._tasks
         notes = prepare.notes_on(plan, settings, self._slots.gpus)
         for text in (*notes, *self._containers.notes(plan)):
+            note(text)
+        for text in () if settings.debug else self._code.notes():
             note(text)
         packages = prepare.packages_of(plan, self._home, note)
         cache = code = None

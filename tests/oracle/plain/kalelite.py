@@ -8,6 +8,11 @@ def step(function=None, /, **options):
 pipeline = step
 
 
+def setup(function):
+    function()
+    return function
+
+
 def log_metric(*args, **options):
     pass
 

@@ -55,7 +55,13 @@ def spec_of(
             if not task["tolerant"]:
                 message = f"task {template.task!r} got no value for {name!r}"
                 raise StepError(message) from None
-    return replace(template, arguments=arguments, attempt=_attempt(record), record=str(record))
+    return replace(
+        template,
+        arguments=arguments,
+        attempt=_attempt(record),
+        record=str(record),
+        place=record.parent.name,
+    )
 
 
 def _attempt(path: Path) -> int:

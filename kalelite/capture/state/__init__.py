@@ -1,0 +1,1 @@
+"""What a script's top level does to its process, carried to the processes of its steps."""
