@@ -1,3 +1,10 @@
+"""The top of a script changes what it imports in twenty ways.
+
+Right: a step finds all of it.
+"""
+# /// case
+# needs = ["numpy", "pandas", "polars", "matplotlib", "sklearn", "tqdm"]
+# ///
 import base, sqlite3, decimal, csv, codecs, copyreg, json, os, sys, random, functools, numbers, shutil
 import numpy as np, pandas as pd, matplotlib.pyplot as plt, polars as pl
 from sklearn import set_config
