@@ -54,7 +54,8 @@ class _Blobs:
 
     def entry(self, taken: Pickled | Unit) -> dict[str, Any]:
         data = taken.data if isinstance(taken, Unit) else taken.packed(self.class_id)
-        return {"blob": self.put(data), "needs": sorted(taken.needs)}
+        entry = {"blob": self.put(data), "needs": sorted(taken.edges)}
+        return {**entry, "objects": True} if taken.holds_values else entry
 
 
 def archive(

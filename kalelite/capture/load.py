@@ -26,6 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
+from kalelite.capture.load_order import in_order
 from kalelite.capture.rebuild import plain
 from kalelite.capture.state.changes import StepState
 from kalelite.errors import CorruptObjectError, VersionMismatchError
@@ -262,25 +263,26 @@ class CodeReader:
                 self.namespaces[namespace].__dict__[name] = value
 
     def _unpickle(self, data: bytes, needs: Iterable[Sequence[str]]) -> Any:
-        """Unpickle, and then load every name that the loaded functions look up."""
+        """Load every name that it leads to, and then unpickle.
+
+        Only the outermost load follows names, so a long chain of helpers needs no stack.
+        """
         with self._lock:
             self._depth += 1
+            self._pending.extend((namespace, name) for namespace, name in needs)
             try:
+                self._load_pending()
                 value = _CodeUnpickler(data, self).load()
-                self._pending.extend((namespace, name) for namespace, name in needs)
+                self._load_pending()  # what it asked for as an attribute of its module
+                return value
             finally:
                 self._depth -= 1
-            # Only the outermost load follows names, so a long chain of helpers needs no stack.
-            while self._depth == 0 and self._pending:
-                self._depth += 1
-                try:
-                    self.value(*self._pending.pop())
-                except BaseException:
-                    self._pending.clear()
-                    raise
-                finally:
-                    self._depth -= 1
-            return value
+
+    def _load_pending(self) -> None:
+        while self._depth == 1 and self._pending:
+            names, self._pending = self._pending, []
+            for unit in in_order(self.index, names, self._loaded):
+                self._load_unit(unit)
 
     def blob(self, digest: str) -> bytes:
         """The bytes of that digest."""

@@ -65,7 +65,8 @@ class Pickled:
     ``kind`` is "function", "class", "import" or "global" for what has a name.
     ``modules`` are those that it imports, ``held`` those that it holds as objects, ``mentioned``
     the names by which it imports functions and classes, ``files`` those of its code, ``paths``
-    what it holds of type `Path`.
+    what it holds of type `Path`. ``holds_values`` is true if objects are made when it is loaded,
+    whose classes may run code of the script then.
     """
 
     stream: bytes = b""
@@ -79,6 +80,7 @@ class Pickled:
     held: set[str] = field(default_factory=set)
     mentioned: set[str] = field(default_factory=set)
     paths: list[Path] = field(default_factory=list)
+    holds_values: bool = False
 
     @property
     def edges(self) -> dict[Name, CodeType | None]:

@@ -24,6 +24,7 @@ from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from kalelite.capture import rebuild
 from kalelite.capture.bytecode import codes, hashed, is_class, references, resolve_import
+from kalelite.capture.class_parts import reduced_class, reduced_member
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import Space, World, importable
 from kalelite.capture.pickled import Aside, Pickled, Sink, TooLargeError
@@ -34,9 +35,6 @@ _ATOMS: frozenset[type] = frozenset(
 _LARGE_ITEM = 10_000
 """Items of a set with a pickle above this, in bytes, are not sorted."""
 _SORTABLE = frozenset({str, bytes, int, float})
-# Set by the compiler on a class, with lines and an order that depend on nothing that it does.
-_CLASS_NOISE = frozenset({"__firstlineno__", "__static_attributes__"})
-_OWN = frozenset({"builtins", "abc", "enum", "typing"})
 
 
 def _weak_dict(value: Any) -> tuple[Any, ...]:
@@ -173,9 +171,16 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, FunctionType):
             return self._function(obj)
         if is_class(obj):
-            return self._class(obj)
+            if self._imported(obj) is not None:
+                return NotImplemented
+            own = self._world.path(obj)
+            if own is None or "." in own[1]:
+                return reduced_class(obj, None, None)
+            return reduced_class(obj, _Globals(own[0], obj.__module__), own[1])
         if isinstance(obj, CodeType):
             return self._code(obj)
+        if isinstance(obj, Enum) and self._imported(type(obj)) is None:
+            return reduced_member(obj)
         function = rebuild.plain(obj)
         if function is not obj:
             name = self._imported(function)
@@ -186,6 +191,21 @@ class _Pickler(pickle.Pickler):
             raise pickle.PicklingError("an open file stays where it was opened")
         if isinstance(obj, functools.cached_property):  # it holds a lock before Python 3.12
             return functools.cached_property, (obj.func,), (None, {"attrname": obj.attrname})
+        if (reduced := self._of_library(obj)) is not None:
+            return reduced
+        if isinstance(obj, Path):
+            self._out.paths.append(obj)
+        self._out.holds_values = True
+        for module in (getattr(obj, "__module__", None), type(obj).__module__):
+            if isinstance(module, str):
+                self._out.modules.add(module)
+        return NotImplemented
+
+    def _of_library(self, obj: Any) -> Any:
+        """How objects of some libraries are pickled whose own way is of no use here."""
+        if type(obj).__name__ == "ValidateCallWrapper" and hasattr(obj, "config_wrapper"):
+            given = (type(obj), obj.function, obj.config_wrapper.config_dict, obj.validate_return)
+            return rebuild.validated, given  # pydantic's own pickle cannot be loaded
         library = str(type(obj).__module__).partition(".")[0]
         if library == "numba" and hasattr(obj, "py_func"):
             # Its own way is one opaque text, with line numbers, and an id that is never the same.
@@ -197,12 +217,7 @@ class _Pickler(pickle.Pickler):
             self._sink.take(len(data))
             content = bytes(getattr(obj, "_untyped_storage", obj).cpu())
             return load, (Aside(data, counts=hashed(content)),)
-        if isinstance(obj, Path):
-            self._out.paths.append(obj)
-        for module in (getattr(obj, "__module__", None), type(obj).__module__):
-            if isinstance(module, str):
-                self._out.modules.add(module)
-        return NotImplemented
+        return None
 
     def _imported(self, value: Any) -> Name | None:
         """The name by which a function or class is imported where it is loaded, if it can be."""
@@ -293,42 +308,6 @@ class _Pickler(pickle.Pickler):
                 )
         self._out.modules |= found
         return sorted(found)
-
-    # --- classes -----------------------------------------------------------------------------
-
-    def _class(self, cls: type) -> Any:
-        if self._imported(cls) is not None:
-            return NotImplemented
-        # These two are private; setup.cfg asks for the versions that have them as they are here.
-        reduced = cloudpickle._class_reduce(cls)
-        if reduced is NotImplemented:
-            reduced = cloudpickle._dynamic_class_reduce(cls)
-        if len(reduced) != 6:
-            return reduced
-        make, arguments, (members, slots), *rest = reduced
-        own = self._world.path(cls)
-        *shape, _, extra = arguments
-        if own is None or "." in own[1]:
-            where, name = None, cls.__name__
-        else:
-            where, name = _Globals(own[0], cls.__module__), own[1]
-        # By its id, cloudpickle knows a class that comes twice into one process: with the code,
-        # and within a value that a step has pickled by value, such as a lambda.
-        arguments = (where, name, cls.__qualname__, make, *shape, Aside(cls), extra)
-        return (rebuild.define_class, arguments, (_members(cls, members), slots), *rest)
-
-
-def _members(cls: type, members: dict[str, Any]) -> dict[str, Any]:
-    found = dict(members)
-    for name in _CLASS_NOISE.intersection(found):
-        found[name] = Aside(found[name])
-    # A library may make use of the docstrings of classes that are made from its own.
-    own = all(base.__module__ in _OWN or importable(base) is None for base in cls.__mro__)
-    docstring = vars(cls).get("__doc__")
-    if isinstance(docstring, str | None) and own:
-        found.pop("__doc__", None)  # which may be there or not, where it is None
-        found["__doc__"] = Aside(docstring, docstring=docstring)
-    return found
 
 
 def _docstring(function: FunctionType) -> str | None:

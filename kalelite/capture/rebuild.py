@@ -50,6 +50,11 @@ def compiled(cls: Any, states: dict[str, Any]) -> Any:
     return cls._rebuild(uuid=os.urandom(16).hex(), **states)
 
 
+def validated(cls: Any, function: Any, config: Mapping[str, Any], checks_return: bool) -> Any:
+    """What pydantic puts around a function, to look at its annotations when it is called first."""
+    return cls(function, {**config, "defer_build": True}, checks_return, None)
+
+
 def define_function(
     namespace: dict[str, Any], name: str | None, code: CodeType, cells: tuple[Any, ...] | None
 ) -> FunctionType:
@@ -74,21 +79,3 @@ def fill_function(function: FunctionType, state: Mapping[str, Any]) -> None:
     for cell, value in zip(function.__closure__ or (), state.get("cells", ()), strict=False):
         if value:
             cell.cell_contents = value[0]
-
-
-def define_class(
-    namespace: dict[str, Any] | None,
-    name: str,
-    qualname: str,
-    make: Callable[..., Any],
-    *args: Any,
-) -> Any:
-    """Make a class. In a namespace it is put there at once; if it is there, that one is it."""
-    if namespace is None:
-        made = make(*args)
-    elif name in namespace:
-        return namespace[name]
-    else:
-        made = namespace[name] = make(*args)
-    made.__qualname__ = qualname
-    return made

@@ -23,7 +23,8 @@ class Unit:
     key: str
     names: tuple[Name, ...]
     data: bytes
-    needs: tuple[Name, ...]
+    edges: tuple[Name, ...]
+    holds_values: bool
 
 
 def units(
@@ -36,7 +37,7 @@ def units(
             values = {name: world.value(name) for name in names}
             entry = pickled(values, world, group=frozenset(names))
         key = "+".join(f"{space}:{name}" for space, name in names)
-        yield Unit(key, names, entry.packed(class_id), tuple(entry.needs))
+        yield Unit(key, names, entry.packed(class_id), tuple(entry.edges), entry.holds_values)
 
 
 def _groups(entries: Mapping[Name, Pickled]) -> list[tuple[Name, ...]]:

@@ -22,8 +22,13 @@ from kalelite.capture.local_modules import reached
 
 ENTRY = "kalelite.backends.kubeflow.pod.entry:main"
 _HOME = Path(__file__).resolve().parents[2]
-# Formats and these are imported by name, when a step or a user's module asks for them.
-_BY_NAME = ("kalelite.executor.metrics", "kalelite.capture.bundle.stubs", "kalelite.plan.status")
+# Formats and these are imported by name, when a step, its pickle or a user's module asks for them.
+_BY_NAME = (
+    "kalelite.capture.bundle.stubs",
+    "kalelite.capture.rebuild_class",
+    "kalelite.executor.metrics",
+    "kalelite.plan.status",
+)
 # Imported for what a pod has no use for.
 _STAYS = frozenset(
     {

@@ -173,7 +173,7 @@ class Pickle(Format):
 
 @functools.cache
 def _cloud_pickler() -> Any:
-    import cloudpickle  # type: ignore[import-untyped]
+    from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc] # cloudpickle has no types
         # The pickler in C reads this once, when it is made.
@@ -182,13 +182,79 @@ def _cloud_pickler() -> Any:
         def __init__(self, stream: Any, out_of_band: Callable[[Any], bool]) -> None:
             self.table = _Table(cloudpickle.Pickler.dispatch_table)
             self.parts: list[Any] = []
+            self.cells: set[int] = set()
+            self.table[types.CellType] = self._cell
             super().__init__(stream, 5, buffer_callback=out_of_band)
 
         def reducer_override(self, obj: Any) -> Any:
             self.parts.append(obj)
-            return super().reducer_override(obj)
+            if isinstance(obj, type | types.FunctionType) and _is_found_by_name(obj):
+                return NotImplemented
+            if isinstance(obj, type) and (generic := origin_and_arguments(obj)):
+                return operator.getitem, generic
+            reduced = super().reducer_override(obj)
+            if reduced is NotImplemented or len(reduced) != 6:
+                return reduced
+            if isinstance(obj, type):
+                return (*reduced[:5], fill_class)
+            return self._sharing(obj.__closure__ or (), *reduced)
+
+        def _sharing(
+            self, cells: tuple[Any, ...], make: Any, new: Any, state: Any, *rest: Any
+        ) -> Any:
+            """The function made with its own cells, which others may share, and filled later."""
+            self.cells.update(map(id, cells))
+            contents = tuple(map(_content, cells)) if cells else None
+            self.parts.append(contents)  # its id is in the pickler's memo
+            slots = {**state[1], "__closure__": contents}
+            return make, (*new[:4], cells or None), (state[0], slots), *rest
+
+        def _cell(self, cell: types.CellType) -> Any:
+            shared = id(cell) in self.cells
+            return (cloudpickle._make_empty_cell, ()) if shared else cloudpickle._cell_reduce(cell)
 
     return Pickler
+
+
+def fill_class(cls: type, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    """Give a class by value its members, unless this process has it whole: part of the format."""
+    from cloudpickle import cloudpickle
+
+    own = vars(cls)
+    if not state[0].keys() <= own.keys() | {"_abc_impl"} or own.get("__doc__") != state[0].get(
+        "__doc__"
+    ):
+        cloudpickle._class_setstate(cls, state)
+
+
+def origin_and_arguments(cls: type) -> tuple[Any, Any] | None:
+    """Of a class that pydantic makes of a generic one, and keeps: ``Page[int]``."""
+    found = vars(cls).get("__pydantic_generic_metadata__") or {}
+    return (found["origin"], found["args"]) if found.get("origin") else None
+
+
+def _content(cell: types.CellType) -> Any:
+    """What has the content of a cell as cloudpickle reads it; a cell itself, if it is empty."""
+    try:
+        return types.SimpleNamespace(cell_contents=cell.cell_contents)
+    except ValueError:
+        return cell
+
+
+def _is_found_by_name(value: Any) -> bool:
+    """Whether a step's stand-in for the script has the class or function: every step has it too."""
+    module = sys.modules.get(value.__module__)
+    if not type(module).__module__.startswith("kalelite."):
+        return False
+    found: Any = module
+    for part in value.__qualname__.split("."):
+        found = vars(found).get(part) if found is not None else None
+    return found is value
+
+
+def _reduce_cached_property(value: functools.cached_property[Any]) -> Any:
+    """Before Python 3.12 it holds a lock, which no pickler takes."""
+    return functools.cached_property, (value.func,), (None, {"attrname": value.attrname})
 
 
 class CloudPickle(Pickle):
@@ -259,5 +325,6 @@ def _reduce_view(value: memoryview) -> Any:
     return rebuild_view, (pickle.PickleBuffer(value), value.format, value.shape)
 
 
+register(functools.cached_property, reduce=_reduce_cached_property)
 register(memoryview, reduce=_reduce_view)
 register(object, Pickle(), CloudPickle(), Dill())
