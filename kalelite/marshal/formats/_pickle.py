@@ -183,7 +183,7 @@ def _cloud_pickler() -> Any:
             self.table = _Table(cloudpickle.Pickler.dispatch_table)
             self.parts: list[Any] = []
             self.cells: set[int] = set()
-            self.table[types.CellType] = self._cell
+            self.table[types.CellType] = functools.partial(_reduce_cell, self.cells)
             super().__init__(stream, 5, buffer_callback=out_of_band)
 
         def reducer_override(self, obj: Any) -> Any:
@@ -209,10 +209,6 @@ def _cloud_pickler() -> Any:
             slots = {**state[1], "__closure__": contents}
             return make, (*new[:4], cells or None), (state[0], slots), *rest
 
-        def _cell(self, cell: types.CellType) -> Any:
-            shared = id(cell) in self.cells
-            return (cloudpickle._make_empty_cell, ()) if shared else cloudpickle._cell_reduce(cell)
-
     return Pickler
 
 
@@ -231,6 +227,13 @@ def origin_and_arguments(cls: type) -> tuple[Any, Any] | None:
     """Of a class that pydantic makes of a generic one, and keeps: ``Page[int]``."""
     found = vars(cls).get("__pydantic_generic_metadata__") or {}
     return (found["origin"], found["args"]) if found.get("origin") else None
+
+
+def _reduce_cell(shared: set[int], cell: types.CellType) -> Any:
+    """A cell of a function is empty at first: it may hold the function that closes over it."""
+    from cloudpickle import cloudpickle
+
+    return cloudpickle._cell_reduce(types.CellType() if id(cell) in shared else cell)
 
 
 def _content(cell: types.CellType) -> Any:
