@@ -8,3 +8,19 @@
 
 All of it can be read while the run goes on, and after a crash at any point.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kalelite.runs.reading import Run as Run
+
+
+def __getattr__(name: str) -> Any:
+    # Lazily: whoever writes a record needs nothing of what reads it.
+    if name == "Run":
+        from kalelite.runs.reading import Run
+
+        return Run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
