@@ -35,11 +35,14 @@ class Encoded:
         Their pieces.
     led
         Whether the first frame decides what to make of the others, or is a pickle, which runs.
+    doubtful
+        Whether code of the user's takes part in loading, so that it has to be tried.
     """
 
     manifest: Manifest
     frames: Sequence[Frame]
     led: bool
+    doubtful: bool
 
     def pieces(self) -> list[memoryview]:
         """The bytes of all frames, as they are written."""
@@ -84,6 +87,7 @@ def encode(value: Any, attachments: Attachments, *, name: str = "value") -> Enco
 def _dump(item: Format, value: Any, attachments: Attachments) -> Encoded:
     header, frames = item.dump(value)
     cls = type(value)
+    doubtful = header.pop("doubtful", False)
     libraries = {cls.__module__.partition(".")[0], *item.libraries, *header.pop("libraries", ())}
     links, paths = attachments.store()
     manifest = Manifest(
@@ -96,7 +100,7 @@ def _dump(item: Format, value: Any, attachments: Attachments) -> Encoded:
         paths=paths,
         versions=_versions_of(libraries),
     )
-    return Encoded(manifest, frames, led=len(frames) > 1 or item.runs_code)
+    return Encoded(manifest, frames, len(frames) > 1 or item.runs_code, doubtful)
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -91,7 +91,8 @@ class Format(ABC):
     def dump(self, value: Any) -> tuple[dict[str, Any], Sequence[Frame]]:
         """A JSON header and the frames; no input or output, no copy where there is a way.
 
-        A key "libraries" of the header is taken out and added to the attribute `libraries`.
+        A key "libraries" of the header is taken out and added to the attribute `libraries`; so is
+        "doubtful", which makes the store try at once whether the value can be loaded.
         """
 
     @abstractmethod

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kalelite.errors import MarshalError, UsageError
+from kalelite.errors import MarshalError, UnmarshallableError, UsageError
 from kalelite.marshal.attachments import Attachments
 from kalelite.marshal.blobs import BlobName, BlobStore
 from kalelite.marshal.codec import Encoded, decode, encode
@@ -96,7 +96,27 @@ class Store:
             data = b"".join([manifest.to_bytes(), *encoded.pieces()])
         reference = self._blobs.write_small("objects", data)
         self._last = (reference, manifest)
+        if encoded.doubtful and not manifest.links:  # files would be copied
+            self._try(data, name)
         return reference
+
+    def _try(self, data: bytes, name: str) -> None:
+        """Load what was just written, once: its own code may not be able to."""
+        manifest, start = Manifest.from_bytes(data)
+        source: Any = bytearray(data)
+        if manifest.payload:
+            source, start = self._blobs.map(_payload_name(manifest), manifest.size), 0
+        try:
+            with Attachments(self._folders):
+                decode(manifest, manifest.split(source, start))
+        except MarshalError as error:
+            reason = error.__cause__ or error
+            raise UnmarshallableError(
+                f"{name} cannot be handed to another step: a {manifest.type} whose own code fails "
+                f"when it is loaded: {type(reason).__name__}: {reason}",
+                hint="return the data that it is made from and make it again in the step that needs "
+                "it, or define how its type is stored: kalelite.marshal.register",
+            ) from reason
 
     def _save_payload(self, encoded: Encoded) -> Manifest:
         """Write the frames to a file of their own; the manifest that names it."""

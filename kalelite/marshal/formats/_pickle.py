@@ -23,6 +23,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kalelite.errors import KaleliteError
+from kalelite.marshal.formats._own_pickling import is_doubtful, reduce_exception
 from kalelite.marshal.registry import Buffer, Format, Frame, PartError, reducer_of, register
 
 _IN_BAND = 1024
@@ -149,7 +150,8 @@ class Pickle(Format):
         pickler, table = self._pickler(stream, out_of_band)
         self._save(pickler, value)
         self._allow(stream.pieces)
-        return {"libraries": table.roots()}, [stream.pieces, *buffers]
+        header = {"libraries": table.roots(), "doubtful": any(map(is_doubtful, table))}
+        return header, [stream.pieces, *buffers]
 
     def _pickler(self, stream: Any, out_of_band: Callable[[Any], bool]) -> tuple[Any, _Table]:
         pickler = pickle.Pickler(stream, 5, buffer_callback=out_of_band)
@@ -323,11 +325,18 @@ def rebuild_view(data: Any, kind: str, shape: tuple[int, ...]) -> memoryview:
 
 def _reduce_view(value: memoryview) -> Any:
     """Cloudpickle would make it bytes."""
-    if not value.c_contiguous:
-        return NotImplemented
-    return rebuild_view, (pickle.PickleBuffer(value), value.format, value.shape)
+    kind, shape = value.format, value.shape or ()
+    data = value if value.c_contiguous else memoryview(bytearray(value.tobytes()))
+    try:
+        rebuild_view(data, kind, shape)
+    except ValueError as error:  # Python has no name for what is in it, as for half floats
+        if (numpy := sys.modules.get("numpy")) is None:
+            raise PartError(str(error), [value], final=True) from error
+        return memoryview, (numpy.asarray(value),)
+    return rebuild_view, (pickle.PickleBuffer(data), kind, shape)
 
 
 register(functools.cached_property, reduce=_reduce_cached_property)
+register(BaseException, reduce=reduce_exception, subclasses=True)
 register(memoryview, reduce=_reduce_view)
 register(object, Pickle(), CloudPickle(), Dill())

@@ -71,11 +71,19 @@ def _types(dtype: Any) -> Iterable[Any]:
         yield from _types(dtype.field(place).type)
 
 
+def _names_fields(dtype: Any) -> bool:
+    """Whether a map's fields say more than their types; a file would not tell."""
+    if not isinstance(dtype, pa.MapType):
+        return False
+    key, item = dtype.key_field, dtype.item_field
+    return (key.name, item.name) != ("key", "value") or bool(key.metadata or item.metadata)
+
+
 class Table(Format):
     """Tables and record batches, schema and metadata included.
 
     Left to pickle: extension types, because a reader that does not know them would get their
-    storage; and dictionaries in several chunks, of which an IPC file holds only one.
+    storage; maps whose fields have names of their own; and dictionaries in several chunks, of which an IPC file holds only one.
     """
 
     encoding = "pyarrow.ipc/1"
@@ -90,7 +98,7 @@ class Table(Format):
         chunked = type(value) is pa.Table and any(c.num_chunks > 1 for c in value.columns)
         for field in value.schema:
             for dtype in _types(field.type):
-                if isinstance(dtype, pa.BaseExtensionType):
+                if isinstance(dtype, pa.BaseExtensionType) or _names_fields(dtype):
                     return False
                 if chunked and isinstance(dtype, pa.DictionaryType):
                     return False
