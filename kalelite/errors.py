@@ -19,9 +19,10 @@ This module imports the standard library only: it travels with the steps.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
+
+from kalelite.frozen import frozen
 
 if TYPE_CHECKING:
     from typing import Self
@@ -39,7 +40,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Where:
     """A place in the user's source.
 
@@ -75,7 +76,7 @@ class Where:
         return f"  {number} | {stripped}\n  {gutter} | {indent}{'^' * (end - start)}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Problem:
     """One thing that is wrong with a pipeline, and what to write instead."""
 

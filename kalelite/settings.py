@@ -8,11 +8,12 @@ one function that decides; whoever calls it names the sources that it knows, in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from kalelite.errors import UsageError, Where
+from kalelite.frozen import frozen
 
 PREFIX = "KALELITE_"
 
@@ -35,7 +36,7 @@ def _text(text: str) -> str:
     return text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """One setting.
 
@@ -142,7 +143,7 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """Values of settings from one origin.
 
@@ -156,7 +157,7 @@ class Source:
     is_text: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     """A setting's value and where it came from."""
 

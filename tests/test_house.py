@@ -60,7 +60,7 @@ class Module:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 parts = (f"{node.module}.{alias.name}" for alias in node.names)
                 found.update(part if part in MODULES else node.module for part in parts)
-        return (found & set(MODULES)) - {self.name}
+        return (found & set(MODULES)) - {self.name, "kalelite.frozen"}  # it stands for `dataclass`
 
 
 def modules() -> Iterator[Module]:

@@ -10,10 +10,10 @@ import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kalelite.errors import UsageError
+from kalelite.frozen import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +44,7 @@ class Result(Protocol):
         """Raise `StepError` or `KeyboardInterrupt` if the run did not succeed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Section:
     """A part of a report: a title, and rows of one number of cells."""
 

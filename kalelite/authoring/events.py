@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TextIO
 
 from kalelite.executor.spec import FailureReport, Record
+from kalelite.frozen import frozen
 from kalelite.plan.graph import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """Something that happened, at a POSIX time in seconds: now, if it is not given."""
 
     at: float = field(default_factory=time.time, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunStarted(Event):
     """The run has begun; nothing has been started yet.
 
@@ -32,7 +33,7 @@ class RunStarted(Event):
     jobs: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoopStarted(Event):
     """The items of a loop are known. ``loop`` names the instance, ``count`` how many items."""
 
@@ -40,7 +41,7 @@ class LoopStarted(Event):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskStarted(Event):
     """An attempt of a task was given a process. ``task`` names the instance: ``train[3]``."""
 
@@ -48,7 +49,7 @@ class TaskStarted(Event):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskFinished(Event):
     """A task has ended for good, well or badly; see ``record.status``.
 
@@ -61,7 +62,7 @@ class TaskFinished(Event):
     peak: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskRetried(Event):
     """An attempt failed and another follows after ``wait`` seconds."""
 
@@ -72,7 +73,7 @@ class TaskRetried(Event):
     log: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskSkipped(Event):
     """A task will not run. ``status`` is "skipped" (a condition) or "not run" (a failure)."""
 
@@ -81,14 +82,14 @@ class TaskSkipped(Event):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note(Event):
     """Something that the user should know once."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunFinished(Event):
     """The run is over. ``state`` is "succeeded", "failed" or "interrupted"."""
 

@@ -6,7 +6,6 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from kalelite.capture.formats import RegisteredFormat
@@ -17,6 +16,7 @@ from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled
 from kalelite.capture.state.taking import State
 from kalelite.capture.units import Unit, units
+from kalelite.frozen import frozen
 
 _SMALL = 65_536
 """Blobs up to this size, in bytes, share one file, so that hundreds of them cost little."""
@@ -27,7 +27,7 @@ def digest_of(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepCode:
     """One step function, captured. ``source`` maps each source file of the step to its text."""
 

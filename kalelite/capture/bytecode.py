@@ -14,9 +14,10 @@ import inspect
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from types import CodeType
 from typing import Any, TypeGuard
+
+from kalelite.frozen import frozen
 
 _KNOWN = (3, 11) <= sys.version_info[:2] <= (3, 13)
 # A class body inside a function reads globals with LOAD_NAME, so that one counts as well.
@@ -67,7 +68,7 @@ def hashed(*parts: bytes) -> bytes:
 # --- names -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Import:
     """An import statement: ``from ..name import fromlist`` has level 2."""
 
@@ -76,7 +77,7 @@ class Import:
     fromlist: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class References:
     """What a code object refers to, nested code included.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from kalelite.capture.gather import Gatherer
 from kalelite.capture.rebuild import plain
 from kalelite.capture.state.taking import State, notes, take
 from kalelite.errors import CaptureError, Where
+from kalelite.frozen import frozen
 from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class Code:
         return sizes(self._gatherer, self.steps.values(), self.constants)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LiveCode:
     """A `CodeSource` of what is in this process already: nothing is copied."""
 

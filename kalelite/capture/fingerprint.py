@@ -14,7 +14,6 @@ import pickletools
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from kalelite.capture.local_modules import is_made_by_hand
 from kalelite.capture.module_source import Mentioned, counted, source_digest
 from kalelite.capture.pickled import Pickled
 from kalelite.capture.pickler import pickled
+from kalelite.frozen import frozen
 
 # Code that uses one of these may read the docstrings of others.
 _READS_DOCSTRINGS = frozenset({"__doc__", "getdoc", "help"})
@@ -34,7 +34,7 @@ _IMPORTS_BY_NAME = frozenset({"import_module", "__import__"})
 _NOT_LIBRARIES = sys.stdlib_module_names | {"__main__", "__mp_main__", "cloudpickle", "kalelite"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fingerprint:
     """A digest in hexadecimal, those of its parts by name, and the installed packages reached."""
 

@@ -5,16 +5,15 @@ Classes that travel by value bring theirs along.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from kalelite.capture.gather import Gatherer
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import importable
 from kalelite.capture.pickled import Pickled
+from kalelite.frozen import frozen
 from kalelite.marshal.registry import user_formats
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegisteredFormat:
     """The functions that save and load instances of a class, captured."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -17,9 +16,10 @@ from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled, TooLargeError
 from kalelite.capture.pickler import pickled
 from kalelite.errors import Problem, Where
+from kalelite.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reached:
     """All that a root reaches, itself included.
 

@@ -17,6 +17,7 @@ from typing import Any
 from kalelite.capture.bytecode import Import, hashed, identifiers, resolve_import
 from kalelite.capture.local_modules import LocalModule
 from kalelite.capture.rebuild import plain
+from kalelite.frozen import frozen
 
 # Code that uses one of these may look up any name.
 _DYNAMIC = frozenset(
@@ -42,7 +43,7 @@ class Mentioned:
         return len(self.names) + len(self.values) + len(self.whole)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Statement:
     """A statement of a module; with a name, it is a definition that counts by that only."""
 

@@ -8,7 +8,6 @@ wherever one of them turns up it is referred to by name and exists once in a ste
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
@@ -16,11 +15,12 @@ from kalelite.capture.bytecode import is_class
 from kalelite.capture.load import Name
 from kalelite.capture.local_modules import is_made_by_hand
 from kalelite.capture.rebuild import plain
+from kalelite.frozen import frozen
 
 _MAIN = frozenset({"__main__", "__mp_main__"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Space:
     """A namespace: ``key`` names it in the capture, ``name`` is its module's name."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from kalelite.capture.bytecode import code_digest, hashed, is_class
 from kalelite.capture.load import Name
+from kalelite.frozen import frozen
 
 
 class TooLargeError(Exception):
@@ -35,7 +36,7 @@ class Sink(io.BytesIO):
         return super().write(data)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Aside:
     """A value outside of the pickle.
 

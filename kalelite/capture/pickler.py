@@ -13,7 +13,6 @@ import pickle
 import sys
 import weakref
 from collections import ChainMap
-from dataclasses import dataclass
 from enum import Enum
 from logging import Logger
 from pathlib import Path
@@ -28,6 +27,7 @@ from kalelite.capture.class_parts import reduced_class, reduced_member
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import Space, World, importable
 from kalelite.capture.pickled import Aside, Pickled, Sink, TooLargeError
+from kalelite.frozen import frozen
 
 _ATOMS: frozenset[type] = frozenset(
     {int, float, complex, bool, str, bytes, type(None), tuple, range, slice, CodeType}
@@ -74,7 +74,7 @@ def _is_plain(value: Any) -> bool:
     return type(value) in _ATOMS
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Globals:
     """Stands for the globals of a namespace, or of an importable module."""
 

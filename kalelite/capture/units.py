@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled
 from kalelite.capture.pickler import pickled
+from kalelite.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unit:
     """Globals that are loaded together."""
 

@@ -8,13 +8,13 @@ import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from kalelite.cli.parser import Request
 from kalelite.cli.screen import Screen
 from kalelite.errors import UsageError
+from kalelite.frozen import frozen
 from kalelite.settings import (
     SETTINGS,
     Value,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kalelite.authoring.backends import Backend
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """What a verb is given. ``words`` are the command line as it was typed."""
 

@@ -11,10 +11,10 @@ import importlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, cast
 
 from kalelite.errors import UsageError
+from kalelite.frozen import frozen
 from kalelite.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Verb(Protocol):
         """Do it; the exit code."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """What was asked: a verb, its arguments, and those of the script, which stand after ``--``."""
 

@@ -18,6 +18,7 @@ from kalelite.authoring.events import (
 )
 from kalelite.errors import Where
 from kalelite.executor.spec import FailureReport, Record
+from kalelite.frozen import frozen
 from kalelite.humanize import short_name
 from kalelite.plan.graph import Loop
 
@@ -93,7 +94,7 @@ class TaskProgress:
         return max((self.finished or now) - self.started, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """The rows that fit, in the plan's order, and how many of each state do not."""
 

@@ -13,15 +13,15 @@ import sys
 import tokenize
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 
 from kalelite.cli.screen import Line
 from kalelite.errors import ScriptError, UsageError, Where
+from kalelite.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Script:
     """A script that was read and compiled.
 
@@ -41,7 +41,7 @@ class Script:
         return ".".join(parts) if suffix == "py" and all(map(str.isidentifier, parts)) else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScriptExit:
     """How the script ended: ``code`` as for `sys.exit`, None if it ran to its end."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from kalelite.cli.error_view import exception_lines, is_ours
 from kalelite.cli.script import Script, ScriptExit, ScriptRaisedError, as_main, execute, read_script
 from kalelite.cli.script_backend import Act, ScriptBackend, StopScript
 from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
+from kalelite.frozen import frozen
 
 if TYPE_CHECKING:
     from kalelite.authoring.pipeline import Pipeline
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kalelite.plan.graph import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A script that ran: its pipelines, and how it ended.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from kalelite.authoring.events import Event
 from kalelite.executor.spec import OutputEntry
+from kalelite.frozen import frozen
 
 Index = tuple[int, ...]
 
@@ -22,7 +23,7 @@ class NodeState(Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Instance:
     """One execution of a task: ``index`` is its place in the loops around it, outermost first."""
 
@@ -35,7 +36,7 @@ class Instance:
         return instance_name(self.task, self.index)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How an instance ended: "succeeded", "failed" or "cancelled", and what it left behind."""
 
@@ -44,7 +45,7 @@ class Outcome:
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ready:
     """An instance may start. ``defaulted`` are arguments left to the function's own defaults."""
 
@@ -56,7 +57,7 @@ Transition = Ready | Event
 """What may start, or what else has come of a change: skipped tasks, a loop's items, a note."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NodeResult:
     """How a node ended and why; ``root_cause`` is the instance whose failure is behind it."""
 

@@ -18,7 +18,7 @@ encode = json.JSONEncoder(separators=(",", ":"), default=fields_of).encode
 
 def parse(data: Mapping[str, Any]) -> Record:
     """The record from JSON data; what other versions add is left out."""
-    fields = {name: data[name] for name in Record.__slots__ if name in data}
+    fields = {name: data[name] for name in Record.__match_args__ if name in data}
     for name in ("metrics", "artifacts"):
         fields[name] = tuple(fields.get(name, ()))
     return Record(**{**fields, "failure": _parse_failure(data.get("failure"))})
@@ -27,7 +27,7 @@ def parse(data: Mapping[str, Any]) -> Record:
 def _parse_failure(data: Mapping[str, Any] | None) -> FailureReport | None:
     if data is None:
         return None
-    fields = {name: data[name] for name in FailureReport.__slots__ if name in data}
+    fields = {name: data[name] for name in FailureReport.__match_args__ if name in data}
     fields["frames"] = tuple(Frame(**frame) for frame in data.get("frames", ()))
     fields["bases"] = tuple(data.get("bases", ()))
     fields["cause"] = _parse_failure(data.get("cause"))

@@ -16,8 +16,10 @@ This module imports the standard library only: it travels with the steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NotRequired, TypedDict
+
+from kalelite.frozen import frozen
 
 Slot = dict[str, Any]
 
@@ -37,7 +39,7 @@ class OutputEntry(TypedDict):
     not_native: NotRequired[str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputSpec:
     """An output to store: as `kalelite.plan.graph.Output`."""
 
@@ -46,7 +48,7 @@ class OutputSpec:
     native: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskSpec:
     """All that one task needs, apart from the code and the store that it is pointed at.
 
@@ -71,7 +73,7 @@ class TaskSpec:
         return cls(**{**data, "outputs": outputs})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """One frame of the user's traceback."""
 
@@ -83,7 +85,7 @@ class Frame:
     end_column: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FailureReport:
     """Why a task failed. Plain text and numbers only: nobody unpickles an exception.
 
@@ -101,7 +103,7 @@ class FailureReport:
     bases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """What a task leaves behind, committed atomically and last.
 

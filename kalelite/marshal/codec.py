@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from traceback import clear_frames
 from typing import Any
 
 from kalelite.errors import KaleliteError, MarshalError, UnmarshallableError, VersionMismatchError
+from kalelite.frozen import frozen
 from kalelite.marshal.attachments import Attachments
 from kalelite.marshal.framing import flatten, frame_size
 from kalelite.marshal.manifest import Manifest
@@ -23,7 +23,7 @@ from kalelite.marshal.registry import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Encoded:
     """A value as its format gives it.
 

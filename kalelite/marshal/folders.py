@@ -22,6 +22,7 @@ from pathlib import Path
 
 from kalelite.atomic import sync_folder
 from kalelite.errors import CorruptObjectError, MissingObjectError, UnmarshallableError
+from kalelite.frozen import frozen
 from kalelite.marshal.adopt import Adoption
 from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
 from kalelite.marshal.digest import file_chunks, reference_to, split_reference
@@ -41,7 +42,7 @@ def place_of(path: str) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Handed:
     """What was handed out: where, as a copy or the stored one, and how it looked then."""
 

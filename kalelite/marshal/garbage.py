@@ -7,15 +7,15 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from kalelite.errors import CorruptObjectError, MissingObjectError
+from kalelite.frozen import frozen
 from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
 from kalelite.marshal.disk import no_room, remove_tree
 from kalelite.marshal.manifest import Manifest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Freed:
     """How many files and folders were removed, and how many bytes they held."""
 

@@ -17,15 +17,15 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from kalelite.errors import CorruptObjectError, VersionMismatchError
+from kalelite.frozen import frozen
 
 _LAYOUT = 1
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A file, folder or link. `path` starts with the adopted path's own name."""
 

@@ -14,11 +14,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from mmap import mmap
 from typing import Any
 
 from kalelite.errors import CorruptObjectError, VersionMismatchError
+from kalelite.frozen import frozen
 from kalelite.marshal.digest import BadReferenceError, split_reference
 from kalelite.marshal.framing import padding
 
@@ -31,7 +32,7 @@ _PART = re.compile(r"([^.]+)\.([0-9]{1,9})")
 _SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,12})?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """What is known of a stored value without loading it.
 

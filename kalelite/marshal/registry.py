@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from pickle import PickleBuffer
 from typing import Any, ClassVar, overload
 
+from kalelite.frozen import frozen
 from kalelite.marshal.formats import LIBRARIES
 
 Buffer = bytes | bytearray | memoryview | PickleBuffer
@@ -104,7 +105,7 @@ ALIGNMENT = 64
 """Each frame starts at a multiple of this: a cache line, and what .npy and Arrow ask for."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FormatStatus:
     """One line of ``kalelite formats``. ``state`` is "active", "waiting" or "broken"."""
 
@@ -126,7 +127,7 @@ class _Library:
     error: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserFormat:
     """One call of `register` with `save` and `load`."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from kalelite.errors import Problem, Where
+from kalelite.frozen import frozen
 from kalelite.picture.labels import block_title
 from kalelite.plan.graph import Block, Branch, ExitScope, Group, Loop, Plan, Switch, Task
 from kalelite.plan.order import Nesting, dependencies, expressions
@@ -24,7 +25,7 @@ _KINDS: dict[type[Block], FrameKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskNode:
     """A task. ``problems`` are the numbers, from 1, of the problems found in its line."""
 
@@ -49,7 +50,7 @@ class TaskNode:
         return f"→ {names}" if names else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlockFrame:
     """A block that is drawn around its tasks; an empty title is a frame without one."""
 
@@ -60,7 +61,7 @@ class BlockFrame:
     problems: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Edge:
     """``target`` waits for ``source``; each is a task or a block. ``label`` names the values."""
 
@@ -70,7 +71,7 @@ class Edge:
     label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagram:
     """All that is in a picture. Parents come before what stands in them."""
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kalelite.frozen import frozen
 from kalelite.picture.layers import Arrangement, Link, Stroke, arrange
 
 ENTRY, EXIT = "\0<", "\0>"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Box:
     """A rectangle; ``x`` and ``y`` are its upper left corner."""
 
@@ -25,7 +26,7 @@ class Box:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FrameSize:
     """The frame that a frame stands in, and the room that it takes besides its content."""
 
@@ -35,7 +36,7 @@ class FrameSize:
     width: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Layout:
     """Where everything is: boxes of nodes and frames, and the strokes of each edge."""
 

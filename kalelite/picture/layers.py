@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kalelite.frozen import frozen
+
 GAP_X = 24.0
 THIN_GAP = 11.0
 GAP_Y = 40.0
@@ -25,7 +27,7 @@ Ends = dict[str, list[tuple[str, float, float]]]
 """For each box its neighbours in a layer, where their link touches them, and where the box."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Link:
     """An edge between two boxes; ``out`` and ``into`` are where it begins and ends, in from the left."""
 
@@ -35,7 +37,7 @@ class Link:
     into: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arrangement:
     """Upper left corners of the boxes, the strokes of each link, and the size of it all."""
 

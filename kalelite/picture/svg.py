@@ -6,11 +6,11 @@ import html
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from string import Template
 
 from kalelite.errors import Problem
+from kalelite.frozen import frozen
 from kalelite.picture.diagram import BlockFrame, Diagram, Edge, TaskNode, diagram_of, with_siblings
 from kalelite.picture.frame_layout import Box, FrameSize, Layout, lay_out
 from kalelite.picture.labels import (
@@ -121,7 +121,7 @@ def _clip(text: str, width: float, size: float) -> str:
     return clip(text, width, partial(size_of, size=size))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Card:
     """A task's box, ready to be written."""
 
@@ -133,7 +133,7 @@ class _Card:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Drawing:
     """A picture's inside and its size."""
 

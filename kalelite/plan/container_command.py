@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from kalelite.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class InputValue:
     """The value of an input, as text: ``InputValue("text")``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputPath:
     """The path of a file that holds an input, or of an input of type ``Path``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputPath:
     """The path of a file that the container has to write, and that then is the output."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Concat:
     """Several words written together as one: ``Concat(("--out=", OutputPath("model")))``."""
 
     parts: tuple[Word, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IfPresent:
     """Words that are there only if an optional input is given.
 

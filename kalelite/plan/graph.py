@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kalelite.errors import Where
+from kalelite.frozen import frozen
 from kalelite.plan.options import PipelineOptions, StepOptions
 
 Key = str | int
@@ -59,7 +60,7 @@ class Constant(Expr):
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParameterRef(Expr):
     """The value of a pipeline parameter, or a part of it."""
 
@@ -67,7 +68,7 @@ class ParameterRef(Expr):
     path: tuple[Key, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputRef(Expr):
     """An output of a task, or a part of it: ``ref["k"][0]`` has the path ``("k", 0)``."""
 
@@ -76,7 +77,7 @@ class OutputRef(Expr):
     path: tuple[Key, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ItemRef(Expr):
     """The current item of a ``ParallelFor``, or a part of it."""
 
@@ -84,7 +85,7 @@ class ItemRef(Expr):
     path: tuple[Key, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Collected(Expr):
     """An output of a task inside loops, seen from outside: the list of its values in item order.
 
@@ -98,7 +99,7 @@ class Collected(Expr):
         return (self.source,)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OneOf(Expr):
     """The value of whichever branch of a switch ran."""
 
@@ -109,14 +110,14 @@ class OneOf(Expr):
         return self.choices
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StatusRef(Expr):
     """How the body of an exit scope ended; only its handler may take it."""
 
     scope: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pack(Expr):
     """A container that holds expressions. ``type`` is list, tuple, dict or a NamedTuple class.
 
@@ -131,7 +132,7 @@ class Pack(Expr):
         return self.items
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compare(Expr):
     """``left op right`` with op one of ``== != < <= > >=``; each side a primitive."""
 
@@ -143,7 +144,7 @@ class Compare(Expr):
         return (self.left, self.right)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Operands(Expr):
     operands: tuple[Expr, ...]
 
@@ -163,7 +164,7 @@ class AnyOf(_Operands):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Negation(Expr):
     """True if the operand is not."""
 
@@ -183,7 +184,7 @@ class _Required:
 REQUIRED: Any = _Required()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parameter:
     """A pipeline parameter. ``type`` is the resolved annotation, or the default's type, or None."""
 
@@ -194,7 +195,7 @@ class Parameter:
     where: Where | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """One value that a task stores.
 
@@ -266,7 +267,7 @@ class Task:
         return next(output for output in self.outputs if output.name == name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Block:
     """A ``with`` block or a nested pipeline; ``parent`` is the block it stands in."""
 
@@ -275,19 +276,19 @@ class Block:
     where: Where | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Switch(Block):
     """An If/Elif/Else chain; its children are Branch blocks, at most one of which runs."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Branch(Block):
     """One case of a switch; ``condition`` is None for Else."""
 
     condition: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loop(Block):
     """A ``ParallelFor``: its body runs once for each item."""
 
@@ -295,14 +296,14 @@ class Loop(Block):
     parallelism: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExitScope(Block):
     """An ``ExitHandler``: the handler task runs when the body has ended, however it ended."""
 
     handler: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group(Block):
     """A pipeline called inside a pipeline."""
 

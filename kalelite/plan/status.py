@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from kalelite.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FinalStatus:
     """How a run, or the part of it under an `ExitHandler`, ended.
 

@@ -10,7 +10,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from kalelite.capture.load import CodeFolder
 from kalelite.errors import KaleliteError, MissingObjectError, UsageError
 from kalelite.executor import record_file as records
 from kalelite.executor.spec import Record
+from kalelite.frozen import frozen
 from kalelite.marshal import Store
 from kalelite.runs.run_dirs import born, home, is_alive, run_ids
 from kalelite.runs.run_files import RunData
@@ -25,7 +26,7 @@ from kalelite.runs.run_files import RunData
 _FINAL = frozenset({"succeeded", "failed", "skipped", "not run", "cached"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskState:
     """An instance of a task in a run.
 
@@ -54,7 +55,7 @@ class TaskState:
         return self.folder / "log.txt" if self.folder else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """A run, read from its folder as it is now."""
 

@@ -12,8 +12,9 @@ import dis
 import sys
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import CodeType, FrameType
+
+from kalelite.frozen import frozen
 
 EXACT = frozenset({(3, 11), (3, 12), (3, 13)})
 """The versions of Python whose instructions are known."""
@@ -22,7 +23,7 @@ _NAMES = dis.opname
 _STORES = frozenset({"STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Use:
     """What is done with the result of a call.
 

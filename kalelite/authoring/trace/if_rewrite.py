@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from kalelite.errors import Where
+from kalelite.frozen import frozen
 from kalelite.source.locations import bytes_before, characters_before, tree_of
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kalelite.authoring.trace.tracing import UserPlace
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Advice:
     """What was decided by an output (``"`if`"``), where, and what to write instead."""
 

@@ -12,13 +12,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.trace.callsite import Use, use_of_call
 from kalelite.authoring.trace.draft import TaskDraft
 from kalelite.errors import Problem, Where
+from kalelite.frozen import frozen
 from kalelite.plan.graph import Block, Branch, ContainerDef, StepDef, Switch
 from kalelite.plan.names import slug
 from kalelite.plan.options import StepOptions, check, merge
@@ -36,7 +36,7 @@ def current() -> Trace | None:
     return _active.get()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UserPlace:
     """Where something happened: the place to show, and the helper function that it was in.
 

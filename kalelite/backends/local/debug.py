@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kalelite.authoring.backends import use_backend
-from kalelite.backends.local.containers.container_function import on
 from kalelite.backends.local.result import step_error
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.capture.load import CodeSource
@@ -72,8 +71,12 @@ def _run(ready: Ready, progress: Progress, requests: TaskRequestBuilder, code: C
     log = requests.folder(instance) / "log.txt"
     watched = _Watched(code)
     container = requests.container(ready)
-    around = contextlib.nullcontext() if container is None else on(container)
-    with around, use_backend(None):
+    with contextlib.ExitStack() as around:
+        around.enter_context(use_backend(None))
+        if container is not None:
+            from kalelite.backends.local.containers.container_function import on
+
+            around.enter_context(on(container))
         record = execute(requests.spec(ready, 1), watched, requests.store)
     progress.finish(ready, record, log)
     if isinstance(watched.error, (Exception, KeyboardInterrupt)):

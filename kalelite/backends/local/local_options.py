@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from kalelite.frozen import frozen
 from kalelite.plan.graph import ContainerDef, Plan
 from kalelite.plan.options import PIPELINE_OPTIONS, STEP_OPTIONS
 from kalelite.plan.options.treatment import Handled, Noted, treatments
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ForContainers(Handled):
     """Honoured for container steps; for other steps as if it were `Noted`."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
+from kalelite.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class LocalSettings:
     """Settings of a local run.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from kalelite.engine.results import MissingError, ResultsView
 from kalelite.errors import StepError, Where
 from kalelite.executor.failure import is_users
 from kalelite.executor.spec import FailureReport, OutputEntry, Record
+from kalelite.frozen import frozen
 from kalelite.marshal import Store
 from kalelite.marshal.sharing import SharedLoads
 from kalelite.plan.graph import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunResult:
     """The end of a run.
 

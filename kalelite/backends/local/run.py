@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,6 @@ from kalelite.authoring.events import (
     TaskStarted,
 )
 from kalelite.backends.local import prepare
-from kalelite.backends.local.cache import Cache
-from kalelite.backends.local.containers.container_function import as_functions
-from kalelite.backends.local.containers.container_plan import containers_of
-from kalelite.backends.local.debug import run_here
 from kalelite.backends.local.driver import Driver
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.pool import machine, prewarm
@@ -42,7 +38,7 @@ from kalelite.engine.schedule import Schedule
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.task_templates import task_templates
 from kalelite.marshal import Store
-from kalelite.plan.graph import Plan
+from kalelite.plan.graph import ContainerDef, Plan
 from kalelite.runs.run_dirs import home as home_of
 from kalelite.runs.writing import RunFolder, create
 
@@ -74,9 +70,16 @@ class _Run:
         self._plan = plan
         self._arguments = arguments
         self._settings = settings
-        self._containers = containers_of(plan, settings)
-        # Containers are functions, too, from here on.
-        self._tasks = tasks = as_functions(plan)
+        self._tasks = tasks = plan
+        self._containers = None
+        if any(isinstance(task.step, ContainerDef) for task in plan.tasks):
+            # Not above, as other imports of this module: a start need not wait for what few use.
+            from kalelite.backends.local.containers.container_function import as_functions
+            from kalelite.backends.local.containers.container_plan import containers_of
+
+            self._containers = containers_of(plan, settings)
+            # Containers are functions, too, from here on.
+            self._tasks = tasks = as_functions(plan)
         self._spawn = not settings.debug and start_method(settings.start) == "spawn"
         self._home = home_of(settings.home)
         self._store = store = Store(self._home / "store", verify=settings.verify)
@@ -98,7 +101,8 @@ class _Run:
         try:
             requests = self._requests(folder, progress.note)
             volumes = prepare.volumes_linked(plan, self._settings.volumes)
-            with volumes, self._containers.watched():
+            containers = self._containers.watched() if self._containers else nullcontext()
+            with volumes, containers:
                 state = self._work(progress, requests)
         except KeyboardInterrupt:
             state = "interrupted"
@@ -114,7 +118,7 @@ class _Run:
         """What makes the requests; what the user should know is reported first."""
         plan, settings, tasks = self._plan, self._settings, self._tasks
         notes = prepare.notes_on(plan, settings, self._slots.gpus)
-        for text in (*notes, *self._containers.notes(plan)):
+        for text in (*notes, *(self._containers.notes(plan) if self._containers else ())):
             note(text)
         for text in () if settings.debug else self._code.notes():
             note(text)
@@ -122,6 +126,8 @@ class _Run:
         cache = code = None
         if not settings.debug:
             if any(task.options.cache for task in plan.tasks):
+                from kalelite.backends.local.cache import Cache
+
                 folder, read = self._home / "cache", settings.cache
                 cache = Cache(
                     folder, tasks, self._code, self._store, self._arguments, note, read=read
@@ -144,6 +150,8 @@ class _Run:
         """Run the tasks: here for debugging, else every one in a process of its own."""
         settings = self._settings
         if settings.debug:
+            from kalelite.backends.local.debug import run_here
+
             with ends_as_interrupts():
                 run_here(progress, requests, self._code.live())
             return self._schedule.state
@@ -176,7 +184,7 @@ def _installed(code: Code, folder: Path) -> Path:
     return target
 
 
-@contextlib.contextmanager
+@contextmanager
 def _server(modules: Sequence[str]) -> Iterator[ForkServer]:
     server = prewarm.take(modules)
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from kalelite.backends.local.pool.slots import memory_limit
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.transitions import Instance, Ready
 from kalelite.executor.spec import Record, TaskSpec
+from kalelite.frozen import frozen
 from kalelite.plan.graph import Task
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kalelite.runs.writing import RunFolder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TaskRequestBuilder:
     """Makes the requests of a run.
 
@@ -37,7 +37,7 @@ class TaskRequestBuilder:
     specs: TaskSpecs
     store: Store
     run: RunFolder
-    containers: ContainerSteps
+    containers: ContainerSteps | None
     packages: Mapping[tuple[str, ...], Path]
     cache: Cache | None
     code: Path | None
@@ -83,6 +83,8 @@ class TaskRequestBuilder:
     def container(self, ready: Ready, gpus: Sequence[str] = ()) -> ContainerTerms | None:
         """How an instance runs its container; None if it is a function's."""
         task = self.tasks[ready.instance.task]
+        if self.containers is None:
+            return None
         return self.containers.terms(task, gpus, self.run.tasks / ready.instance.name)
 
     def recall(self, ready: Ready) -> Record | None:

@@ -14,11 +14,11 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from kalelite.capture.bundle.strip import strip
 from kalelite.capture.local_modules import reached
+from kalelite.frozen import frozen
 
 ENTRY = "kalelite.backends.kubeflow.pod.entry:main"
 _HOME = Path(__file__).resolve().parents[2]
@@ -104,7 +104,7 @@ def runtime(entries: tuple[str, ...] = ()) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _OwnModule:
     """A module of kalelite: its path in the bundle, and its syntax tree."""
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 from kalelite.capture.state.after_import import AfterImport
+from kalelite.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Generator:
     """How the state of a module's generator is read, set, and made of a number of 256 bits."""
 

@@ -16,13 +16,13 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kalelite.capture.state import logging_state
+from kalelite.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProcessSetting:
     """Settings of a library. Both functions get the module, which is imported already.
 

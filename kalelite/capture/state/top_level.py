@@ -18,6 +18,7 @@ from typing import Any
 from kalelite.capture.bytecode import Import, resolve_import
 from kalelite.capture.module_overrides import content
 from kalelite.capture.state.changes import Change, follow
+from kalelite.frozen import frozen
 
 MUTATORS = frozenset(
     {
@@ -44,7 +45,7 @@ _GENERATORS = {"random": "random", "numpy": "numpy.random", "torch": "torch"}
 Path = tuple[tuple[str, Any], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """Something in a module, by the path that leads there, and what it is now."""
 
@@ -53,7 +54,7 @@ class Place:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """A change of what a module holds, and the statement that makes it."""
 

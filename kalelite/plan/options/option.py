@@ -8,8 +8,10 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, TypeVar
+
+from kalelite.frozen import frozen
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -43,7 +45,7 @@ def by_target(general: Iterable[Any], near: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(targets.values())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Option:
     """The declaration of one option.
 

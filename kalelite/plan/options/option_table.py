@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any
 
+from kalelite.frozen import frozen
 from kalelite.plan import names
 from kalelite.plan.options import alias, duration, parse, parts, quantity, values
 from kalelite.plan.options.option import by_key, by_target, option, options_of
@@ -19,7 +20,7 @@ def _short_image(name: str) -> str:
     return last if len(last) <= 24 else last[:23] + "…"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StepOptions:
     """Options of a step in their normal form; None or an empty collection is no option.
 
@@ -206,7 +207,7 @@ def _step_defaults(value: Any, name: str) -> Any:
     return value if isinstance(value, StepOptions) else parse.keyword_arguments(value, name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PipelineOptions:
     """Options of a pipeline in their normal form."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
+from kalelite.frozen import frozen
 from kalelite.plan.options.option import Option
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Handled:
     """The backend honours the option.
 
@@ -21,7 +21,7 @@ class Handled:
     except_for: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Noted:
     """The option has no effect in the backend, which names it once where it is used.
 
@@ -31,7 +31,7 @@ class Noted:
     instead: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """The backend cannot do it and refuses before anything is created.
 

@@ -6,9 +6,9 @@ import contextlib
 import functools
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar, get_args, get_origin
 
+from kalelite.frozen import frozen
 from kalelite.plan.types.annotations import UNKNOWN, names_around, resolve, spell
 from kalelite.plan.types.fit import native_name
 
@@ -89,7 +89,7 @@ def _items_of(hint: Any) -> tuple[Any, ...] | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Returns:
     """What a return annotation says.
 

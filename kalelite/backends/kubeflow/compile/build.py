@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,11 @@ from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.setup_tasks import stage_tasks, volume_task
 from kalelite.errors import PipelineError, UsageError
+from kalelite.frozen import frozen
 from kalelite.plan.graph import Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compiled:
     """A compiled pipeline.
 

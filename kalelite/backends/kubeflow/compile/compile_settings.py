@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
 
 from kalelite.errors import UsageError
+from kalelite.frozen import frozen
 from kalelite.plan import names
 from kalelite.plan.graph import Plan
 from kalelite.plan.options import quantity
@@ -16,7 +17,7 @@ from kalelite.plan.options.values import SecurityContext
 from kalelite.settings import SETTINGS, Source, resolve
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clone:
     """A volume of the notebook that the run gets a clone of.
 
@@ -45,7 +46,7 @@ class Clone:
     workspace: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """Settings of a compilation; None is a setting that is not given.
 

@@ -9,13 +9,13 @@ look, so a task before the container writes the file, and a task behind it takes
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.rewriting import Rewriting
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.executor import container_io
+from kalelite.frozen import frozen
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill
 from kalelite.plan.graph import (
     REQUIRED,
@@ -62,7 +62,7 @@ def uses(step: ContainerDef, present: Collection[str]) -> tuple[set[str], set[st
     return values, paths
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """How a container is called.
 

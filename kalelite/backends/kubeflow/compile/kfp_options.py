@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from kalelite.errors import Problem, Where
+from kalelite.frozen import frozen
 from kalelite.plan.options import PIPELINE_OPTIONS, STEP_OPTIONS, StepOptions, quantity
 from kalelite.plan.options.treatment import Handled, Noted, Refused, treatments
 from kalelite.plan.options.values import (
@@ -35,7 +35,7 @@ def _nothing(_task: Any, _value: Any, _options: StepOptions) -> None:
     """For what the task's component, or another option, takes care of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen
 class OnTask(Handled):
     """An option that is given to a task of KFP.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
@@ -12,12 +11,13 @@ from kalelite.backends.kubeflow.compile.escaping import expansion, identifier, p
 from kalelite.backends.kubeflow.compile.native_values import native_type
 from kalelite.backends.kubeflow.pod.outputs import is_rounded
 from kalelite.errors import Problem, UsageError
+from kalelite.frozen import frozen
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.names import slug
 from kalelite.plan.types.convert import to_text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RootParameter:
     """A parameter as the KFP UI shows it; a default of REQUIRED is none."""
 
@@ -27,7 +27,7 @@ class RootParameter:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Root:
     """The pipeline; its parameters are by the names that the plan has for them."""
 

@@ -15,18 +15,19 @@ bundle, and the loop goes over their numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.container_calls import Call, call_of
 from kalelite.backends.kubeflow.compile.native_values import element_type, native_type, plain_items
 from kalelite.backends.kubeflow.compile.rewriting import Rewriting
 from kalelite.backends.kubeflow.pod import builtin_steps
+from kalelite.frozen import frozen
 from kalelite.plan import graph
 from kalelite.plan.order import ROOT, in_call_order
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lowered:
     """The rewritten plan.
 

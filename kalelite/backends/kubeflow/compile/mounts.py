@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.escaping import JOB_NAME
 from kalelite.errors import Problem
+from kalelite.frozen import frozen
 from kalelite.plan.graph import ContainerDef, Task
 from kalelite.plan.options.values import Volume
 
@@ -30,7 +31,7 @@ class Creation:
     snapshot: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Storage:
     """The volumes of a run: those that it makes, and a lasting one.
 

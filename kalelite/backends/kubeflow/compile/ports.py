@@ -8,7 +8,7 @@ results that conditions, loops and the KFP UI look at.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.lower import Lowered
 from kalelite.backends.kubeflow.compile.native_values import FILE, element_type, native_type
 from kalelite.backends.kubeflow.pod.contract import Form, Reading
+from kalelite.frozen import frozen
 from kalelite.plan import graph
 from kalelite.plan.order import Scopes
 
@@ -25,7 +26,7 @@ TEXTS = "texts"
 Outputs = Mapping[tuple[str, Form], tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wire:
     """Where a parameter comes from.
 
@@ -39,7 +40,7 @@ class Wire:
     type: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Port:
     """An input of a task: its name, where it comes from, and how the pod reads it.
 

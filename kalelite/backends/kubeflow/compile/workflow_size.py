@@ -18,10 +18,10 @@ can be trusted with, and ParallelFor is the way to more: its body is in the Work
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from kalelite.errors import Problem
+from kalelite.frozen import frozen
 from kalelite.plan.graph import Plan
 
 LIMIT = 1_048_576
@@ -42,7 +42,7 @@ _LEAST_IR = 750
 """Compact JSON of a step that takes and gives nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Estimate:
     """Expected bytes of a Workflow at the end of its run.
 

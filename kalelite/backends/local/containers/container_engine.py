@@ -8,11 +8,11 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kalelite.backends.local.pool import machine as limits
+from kalelite.frozen import frozen
 from kalelite.plan.options import StepOptions
 from kalelite.plan.options.quantity import parse, size_of
 from kalelite.plan.options.values import (
@@ -30,7 +30,7 @@ _INFO_TIMEOUT = 15
 """Seconds that an engine has to say what it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Engine:
     """An engine that answers: ``program`` is the path of its command.
 

@@ -9,7 +9,7 @@ import contextlib
 import inspect
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from kalelite.backends.local.containers.container_engine import mount
 from kalelite.backends.local.containers.container_process import ContainerError, ContainerTerms, run
 from kalelite.errors import UsageError
 from kalelite.executor import container_io
+from kalelite.frozen import frozen
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, Word, fill
 from kalelite.plan.graph import REQUIRED, ContainerDef, Plan, StepDef
 from kalelite.plan.types.convert import convert
@@ -44,7 +45,7 @@ def on(terms: ContainerTerms) -> Iterator[None]:
             _terms.pop()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Container:
     """What a container step does, without where it does it."""
 

@@ -19,9 +19,9 @@ from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 
 @dataclass(slots=True)
 class ContainerSteps:
-    """Says how the containers of one run are run; nothing to say without an engine."""
+    """Says how the containers of one run are run."""
 
-    engine: Engine | None
+    engine: Engine
     folders: Mapping[str, Path]
     grace: float
     label: str = ""
@@ -29,9 +29,6 @@ class ContainerSteps:
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Within the block containers may run; none is left after it."""
-        if self.engine is None:
-            yield
-            return
         with guard.watching(self.engine.program) as self.label:
             yield
 
@@ -39,7 +36,7 @@ class ContainerSteps:
         """How an attempt runs its container; ``folder`` is the task's. None if it has none."""
         engine, options = self.engine, task.options
         step = task.step
-        if not (engine and isinstance(step, StepDef) and isinstance(step.function, Container)):
+        if not (isinstance(step, StepDef) and isinstance(step.function, Container)):
             return None
         flags = engine.flags(options, gpus, self.folders, os.environ)
         return {
@@ -55,8 +52,6 @@ class ContainerSteps:
     def notes(self, plan: Plan) -> Iterator[str]:
         """What the user should know once."""
         engine = self.engine
-        if engine is None:
-            return
         steps = [task.options for task in plan.tasks if isinstance(task.step, ContainerDef)]
         deaf = [
             name
@@ -71,10 +66,10 @@ class ContainerSteps:
 
 
 def containers_of(plan: Plan, settings: LocalSettings) -> ContainerSteps:
-    """The containers of a plan; raises `UsageError` if it has some, and no engine answers."""
+    """The containers of a plan that has some; raises `UsageError` if no engine answers."""
     tasks = [task for task in plan.tasks if isinstance(task.step, ContainerDef)]
-    engine, reason = find() if tasks else (None, "")
-    if tasks and engine is None:
+    engine, reason = find()
+    if engine is None:
         names = list(dict.fromkeys(repr(task.step.name) for task in tasks))
         one, listed = len(names) == 1, ", ".join(names)
         steps = f"container step {listed} needs" if one else f"container steps {listed} need"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import select
 import socket
 import subprocess
@@ -103,7 +102,7 @@ class ForkServer:
             "path": path,
             "channel": theirs.fileno(),
             "notify": notify,
-            "scratch": f"{tempfile.gettempdir()}/kalelite-{secrets.token_hex(8)}",
+            "scratch": f"{tempfile.gettempdir()}/kalelite-{os.urandom(8).hex()}",
         }
         try:
             self._process = subprocess.Popen(

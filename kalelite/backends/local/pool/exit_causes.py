@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kalelite.backends.local.pool.messages import Ended
 from kalelite.executor.spec import FailureReport, Frame
+from kalelite.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ending:
     """What is known about the end of a process.
 

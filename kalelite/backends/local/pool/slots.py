@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from kalelite.frozen import frozen
 from kalelite.plan.options import StepOptions
 from kalelite.plan.options.quantity import parse, size_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grant:
     """What a running task holds: processors (fractions count) and named GPUs."""
 
