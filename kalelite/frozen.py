@@ -11,8 +11,6 @@ import dataclasses
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
-__all__ = ["frozen"]
-
 T = TypeVar("T")
 
 
