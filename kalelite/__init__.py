@@ -23,9 +23,8 @@ if TYPE_CHECKING:
         If as If,
         ParallelFor as ParallelFor,
     )
+    from kalelite.authoring.decorators import pipeline as pipeline, step as step
     from kalelite.authoring.fan_in import Collected as Collected, OneOf as OneOf
-    from kalelite.authoring.pipeline import pipeline as pipeline
-    from kalelite.authoring.step import step as step
     from kalelite.capture.state.setups import setup as setup
     from kalelite.errors import (
         CaptureError as CaptureError,
@@ -63,9 +62,8 @@ if TYPE_CHECKING:
 _PUBLIC: Final = {
     "kalelite.authoring.container.container_step": ("container_step", "load_component"),
     "kalelite.authoring.control": ("Elif", "Else", "ExitHandler", "If", "ParallelFor"),
+    "kalelite.authoring.decorators": ("pipeline", "step"),
     "kalelite.authoring.fan_in": ("Collected", "OneOf"),
-    "kalelite.authoring.pipeline": ("pipeline",),
-    "kalelite.authoring.step": ("step",),
     "kalelite.capture.state.setups": ("setup",),
     "kalelite.errors": (
         "CaptureError",

@@ -8,7 +8,8 @@ import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from types import FrameType
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast
 
 from kalelite.authoring.backends import Backend, ambient_backend, open_backend
 from kalelite.authoring.definition import function_problem, look_like
@@ -17,11 +18,9 @@ from kalelite.authoring.step import Step
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan.graph import Plan
 from kalelite.plan.options import (
-    PIPELINE_OPTIONS,
     CompileKeywords,
     PipelineKeywords,
     PipelineOptions,
-    lists_options,
     pipeline_options,
 )
 from kalelite.source import locations as places
@@ -240,32 +239,9 @@ def pipelines_of(namespace: Mapping[str, Any] | None = None) -> list[Pipeline[..
     return [pipeline for pipeline in pipelines if id(pipeline) in here]
 
 
-@overload
-def pipeline(function: Callable[P, R], /) -> Pipeline[P, R]: ...
-@overload
-def pipeline(**options: Unpack[PipelineKeywords]) -> Callable[[Callable[P, R]], Pipeline[P, R]]: ...
-@lists_options(PIPELINE_OPTIONS)
-def pipeline(function: Any = None, /, **options: Unpack[PipelineKeywords]) -> Any:
-    """Make a function a pipeline.
-
-    Calling it runs the pipeline and returns the value that the function returns, or, in the body
-    of another pipeline, makes it a part of that. Works bare (``@pipeline``) and with options
-    (``@pipeline(name="train", order="calls")``).
-
-    Parameters
-    ----------
-    function
-        The function, when the decorator is used without brackets.
-    options
-        {options}
-
-    Returns
-    -------
-    Pipeline
-        What stands for the function from now on. It has `Pipeline.run`, `Pipeline.plan` and
-        `Pipeline.compile`.
-    """
-    place = places.of_frame(sys._getframe(1))
+def define_pipeline(function: Any, options: PipelineKeywords, frame: FrameType) -> Any:
+    """What `kalelite.pipeline` makes of a function, or of options alone, where ``frame`` calls it."""
+    place = places.of_frame(frame)
     problems = []
     if isinstance(function, str):
         hint = f"Write `@pipeline(name={function!r})`."

@@ -5,17 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from types import FrameType
+from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast
 
 from kalelite.authoring.callable_step import CallableStep
 from kalelite.authoring.definition import function_problem, look_like, signature_of
 from kalelite.errors import Problem, Where
 from kalelite.plan.graph import StepDef
 from kalelite.plan.options import (
-    STEP_OPTIONS,
     StepKeywords,
     StepOptions,
-    lists_options,
     step_options,
 )
 from kalelite.source import locations as places
@@ -58,39 +57,9 @@ class Step(CallableStep, Generic[P, R]):
         return f"<step {self.name}>"
 
 
-@overload
-def step(function: Callable[P, R], /) -> Step[P, R]: ...
-@overload
-def step(**options: Unpack[StepKeywords]) -> Callable[[Callable[P, R]], Step[P, R]]: ...
-@lists_options(STEP_OPTIONS)
-def step(function: Any = None, /, **options: Unpack[StepKeywords]) -> Any:
-    """Make a function a step of pipelines.
-
-    Works bare (``@step``) and with options (``@step(name="train", memory="4Gi")``). The function
-    keeps its signature and types, and called outside a pipeline it runs as it is.
-
-    Parameters
-    ----------
-    function
-        The function, when the decorator is used without brackets.
-    options
-        What each does here and on Kubeflow Pipelines is in the README's table.
-
-        {options}
-
-    Returns
-    -------
-    Step
-        What stands for the function from now on. ``train.options(memory="8Gi")(x)`` adds options
-        for one call, and ``train.after(other)(x)`` makes it wait.
-
-    Raises
-    ------
-    PipelineError
-        Not here: what is wrong with an option is reported with all that is wrong with the
-        pipeline, before anything runs.
-    """
-    place = places.of_frame(sys._getframe(1))
+def define_step(function: Any, options: StepKeywords, frame: FrameType) -> Any:
+    """What `kalelite.step` makes of a function, or of options alone, where ``frame`` calls it."""
+    place = places.of_frame(frame)
     parsed, problems = step_options(where=place, **options) if options else (StepOptions(), [])
     if isinstance(function, str):
         hint = f"Write `@step(name={function!r})`."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from kalelite.cli.screen import Screen
 
     words = list(sys.argv[1:] if argv is None else argv)
+    gc.disable()  # a tenth of a start: what is imported is no garbage; a script enables it again
     _open_streams()
     err = Screen(sys.stderr)
     try:
@@ -43,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = ExitCode.OK
     except BaseException as error:  # noqa: BLE001 - the last place that can explain it to the user
         code = _explain(error, err)
+    gc.enable()
     _flush()
     return int(code)
 

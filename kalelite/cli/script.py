@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import errno
+import gc
 import importlib
 import io
 import linecache
@@ -279,6 +280,7 @@ def execute(script: Script, module: ModuleType) -> ScriptExit:
 
     Whatever the script raises comes through, but for SystemExit, which is reported.
     """
+    gc.enable()
     try:
         if script.spec and script.spec.parent:
             importlib.import_module(script.spec.parent)

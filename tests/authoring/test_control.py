@@ -8,9 +8,8 @@ import inspect
 import pytest
 
 from kalelite.authoring.control import Elif, Else, ExitHandler, If, ParallelFor
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.fan_in import Collected, OneOf
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.errors import PipelineError
 from kalelite.plan.graph import (
     AllOf,

@@ -182,7 +182,7 @@ PROGRAMS = {
         def two(x): return x, B[0]["b"] is B
     """,
     "a step that calls another step": """
-        from kalelite.authoring.step import step
+        from kalelite.authoring.decorators import step
         @step
         def one(): return 1
         @step(cpu="1")
@@ -377,7 +377,7 @@ MODULES = {
     ),
     "steps in another module": (
         {
-            "steps.py": "from kalelite.authoring.step import step\nBASE = 10\ndef _inner(x): return x + BASE\n@step\ndef one(): return _inner(1)\n@step\ndef two(x): return x, one()\n"
+            "steps.py": "from kalelite.authoring.decorators import step\nBASE = 10\ndef _inner(x): return x + BASE\n@step\ndef one(): return _inner(1)\n@step\ndef two(x): return x, one()\n"
         },
         """
         from steps import one, two

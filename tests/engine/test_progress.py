@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from kalelite.authoring.control import If, ParallelFor
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.events import LoopStarted, Note, TaskFinished, TaskRetried, TaskSkipped
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.engine.progress import Progress, retry_delay
 from kalelite.engine.schedule import Schedule
 from kalelite.executor.spec import FailureReport, Record

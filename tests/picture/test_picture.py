@@ -18,8 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalelite.authoring.control import Elif, Else, ExitHandler, If, ParallelFor
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.errors import Problem, Where
 from kalelite.picture import to_html, to_mermaid, to_svg, to_text
 from kalelite.picture.svg import size_of

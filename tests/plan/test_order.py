@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kalelite.authoring.control import Else, ExitHandler, If, ParallelFor
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.fan_in import Collected
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.plan.check import check
 from kalelite.plan.graph import Constant, OutputRef, Plan, StepDef, Task
 from kalelite.plan.order import ROOT, Scopes, cycle, dependencies

@@ -24,7 +24,7 @@ from kalelite.plan.options.keywords import (
     PipelineKeywords,
     StepKeywords,
 )
-from kalelite.plan.options.option import Option, lists_options
+from kalelite.plan.options.option import Option
 from kalelite.plan.options.option_table import (
     PIPELINE_OPTIONS,
     STEP_OPTIONS,
@@ -44,7 +44,6 @@ __all__ = [
     "StepKeywords",
     "StepOptions",
     "check",
-    "lists_options",
     "merge",
     "pipeline_options",
     "step_options",

@@ -5,15 +5,11 @@ A class of options declares each of its fields with `option`; `options_of` lists
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field, fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from kalelite.frozen import frozen
-
-F = TypeVar("F", bound=Callable[..., object])
 
 Parser = Callable[[Any, str], Any]
 """Takes what a user wrote and the option's name; returns the normal form or raises UsageError."""
@@ -93,19 +89,3 @@ def option(help: str, example: str, parse: Parser, *, default: Any = None, **mor
 def options_of(owner: type[Any]) -> tuple[Option, ...]:
     """The options that a dataclass declares, in order."""
     return tuple(replace(each.metadata["option"], name=each.name) for each in fields(owner))
-
-
-def lists_options(options: Iterable[Option]) -> Callable[[F], F]:
-    """A decorator that writes the options and their help where the docstring has ``{options}``."""
-    text = "\n".join(
-        textwrap.fill(f"``{each.name}={each.example}``: {each.help}", 92, subsequent_indent="    ")
-        for each in options
-    )
-
-    def write(function: F) -> F:
-        if function.__doc__:  # there is none under `python -OO`
-            doc = inspect.cleandoc(function.__doc__)
-            function.__doc__ = doc.replace("{options}", textwrap.indent(text, "    ").strip())
-        return function
-
-    return write

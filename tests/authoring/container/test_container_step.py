@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from kalelite.authoring.container.container_step import container_step, load_component
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.errors import UsageError
 from kalelite.plan.check.container_types import check_containers
 from kalelite.plan.container_command import (

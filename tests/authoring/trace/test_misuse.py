@@ -18,8 +18,7 @@ from typing import NamedTuple
 import pytest
 
 from kalelite.authoring.control import If, ParallelFor
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.errors import PipelineError
 
 

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.errors import PipelineError
 from kalelite.plan.graph import Constant, Group, OutputRef, Pack, ParameterRef
 from kalelite.plan.order import dependencies

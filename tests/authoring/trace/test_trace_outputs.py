@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.plan.graph import OutputRef
 
 

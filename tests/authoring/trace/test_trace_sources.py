@@ -7,12 +7,11 @@ import runpy
 
 import pytest
 
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 
 SCRIPT = """\
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline
+from kalelite.authoring.decorators import step
 
 @step
 def make(x):
@@ -72,10 +71,10 @@ def test_code_without_source_still_has_a_line():
 
 def test_a_pipeline_and_a_step_of_other_modules(tmp_path, monkeypatch):
     (tmp_path / "my_steps_for_test.py").write_text(
-        "from kalelite.authoring.step import step\n\n@step\ndef grow(x):\n    return x\n"
+        "from kalelite.authoring.decorators import step\n\n@step\ndef grow(x):\n    return x\n"
     )
     (tmp_path / "my_pipe_for_test.py").write_text(
-        "import my_steps_for_test\nfrom kalelite.authoring.pipeline import pipeline\n\n"
+        "import my_steps_for_test\nfrom kalelite.authoring.decorators import pipeline\n\n"
         "@pipeline\ndef pipe():\n    my_steps_for_test.grow(1) + 1\n"
     )
     monkeypatch.syspath_prepend(tmp_path)

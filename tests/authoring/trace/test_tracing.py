@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.plan.graph import Constant, OutputRef, Pack, ParameterRef
 from kalelite.plan.order import ROOT, Scopes, dependencies
 

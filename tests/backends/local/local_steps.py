@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import step
 from kalelite.plan.status import FinalStatus
 
 

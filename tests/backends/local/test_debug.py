@@ -7,9 +7,8 @@ import pytest
 from local_steps import add, fail, one, pid
 
 from kalelite import ParallelFor
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.events import TaskSkipped
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
 from kalelite.errors import StepError

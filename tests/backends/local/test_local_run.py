@@ -8,6 +8,7 @@ import pytest
 from local_steps import add, fail, label, note_status, numbers, one, pid, square, total
 
 from kalelite import Collected, Elif, Else, ExitHandler, If, OneOf, ParallelFor
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.events import (
     LoopStarted,
     RunFinished,
@@ -17,8 +18,6 @@ from kalelite.authoring.events import (
     TaskSkipped,
     TaskStarted,
 )
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
 from kalelite.errors import StepError, UsageError

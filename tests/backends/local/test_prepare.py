@@ -8,9 +8,8 @@ import zipfile
 import pytest
 from local_steps import one
 
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.events import Note
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.prepare import notes_on
 from kalelite.backends.local.run import run_plan

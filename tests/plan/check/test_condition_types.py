@@ -9,8 +9,7 @@ from typing import Any, Literal, Optional, Union
 import pytest
 
 from kalelite.authoring.control import ParallelFor
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.plan.types.hints import UNKNOWN, hints_of, resolve
 
 

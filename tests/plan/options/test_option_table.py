@@ -9,8 +9,9 @@ import pytest
 
 from kalelite import container_step
 from kalelite.authoring.container.container_step import ContainerStep
-from kalelite.authoring.pipeline import Pipeline, pipeline
-from kalelite.authoring.step import Step, step
+from kalelite.authoring.decorators import pipeline, step
+from kalelite.authoring.pipeline import Pipeline
+from kalelite.authoring.step import Step
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.plan.options import (
     PIPELINE_OPTIONS,
@@ -60,7 +61,7 @@ def test_a_container_step_has_all_options_but_those_that_it_fixes():
     ],
 )
 def test_the_decorators_take_the_typed_keywords(function, keywords):
-    assert typing.get_type_hints(function)["options"] == typing.Unpack[keywords]
+    assert function.__annotations__["options"] == f"Unpack[{keywords.__name__}]"
 
 
 def test_no_other_spelling_stands_for_two_options_or_hides_one():

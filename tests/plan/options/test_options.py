@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.errors import PipelineError, Where
 from kalelite.plan.options import (
     PipelineOptions,

@@ -35,7 +35,7 @@ from kalelite.backends.local.pool.messages import (
 from kalelite.errors import KaleliteError, UsageError
 
 _BOOT = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1])['boot']; "
+    "import gc, json, sys; gc.disable(); sys.path[:] = json.loads(sys.argv[1])['boot']; "
     "from kalelite.backends.local.pool.server import main; main()"
 )
 _PATH = list(sys.path)

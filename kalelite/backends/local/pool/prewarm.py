@@ -74,9 +74,10 @@ def used_by(plan: Plan) -> list[str]:
     found = installed(name for name in names if name in sys.modules)
     if any(getattr(task.step, "function", _homes).__module__ != "__main__" for task in plan.tasks):
         # A module that defines steps is run again in each process, and it imports these.
-        found += [
+        ours = (
             name for name in names if name.startswith(("kalelite.plan.", "kalelite.authoring."))
-        ]
+        )
+        found += ["kalelite.authoring.pipeline", *ours]
     return found
 
 

@@ -269,7 +269,6 @@ def main() -> None:
     sys.path[:] = given["path"]
     gc.collect()
     gc.freeze()
-    # A collection would touch, and so copy, every page that the children share.
-    gc.disable()
+    # It stays disabled: a collection would touch, and so copy, each page that the children share.
     Server(given["channel"], given["notify"]).serve()
     os._exit(0)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import step
 
 
 @step

@@ -16,7 +16,7 @@ from engine_standin import IMAGE, Real, StandIn, until
 from local_container_steps import a_file, a_folder, double, texts
 
 from kalelite import If, ParallelFor, container_step, load_component
-from kalelite.authoring.pipeline import pipeline
+from kalelite.authoring.decorators import pipeline
 from kalelite.backends.local.containers.container_engine import Engine, find
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan

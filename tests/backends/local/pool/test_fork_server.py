@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.import_environment import stale
 from kalelite.backends.local.pool.messages import Done, Ended, TaskRequest

@@ -39,9 +39,8 @@ from process_faults import (
     uses_a_pool,
 )
 
+from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.events import TaskFinished
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
 from kalelite.errors import StepError
