@@ -84,12 +84,7 @@ SETTINGS: Mapping[str, Setting] = {
             backend="local",
             metavar="N",
         ),
-        Setting(
-            "output",
-            "a live table on a terminal, lines, or JSON",
-            _OUTPUTS,
-            default="auto",
-        ),
+        Setting("output", "a live table on a terminal, lines, or JSON", _OUTPUTS, default="auto"),
         Setting(
             "home", "where runs and values are kept", "a folder", backend="local", metavar="FOLDER"
         ),
@@ -169,10 +164,7 @@ class Value:
 def resolve(setting: Setting, sources: Iterable[Source]) -> Value:
     """Decide the value of a setting: the first source that has one, else the default.
 
-    Raises
-    ------
-    UsageError
-        The setting does not take the value that counts.
+    Raises `UsageError` if the setting does not take it.
     """
     name = setting.name
     for source in sources:
@@ -241,10 +233,7 @@ def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
 def find_file(start: Path) -> Source:
     """The settings file for a script in the folder `start`, without values if there is none.
 
-    Raises
-    ------
-    UsageError
-        The file cannot be parsed, or has a setting that does not exist.
+    Raises `UsageError` if it cannot be parsed, or has a setting that does not exist.
     """
     for folder in (start, *start.parents):
         for name, marker, read in (

@@ -16,17 +16,9 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line asks for.
+    """Do what the command line asks for; the exit code, as of `kalelite.errors.ExitCode`.
 
-    Parameters
-    ----------
-    argv
-        What follows the command's name; that of this process if left out.
-
-    Returns
-    -------
-    int
-        The exit code: see `kalelite.errors.ExitCode`.
+    ``argv`` is what follows the command's name; that of this process if left out.
     """
     from kalelite.cli.screen import Screen
 

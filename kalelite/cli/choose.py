@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.pipeline import pipelines_of
 from kalelite.errors import PipelineError, Problem, UsageError
 from kalelite.plan.graph import REQUIRED, Group, Parameter
+from kalelite.plan.suggest import did_you_mean
+from kalelite.plan.types.convert import convert
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -26,12 +28,8 @@ def choose(
     """
     names = [pipeline.name for pipeline in pipelines]
     if not pipelines:
-        raise PipelineError(
-            Problem(
-                f"{script} defines no pipeline",
-                "Decorate the function that calls the steps with @pipeline from kalelite.",
-            )
-        )
+        hint = "Decorate the function that calls the steps with @pipeline from kalelite."
+        raise PipelineError(Problem(f"{script} defines no pipeline", hint))
     if name is None:
         if len(pipelines) == 1:
             return pipelines[0]
@@ -46,7 +44,7 @@ def choose(
             return pipeline
     raise UsageError(
         f"{script} has no pipeline called {name!r}",
-        hint=_suggestion(name, names) or f"It has: {', '.join(names)}.",
+        hint=did_you_mean(name, names) or f"It has: {', '.join(names)}.",
     )
 
 
@@ -58,16 +56,16 @@ def known_names(known: Iterable[Parameter], given: Mapping[str, str]) -> None:
     parameters = {p.name: p for p in known}
     shown = ", ".join(f"{p.name}: {type_name(p)}" for p in parameters.values())
     all_of_them = f"Parameters: {shown}." if shown else "The pipeline has no parameters."
-    problems = [
+    problems = tuple(
         Problem(
             f"there is no pipeline parameter called {name!r}",
-            _suggestion(name, parameters) or all_of_them,
+            did_you_mean(name, parameters) or all_of_them,
         )
         for name in given
         if name not in parameters
-    ]
+    )
     if problems:
-        raise UsageError.of(tuple(problems))
+        raise UsageError.of(problems)
 
 
 def arguments_of(parameters: Sequence[Parameter], given: Mapping[str, str]) -> dict[str, Any]:
@@ -76,8 +74,6 @@ def arguments_of(parameters: Sequence[Parameter], given: Mapping[str, str]) -> d
     Raises `UsageError`: some have no value, or a text does not fit the parameter's type: all that
     is wrong.
     """
-    from kalelite.plan.types.convert import convert
-
     values: dict[str, Any] = {}
     missing: list[Parameter] = []
     problems: list[Problem] = []
@@ -107,12 +103,6 @@ def type_name(parameter: Parameter) -> str:
     if kind is None:
         return "any type"
     return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
-
-
-def _suggestion(name: str, known: Collection[str]) -> str:
-    from kalelite.plan.suggest import did_you_mean
-
-    return did_you_mean(name, known)
 
 
 def pipelines_meant(

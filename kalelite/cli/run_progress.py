@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -30,21 +32,22 @@ def headline(failure: FailureReport) -> str:
 
 
 class Status(Enum):
-    """The state of a task: its symbol, its colour, and its name."""
+    """The state of a task: symbol, colour, name, and how early it is shown where room is short."""
 
-    RUNNING = ("▸", "cyan", "running")
-    RETRYING = ("↻", "yellow", "waiting to try again")
-    FAILED = ("✗", "red", "failed")
-    SUCCEEDED = ("✓", "green", "succeeded")
-    CACHED = ("=", "green", "cached")
-    WAITING = ("·", "dim", "waiting")
-    SKIPPED = ("⊘", "dim", "skipped")
-    NOT_RUN = ("⊘", "yellow", "not run")
+    RUNNING = ("▸", "cyan", "running", 0)
+    RETRYING = ("↻", "yellow", "waiting to try again", 0)
+    FAILED = ("✗", "red", "failed", 1)
+    SUCCEEDED = ("✓", "green", "succeeded", 2)
+    CACHED = ("=", "green", "cached", 2)
+    WAITING = ("·", "dim", "waiting", 3)
+    SKIPPED = ("⊘", "dim", "skipped", 4)
+    NOT_RUN = ("⊘", "yellow", "not run", 4)
 
-    def __init__(self, symbol: str, color: str, label: str) -> None:
+    def __init__(self, symbol: str, color: str, label: str, urgency: int) -> None:
         self.symbol = symbol
         self.color = color
         self.label = label
+        self.urgency = urgency
 
 
 _BY_NAME = {status.label: status for status in Status} | {
@@ -57,18 +60,6 @@ _BY_NAME = {status.label: status for status in Status} | {
 def status_of(name: str) -> Status:
     """The status for a state in a run's record."""
     return _BY_NAME.get(name, Status.WAITING)
-
-
-_URGENCY = {
-    Status.RUNNING: 0,
-    Status.RETRYING: 0,
-    Status.FAILED: 1,
-    Status.SUCCEEDED: 2,
-    Status.CACHED: 2,
-    Status.WAITING: 3,
-    Status.SKIPPED: 4,
-    Status.NOT_RUN: 4,
-}
 
 
 @dataclass(slots=True)
@@ -148,8 +139,6 @@ class RunProgress:
                 row.status = Status.SKIPPED if event.status == "skipped" else Status.NOT_RUN
                 row.finished, row.note = event.at, event.reason
                 return row
-            case _:
-                pass
         return None
 
     def called_at(self, task: str) -> Where | None:
@@ -181,10 +170,7 @@ class RunProgress:
 
     def counts(self) -> dict[Status, int]:
         """How many tasks are in each state, states without any left out."""
-        numbers = dict.fromkeys(Status, 0)
-        for row in self.rows.values():
-            numbers[row.status] += 1
-        return {state: number for state, number in numbers.items() if number}
+        return _count(self.rows.values())
 
     def in_order(self) -> list[TaskProgress]:
         """All rows, in the plan's order."""
@@ -198,21 +184,24 @@ class RunProgress:
 
         def urgency(row: TaskProgress) -> tuple[float, ...]:
             latest = -row.finished if row.status is not Status.WAITING else 0.0
-            return (_URGENCY[row.status], latest, *row.order)
+            return (row.status.urgency, latest, *row.order)
 
         ranked = sorted(rows, key=urgency)
-        must = [row for row in ranked if _URGENCY[row.status] < 2][:height]
+        must = [row for row in ranked if row.status.urgency < 2][:height]
         room = height - len(must)
-        done = [row for row in ranked if _URGENCY[row.status] == 2]
+        done = [row for row in ranked if row.status.urgency == 2]
         coming = [row for row in ranked if row.status is Status.WAITING]
-        rest = [row for row in ranked if _URGENCY[row.status] == 4]
+        rest = [row for row in ranked if row.status.urgency == 4]
         # Half of the room shows what ended last, the rest what comes next.
         most_done = max(room - len(coming) - len(rest), (room + 1) // 2)
         chosen = [*must, *done[:most_done]]
         chosen += [*coming, *rest][: height - len(chosen)]
         kept = {id(row) for row in chosen}
-        hidden: dict[Status, int] = {}
-        for row in rows:
-            if id(row) not in kept:
-                hidden[row.status] = hidden.get(row.status, 0) + 1
+        hidden = _count(row for row in rows if id(row) not in kept)
         return Window(tuple(sorted(chosen, key=lambda row: row.order)), hidden)
+
+
+def _count(rows: Iterable[TaskProgress]) -> dict[Status, int]:
+    """How many rows are in each state, in the order of the states."""
+    numbers = Counter(row.status for row in rows)
+    return {status: numbers[status] for status in Status if numbers[status]}

@@ -22,8 +22,8 @@ Fit = Literal["wrap", "cut", "keep"]
 _IN_ASCII = str.maketrans(
     {"│": "|", "✓": "+", "✗": "x", "·": "-", "→": "->", "…": "~", "▸": ">", "↻": "@", "⊘": "o"}
 )
-_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)", re.DOTALL)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_ESCAPES = r"(?s)\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)"
+_CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _INDENT = 2
 """Columns by which the rest of a wrapped line is set in."""
 
@@ -34,8 +34,10 @@ def clean(text: str) -> str:
     What a step printed or raised is shown to a person; it must not move their cursor or set
     their window's title. A progress bar that rewrote its line is shown as it last looked.
     """
-    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in _ESCAPES.sub("", text).split("\n"))
-    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", "\n".join(lines))
+    lines = (
+        line.rstrip("\r").rsplit("\r", 1)[-1] for line in re.sub(_ESCAPES, "", text).split("\n")
+    )
+    return re.sub(_CONTROLS, "\N{REPLACEMENT CHARACTER}", "\n".join(lines))
 
 
 def one_line(text: str, longest: int = 1000) -> str:

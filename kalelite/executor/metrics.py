@@ -18,8 +18,8 @@ from typing import Any
 
 from kalelite.errors import UsageError
 
-_NAME = re.compile(r"[^\w.-]+")
-_FILE = re.compile(r"[^\s<>]+\.[A-Za-z][A-Za-z0-9]{0,7}")
+_NAME = r"[^\w.-]+"
+_FILE = r"[^\s<>]+\.[A-Za-z][A-Za-z0-9]{0,7}"
 
 
 class TaskLog:
@@ -101,7 +101,7 @@ def log_artifact(value: Any, name: str) -> None:
     if log is None or not log.record:
         return
     folder = Path(log.record).parent / "artifacts"
-    safe = _NAME.sub("-", name).strip("-.") or "artifact"
+    safe = re.sub(_NAME, "-", name).strip("-.") or "artifact"
     # A name that already has the right ending keeps it once.
     file = safe if suffix and safe.endswith(suffix) else safe + suffix
     with log.lock:
@@ -157,7 +157,7 @@ def _is_path(text: str) -> bool:
         return False
     try:
         # One word with an ending is the name of a file, and worth an error if there is none.
-        return _FILE.fullmatch(text) is not None or Path(text).exists()
+        return re.fullmatch(_FILE, text) is not None or Path(text).exists()
     except OSError:
         return False
 

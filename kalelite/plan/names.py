@@ -8,10 +8,10 @@ from collections.abc import Container
 
 from kalelite.errors import UsageError
 
-_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
-_QUALIFIED = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_QUALIFIED = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _ALPHABET = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"
-_ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ENV = r"[A-Za-z_][A-Za-z0-9_]*"
 _SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 _ACCESS_MODES = {
     "ReadWriteOnce": ("rwo",),
@@ -56,7 +56,7 @@ def object_name(value: str, name: str) -> str:
     if len(value) > 253:
         message = f"{name}={_short(value)} has {len(value)} characters; 253 are allowed"
         raise UsageError(message, hint="Copy the name as `kubectl get` shows it.")
-    if not all(_LABEL.fullmatch(part) for part in value.split(".")):
+    if not all(re.fullmatch(_LABEL, part) for part in value.split(".")):
         message = f"{name}={_short(value)} is not a name that Kubernetes allows"
         hint = f"Lower-case letters, digits and inner hyphens: {slug(value)!r}."
         raise UsageError(message, hint=hint)
@@ -66,7 +66,7 @@ def object_name(value: str, name: str) -> str:
 def env_name(value: str, name: str = "env") -> str:
     """The name of an environment variable that every shell can read."""
     _text(value, name)
-    if _ENV.fullmatch(value) is None:
+    if re.fullmatch(_ENV, value) is None:
         better = re.sub(r"\W+", "_", value, flags=re.ASCII).strip("_") or "NAME"
         better = f"_{better}" if better[0].isdigit() else better
         hint = f"Letters, digits and underscores, no digit first: {better!r}."
@@ -80,7 +80,7 @@ def label_key(value: str, name: str = "labels") -> str:
     prefix, slash, last = value.rpartition("/")
     if slash:
         object_name(prefix, name=f"{name}: the part before '/' of {_short(value)}")
-    if len(last) > 63 or _QUALIFIED.fullmatch(last) is None:
+    if len(last) > 63 or re.fullmatch(_QUALIFIED, last) is None:
         hint = f"A key is at most 63 {_ALPHABET}; 'example.com/' may stand before it."
         raise UsageError(f"{name}: {_short(value)} is not a key", hint=hint)
     return value
@@ -89,7 +89,7 @@ def label_key(value: str, name: str = "labels") -> str:
 def label_value(value: str, name: str = "labels") -> str:
     """The value of a label or node selector: 63 characters of the plain alphabet, or nothing."""
     _text(value, name)
-    if value and (len(value) > 63 or _QUALIFIED.fullmatch(value) is None):
+    if value and (len(value) > 63 or re.fullmatch(_QUALIFIED, value) is None):
         more = f" and has {len(value)} characters" if len(value) > 63 else ""
         message = f"{name}: {_short(value)} cannot be the value of a label{more}"
         hint = f"A value is at most 63 {_ALPHABET}; longer text belongs in annotations."

@@ -67,9 +67,6 @@ class RunFolder:
     def finish(self, state: str) -> None:
         """The run is over: "succeeded", "failed" or "interrupted"."""
         self.update(state=state, finished=self._clock())
-        self._close()
-
-    def _close(self) -> None:
         if self._events >= 0:
             os.close(self._events)
             self._events = -1
@@ -83,20 +80,9 @@ def create(
     clock: Callable[[], float] = time.time,
     **fields: Unpack[RunDetails],
 ) -> RunFolder:
-    """Begin the record of a run.
+    """Begin the record of a run; ``folder`` is as for `home`, ``clock`` gives POSIX seconds.
 
     Raises `UsageError` if the folder cannot be written.
-
-    Parameters
-    ----------
-    plan, parameters
-        What is run.
-    folder
-        The home, as for `home`.
-    clock
-        Gives POSIX seconds.
-    fields
-        More for run.json, such as ``backend`` and ``code``.
     """
     base = home(folder) / "runs"
     try:

@@ -9,8 +9,7 @@ from typing import Any
 from kalelite.errors import UsageError
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
-_WHOLE = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
+_PART = r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)"
 _LONGEST = 366 * 86400.0
 
 
@@ -51,6 +50,6 @@ def _number(value: Any) -> float | None:
         return None
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value, re.ASCII):
         return float(value)
-    if _WHOLE.fullmatch(value):
-        return sum(float(digits) * _UNITS[unit] for digits, unit in _PART.findall(value))
+    if re.fullmatch(f"(?:{_PART})+", value):
+        return sum(float(digits) * _UNITS[unit] for digits, unit in re.findall(_PART, value))
     return None

@@ -10,20 +10,19 @@ from kalelite.errors import UsageError
 from kalelite.plan import names
 from kalelite.plan.options import secrecy
 
-_IMAGE = re.compile(
-    r"(?:(?P<host>[A-Za-z0-9.-]+(?::[0-9]+)?|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/)?"
+# Patterns are compiled on first use, by `re`: a start needs none of them.
+_IMAGE = (
+    r"(?a)(?:(?P<host>[A-Za-z0-9.-]+(?::[0-9]+)?|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/)?"
     r"(?P<path>[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*)"
     r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"
-    r"(?:@(?P<digest>[A-Za-z0-9]+:[0-9a-fA-F]{32,}))?",
-    re.ASCII,
+    r"(?:@(?P<digest>[A-Za-z0-9]+:[0-9a-fA-F]{32,}))?"
 )
 _TAGS = {"latest", "stable", "edge", "main", "master", "dev", "nightly"}
 # What PEP 508 allows, roughly: a plan takes the standard library only, and pip decides in the end.
 _VERSION = r"(?:===|==|~=|!=|<=|>=|<|>)\s*[A-Za-z0-9*+!._-]+"
-_REQUIREMENT = re.compile(
-    r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*"
-    rf"(?:@\s*\S+|{_VERSION}(?:\s*,\s*{_VERSION})*\s*,?)?\s*(?:;.*)?",
-    re.ASCII,
+_REQUIREMENT = (
+    r"(?a)[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:\[[A-Za-z0-9._,\s-]*\])?\s*"
+    rf"(?:@\s*\S+|{_VERSION}(?:\s*,\s*{_VERSION})*\s*,?)?\s*(?:;.*)?"
 )
 _POLICIES = {"always": "Always", "ifnotpresent": "IfNotPresent", "never": "Never"}
 _MOST_GPUS = 1024
@@ -52,9 +51,9 @@ def short_text(value: Any, name: str) -> str:
 
 def image(value: Any, name: str) -> str:
     reference = text(value, name)
-    if _IMAGE.fullmatch(reference) is None:
+    if re.fullmatch(_IMAGE, reference) is None:
         lower = reference.strip().lower()
-        good = lower if _IMAGE.fullmatch(lower) else "registry/name:tag"
+        good = lower if re.fullmatch(_IMAGE, lower) else "registry/name:tag"
         raise UsageError(
             f"{name}={reference!r} is not the name of an image", hint=f"Write it as {good!r}."
         )
@@ -108,7 +107,7 @@ def pull_secrets(value: Any, name: str) -> tuple[str, ...]:
 def packages(value: Any, name: str) -> tuple[str, ...]:
     entries = _list(value, name)
     for entry in entries:
-        if _REQUIREMENT.fullmatch(text(entry, name).strip()) is None:
+        if re.fullmatch(_REQUIREMENT, text(entry, name).strip()) is None:
             hint = "Write what pip takes as a requirement, such as 'pandas' or 'pandas>=2,<3'."
             raise UsageError(f"{name}: {entry!r} is not a package", hint=hint)
     return tuple(dict.fromkeys(entry.strip() for entry in entries))

@@ -19,8 +19,8 @@ _FRACTIONS = {
     suffix: Decimal(1000) ** power for power, suffix in enumerate(("n", "u", "m", ""), -3)
 }
 _SUFFIXES = {**_FRACTIONS, **_THOUSANDS, **_BINARY}
-_NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(.*)", re.DOTALL)
-_EXPONENT = re.compile(r"[eE][+-]?[0-9]{1,3}")
+_NUMBER = r"(?s)([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(.*)"
+_EXPONENT = r"[eE][+-]?[0-9]{1,3}"
 _LARGEST = Decimal(2**63 - 1)
 _MEBIBYTE = 1024**2
 _MOST_CORES = 4096
@@ -49,7 +49,7 @@ def memory(value: Any, name: str = "memory") -> str:
     """
     number = parse(value, name)
     if number < _MEBIBYTE:
-        match = _NUMBER.match(str(value))
+        match = re.match(_NUMBER, str(value))
         hint = f"Write '{match[1]}Mi' or '{match[1]}Gi'." if match and number else ""
         raise UsageError(
             f"{name}={value!r} is only {number:f} bytes",
@@ -103,10 +103,10 @@ def _number(value: Any, name: str) -> Decimal:
             f"{name}={value!r} is not a quantity but of type {type(value).__name__}",
             hint="Write a number or a text such as '500m' or '8Gi'.",
         )
-    match = _NUMBER.fullmatch(value)
+    match = re.fullmatch(_NUMBER, value)
     if match is not None and match[2] in _SUFFIXES:
         return Decimal(match[1]) * _SUFFIXES[match[2]]
-    if match is not None and _EXPONENT.fullmatch(match[2]):
+    if match is not None and re.fullmatch(_EXPONENT, match[2]):
         return Decimal(value)
     wrong = f": {match[2].strip()!r} is not a suffix" if match and match[2].strip() else ""
     raise UsageError(f"{name}={value!r} is not a quantity{wrong}", hint=_suggestion(value))
@@ -114,7 +114,7 @@ def _number(value: Any, name: str) -> Decimal:
 
 def _suggestion(value: str) -> str:
     """What was most likely meant by a text that is no quantity."""
-    match = _NUMBER.fullmatch(value.strip())
+    match = re.fullmatch(_NUMBER, value.strip())
     if match is None:
         return "Write a number and a suffix, such as '500m', '2' or '8Gi'."
     digits, suffix = match[1], match[2].strip()

@@ -6,13 +6,12 @@ import re
 
 from kalelite.plan.options.values import NotSecret
 
-_WORDS = re.compile("token|secrets?|password|passwd|passphrase|credentials?|apikey")
+_WORDS = "token|secrets?|password|passwd|passphrase|credentials?|apikey"
 _KEYS = {"api", "access", "private", "secret", "account", "signing", "encryption", "ssh", "license"}
 _HARMLESS_ENDS = {"file", "path", "dir", "name", "id", "url", "uri", "limit", "count", "type"}
-_SHAPES = re.compile(
-    r"gh[pousr]_\w{20}|github_pat_\w{20}|hf_\w{20}|sk-[\w-]{20}|AKIA[A-Z0-9]{16}|xox[abpr]-\w"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|[a-z]\w*://[^/\s:@]+:[^/\s@]+@|Bearer \S{16}",
-    re.ASCII,
+_SHAPES = (
+    r"(?a)gh[pousr]_\w{20}|github_pat_\w{20}|hf_\w{20}|sk-[\w-]{20}|AKIA[A-Z0-9]{16}|xox[abpr]-\w"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|[a-z]\w*://[^/\s:@]+:[^/\s@]+@|Bearer \S{16}"
 )
 
 
@@ -24,12 +23,12 @@ def secret_reason(variable: str, value: str) -> str | None:
     """
     if isinstance(value, NotSecret) or not value:
         return None
-    if _SHAPES.search(value):
+    if re.search(_SHAPES, value):
         return "has a value that looks like a secret"
     words = [word for word in re.split(r"[^a-z0-9]+", variable.lower()) if word]
     if not words or words[-1] in _HARMLESS_ENDS or value.startswith("/"):
         return None
     keyed = words[-1] == "key" and any(word in _KEYS for word in words[:-1])
-    if keyed or any(map(_WORDS.fullmatch, words)):
+    if keyed or any(re.fullmatch(_WORDS, word) for word in words):
         return "is named like a secret"
     return None

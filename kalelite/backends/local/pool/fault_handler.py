@@ -15,23 +15,22 @@ from kalelite.executor import failure
 from kalelite.executor.spec import Frame
 
 _LONGEST = 64 * 1024
-_CRASH = re.compile(
-    rb"(?P<head>^Fatal Python error: .*\n(?:.*\n)*?)"
+_CRASH = (
+    rb"(?m)(?P<head>^Fatal Python error: .*\n(?:.*\n)*?)"
     rb"(?P<title>^(?:Current thread|Thread|Stack) .*\(most recent call first\):\n)"
     rb"(?P<frames>(?:^  .*\n)+)"
-    rb"(?P<tail>\n*(?:^Extension modules: .*\n?)?)",
-    re.MULTILINE,
+    rb"(?P<tail>\n*(?:^Extension modules: .*\n?)?)"
 )
-_FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)')
+_FRAME = r'  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)'
 _RUNNER = b"/kalelite/executor/execute.py"
 
 
 def frames_of(text: bytes) -> tuple[Frame, ...]:
     """The user's frames of the last crash in a log, outermost first; none if there was no crash."""
-    crashes = list(_CRASH.finditer(text))
+    crashes = list(re.finditer(_CRASH, text))
     lines = _theirs(crashes[-1]) if crashes else []
     texts = [line.decode("utf-8", "backslashreplace") for line in reversed(lines)]
-    found = [match for text in texts if (match := _FRAME.match(text))]
+    found = [match for text in texts if (match := re.match(_FRAME, text))]
     return failure.for_user(
         [failure.frame_at(match["file"], int(match["line"]), match["function"]) for match in found]
     )
@@ -39,7 +38,9 @@ def frames_of(text: bytes) -> tuple[Frame, ...]:
 
 def shortened(text: bytes) -> bytes:
     """The log without the frames of kalelite and the list of compiled modules."""
-    return _CRASH.sub(lambda crash: crash["head"] + crash["title"] + b"".join(_theirs(crash)), text)
+    return re.sub(
+        _CRASH, lambda crash: crash["head"] + crash["title"] + b"".join(_theirs(crash)), text
+    )
 
 
 def _theirs(crash: re.Match[bytes]) -> list[bytes]:

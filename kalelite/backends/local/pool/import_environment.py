@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping
 
 _NAMES = re.compile(
@@ -14,6 +13,8 @@ _NAMES = re.compile(
 
 def interpreter_flags() -> list[str]:
     """The flags that this interpreter was started with, for another one."""
+    import subprocess  # the fork server and its children need none of it
+
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     return flags
 
