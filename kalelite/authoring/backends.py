@@ -41,7 +41,7 @@ class Result(Protocol):
         """What the pipeline function returned, loaded when it is asked for."""
 
     def check(self) -> None:
-        """Raise `StepError` or `KeyboardInterrupt` if the run did not succeed."""
+        """Raise what a step raised, `StepError` or `KeyboardInterrupt` if the run did not succeed."""
 
 
 @frozen

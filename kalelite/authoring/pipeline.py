@@ -141,8 +141,8 @@ class Pipeline(Generic[P, R]):
             The pipeline is wrong; nothing was run.
         UsageError
             A value is missing, or is not one that its parameter takes.
-        StepError
-            A step failed.
+        Exception
+            What a step raised; `StepError` if it failed in another way.
         """
         backend = ambient_backend()
         if backend is None:

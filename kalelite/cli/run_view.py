@@ -91,6 +91,8 @@ class RunView:
             return False
         if isinstance(error, (StepError, KeyboardInterrupt)):
             return True
+        if isinstance(error.__cause__, StepError):  # what the step raised
+            return True
         # While debugging, a step's exception comes here as it was raised.
         return not isinstance(error, KaleliteError) and not is_ours(error)
 
@@ -98,7 +100,7 @@ class RunView:
         to = self._out
         if isinstance(self._reporter, JsonLines):
             to = self._err
-            records = {row.task: row.record for row in run.in_order() if row.record is not None}
+            records = {row.task: row.record for row in run.in_order()}
             values = dict(result_rows(run.plan, records))
             self._reporter.write({"event": "result", "run": run.run, "values": values})
         to.line()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from kalelite.cli.screen import Fit, Screen, clean, one_line
 from kalelite.errors import Where
 from kalelite.executor.spec import Record
 from kalelite.humanize import count, duration, near_path, size
-from kalelite.plan.graph import Expr, OutputRef, Pack, Plan, subscripts
+from kalelite.plan.graph import Collected, Expr, OneOf, OutputRef, Pack, Plan, subscripts
 
 _FULL_FAILURES = 3
 _LOG_LINES = 10
@@ -32,7 +33,7 @@ def print_summary(run: RunProgress, out: Screen, *, command: str = "") -> None:
     rows = run.in_order()
     records = {row.task: row.record for row in rows if row.record is not None}
     folders = {row.task: row.log.parent for row in rows if row.log is not None}
-    print_section("result", result_rows(run.plan, records), out)
+    print_section("result", result_rows(run.plan, {row.task: row.record for row in rows}), out)
     print_section("metrics", list(metric_rows(records)), out)
     print_section("artifacts", list(artifact_rows(records, folders)), out, fit="keep")
     print_section("run", [(near_path(str(run.folder)), "")], out)
@@ -109,13 +110,22 @@ def log_tail(path: Path, lines: int = _LOG_LINES) -> tuple[list[str], bool]:
     return found[-lines:], len(found) > lines or length > _LOG_BYTES
 
 
-def result_rows(plan: Plan, records: Mapping[str, Record]) -> list[tuple[str, str]]:
+_Records = Mapping[str, Record | None]
+"""By instance; None for one that has not run."""
+
+
+def result_rows(plan: Plan, records: _Records) -> list[tuple[str, str]]:
     """The values that the pipeline returned: a name and a preview for each."""
     return list(_results("", plan.result, records)) if plan.result is not None else []
 
 
-def _results(name: str, expr: Expr, records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
-    if isinstance(expr, OutputRef):
+def _results(name: str, expr: Expr, records: _Records) -> Iterator[tuple[str, str]]:
+    if isinstance(expr, OneOf):
+        found = (list(_results(name, choice, records)) for choice in expr.choices)
+        yield from next(filter(None, found), [])
+    elif isinstance(expr, Collected):
+        yield name or expr.source.task, _collected(expr, records, expr.source.task, len(expr.loops))
+    elif isinstance(expr, OutputRef):
         record = records.get(expr.task)
         output = record.outputs.get(expr.output) if record is not None else None
         if output is not None:
@@ -130,6 +140,17 @@ def _results(name: str, expr: Expr, records: Mapping[str, Record]) -> Iterator[t
         for key, item in zip(keys, expr.items, strict=False):
             label = f"{name}.{key}" if name else str(key)
             yield from _results(label if isinstance(key, str) else "", item, records)
+
+
+def _collected(expr: Collected, records: _Records, task: str, depth: int) -> str:
+    """The values of all items, in lists as deep as the loops are."""
+    if not depth:
+        rows = list(_results(" ", replace(expr.source, task=task), records))
+        return rows[0][1] if rows else "None"
+    heads = (name.removeprefix(f"{task}[") for name in records if name.startswith(f"{task}["))
+    places = sorted({int(head.partition("]")[0]) for head in heads})
+    inner = (_collected(expr, records, f"{task}[{place}]", depth - 1) for place in places)
+    return f"[{', '.join(inner)}]"
 
 
 def preview(output: Mapping[str, Any]) -> str:

@@ -96,7 +96,7 @@ class ResultsView:
     def entries(self, expr: Collected) -> list[Any]:
         """The outputs in all iterations, in item order, one list inside the other.
 
-        Iterations in which a condition left the task out are left out here too.
+        None stands for an iteration in which a condition left the task out.
         """
         depth = self._depth(expr.source) - len(expr.loops)
         return self._gather(expr.source, expr.loops, self._index[:depth])
@@ -159,8 +159,14 @@ class ResultsView:
             except MissingError as missing:
                 if missing.failed:
                     raise
+                found.append(None)
         return found
 
 
 def _map(values: list[Any], convert: Callable[[OutputEntry], Any]) -> list[Any]:
-    return [_map(value, convert) if isinstance(value, list) else convert(value) for value in values]
+    def one(value: Any) -> Any:
+        if isinstance(value, list):
+            return _map(value, convert)
+        return None if value is None else convert(value)
+
+    return list(map(one, values))

@@ -104,8 +104,12 @@ def _entry_slot(entry: OutputEntry) -> Slot:
 
 
 def _list_slot(entries: list[Any], path: list[str | int]) -> Slot:
-    items = []
-    for entry in entries:
-        slot = _list_slot(entry, path) if isinstance(entry, list) else _entry_slot(entry)
-        items.append({**slot, "path": path} if path and not isinstance(entry, list) else slot)
-    return {"pack": "list", "of": items}
+    def one(entry: Any) -> Slot:
+        if isinstance(entry, list):
+            return _list_slot(entry, path)
+        if entry is None:  # an item that skipped the task
+            return {"value": None}
+        slot = _entry_slot(entry)
+        return {**slot, "path": path} if path else slot
+
+    return {"pack": "list", "of": list(map(one, entries))}

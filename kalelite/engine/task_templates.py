@@ -26,7 +26,9 @@ def task_template(task: Task, code: Code) -> TaskSpec:
         return to_slot(task.arguments[name], code, name=title, where=task.where)
 
     arguments = _each(task.arguments, slot_of)
-    outputs = tuple(OutputSpec(item.name, item.index, item.native) for item in task.outputs)
+    outputs = tuple(
+        OutputSpec(item.name, item.index, item.native, item.optional) for item in task.outputs
+    )
     return TaskSpec(task.id, code.key_of(task), arguments, outputs, task.arity)
 
 

@@ -11,6 +11,7 @@ import inspect
 import os
 import sys
 import time
+from dataclasses import replace
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,7 +19,7 @@ from kalelite.executor import failure
 from kalelite.executor.argument_values import ArgumentValues
 from kalelite.executor.metrics import TaskLog, recording
 from kalelite.executor.record_file import commit
-from kalelite.executor.returned_values import RefusedError, refused, save_returned
+from kalelite.executor.returned_values import RefusedError, refused, save_exception, save_returned
 from kalelite.executor.spec import FailureReport, OutputEntry, Record, TaskSpec
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def execute(spec: TaskSpec, code: CodeSource, store: Store, *, durable: bool = F
     except RefusedError as error:
         report = error.report
     except BaseException as error:  # SystemExit and the like are failures of a step
-        report = failure.report(error, step=spec.task)
+        report = replace(failure.report(error, step=spec.task), raised=save_exception(error, store))
     finally:
         store.close()
     record = Record(

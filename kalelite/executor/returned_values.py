@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kalelite.errors import KaleliteError, UnmarshallableError
 from kalelite.executor import failure
 from kalelite.executor import primitives as native
 from kalelite.executor.preview import preview
@@ -35,25 +36,28 @@ def save_returned(
 ) -> dict[str, OutputEntry]:
     """Store what a function returned; raises `RefusedError` where that is not possible."""
     values = _unpack(spec, result, function)
-    returned = {
-        output.name: _promised(
-            output, result if output.index is None else values[output.index], function
-        )
-        for output in spec.outputs
-    }
-    try:
-        saves = SharedSaves(store, returned)
-        return {
-            output.name: _save_one(output, returned[output.name], saves, store)
-            for output in spec.outputs
-        }
-    except Exception as error:
-        report = failure.report(error, step=spec.task)
-        if report.frames:
-            raise
-        # A value that cannot be stored is the step's doing: show the step.
-        shown = replace(report, frames=failure.at_return(function))
-        raise RefusedError(shown) from error
+    returned = {}
+    for output in spec.outputs:
+        value = result if output.index is None else values[output.index]
+        if value is not None or not output.optional:
+            returned[output.name] = _promised(output, value, function)
+    saves = SharedSaves(store, returned)
+    saved = {}
+    for output in spec.outputs:
+        if output.name not in returned:
+            continue
+        try:
+            saved[output.name] = _save_one(output, returned[output.name], saves, store)
+        except Exception as error:
+            if output.optional and isinstance(error, UnmarshallableError):
+                continue
+            report = failure.report(error, step=spec.task)
+            if report.frames:
+                raise
+            # A value that cannot be stored is the step's doing: show the step.
+            shown = replace(report, frames=failure.at_return(function))
+            raise RefusedError(shown) from error
+    return saved
 
 
 def _promised(output: OutputSpec, value: Any, function: Any) -> Any:
@@ -98,3 +102,15 @@ def _unpack(spec: TaskSpec, result: Any, function: Any) -> list[Any]:
     shown = f"{failure.class_name(type(result))}: {preview(result)}"
     hint = "return as many values as the call unpacks, or unpack as many as the step returns"
     raise refused("ValueError", f"wrong number of values: {counts} ({shown})", function, hint)
+
+
+def save_exception(error: BaseException, store: Store) -> str:
+    """The reference to what a step raised; empty if it is none of the user's or cannot be saved."""
+    if not isinstance(error, Exception) or isinstance(error, KaleliteError):
+        return ""
+    if type(error).__module__ == "bdb":  # a breakpoint outside of --debug
+        return ""
+    try:
+        return store.save(error, name="the exception")
+    except Exception:  # its text is in the record
+        return ""

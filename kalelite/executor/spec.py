@@ -46,6 +46,7 @@ class OutputSpec:
     name: str
     index: int | None = None
     native: str | None = None
+    optional: bool = False
 
 
 @frozen
@@ -87,11 +88,12 @@ class Frame:
 
 @frozen
 class FailureReport:
-    """Why a task failed. Plain text and numbers only: nobody unpickles an exception.
+    """Why a task failed, as plain text and numbers.
 
     ``type`` is the exception's qualified name; ``frames`` are the user's frames, outermost
     first; ``traceback`` is the full text; ``cause`` is the exception behind this one. ``bases``
-    are the names of its class and of those that it derives from.
+    are the names of its class and of those that it derives from. ``raised`` refers to the
+    exception itself in the store, if it could be saved.
     """
 
     type: str
@@ -101,6 +103,7 @@ class FailureReport:
     hint: str = ""
     cause: FailureReport | None = None
     bases: tuple[str, ...] = ()
+    raised: str = ""
 
 
 @frozen

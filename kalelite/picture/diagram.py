@@ -46,7 +46,7 @@ class TaskNode:
     @property
     def outputs(self) -> str:
         """The names of its outputs, behind an arrow; empty if there are none."""
-        names = ", ".join(output.name for output in self.task.outputs)
+        names = ", ".join(output.name for output in self.task.outputs if not output.optional)
         return f"→ {names}" if names else ""
 
 

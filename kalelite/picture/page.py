@@ -179,7 +179,7 @@ def _cells(node: TaskNode, waits: list[str]) -> tuple[str, ...]:
         node.title + marks(node.problems),
         task.step.name,
         ", ".join(takes),
-        ", ".join(output.name for output in task.outputs),
+        ", ".join(output.name for output in task.outputs if not output.optional),
         ", ".join(dict.fromkeys(waits)),
         "; ".join(f"{name}: {value}" for name, value in option_list(task.options)),
         f"{PurePath(task.where.file).name}:{task.where.line}" if task.where else "",

@@ -203,12 +203,14 @@ class Output:
     (or the position of the field, for a NamedTuple). ``native`` is the name of a primitive type
     (``int float str bool list dict``) when the step's return annotation promises one: such a
     value is also written as JSON into the record, for conditions, loops and the KFP UI.
+    ``optional``: nothing takes it, and so it need be no value that can be stored.
     """
 
     name: str
     index: int | None = None
     native: str | None = None
     type: Any = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -386,8 +386,8 @@ def test_a_script_may_catch_the_failure_of_its_pipeline(shell):
     shell.write(
         "script.py",
         (SCRIPTS / "fails.py").read_text("utf-8")
-        + "\nfrom kalelite import StepError\nif __name__ == '__main__':\n    try:\n        fragile()\n"
-        "    except StepError:\n        print('caught')\n",
+        + "\nif __name__ == '__main__':\n    try:\n        fragile()\n"
+        "    except ValueError:\n        print('caught')\n",
     )
     done = shell("script.py")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kalelite.authoring.trace.callsite import Use
@@ -105,6 +105,7 @@ class TaskDraft:
         whole = self._outputs.get(None)
         if not self._outputs and self._keeps_result():
             self._add(None, self.title(), self.returns.hint)
+            self._outputs[None] = replace(self._outputs[None], optional=self._is_dropped())
         elif whole is not None and not self._wanted:
             del self._outputs[None]
         items = self.returns.items
@@ -127,9 +128,10 @@ class TaskDraft:
         if isinstance(self.step, ContainerDef) or self.returns.hint is type(None):
             return False
         # Unpacked and yet without outputs: into names that nobody uses, `_, _ = step()`.
-        if self.is_handler or self.arity is not None:
-            return False
-        return not self.use.discarded or self.returns.native is not None
+        return not self.is_handler and self.arity is None
+
+    def _is_dropped(self) -> bool:
+        return self.use.discarded and self.returns.native is None
 
     def _add(self, index: int | None, name: str, hint: Any) -> None:
         if self._outputs:

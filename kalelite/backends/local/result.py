@@ -91,8 +91,18 @@ class RunResult:
         if self.state == "failed":
             for record in self.failures:
                 assert record.failure is not None
-                raise step_error(record.task, record.failure)
+                failed = step_error(record.task, record.failure)
+                failed.add_note(record.failure.traceback)
+                raise self._raised(record.failure) or failed from failed
             raise StepError(f"the run {self.run} failed", hint="Its notes say why.")
+
+    def _raised(self, failure: FailureReport) -> Exception | None:
+        """The exception of a step, if it was saved and can be loaded here."""
+        try:
+            error = self.store.load(failure.raised) if failure.raised else None
+        except Exception:  # of its own code; `StepError` says what is known
+            return None
+        return error if isinstance(error, Exception) else None
 
 
 def step_error(task: str, failure: FailureReport) -> StepError:

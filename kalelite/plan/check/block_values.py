@@ -72,18 +72,12 @@ def _output(
     if isinstance(left[0], Loop):
         source = f"inside `with ParallelFor`{at}, where it has a value for each item"
         hint = f"Gather them: write `Collected({ref.output})` for the list of all; or move the call into the block."
-    elif not isinstance(left[0], ExitScope):
+    else:
         source = f"a branch of `with If`{at}, which may not run"
         hint = (
             f"Choose between the branches with `OneOf({ref.output}, other)`, where `other` is a result "
             "in Else; or move the call into the branch."
         )
-    else:
-        source = f"inside `with ExitHandler`{at}, which no value leaves"
-        hint = "Move the call into that block."
-        if what == RESULT:
-            name = f"{ref.task}.{ref.output}"
-            hint = f'Return nothing: the run keeps the value, and kalelite.load("last", "{name}") reads it.'
     step = nesting.tasks[ref.task].step.name
     yield Problem(f"{what} takes `{ref.output}` of step `{step}` from {source}", hint, where)
 
@@ -100,9 +94,8 @@ def _collected(
             where,
         )
     elif left and not isinstance(left[0], Loop):
-        kind = "ExitHandler" if isinstance(left[0], ExitScope) else "If"
         yield Problem(
-            f"{what} collects from a loop inside `with {kind}`{at_line(left[0])}, from outside of that block",
+            f"{what} collects from a loop inside `with If`{at_line(left[0])}, from outside of that block",
             "Move the call into that block; it may stand after the loop.",
             where,
         )
@@ -145,10 +138,11 @@ def _native(nesting: Nesting, choice: Expr) -> str | None:
 def _left(nesting: Nesting, around: set[str], source: str) -> list[Block]:
     """The blocks that a value leaves on its way from ``source``, outermost first.
 
-    Groups are no borders: a nested pipeline is only a way to write steps down.
+    Groups are no borders: a nested pipeline is only a way to write steps down. Nor is the body of
+    an exit handler, which runs once.
     """
     found = (nesting.blocks[id] for id in nesting.around(source) if id not in around)
-    return [block for block in found if not isinstance(block, graph.Group)]
+    return [block for block in found if not isinstance(block, (graph.Group, ExitScope))]
 
 
 def _waits(nesting: Nesting, around: set[str], task: Task) -> Iterator[Problem]:

@@ -53,7 +53,7 @@ def test_the_kale_tutorial():
     assert second.arguments["x"] == OutputRef("data-loading", "x")
     assert third.arguments["x"] == OutputRef("data-split", "x")
     assert third.arguments["training_iterations"] == ParameterRef("iters")
-    assert third.outputs == ()
+    assert [output.optional for output in third.outputs] == [True]
     assert dependencies(plan)["model-training"] == ("data-split",)
     assert tuple(task.id for task in Scopes(plan).tasks_of(ROOT)) == (
         "data-loading",

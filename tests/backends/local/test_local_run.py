@@ -214,8 +214,12 @@ def test_a_failure_leaves_independent_branches_alone(run):
     assert [(event.task, event.status, event.reason) for event in skipped] == [
         ("add", "not run", "fail failed")
     ]
-    with pytest.raises(StepError, match="fail failed: ValueError: boom"):
+    with pytest.raises(ValueError, match="boom") as raised:
         result.check()
+    cause = raised.value.__cause__
+    assert isinstance(cause, StepError)
+    assert "fail failed: ValueError: boom" in str(cause)
+    assert "in fail" in cause.__notes__[0]
 
 
 def test_a_tolerant_step_runs_with_its_default(run):

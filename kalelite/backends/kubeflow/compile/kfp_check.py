@@ -9,7 +9,7 @@ from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.kfp_options import NEWEST, refusals
 from kalelite.backends.kubeflow.compile.kfp_parameters import parameter_problems
 from kalelite.backends.kubeflow.compile.mounts import mount_problems, storage_of
-from kalelite.backends.kubeflow.compile.task_checks import task_problems
+from kalelite.backends.kubeflow.compile.task_checks import task_problems, values_of_exit_scopes
 from kalelite.errors import Problem
 from kalelite.plan.graph import ExitScope, Plan
 
@@ -31,6 +31,7 @@ def kfp_problems(plan: Plan, settings: Settings) -> list[Problem]:
         problems += refusals(task.options, task.where, version)
         problems += task_problems(task, handler=task.id in handlers)
         problems += mount_problems(task, settings)
+    problems += values_of_exit_scopes(plan)
     return problems
 
 

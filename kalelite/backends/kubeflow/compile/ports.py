@@ -104,6 +104,8 @@ class Wiring:
         ports: dict[tuple[str, Form], tuple[str, str]] = {}
         names: set[str] = set()
         for output in task.outputs:
+            if output.optional:
+                continue  # nothing takes it
             forms: list[tuple[Form, str]] = [("native", output.native)] if output.native else []
             if isinstance(task.step, graph.ContainerDef):
                 forms = [("native", FILE if output.type is Path else output.native or "str")]

@@ -111,12 +111,14 @@ class Inputs:
         """The list of the values; a path into each of them is followed when it is loaded."""
         port = self._port("collected", source["output"], source["name"], loops[0])
         path = source.get("path", [])
-        slots = [
-            {"ref": value} if port["reading"] == "ref" else self._as_slot(value)
-            for value in self._given(port)
-            if value is not None  # as that of an item that skipped the task
-        ]
-        return {"pack": "list", "of": [{**slot, "path": path} for slot in slots]}
+        slots = []
+        for value in self._given(port):
+            if value is None:  # as that of an item that skipped the task
+                slots.append({"value": None})
+                continue
+            slot = {"ref": value} if port["reading"] == "ref" else self._as_slot(value)
+            slots.append({**slot, "path": path})
+        return {"pack": "list", "of": slots}
 
     def choose(self, switch: str, choices: Sequence[Slot]) -> Slot:
         names = [[choice["output"], choice["name"]] for choice in choices]
