@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from kalelite.capture.formats import RegisteredFormat
 from kalelite.capture.gather import Gatherer
-from kalelite.capture.load import FORMAT
+from kalelite.capture.load import FORMAT, Name
 from kalelite.capture.local_modules import LocalModule
 from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled
@@ -37,11 +38,20 @@ class StepCode:
     source: Mapping[str, str]
 
 
+@frozen
+class DataFiles:
+    """Files by the names that the code has for them: those that travel, and those that stay."""
+
+    travel: dict[str, Path]
+    stay: dict[str, Path]
+
+
 class _Blobs:
     """Pickles and texts by digest, and what an index says of each."""
 
-    def __init__(self, class_id: Callable[[type], str]) -> None:
+    def __init__(self, class_id: Callable[[type], str], known: Container[Name]) -> None:
         self.class_id = class_id
+        self.known = known
         self.data: dict[str, bytes] = {}
 
     def put(self, data: bytes) -> str:
@@ -54,7 +64,13 @@ class _Blobs:
 
     def entry(self, taken: Pickled | Unit) -> dict[str, Any]:
         data = taken.data if isinstance(taken, Unit) else taken.packed(self.class_id)
-        entry = {"blob": self.put(data), "needs": sorted(taken.edges)}
+        needs, maybe = (
+            sorted(name for name in names if name in self.known)
+            for names in (taken.edges, taken.maybe)
+        )
+        entry = {"blob": self.put(data), "needs": needs}
+        if maybe:
+            entry["maybe"] = maybe
         return {**entry, "objects": True} if taken.holds_values else entry
 
 
@@ -65,9 +81,10 @@ def archive(
     constants: Mapping[str, Pickled],
     formats: Iterable[RegisteredFormat],
     state: State,
+    travel: Mapping[str, Path],
 ) -> dict[str, bytes]:
     """The files, by relative path; the same code gives the same bytes."""
-    blobs = _Blobs(class_id)
+    blobs = _Blobs(class_id, gatherer.entries)
     steps = list(steps)
     grouped = list(units(gatherer.entries, gatherer.world, class_id))
     index: dict[str, Any] = {
@@ -84,11 +101,14 @@ def archive(
         "modules": {
             name: _module(module, gatherer.overrides[name], blobs)
             for name, module in sorted(gatherer.modules.items())
+            if name not in gatherer.world.spaces
         },
         "sources": _sources(steps, {module.file for module in gatherer.modules.values()}, blobs),
         "state": _state(state, blobs) if state else None,
         "bulk": {},
     }
+    if travel:
+        index["data"] = {name: blobs.put(path.read_bytes()) for name, path in travel.items()}
     content = bytearray()
     files = {}
     for digest, data in sorted(blobs.data.items()):

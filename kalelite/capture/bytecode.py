@@ -82,13 +82,14 @@ class References:
     """What a code object refers to, nested code included.
 
     ``globals`` are looked up, in order of use; ``mentioned`` are all names, also of attributes
-    and inside of strings; ``values`` are those whose value is used otherwise than for an attribute
-    of it.
+    and inside of strings; ``texts`` those inside of strings only; ``values`` are those whose value is
+    used otherwise than for an attribute of it.
     """
 
     globals: tuple[str, ...]
     imports: tuple[Import, ...]
     mentioned: frozenset[str]
+    texts: frozenset[str]
     values: frozenset[str]
 
 
@@ -98,10 +99,11 @@ def references(code: CodeType) -> References:
     names: dict[str, None] = {}
     imports: list[Import] = []
     mentioned: set[str] = set()
+    words: set[str] = set()
     values: set[str] = set()
     for current in codes(code):
         constants = current.co_consts[1:] if _docstring(current) else current.co_consts
-        mentioned.update(*map(identifiers, _strings(constants)))
+        words.update(*map(identifiers, _strings(constants)))
         if _KNOWN:
             instructions = [one for one in dis.get_instructions(current) if one.opname != "CACHE"]
             # A class body stores its docstring, which is no use of it.
@@ -118,7 +120,8 @@ def references(code: CodeType) -> References:
         if _IMPORTS_BY_NAME.intersection(current.co_names):
             texts = (text for text in _strings(current.co_consts) if is_module_name(text))
             imports.extend(Import(text, 0, ()) for text in texts)
-    return References(tuple(names), tuple(imports), frozenset(mentioned), frozenset(values))
+    every = frozenset(mentioned | words)
+    return References(tuple(names), tuple(imports), every, frozenset(words), frozenset(values))
 
 
 def _docstring(code: CodeType) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.capture.archive import StepCode, archive, digest_of, sizes
+from kalelite.capture.archive import DataFiles, StepCode, archive, digest_of, sizes
 from kalelite.capture.formats import RegisteredFormat, registered_formats
 from kalelite.capture.gather import Gatherer
 from kalelite.capture.rebuild import plain
@@ -19,6 +19,7 @@ from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 
 if TYPE_CHECKING:
     from kalelite.capture.fingerprint import Fingerprint, Fingerprints
+    from kalelite.capture.gather import Reached
     from kalelite.capture.pickled import Pickled
 
 __all__ = ["Code", "LiveCode", "StepCode", "capture", "fingerprint"]
@@ -41,6 +42,7 @@ class Code:
         self._gatherer = Gatherer(limit)
         self._known: dict[str, Fingerprint] = {}
         self.state = State()
+        self.data = DataFiles({}, {})
 
     # --- filling -----------------------------------------------------------------------------
 
@@ -90,6 +92,11 @@ class Code:
         self.constants[digest] = taken
         self._values[digest] = value
         return digest
+
+    def reached(self) -> list[Reached]:
+        """What each step and constant reaches."""
+        roots = [*(step.pickled for step in self.steps.values()), *self.constants.values()]
+        return [self._gatherer.reached(root) for root in roots]
 
     def _refuse(self) -> None:
         problems = tuple(self._gatherer.problems)
@@ -151,7 +158,13 @@ class Code:
         """The files of the captured code, by relative path; the same code gives the same bytes."""
         steps = self.steps.values()
         return archive(
-            self._gatherer, self._class_id, steps, self.constants, self._formats, self.state
+            self._gatherer,
+            self._class_id,
+            steps,
+            self.constants,
+            self._formats,
+            self.state,
+            self.data.travel,
         )
 
     def write(self, folder: str | Path) -> None:

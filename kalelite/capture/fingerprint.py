@@ -65,6 +65,7 @@ class Fingerprints:
         parts = {
             f"module {name}": source_digest(module, numbers[name], docstrings=docstrings)
             for name, module in reached.modules.items()
+            if name not in self._gatherer.world.spaces
         }
         for name, item in reached.entries.items():
             parts[_title(name, item)] = item.digest(docstrings=docstrings)

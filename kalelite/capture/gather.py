@@ -47,6 +47,9 @@ class Gatherer:
         self.local = LocalModules()
         self._limit = limit
         self._failed: set[Name] = set()
+        # Taken, or not, because a text may mean them.
+        self._doubtful: set[Name] = set()
+        self._left_out: set[Name] = set()
 
     def know(self, functions: Iterable[Any]) -> None:
         """Learn the namespaces of these functions first, and that of ``__main__``."""
@@ -64,22 +67,55 @@ class Gatherer:
         found = self._pickled(value, frozenset(), what, where)
         if found is None:
             return None
-        modules = set(found.modules)
+        taken = [found]
         # Names come in the order in which the step uses them, and so do the problems.
         pending = list(reversed(found.edges.items()))
         while pending:
             name, code = pending.pop()
-            if name in self.entries or name in self._failed:
+            entry = self.entries.get(name) if name in self._doubtful else None
+            if (entry is None and name in self.entries) or name in self._failed:
                 continue
-            entry = self._global(name, code, what, where, value)
+            entry = entry or self._global(name, code, what, where, value)
             if entry is None:
                 self._failed.add(name)
                 continue
+            self._doubtful.discard(name)
+            self.entries[name] = entry
+            taken.append(entry)
+            pending.extend(reversed(entry.edges.items()))
+        self._reach({name for entry in taken for name in entry.modules}, what, where)
+        if any(entry.maybe for entry in taken):
+            problems, self.problems = self.problems, []
+            self._try(taken, what, where)
+            self.problems = problems
+        return found
+
+    def _try(self, taken: list[Pickled], what: str, where: Where | None) -> None:
+        """Take what these may look up by a text, with all that it needs, as far as it can travel."""
+        pending = [item for entry in taken for item in entry.maybe.items()]
+        modules: set[str] = set()
+        while pending:
+            name, code = pending.pop()
+            if name in self.entries or name in self._failed or name in self._left_out:
+                continue
+            entry = self._global(name, code, what, where, None)
+            if entry is None:
+                self._left_out.add(name)
+                continue
+            self._doubtful.add(name)
             self.entries[name] = entry
             modules |= entry.modules
-            pending.extend(reversed(entry.edges.items()))
+            pending.extend({**entry.edges, **entry.maybe}.items())
         self._reach(modules, what, where)
-        return found
+        while lacking := {
+            name
+            for name in self._doubtful
+            if not self.entries.keys() >= self.entries[name].refs.keys()
+        }:
+            self._doubtful -= lacking
+            self._left_out |= lacking
+            for name in lacking:
+                del self.entries[name]
 
     def _global(
         self, name: Name, code: CodeType | None, what: str, where: Where | None, root: Any
@@ -127,6 +163,10 @@ class Gatherer:
             if name in self.modules:
                 continue
             self.modules[name] = module
+            if self.world.is_edited(name):
+                taken = self.root(sys.modules[name], f"the module {name!r}", where)
+                self.overrides[name] = {"": taken} if taken else {}
+                continue
             overrides = self.overrides[name] = {}
             if module.text is None:
                 self.problems.append(diagnostics.no_source(name, module.file, what, where))
@@ -155,7 +195,9 @@ class Gatherer:
                 continue
             entries[name] = item
             pending.extend(
-                (edge, self.entries[edge]) for edge in item.edges if edge in self.entries
+                (edge, self.entries[edge])
+                for edge in {**item.edges, **item.maybe}
+                if edge in self.entries
             )
             for module in self.local.closure(item.modules - modules.keys()):
                 if module not in modules:

@@ -15,12 +15,11 @@ from __future__ import annotations
 import importlib
 import importlib.machinery
 import json
-import linecache
 import pickle
 import sys
 from _thread import RLock
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +27,7 @@ from typing import Any, Protocol
 
 from kalelite.capture.load_order import in_order
 from kalelite.capture.rebuild import plain
+from kalelite.capture.source_loader import SourceLoader, remember_source
 from kalelite.capture.state.changes import StepState
 from kalelite.errors import CorruptObjectError, VersionMismatchError
 
@@ -52,40 +52,6 @@ class CodeSource(Protocol):
 # --- modules ---------------------------------------------------------------------------------
 
 
-class _SourceLoader:
-    """Loads a local module from captured source."""
-
-    def __init__(
-        self,
-        file: str,
-        text: Callable[[], str],
-        package: bool,
-        settings: Callable[[], Mapping[str, Any]],
-    ) -> None:
-        self._settings = settings
-        self._file = file
-        self._text = text
-        self._package = package
-
-    def is_package(self, fullname: str) -> bool:
-        return self._package
-
-    def get_source(self, fullname: str) -> str:
-        return self._text()
-
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
-        """The usual module."""
-
-    def get_filename(self, fullname: str) -> str:
-        return self._file
-
-    def exec_module(self, module: ModuleType) -> None:
-        text = self._text()
-        _remember_source(self._file, text)
-        exec(compile(text, self._file, "exec", dont_inherit=True), module.__dict__)
-        module.__dict__.update(self._settings())
-
-
 class _Finder:
     """Finds captured modules before any that lie on this machine's path."""
 
@@ -102,7 +68,7 @@ class _Finder:
         if entry is None:
             return None
         file, package = entry["file"], entry["package"]
-        loader = _SourceLoader(
+        loader = SourceLoader(
             file,
             lambda: self._reader.text(entry["blob"]),
             package,
@@ -118,11 +84,6 @@ class _Finder:
         if package:
             spec.submodule_search_locations = [str(Path(file).parent)]
         return spec
-
-
-def _remember_source(file: str, text: str) -> None:
-    # Without a modification time linecache never drops an entry because the file is not there.
-    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
 
 
 def _namespace_module(name: str, find: Callable[[str], Any]) -> ModuleType:
@@ -191,6 +152,7 @@ class CodeReader:
         self._lock = RLock()
         self._loaded: set[str] = set()
         self._pending: list[Name] = []
+        self._perhaps: list[Name] = []
         self._depth = 0
         self._installed = False
         self._live: dict[str, ModuleType] = {}
@@ -215,14 +177,13 @@ class CodeReader:
         """The step function of that key."""
         self.install()
         step = self.index["steps"][key]
-        function: Callable[..., Any] = self._unpickle(self.blob(step["blob"]), step["needs"])
+        function: Callable[..., Any] = self.load(step)
         return function
 
     def constant(self, name: str) -> Any:
         """A constant of the plan, new at each call."""
         self.install()
-        entry = self.index["constants"][name]
-        return self._unpickle(self.blob(entry["blob"]), entry["needs"])
+        return self.load(self.index["constants"][name])
 
     def begin(self, place: str) -> None:
         """Give the process the generators of a place, and run the script's setup functions."""
@@ -255,28 +216,33 @@ class CodeReader:
             self._loaded.add(unit)
             entry = self.index["units"][unit]
             try:
-                values = self._unpickle(self.blob(entry["blob"]), entry["needs"])
+                values = self.load(entry)
             except BaseException:
                 self._loaded.discard(unit)
                 raise
             for (namespace, name), value in values.items():
                 self.namespaces[namespace].__dict__[name] = value
 
-    def _unpickle(self, data: bytes, needs: Iterable[Sequence[str]]) -> Any:
+    def load(self, entry: Mapping[str, Any]) -> Any:
         """Load every name that it leads to, and then unpickle.
 
         Only the outermost load follows names, so a long chain of helpers needs no stack.
         """
         with self._lock:
             self._depth += 1
-            self._pending.extend((namespace, name) for namespace, name in needs)
+            self._pending.extend((namespace, name) for namespace, name in entry["needs"])
+            self._perhaps.extend((namespace, name) for namespace, name in entry.get("maybe", ()))
             try:
                 self._load_pending()
-                value = _CodeUnpickler(data, self).load()
+                value = _CodeUnpickler(self.blob(entry["blob"]), self).load()
                 self._load_pending()  # what it asked for as an attribute of its module
-                return value
             finally:
                 self._depth -= 1
+            while self._depth == 0 and self._perhaps:
+                # What a text may mean need not be there, and need not work here.
+                with suppress(Exception):
+                    self.value(*self._perhaps.pop())
+            return value
 
     def _load_pending(self) -> None:
         while self._depth == 1 and self._pending:
@@ -308,9 +274,18 @@ class CodeReader:
         sys.meta_path.insert(0, self._finder)
         sys.modules.update(self._named_namespaces())
         self._remember_sources()
+        self._place_files()
         self._register_formats()
         if self._state is not None:
             self._state.take_on()
+
+    def _place_files(self) -> None:
+        """Write the files that the code names to where it finds them, unless they are there."""
+        for name, digest in self.index.get("data", {}).items():
+            with suppress(OSError):
+                Path(name).parent.mkdir(parents=True, exist_ok=True)
+                with Path(name).open("xb") as file:
+                    file.write(self.blob(digest))
 
     def _register_formats(self) -> None:
         """Register again what the script registered for classes that it had imported."""
@@ -337,17 +312,13 @@ class CodeReader:
 
         return reduce
 
-    def load(self, entry: Mapping[str, Any]) -> Any:
-        """What an entry of the index holds, new at each call."""
-        return self._unpickle(self.blob(entry["blob"]), entry["needs"])
-
     def _named_namespaces(self) -> dict[str, ModuleType]:
         entries = self.index["namespaces"]
         return {key: self.namespaces[key] for key in entries if entries[key]["name"] == key}
 
     def _remember_sources(self) -> None:
         for file, digest in self.index["sources"].items():
-            _remember_source(file, self.text(digest))
+            remember_source(file, self.text(digest))
 
     @contextmanager
     def beside(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from types import FunctionType
 from typing import Any
 
 from kalelite.capture.bytecode import is_class
+from kalelite.capture.edited_modules import is_edited
 from kalelite.capture.load import Name
 from kalelite.capture.local_modules import is_made_by_hand
 from kalelite.capture.rebuild import plain
@@ -32,7 +33,7 @@ class Space:
 def _travels_by_value(name: str) -> bool:
     if name in _MAIN or name not in sys.modules:
         return True
-    return is_made_by_hand(name)
+    return is_made_by_hand(name) or is_edited(name)
 
 
 def importable(value: Any) -> Name | None:
@@ -110,6 +111,10 @@ class World:
                 inside = getattr(function, "__qualname__", None) == f"{value.__qualname__}.{name}"
                 if inside and (is_class(function) or isinstance(function, FunctionType)):
                     self._note(function, space, f"{path}.{name}")
+
+    def is_edited(self, module: str) -> bool:
+        """Whether the module's file has been edited since, so that it goes by value."""
+        return is_edited(module)
 
     def path(self, value: Any) -> Name | None:
         """The namespace and path under which a value is known, if it is."""

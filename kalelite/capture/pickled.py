@@ -62,7 +62,7 @@ class Pickled:
     """A pickle and what it leans on.
 
     ``refs`` are names that have to exist before it can be loaded, ``needs`` are names that its
-    functions look up when they run, ``shared`` are the objects in it whose identity counts.
+    functions look up when they run, ``maybe`` those that they may look up by a text, ``shared`` are the objects in it whose identity counts.
     ``kind`` is "function", "class", "import" or "global" for what has a name.
     ``modules`` are those that it imports, ``held`` those that it holds as objects, ``mentioned``
     the names by which it imports functions and classes, ``files`` those of its code, ``paths``
@@ -75,6 +75,7 @@ class Pickled:
     asides: list[Aside] = field(default_factory=list)
     refs: dict[Name, None] = field(default_factory=dict)
     needs: dict[Name, CodeType] = field(default_factory=dict)
+    maybe: dict[Name, CodeType | None] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)
     shared: list[Any] = field(default_factory=list)
     modules: set[str] = field(default_factory=set)

@@ -24,6 +24,8 @@ from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 from kalelite.capture import rebuild
 from kalelite.capture.bytecode import codes, hashed, is_class, references, resolve_import
 from kalelite.capture.class_parts import reduced_class, reduced_member
+from kalelite.capture.edited_modules import is_edited
+from kalelite.capture.hidden_names import hidden_names, public
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import Space, World, importable
 from kalelite.capture.pickled import Aside, Pickled, Sink, TooLargeError
@@ -161,7 +163,9 @@ class _Pickler(pickle.Pickler):
         space = self._world.by_dict(module.__dict__)
         if space is None and sys.modules.get(module.__name__) is not module:
             space = self._world.space(module.__dict__)
-        if space is not None and space.key != "__main__":
+        if is_edited(module.__name__) and (space := self._world.space(module.__dict__)):
+            self._out.maybe |= dict.fromkeys((space.key, name) for name in public(space.values))
+        elif space is not None and space.key != "__main__":
             raise pickle.PicklingError(f"the module {module.__name__!r} was made by hand")
         self._out.modules.add(module.__name__)
         self._out.held.add(module.__name__)
@@ -266,6 +270,8 @@ class _Pickler(pickle.Pickler):
             for name in found.globals:
                 if name in space.values and not name.startswith("__"):
                     self._out.needs.setdefault((space.key, name), code)
+            for name in hidden_names(found, space.values):
+                self._out.maybe.setdefault((space.key, name), code)
         package = function.__globals__.get("__package__")
         for item in found.imports:
             base, *inside = resolve_import(item, package if isinstance(package, str) else "")

@@ -24,6 +24,7 @@ class Unit:
     names: tuple[Name, ...]
     data: bytes
     edges: tuple[Name, ...]
+    maybe: tuple[Name, ...]
     holds_values: bool
 
 
@@ -37,7 +38,14 @@ def units(
             values = {name: world.value(name) for name in names}
             entry = pickled(values, world, group=frozenset(names))
         key = "+".join(f"{space}:{name}" for space, name in names)
-        yield Unit(key, names, entry.packed(class_id), tuple(entry.edges), entry.holds_values)
+        yield Unit(
+            key,
+            names,
+            entry.packed(class_id),
+            tuple(entry.edges),
+            tuple(entry.maybe),
+            entry.holds_values,
+        )
 
 
 def _groups(entries: Mapping[Name, Pickled]) -> list[tuple[Name, ...]]:

@@ -47,11 +47,11 @@ class KubeflowBackend(Backend):
     def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> list[str]:
         """Write the pipeline's package; imports kfp."""
         from kalelite.backends.kubeflow.compile.build import compile_plan
-        from kalelite.backends.kubeflow.compile.dry_run import warnings_for
+        from kalelite.backends.kubeflow.compile.dry_run import file_notes, warnings_for
 
         settings = {"arguments": arguments, **self._settings}
-        compile_plan(plan, path, **settings)
-        return list(warnings_for(plan, **settings))
+        compiled = compile_plan(plan, path, **settings)
+        return [*warnings_for(plan, **settings), *file_notes(compiled)]
 
     def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> list[Section]:
         """Every check, and what a run would create."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from kalelite.capture.bundle.runtime_sources import ENTRY, boot_source, packed_runtime
 from kalelite.capture.code import Code
+from kalelite.capture.data_files import data_files
 from kalelite.capture.diagnostics import readable_size
 
 _RUNTIME = "runtime.bz2"
@@ -50,6 +51,7 @@ def bundle(
     bytes
         The content of a ``.pyz`` file.
     """
+    code.data = data_files(code.reached(), getattr(sys.modules["__main__"], "__file__", None))
     packed = {f"code/{name}": data for name, data in code.files().items()}
     packed.update(files or {})
     packed[_RUNTIME] = packed_runtime((entry.partition(":")[0], *modules))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.atomic import write_atomically
 from kalelite.backends.kubeflow.compile import workflow_size as size
@@ -24,6 +24,9 @@ from kalelite.errors import PipelineError, UsageError
 from kalelite.frozen import frozen
 from kalelite.plan.graph import Plan
 
+if TYPE_CHECKING:
+    from kalelite.capture.archive import DataFiles
+
 
 @frozen
 class Compiled:
@@ -39,6 +42,7 @@ class Compiled:
     pipeline: dict[str, Any]
     platform: dict[str, Any]
     bundle: bytes
+    files: DataFiles
     digest: str
     storage: Storage
     stages: tuple[Component, ...]
@@ -75,7 +79,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     if problems:
         raise PipelineError(*problems)
     wiring = Wiring(lower(plan))
-    bundle = code_bundle(wiring)
+    bundle, files = code_bundle(wiring)
     digest = hashlib.sha256(bundle).hexdigest()
     storage = storage_of(settings)
     image = settings.default_image
@@ -87,7 +91,9 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     estimate = _estimate(pipeline, platform, stages)
     if not estimate.fits:
         raise PipelineError(estimate.problem(plan, "about {}"))
-    return Compiled(root, components, pipeline, platform, bundle, digest, storage, stages, estimate)
+    return Compiled(
+        root, components, pipeline, platform, bundle, files, digest, storage, stages, estimate
+    )
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:

@@ -27,14 +27,18 @@ if TYPE_CHECKING:
         Reader,
         TaskManifest,
     )
+    from kalelite.capture.archive import DataFiles
 
 _PLAIN = (int, float, str, bool, list, dict)
 _CONVERTER = "kalelite.plan.types.convert"
 """For parameters that are no primitives, and for values as text. It travels on request only."""
 
 
-def code_bundle(wiring: Wiring) -> bytes:
-    """The content of a zip application; raises `CaptureError` if code or constants cannot travel."""
+def code_bundle(wiring: Wiring) -> tuple[bytes, DataFiles]:
+    """The content of a zip application, and the files that its code names.
+
+    Raises `CaptureError` if code or constants cannot travel.
+    """
     lowered = wiring.lowered
     code = capture(lowered.plan)
     manifests = _task_manifests(wiring, code)
@@ -48,7 +52,7 @@ def code_bundle(wiring: Wiring) -> bytes:
     ports = (port for manifest in manifests.values() for port in manifest["inputs"])
     if container_io.__name__ in modules or any("convert" in port for port in ports):
         modules.add(_CONVERTER)
-    return bundles.bundle(code, {"tasks.json": tasks}, modules=tuple(sorted(modules)))
+    return bundles.bundle(code, {"tasks.json": tasks}, modules=tuple(sorted(modules))), code.data
 
 
 def _task_manifests(wiring: Wiring, code: Code) -> Mapping[str, TaskManifest]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from kalelite.authoring.backends import Section
@@ -31,7 +32,11 @@ def dry_run(plan: Plan, **settings: Any) -> list[Section]:
     """What compiling and running a plan would create; raises as `compile_plan`."""
     settled = settings_for(plan, settings)
     compiled = build(plan, settled)
-    remarks = (*warnings_for(plan, **settings), *_limits(settled, compiled))
+    remarks = (
+        *warnings_for(plan, **settings),
+        *file_notes(compiled),
+        *_limits(settled, compiled),
+    )
     sections = (
         Section(f"Pipeline {plan.name}", tuple(_pipeline(plan, compiled))),
         Section("Volumes", tuple(_volumes(compiled))),
@@ -80,6 +85,26 @@ def _step(task: Task, settings: Settings) -> tuple[str, ...]:
         f"{name}={value}" for name, value in task.options.explicit().items() if name not in hidden
     )
     return task.id, image, ", ".join(options)
+
+
+def file_notes(compiled: Compiled) -> Iterator[str]:
+    """Which files of this machine the steps have in their pods, and which they have not."""
+    if compiled.files.travel:
+        yield f"files that travel with the code: {_short(compiled.files.travel)}"
+    if compiled.files.stay:
+        yield (
+            f"files that the code names and no pod has, unless a volume or a step brings them: "
+            f"{_short(compiled.files.stay)}"
+        )
+
+
+def _short(files: Mapping[str, Path]) -> str:
+    """Each file once, from the working folder if it lies there."""
+    here = Path.cwd().resolve()
+    paths = sorted(set(files.values()))
+    return ", ".join(
+        str(path.relative_to(here) if path.is_relative_to(here) else path) for path in paths
+    )
 
 
 def _limits(settings: Settings, compiled: Compiled) -> Iterator[str]:

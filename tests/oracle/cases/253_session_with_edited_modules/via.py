@@ -1,0 +1,5 @@
+import tool
+
+
+def go():
+    return tool.speed(), tool.T().f()
