@@ -49,6 +49,19 @@ def changed(module: LocalModule) -> dict[str, Any]:
     return found
 
 
+def added(module: LocalModule) -> dict[str, Any]:
+    """The globals that the module has and its source never binds."""
+    live = sys.modules.get(module.name)
+    bound = {*_bound(module.tree)}
+    if live is None or "*" in bound:
+        return {}
+    return {
+        name: value
+        for name, value in vars(live).items()
+        if name not in bound and not name.startswith("__") and not isinstance(value, ModuleType)
+    }
+
+
 def contents(module: LocalModule) -> Iterator[tuple[tuple[tuple[str, str], ...], Any]]:
     """What the mutable objects hold that the module and its classes keep, by attribute path."""
     live = sys.modules.get(module.name)

@@ -48,6 +48,8 @@ class AfterImport:
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
         self._waiting.setdefault(module, []).append(function)
+        # A package may import its module before it is ready itself.
+        self._waiting.setdefault(module.partition(".")[0], [])
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -66,5 +68,11 @@ class AfterImport:
         return None
 
     def _follow(self, module: ModuleType) -> None:
-        for function in self._waiting.pop(module.__name__, ()):
+        functions = self._waiting.pop(module.__name__, [])
+        root = module.__name__.partition(".")[0]
+        spec = getattr(sys.modules.get(root), "__spec__", None)
+        if root != module.__name__ and getattr(spec, "_initializing", False):
+            self._waiting.setdefault(root, []).extend(functions)
+            return
+        for function in functions:
             function()

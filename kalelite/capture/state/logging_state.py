@@ -9,6 +9,7 @@ This module travels with the steps. It imports the standard library only.
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -36,12 +37,21 @@ def read(logging: Any) -> Any:
 
 def _logger(logging: Any, logger: Any) -> dict[str, Any]:
     state = {"level": logger.level, "propagate": logger.propagate, "disabled": logger.disabled}
-    handlers = [state for handler in logger.handlers for state in _handler(logging, handler)]
+    foreign = [handler for handler in logger.handlers if not _is_of(logger, handler)]
+    handlers = [state for handler in foreign for state in _handler(logging, handler)]
     if handlers:
         state["handlers"] = handlers
-    if logger.filters:
-        state["filters"] = list(logger.filters)
+    filters = [item for item in logger.filters if not _is_of(logger, item)]
+    if filters:
+        state["filters"] = filters
     return state
+
+
+def _is_of(logger: Any, item: Any) -> bool:
+    """Whether a library has given its own logger a handler or filter: it does so anywhere."""
+    root = logger.name.partition(".")[0]
+    parts = (item, getattr(item, "formatter", None), *getattr(item, "filters", ()))
+    return any(type(part).__module__.partition(".")[0] == root for part in parts)
 
 
 def _handler(logging: Any, handler: Any) -> Iterator[tuple[type, dict[str, Any], str]]:
@@ -57,7 +67,19 @@ def _handler(logging: Any, handler: Any) -> Iterator[tuple[type, dict[str, Any],
     attributes = {name: value for name, value in vars(handler).items() if name not in _OWN}
     if is_file:
         attributes["mode"] = "a"
+        _append(stream)
     yield type(handler), attributes, place if hasattr(handler, "stream") else ""
+
+
+def _append(stream: Any) -> None:
+    """Let this process write to the end of its file, too, wherever that will be."""
+    if stream is None:
+        return
+    import fcntl
+
+    stream.flush()
+    flags = fcntl.fcntl(stream.fileno(), fcntl.F_GETFL)
+    fcntl.fcntl(stream.fileno(), fcntl.F_SETFL, flags | os.O_APPEND)
 
 
 def write(logging: Any, values: Any) -> None:
@@ -68,7 +90,8 @@ def write(logging: Any, values: Any) -> None:
         logger.propagate, logger.disabled = state["propagate"], state["disabled"]
         if "handlers" in state or not name:
             logger.handlers[:] = [_made(logging, *each) for each in state.get("handlers", ())]
-        logger.filters[:] = state.get("filters", ())
+        if "filters" in state:
+            logger.filters[:] = state["filters"]
     logging.disable(values["disable"])
     if values["capture"]:
         logging.captureWarnings(capture=True)

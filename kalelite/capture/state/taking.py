@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from kalelite.capture.module_overrides import contents
+from kalelite.capture.module_overrides import added, contents
 from kalelite.capture.state import generators, setups
 from kalelite.capture.state.process_settings import KNOWN, differing
 from kalelite.capture.state.shared_globals import shared
@@ -117,6 +117,7 @@ class _Taking:
                 seeded |= top.seeded
                 self._changes(top, file)
                 self._modules(top)
+                self._subclasses(top)
                 seeded |= self._effects(top)
         self._generators(seeded)
 
@@ -152,10 +153,31 @@ class _Taking:
         """What modules of the project hold whose functions the top has called."""
         for name in self._gatherer.local.closure(top.touched):
             module = self._gatherer.local.find(name)
-            for path, content in contents(module) if module else ():
-                taken = self._optional(("fill", path, content))
+            if module is None:
+                continue
+            found = [("fill", path, content) for path, content in contents(module)]
+            found += [("set", ((".", name),), value) for name, value in added(module).items()]
+            for change in found:
+                taken = self._optional(change)
                 if taken is not None:
                     self.state.changes.append((name, taken))
+
+    def _subclasses(self, top: TopLevel) -> None:
+        """Load all subclasses that the script defines, where some code asks a class for its own."""
+        trees = [top.tree, *(module.tree for module in self._gatherer.modules.values())]
+        asked = any(
+            isinstance(node, ast.Attribute) and node.attr == "__subclasses__"
+            for tree in trees
+            for node in ast.walk(tree)
+        )
+        for value in list(top.values.values()) if asked else ():
+            if not isinstance(value, type) or value.__module__ != top.values.get("__name__"):
+                continue
+            homes = [base.__module__ for base in value.__bases__]
+            trigger = next(filter(self._is_local, homes), "sys")
+            taken = self._optional(("load", (), value))
+            if taken is not None and value.__bases__ != (object,):
+                self.state.changes.append((trigger, taken))
 
     def _effects(self, top: TopLevel) -> set[str]:
         """Find modules that are imported for their effect; the generators that local ones seed."""

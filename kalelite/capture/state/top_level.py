@@ -30,7 +30,7 @@ _REGISTERS = re.compile(
     r"regist|hook|listen|subscribe|component|convert|^(add|set|enable|disable|use|install|update"
     r"|configure|define|addLevelName|pickle|constructor)(_|$|[A-Z])"
 )
-_STARTS = re.compile(r"init|^start|connect|login|patch|^chdir$|^extension$|^apply$")
+_STARTS = re.compile(r"init|^start|connect|login|patch|^chdir$|^extension$|^apply$|^signal$")
 _SEEDS = re.compile(r"seed|^set_?(rng_?)?state")
 _PROCESS = frozenset(
     {"path", "modules", "meta_path", "path_hooks", "argv", "stdin", "stdout", "stderr"}
@@ -238,12 +238,23 @@ class TopLevel:
 
     def _content(self, owner: Place, node: ast.AST, sure: bool) -> None:
         """All that a mutable object of a module holds."""
-        value = owner.value
-        if owner.module in {"os", "sys"} or isinstance(value, ModuleType | type):
+        if owner.module in {"os", "sys"}:
             return
-        held = content(value)
+        if isinstance(owner.value, ModuleType | type):
+            self._own_attributes(owner, node, sure)
+            return
+        held = content(owner.value)
         if held is not None:
             self._see(owner, "fill", owner.path, held[0], node=node, sure=sure)
+
+    def _own_attributes(self, owner: Place, node: ast.AST, sure: bool) -> None:
+        """Attributes by names that do not show: functions and classes of the script are its own."""
+        if self.is_local(owner.module):
+            self.touched.add(owner.module)
+        for name, value in list(vars(owner.value).items()):
+            home = getattr(value, "__globals__", None) is self.values
+            if home or getattr(value, "__module__", None) == self.values.get("__name__"):
+                self._attribute(owner, name, node, sure)
 
     # --- calls -------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.build import Compiled, build
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.kfp_options import notes
-from kalelite.capture.code import fingerprint
+from kalelite.capture.code import capture, fingerprint
+from kalelite.errors import CaptureError
 from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
 
 _IN_STOCK_IMAGES = frozenset({"pip", "pkg_resources", "setuptools", "wheel"})
@@ -139,6 +140,8 @@ def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
             tasks.setdefault(note, []).append(task.id)
     for note, names in tasks.items():
         yield f"{note} ({_few(names)})"
+    with contextlib.suppress(CaptureError):  # which the compiler reports
+        yield from capture(plan).notes()
     yield from _missing_packages(plan, settings_for(plan, settings))
 
 
