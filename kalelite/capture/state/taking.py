@@ -141,6 +141,8 @@ class _Taking:
             found[key or f"{len(found)}"] = seen
         lost = [node for module, node in top.lost if module.partition(".")[0] not in KNOWN]
         for seen in found.values():
+            if seen.change[0] == "call" and seen.module in _ALL_READ:
+                continue
             taken = self._optional(seen.change)
             if taken is not None:
                 self.state.changes.append((seen.module, taken))
@@ -208,6 +210,8 @@ class _Taking:
         )
 
 
+_ALL_READ = frozenset({"decimal", "locale", "multiprocessing", "warnings"})
+"""Modules all of whose settings are read: what their functions have set is among these."""
 _NO_EFFECT = sys.stdlib_module_names | {"kalelite"}
 
 

@@ -33,4 +33,4 @@ def look():
 @pipeline
 def flow(): return look()
 if __name__ == "__main__":
-    print("RESULT", flow()); log.info("end")
+    print("RESULT", flow()); fh.stream.write("end\n")

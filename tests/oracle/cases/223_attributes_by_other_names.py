@@ -19,7 +19,7 @@ for f in (total, double):
 pd.Series.top = property(lambda self: self.iloc[0])
 math.tau2 = 12.5
 builtins.shout = lambda s: s.upper()
-j.JSONEncoder.item_separator = "; "
+j.JSONEncoder.extra = "; "
 ur._opts = {"a": 1}
 old = np.seterr(all="raise")
 np.random.seed(9)
@@ -34,7 +34,7 @@ finally:
 def look():
     try: r = np.float64(1) / np.float64(0)
     except FloatingPointError: r = "raised"
-    return DF({"a":[1.23456,2]}).double().total(), pd.Series([4]).top, math.tau2, shout("x"), j.dumps([1]), ur._opts, r, str(pd.DataFrame({"a":[1.23456]})), csv.field_size_limit(), np.random.rand()
+    return DF({"a":[1.23456,2]}).double().total(), pd.Series([4]).top, math.tau2, shout("x"), j.JSONEncoder.extra, ur._opts, r, str(pd.DataFrame({"a":[1.23456]})), csv.field_size_limit(), np.random.rand()
 @pipeline
 def flow(): return look()
 if __name__ == "__main__": print("RESULT", flow())

@@ -1,0 +1,3 @@
+from ..core import handler
+@handler("one")
+def one(x): return x + 1
