@@ -99,12 +99,8 @@ class TopLevel:
             found = list(_imported(node, package))
             for name, module, attribute in found:
                 self._import(name, module, attribute)
-            if found and not used.intersection(name for name, *_ in found):
-                self.unused += (
-                    [alias.name for alias in node.names]
-                    if isinstance(node, ast.Import)
-                    else [found[0][1]]
-                )
+            if not used.intersection(name for name, *_ in found):
+                self.unused += _modules(node, found)
         for statement in self.tree.body:
             if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Attribute):
                 place = self.place(statement.value)
@@ -361,6 +357,14 @@ def _imported(node: ast.AST, package: str) -> Iterator[tuple[str, str, str | Non
         base = resolve_import(Import(node.module or "", node.level, ()), package)
         for alias in node.names if base else ():
             yield alias.asname or alias.name, base[0], alias.name
+
+
+def _modules(node: ast.AST, found: Sequence[tuple[str, str, str | None]]) -> Iterator[str]:
+    """The modules that an import statement imports by name."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    for _, base, name in found if isinstance(node, ast.ImportFrom) else ():
+        yield f"{base}.{name}" if f"{base}.{name}" in sys.modules else base
 
 
 def _place(above: Place, path: Path) -> Place:
