@@ -10,14 +10,14 @@ import ast
 import re
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
-from kalelite.capture.bytecode import Import, resolve_import
 from kalelite.capture.module_overrides import content
 from kalelite.capture.state.changes import Change, follow
+from kalelite.capture.state.statements import imported, imported_modules, made_by, statements
 from kalelite.frozen import frozen
 
 MUTATORS = frozenset(
@@ -86,7 +86,7 @@ class TopLevel:
 
     def __post_init__(self) -> None:
         self._imports()
-        for node, sure in _statements(self.tree.body, sure=True):
+        for node, sure in statements(self.tree.body, sure=True):
             self._statement(node, sure)
 
     # --- names -------------------------------------------------------------------------------
@@ -96,11 +96,11 @@ class TopLevel:
         package = self.values.get("__package__") or ""
         used = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
         for node in ast.walk(self.tree):
-            found = list(_imported(node, package))
+            found = list(imported(node, package))
             for name, module, attribute in found:
                 self._import(name, module, attribute)
             if not used.intersection(name for name, *_ in found):
-                self.unused += _modules(node, found)
+                self.unused += imported_modules(node, found)
         for statement in self.tree.body:
             if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Attribute):
                 place = self.place(statement.value)
@@ -314,7 +314,7 @@ class TopLevel:
         if self._touch(place) or not names:
             return
         name = next((part for part in names if _REGISTERS.search(part)), names[-1])
-        value = _made(made, self.values)
+        value = made_by(made, self.values)
         if value is not None and _REGISTERS.search(name):
             self._again(place, name, calls, value, made, sure)
 
@@ -347,26 +347,6 @@ class TopLevel:
         self._see(place, "call", place.path, tuple(given), node=node, sure=sure)
 
 
-def _imported(node: ast.AST, package: str) -> Iterator[tuple[str, str, str | None]]:
-    """The names that an import statement binds, with the module and what of it they are."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            root = alias.name.partition(".")[0]
-            yield (alias.asname, alias.name, None) if alias.asname else (root, root, None)
-    elif isinstance(node, ast.ImportFrom):
-        base = resolve_import(Import(node.module or "", node.level, ()), package)
-        for alias in node.names if base else ():
-            yield alias.asname or alias.name, base[0], alias.name
-
-
-def _modules(node: ast.AST, found: Sequence[tuple[str, str, str | None]]) -> Iterator[str]:
-    """The modules that an import statement imports by name."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    for _, base, name in found if isinstance(node, ast.ImportFrom) else ():
-        yield f"{base}.{name}" if f"{base}.{name}" in sys.modules else base
-
-
 def _place(above: Place, path: Path) -> Place:
     """A place below another one, by the innermost module on the way."""
     module, inside, value = above.module, above.path, above.value
@@ -376,38 +356,3 @@ def _place(above: Place, path: Path) -> Place:
         if isinstance(value, ModuleType) and sys.modules.get(value.__name__) is value:
             module, inside = value.__name__, ()
     return Place(module, inside, value)
-
-
-def _statements(body: Sequence[ast.stmt], *, sure: bool) -> Iterator[tuple[ast.AST, bool]]:
-    """The statements of a body and of its blocks; of functions without decorators, unsure ones."""
-    for node in body:
-        yield node, sure
-        if isinstance(node, ast.ClassDef):
-            continue
-        inside = sure
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if node.decorator_list:
-                continue
-            inside = False
-        for name in ("body", "orelse", "finalbody"):
-            yield from _statements(getattr(node, name, ()), sure=inside)
-        for handler in getattr(node, "handlers", ()):
-            yield from _statements(handler.body, sure=inside)
-
-
-def _made(node: Any, values: Mapping[str, Any]) -> Any:
-    """The class or function that a definition has made, if no decorator has put another in its place."""
-    value = values.get(node.name)
-    if isinstance(node, ast.ClassDef):
-        return value if isinstance(value, type) else None
-    line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-    if getattr(getattr(value, "__code__", None), "co_firstlineno", None) == line:
-        return value
-    import gc
-
-    # Its name may be that of another one by now: `_` of each implementation of one function.
-    for item in gc.get_objects():
-        code = getattr(item, "__code__", None) if type(item).__name__ == "function" else None
-        if code is not None and item.__globals__ is values and code.co_firstlineno == line:
-            return item
-    return None
