@@ -51,7 +51,11 @@ class StepState:
             self._after.add(entry["module"], self._applying(entry))
 
     def _applying(self, entry: Mapping[str, Any]) -> Callable[[], None]:
-        return lambda: apply(entry["module"], self._reader.load(entry))
+        def make() -> None:
+            with contextlib.suppress(ImportError):  # as above
+                apply(entry["module"], self._reader.load(entry))
+
+        return make
 
     def _settings(self) -> None:
         if not self._index["settings"]:
@@ -61,7 +65,8 @@ class StepState:
         for entry in self._index["settings"]:
 
             def set_it(name: str = entry["name"], entry: Mapping[str, Any] = entry) -> None:
-                write(name, self._reader.load(entry))
+                with contextlib.suppress(ImportError):  # of what this image does not have
+                    write(name, self._reader.load(entry))
 
             self._after.add(entry["module"], set_it)
 

@@ -58,7 +58,8 @@ def _handler(logging: Any, handler: Any) -> Iterator[tuple[type, dict[str, Any],
     """The class, the attributes and the stream of a handler, if it can be made again."""
     stream = getattr(handler, "stream", None)
     is_file = isinstance(handler, logging.FileHandler)
-    if isinstance(handler, logging.NullHandler) or isinstance(stream, io.StringIO):
+    nowhere = getattr(handler, "baseFilename", None) == os.devnull
+    if nowhere or isinstance(handler, logging.NullHandler) or isinstance(stream, io.StringIO):
         return
     place = "file" if is_file else "stderr" if stream in {sys.stderr, sys.__stderr__} else "stdout"
     known = {sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, None}
