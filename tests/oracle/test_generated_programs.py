@@ -23,7 +23,6 @@ def case_of(script: str, folder: Path, way: str, *, prints: bool) -> Case:
     return Case(way, source, (), (way,), ({"prints": prints},))
 
 
-@pytest.mark.xfail(reason="functions that share a variable are separated", strict=False)
 @pytest.mark.parametrize("way", ["local", "debug", "compiled"])
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
 def test_a_program_gives_what_it_gives_in_plain_python(seed, way, images, tmp_path):
