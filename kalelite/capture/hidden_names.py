@@ -26,11 +26,11 @@ def hidden_names(found: References, values: Mapping[str, Any]) -> list[str]:
     Definitions and plain values that some text names are taken in any case: they cost nothing, and
     a formula or a template may mean them.
     """
-    names = [name for name in public(values) if name not in found.globals]
     calls = _ANY_NAME.intersection(found.globals)
     if calls or _NAMESPACES & found.mentioned or {"sys", "modules"} <= found.mentioned:
-        return names
-    named = [name for name in names if name in found.texts]
+        return [name for name in public(values) if name not in found.globals]
+    texts = found.texts.difference(found.globals)
+    named = sorted(name for name in texts if name in values and not name.startswith("__"))
     if _READ_TEXTS & found.mentioned:
         return named
     return [name for name in named if _is_cheap(values[name])]
