@@ -11,6 +11,7 @@ import inspect
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -21,13 +22,23 @@ from kalelite.executor.metrics import TaskLog, recording
 from kalelite.executor.record_file import commit
 from kalelite.executor.returned_values import RefusedError, refused, save_exception, save_returned
 from kalelite.executor.spec import FailureReport, OutputEntry, Record, TaskSpec
+from kalelite.executor.wind_up import wind_up
+from kalelite.marshal.removed import noting_removals
 
 if TYPE_CHECKING:
     from kalelite.capture.load import CodeSource
     from kalelite.marshal.store import Store
 
 
-def execute(spec: TaskSpec, code: CodeSource, store: Store, *, durable: bool = False) -> Record:
+def execute(
+    spec: TaskSpec,
+    code: CodeSource,
+    store: Store,
+    *,
+    durable: bool = False,
+    returned: Callable[[], None] = wind_up,
+    stored: Callable[[], None] = lambda: None,
+) -> Record:
     """Run one task and commit its record, which is returned.
 
     Whatever the step raised is in the record; nothing that a step does is raised here. Raises
@@ -43,17 +54,21 @@ def execute(spec: TaskSpec, code: CodeSource, store: Store, *, durable: bool = F
         Where inputs are read and outputs are written.
     durable
         Sync the record to the disk.
+    returned
+        Called when the function has returned or failed; by default as Python ends.
+    stored
+        Called when its outputs are in the store, before the record is committed.
     """
-    started = time.time()
-    log = TaskLog(spec.record)
+    started, log = time.time(), TaskLog(spec.record)
     outputs: dict[str, OutputEntry] = {}
     report: FailureReport | None = None
     try:
-        with recording(log):
-            result, function = _call(spec, code, store)
-        outputs = save_returned(spec, result, function, store)
-        # Inputs that were mapped have been verified by now, or nothing made of them is kept.
-        store.settle()
+        with noting_removals():
+            with recording(log), _ended_by(returned):
+                result, function = _call(spec, code, store)
+            outputs = save_returned(spec, result, function, store)
+        store.settle()  # inputs that were mapped are right, or nothing made of them is kept
+        stored()
     except RefusedError as error:
         report = error.report
     except BaseException as error:  # SystemExit and the like are failures of a step
@@ -75,6 +90,16 @@ def execute(spec: TaskSpec, code: CodeSource, store: Store, *, durable: bool = F
     if spec.record:
         commit(record, spec.record, durable=durable)
     return record
+
+
+@contextlib.contextmanager
+def _ended_by(returned: Callable[[], None]) -> Iterator[None]:
+    """Call something at the end, unless the step was told to stop."""
+    try:
+        yield
+    finally:
+        if not isinstance(sys.exception(), failure.Terminated | KeyboardInterrupt):
+            returned()
 
 
 def _call(spec: TaskSpec, code: CodeSource, store: Store) -> tuple[Any, Any]:

@@ -65,6 +65,10 @@ def run_here(progress: Progress, requests: TaskRequestBuilder, code: CodeSource)
             raise
 
 
+def _nothing() -> None:
+    """Threads go on: this process ends only after the last step."""
+
+
 def _run(ready: Ready, progress: Progress, requests: TaskRequestBuilder, code: CodeSource) -> None:
     """Run one instance; raises what it raises."""
     instance = ready.instance
@@ -77,7 +81,7 @@ def _run(ready: Ready, progress: Progress, requests: TaskRequestBuilder, code: C
             from kalelite.backends.local.containers.container_function import on
 
             around.enter_context(on(container))
-        record = execute(requests.spec(ready, 1), watched, requests.store)
+        record = execute(requests.spec(ready, 1), watched, requests.store, returned=_nothing)
     progress.finish(ready, record, log)
     if isinstance(watched.error, (Exception, KeyboardInterrupt)):
         raise watched.error

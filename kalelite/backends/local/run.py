@@ -31,12 +31,14 @@ from kalelite.backends.local.pool.interrupts import Interrupts, ends_as_interrup
 from kalelite.backends.local.pool.slots import Slots
 from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.task_requests import TaskRequestBuilder
+from kalelite.backends.local.turns import Turns
 from kalelite.capture.code import Code, capture
 from kalelite.engine.progress import Progress
 from kalelite.engine.results import ResultsView
 from kalelite.engine.schedule import Schedule
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.task_templates import task_templates
+from kalelite.executor.wind_up import flush_files
 from kalelite.marshal import Store
 from kalelite.plan.graph import ContainerDef, Plan
 from kalelite.runs.run_dirs import home as home_of
@@ -144,6 +146,9 @@ class _Run:
             cache,
             code,
             self._spawn,
+            Turns(tasks)
+            if self._slots.cpu > 1 or any(t.options.cpu for t in tasks.tasks)
+            else None,
         )
 
     def _work(self, progress: Progress, requests: TaskRequestBuilder) -> str:
@@ -152,8 +157,11 @@ class _Run:
         if settings.debug:
             from kalelite.backends.local.debug import run_here
 
-            with ends_as_interrupts():
-                run_here(progress, requests, self._code.live())
+            try:
+                with ends_as_interrupts():
+                    run_here(progress, requests, self._code.live())
+            finally:
+                flush_files(close=False)
             return self._schedule.state
         modules = prewarm.used_by(self._plan) if settings.preload and not self._spawn else ()
         interrupts = Interrupts()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kalelite.backends.local.cache import Cache
     from kalelite.backends.local.containers.container_plan import ContainerSteps
     from kalelite.backends.local.containers.container_process import ContainerTerms
+    from kalelite.backends.local.turns import Turns
     from kalelite.marshal import Store
     from kalelite.runs.writing import RunFolder
 
@@ -30,7 +31,8 @@ class TaskRequestBuilder:
     ``tasks`` are by id. ``packages`` are folders of packages that steps ask for, by the set of
     requirements. ``cache`` is where the results of steps with ``cache=True`` are kept; None to run
     and forget. ``code`` is the folder of the steps' code; None where no process is started. With
-    ``spawn`` each process is a fresh interpreter.
+    ``spawn`` each process is a fresh interpreter. ``turns`` are those of tasks that get a working
+    folder of their own; None where all run one after the other.
     """
 
     tasks: Mapping[str, Task]
@@ -42,6 +44,7 @@ class TaskRequestBuilder:
     cache: Cache | None
     code: Path | None
     spawn: bool
+    turns: Turns | None
 
     def folder(self, instance: Instance) -> Path:
         """The folder for the record and the log of an instance; it is made."""
@@ -64,6 +67,7 @@ class TaskRequestBuilder:
             if gpus:
                 env["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
         extra = self.packages.get(options.packages)
+        turn = self.turns.of(ready.instance) if self.turns and not container else []
         fresh = self.spawn or extra or any(map(read_at_import, env))
         return TaskRequest(
             task=number,
@@ -78,6 +82,8 @@ class TaskRequestBuilder:
             container=container,
             flags=interpreter_flags() if fresh else None,
             path=str(extra or ""),
+            work=str(self.run.folder / "work") if turn else "",
+            turn=turn,
         )
 
     def container(self, ready: Ready, gpus: Sequence[str] = ()) -> ContainerTerms | None:

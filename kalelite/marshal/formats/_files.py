@@ -10,6 +10,7 @@ from typing import Any
 from kalelite.errors import UnmarshallableError
 from kalelite.marshal.attachments import current_attachments
 from kalelite.marshal.registry import Format, Frame, register
+from kalelite.marshal.removed import was_removed
 
 _Path = type(Path())
 
@@ -19,6 +20,12 @@ def _exists(path: Path) -> bool:
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
+        if was_removed(path):
+            raise UnmarshallableError(
+                f"{path} is not there any more: this step removed or renamed it",
+                hint="return the path while the file is there, outside of `with TemporaryDirectory()`,"
+                " or return str(path) to hand on only the name",
+            ) from None
         return False
     except (OSError, ValueError) as error:
         if isinstance(error, PermissionError):

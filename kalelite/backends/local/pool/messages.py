@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from kalelite.executor.spec import TaskSpec, fields_of
@@ -27,7 +27,8 @@ class TaskRequest(NamedTuple):
     ``task`` is the number of the attempt. ``log`` is where its output goes, ``memory`` the bytes
     that it may have, 0 for no limit. With ``timed`` the driver wants to know when it starts.
     ``container`` is how its container is run, if it has one. Where ``flags`` are not None it is a
-    fresh interpreter with those, which searches ``path`` first, for what cannot be forked.
+    fresh interpreter with those, which searches ``path`` first, for what cannot be forked. ``work``
+    is a working folder of its own, if it may run beside others, and ``turn`` its place among them.
     """
 
     task: int
@@ -42,6 +43,8 @@ class TaskRequest(NamedTuple):
     container: ContainerTerms | None = None
     flags: list[str] | None = None
     path: str = ""
+    work: str = ""
+    turn: Sequence[int] = ()
 
 
 class ImportAhead(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any
 
 from kalelite.backends.local.pool import machine
 from kalelite.backends.local.pool.messages import TaskRequest, Verify
+from kalelite.backends.local.pool.working_folder import WorkingFolder
 from kalelite.capture.load import CodeFolder
 from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
@@ -55,8 +56,12 @@ def work(request: TaskRequest) -> int:
         around = on(request.container)
     elif request.memory:
         machine.limit_memory(request.memory)
+    view = WorkingFolder(request.work, request.turn) if request.work else None
     with around:
-        record = execute(request.spec, code, store)
+        record = execute(request.spec, code, store, stored=view.keep if view else lambda: None)
+    if view and record.status != "succeeded":
+        with contextlib.suppress(OSError):
+            view.keep()  # as plain Python leaves what was written before a failure
     return 0 if record.status == "succeeded" else 1
 
 

@@ -144,7 +144,7 @@ def leaves_a_thread(folder):
     import threading
 
     Path(folder, "pid").write_text("0")
-    threading.Thread(target=time.sleep, args=(300,)).start()
+    threading.Thread(target=time.sleep, args=(300,), daemon=True).start()
 
 
 def leaves_a_hanging_exit_function():
