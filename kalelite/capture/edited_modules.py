@@ -68,7 +68,9 @@ def _own_codes(holder: ModuleType | type, name: str) -> Iterator[CodeType]:
             if function.__module__ == name and function.__qualname__.startswith(_prefix(holder)):
                 yield from _own_codes(function, name)
         elif isinstance(function, FunctionType) and function.__module__ == name:
-            yield from () if function.__code__.co_filename.startswith("<") else [function.__code__]
+            # What a decorator has put in its place is of another file.
+            own = function.__code__.co_filename == getattr(sys.modules[name], "__file__", None)
+            yield from [function.__code__] if own else []
 
 
 def _prefix(holder: ModuleType | type) -> str:

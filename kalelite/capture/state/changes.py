@@ -40,6 +40,8 @@ class StepState:
         self._index = index
         self._reader = reader
         self._after = AfterImport()
+        self._late: list[Callable[[], None]] = []
+        self._begun = False
 
     def take_on(self) -> None:
         """Set and make again all that the script has; before any of its functions is loaded."""
@@ -52,8 +54,15 @@ class StepState:
 
     def _applying(self, entry: Mapping[str, Any]) -> Callable[[], None]:
         def make() -> None:
-            with contextlib.suppress(ImportError):  # as above
+            try:
                 apply(entry["module"], self._reader.load(entry))
+            except ImportError:  # as above
+                return
+            except AttributeError:
+                # It needs what a module holds that is still being imported.
+                if self._begun:
+                    raise
+                self._late.append(make)
 
         return make
 
@@ -72,6 +81,10 @@ class StepState:
 
     def begin(self, place: str) -> None:
         """All that has to stand right before the function is called at a place of the plan."""
+        self._begun = True
+        for make in self._late:
+            make()
+        self._late.clear()
         # What was imported for the function may have settings of its own.
         self._settings()
         setups.run_missing([self._reader.load(entry) for entry in self._index["setups"]])
