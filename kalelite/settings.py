@@ -230,11 +230,14 @@ def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
     ]
 
 
-def find_file(start: Path) -> Source:
-    """The settings file for a script in the folder `start`, without values if there is none.
+def find_files(start: Path) -> list[Source]:
+    """The settings files for a script in the folder `start`: those of the nearest folder with one.
+
+    Of two, setup.cfg comes first.
 
     Raises `UsageError` if it cannot be parsed, or has a setting that does not exist.
     """
+    found: list[Source] = []
     for folder in (start, *start.parents):
         for name, marker, read in (
             ("setup.cfg", "[kalelite]", _setup_cfg),
@@ -249,8 +252,11 @@ def find_file(start: Path) -> Source:
                 values = read(path, text)
                 places = _places(path, text, values)
                 _refuse_unknown(values, places)
-                return Source(str(path).replace("{", "{{").replace("}", "}}"), values, places)
-    return Source("")
+                origin = str(path).replace("{", "{{").replace("}", "}}")
+                found += [Source(origin, values, places)] if values else []
+        if found:
+            break
+    return found
 
 
 def _setup_cfg(path: Path, text: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from kalelite.settings import (
     SETTINGS,
     Source,
     environment,
-    find_file,
+    find_files,
     flags,
     misspelt_variables,
     resolve,
@@ -58,7 +58,7 @@ def test_the_nearest_file_upwards_is_read(tmp_path, name, text):
     deep = tmp_path / "a" / "b"
     deep.mkdir(parents=True)
 
-    file = find_file(deep)
+    (file,) = find_files(deep)
 
     assert file.origin == str(tmp_path / name)
     assert resolve(JOBS, [file]).value == 3
@@ -66,11 +66,23 @@ def test_the_nearest_file_upwards_is_read(tmp_path, name, text):
     assert file.places["jobs"].line == text.splitlines().index("jobs = 3") + 1
 
 
+def test_both_files_of_a_folder_hold_and_setup_cfg_comes_first(tmp_path):
+    (tmp_path / "setup.cfg").write_text("[kalelite]\njobs = 3\n", "utf-8")
+    (tmp_path / "pyproject.toml").write_text('[tool.kalelite]\njobs = 4\nverify = "off"\n', "utf-8")
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "setup.cfg").write_text("# no section [kalelite]\n", "utf-8")
+
+    files = find_files(tmp_path / "inner")
+
+    assert resolve(JOBS, files).value == 3
+    assert resolve(SETTINGS["verify"], files).origin == str(tmp_path / "pyproject.toml")
+
+
 def test_a_setting_that_does_not_exist_is_refused_at_its_line(tmp_path):
     (tmp_path / "setup.cfg").write_text("[kalelite]\njbos = 3\n", "utf-8")
 
     with pytest.raises(UsageError, match="no setting called 'jbos'") as error:
-        find_file(tmp_path)
+        find_files(tmp_path)
 
     assert error.value.hint == "Did you mean jobs?"
     assert error.value.where.line == 2
@@ -80,7 +92,7 @@ def test_a_file_that_cannot_be_parsed_is_named(tmp_path):
     (tmp_path / "setup.cfg").write_text("[kalelite]\njobs 3 4\n[[\n", "utf-8")
 
     with pytest.raises(UsageError, match=r"setup\.cfg cannot be read"):
-        find_file(tmp_path)
+        find_files(tmp_path)
 
 
 def test_a_misspelt_variable_is_told():

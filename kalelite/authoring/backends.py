@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from kalelite.authoring import plain_script
 from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 
@@ -140,7 +141,10 @@ def ambient_backend() -> Backend | None:
     None inside a step: there a pipeline is a plain function.
     """
     found = _current.get() or next(reversed(_everywhere), None)
-    return open_backend("local") if found is None else found[0]
+    if found is not None:
+        return found[0]
+    plain_script.prepare()
+    return open_backend("local")
 
 
 @contextmanager

@@ -118,7 +118,17 @@ def _line(event: Event) -> str:
             return f"{task}: attempt {attempt} failed ({failure.message}); again in {wait:g} s"
         case TaskSkipped(task=task, status=status, reason=reason):
             return f"{task}: {status}: {reason}"
-        case TaskFinished(record=record) if record.failure is not None:
-            return f"{record.task}: failed: {record.failure.type}: {record.failure.message}"
+        case TaskFinished(record=record, log=log) if record.failure is not None:
+            head = f"{record.task}: failed: {record.failure.type}: {record.failure.message}"
+            return "\n".join([head, *_printed(log)])
         case _:
             return ""
+
+
+def _printed(log: Path) -> list[str]:
+    """The last lines that a step printed."""
+    try:
+        lines = log.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return [f"  it printed ({log}):", *(f"  | {line}" for line in lines[-10:])] if lines else []

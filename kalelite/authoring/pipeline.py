@@ -241,7 +241,7 @@ def pipelines_of(namespace: Mapping[str, Any] | None = None) -> list[Pipeline[..
 
 def define_pipeline(function: Any, options: PipelineKeywords, frame: FrameType) -> Any:
     """What `kalelite.pipeline` makes of a function, or of options alone, where ``frame`` calls it."""
-    place = places.of_frame(frame)
+    place = places.of_decorator(frame)
     problems = []
     if isinstance(function, str):
         hint = f"Write `@pipeline(name={function!r})`."

@@ -59,7 +59,7 @@ class Step(CallableStep, Generic[P, R]):
 
 def define_step(function: Any, options: StepKeywords, frame: FrameType) -> Any:
     """What `kalelite.step` makes of a function, or of options alone, where ``frame`` calls it."""
-    place = places.of_frame(frame)
+    place = places.of_decorator(frame)
     parsed, problems = step_options(where=place, **options) if options else (StepOptions(), [])
     if isinstance(function, str):
         hint = f"Write `@step(name={function!r})`."

@@ -20,7 +20,7 @@ from kalelite.settings import (
     Value,
     backend_settings,
     environment,
-    find_file,
+    find_files,
     flags,
     misspelt_variables,
     resolve,
@@ -83,7 +83,7 @@ def perform(request: Request, words: Sequence[str]) -> int:
     sources = [
         flags(vars(options)),
         environment(os.environ),
-        find_file(_start_folder(getattr(options, "script", None))),
+        *find_files(_start_folder(getattr(options, "script", None))),
     ]
     settings = {name: resolve(setting, sources) for name, setting in SETTINGS.items()}
     err = Screen(sys.stderr)

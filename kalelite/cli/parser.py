@@ -151,6 +151,11 @@ def _with_format(words: Sequence[str]) -> list[str]:
 
 
 def _unexpected(parser: _Parser, word: str) -> UsageError:
+    name, equals, _ = word.partition("=")
+    if equals and name.isidentifier():
+        return UsageError(
+            f"unexpected argument {word!r}", hint=f"A pipeline parameter is given as -p {word}"
+        )
     if not word.startswith("-"):
         return UsageError(
             f"unexpected argument {word!r}",

@@ -11,6 +11,20 @@ from kalelite.cli.parser import PICTURES
 from kalelite.errors import UsageError
 
 _SUFFIXES = {".mmd": "mermaid", ".svg": "svg", ".html": "html", ".htm": "html"}
+_TEXTS = {"", ".txt", ".text", ".md", ".log"}
+_OTHER_PICTURES = {
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".pdf",
+    ".eps",
+    ".ps",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".dot",
+}
 
 
 class _Parameter(argparse.Action):
@@ -66,7 +80,15 @@ def add_picture(
 
 
 def picture_format(options: argparse.Namespace) -> str:
-    """The format of the picture that is wanted."""
-    if options.graph != "auto":
-        return str(options.graph)
-    return _SUFFIXES.get(os.path.splitext(options.file or "")[1].lower(), "text")
+    """The format of the picture that is wanted.
+
+    Raises `UsageError`: the file's suffix is that of another kind.
+    """
+    suffix = os.path.splitext(options.file or "")[1].lower()
+    kind = "text" if suffix in _TEXTS else _SUFFIXES.get(suffix)
+    if kind is None and (options.graph == "auto" or suffix in _OTHER_PICTURES):
+        raise UsageError(
+            f"there are no pictures of the kind {suffix}: {options.file}",
+            hint=f"There are {', '.join(_SUFFIXES)}, and .txt for text.",
+        )
+    return str(options.graph) if options.graph != "auto" else str(kind)

@@ -39,7 +39,7 @@ def print_summary(run: RunProgress, out: Screen, *, command: str = "") -> None:
     print_section("run", [(near_path(str(run.folder)), "")], out)
     if run.state != "succeeded" and command:
         stopped = run.state == "interrupted"
-        what = "To run it again:" if stopped else "To go on, put it right and run:"
+        what = "To run it again:" if stopped else "When that is corrected, run:"
         out.line()
         out.line(f"  {what}  {command}")
 

@@ -26,6 +26,7 @@ def perform(command: Command) -> int:
     from kalelite.cli.script_run import opened
 
     options = command.options
+    kind = picture_format(options)
     with opened(command) as script:
         plan = script.called
         problems: list[Problem] = []
@@ -38,7 +39,7 @@ def perform(command: Command) -> int:
         "mermaid": picture.to_mermaid,
         "svg": picture.to_svg,
         "html": picture.to_html,
-    }[picture_format(options)]
+    }[kind]
     text = draw(plan, tuple(problems))
     if options.file is None:
         command.out.write(text.rstrip("\n") + "\n")

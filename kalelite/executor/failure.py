@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from opcode import opmap
 from types import CodeType, TracebackType
@@ -136,13 +137,23 @@ def _hint(error: BaseException, step: str) -> str:
     if isinstance(error, KaleliteError):
         return error.hint
     if isinstance(error, ModuleNotFoundError) and error.name:
-        package = error.name.partition(".")[0]
+        package, dot, _ = error.name.partition(".")
+        if dot and package in sys.modules:
+            return f"{package!r} is here, and has no {error.name!r}: another version of it may have"
         return f"step {step or 'this'} needs the package {package!r}, which is not installed here"
-    if type(error).__name__ == "BdbQuit":
+    if type(error).__name__ == "BdbQuit" and _nobody_types():
         return "Nobody is at the keyboard of a step: with --debug, breakpoint() works."
     if isinstance(error, MemoryError):
         return "the step ran out of memory: give it more with memory=, or work on less at once"
     return ""
+
+
+def _nobody_types() -> bool:
+    """Whether the standard input is the null device, as it is for the process of a step."""
+    try:
+        return os.fstat(0).st_rdev == os.stat(os.devnull).st_rdev
+    except OSError:
+        return True
 
 
 # --- frames ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from kalelite.errors import UsageError
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?"
 _ALPHABET = "letters, digits, '-', '_' and '.', with a letter or digit at both ends"
+_SPELLED = r"LATIN SMALL LETTER ([A-Z]{1,2})(?: WITH .*)?|GREEK SMALL LETTER (?:FINAL )?([A-Z]+)"
 _ENV = r"[A-Za-z_][A-Za-z0-9_]*"
 _SYSTEM_FOLDERS = ("bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "usr")
 _ACCESS_MODES = {
@@ -24,12 +25,13 @@ _ACCESS_MODES = {
 def slug(text: str, *, limit: int = 40) -> str:
     """The name in lower-case letters, digits and hyphens, at most ``limit`` characters.
 
-    Accents go, everything else that is not allowed becomes a hyphen. A name that loses its
+    Accents go, Latin and Greek letters are spelled, everything else that is not allowed becomes a hyphen. A name that loses its
     letters or its end on the way gets eight digits of its digest, so that two names that differ
     in what was lost do not become one.
     """
     plain = unicodedata.normalize("NFKD", text)
-    plain = "".join(char for char in plain if not unicodedata.combining(char)).lower()
+    plain = "".join(char for char in plain if not unicodedata.combining(char)).casefold()
+    plain = plain if plain.isascii() else "".join(map(_spelled, plain))
     result = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     lost = len(result) > limit or not result or any(ord(char) > 127 for char in plain)
     if not lost:
@@ -38,6 +40,12 @@ def slug(text: str, *, limit: int = 40) -> str:
 
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{result[: limit - 9].strip('-')}-{digest}".lstrip("-")
+
+
+def _spelled(char: str) -> str:
+    """``o`` for ``ø``, ``sigma`` for the Greek letter; other characters as they are."""
+    found = re.fullmatch(_SPELLED, unicodedata.name(char, ""))
+    return "".join(filter(None, found.groups())).lower() if found else char
 
 
 def unique(name: str, taken: Container[str], *, separator: str = "-") -> str:

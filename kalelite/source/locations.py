@@ -10,7 +10,7 @@ import ast
 import linecache
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import CodeType, FrameType
 from typing import Any
 
@@ -40,6 +40,13 @@ def of_frame(frame: FrameType) -> Where:
     # Python searches the line anew each time; a long body has many.
     line = None if entry is not None and entry.positions else frame.f_lineno
     return of_instruction(code, offset, line, frame.f_globals)
+
+
+def of_decorator(frame: FrameType) -> Where:
+    """As `of_frame`, of a decorator that is called: its name, without the brackets."""
+    where = of_frame(frame)
+    end = where.text.find("(", where.column or 0)
+    return where if where.column is None or end < 0 else replace(where, end_column=end)
 
 
 def of_instruction(

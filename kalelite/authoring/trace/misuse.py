@@ -63,6 +63,14 @@ _SENTENCES = {
         "{subject} has no value yet, so it has no attribute `{name}` here",
         "Write `{code}` inside the step that takes the value, or return it from the step that makes it.",
     ),
+    "output": (  # as KFP has it, and the next one
+        "{subject} has no attribute `{name}`: it is the value itself",
+        "Pass `{whole}` itself: what a step returns is its output.",
+    ),
+    "task": (
+        "{subject} is a value and no task of KFP, so there is no `{name}`",
+        "Such things are options: `@step(cpu=2, memory='4Gi', retries=3)`, or `some_step.options(cpu=2)(...)`.",
+    ),
     "field": (
         "{subject} has no field `{name}`",
         "Its fields are {fields}.",
@@ -135,11 +143,17 @@ def note(ref: Ref, kind: str, **details: Any) -> None:
     if place.helper is not None and kind not in {"stale", "after"}:
         _note_helper(ref, place)
         return
+    name = str(details.get("name", ""))
+    if kind == "attribute" and name in {"output", "outputs"}:
+        kind = "output"
+    elif kind == "attribute" and name.startswith(("set_", "add_", "ignore_upstream")):
+        kind = "task"
     message, hint = _SENTENCES[kind]
     fill = {
         "subject": subject(ref),
         "value": ref._k_phrase(),
-        "code": _segment(place, kind),
+        "code": (code := _segment(place, kind)),
+        "whole": code.partition(f".{name}")[0],
         **details,
     }
     problem = Problem(message.format(**fill), hint.format(**fill), place.where)
@@ -166,6 +180,8 @@ def _note_helper(ref: Ref, place: UserPlace) -> None:
     if not is_library(frame.f_code.co_filename):
         message += f" ({frame.f_code.co_filename}:{frame.f_lineno})"
         hint = f"Decorate `{name}` with @step, or call it inside a step."
+        if "." in name or "<" in name:  # a method, a function in a function, a lambda
+            hint = f"Call it inside a step: put `{_segment(place)}` into a function with @step."
     ref._k_trace.problem("helper", message, hint, where=place.where)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.trace import if_rewrite as rewrite
@@ -58,7 +59,7 @@ def items_of_loop(trace: Trace, items: object, where: Where) -> tuple[Expr, int 
         return to_expr(trace, items, "the list of ParallelFor"), None
     if not isinstance(items, (list, tuple, range)):
         message = f"ParallelFor runs over a list, and this is of type {type(items).__name__}"
-        trace.problem("items", message, "Make it a list: `ParallelFor(list(...))`.", where=where)
+        trace.problem("items", message, _listed(items), where=where)
         return Constant(()), None
     values = list(items)
     for value in values:
@@ -69,6 +70,21 @@ def items_of_loop(trace: Trace, items: object, where: Where) -> tuple[Expr, int 
     widths = {len(value) for value in values if isinstance(value, list)}
     alike = len(widths) == 1 and all(isinstance(value, list) for value in values)
     return to_expr(trace, values, "the list of ParallelFor"), widths.pop() if alike else None
+
+
+def _listed(items: object) -> str:
+    """How a list is made of what is none."""
+    if isinstance(items, int) and not isinstance(items, bool):
+        return f"To run that many times, write `ParallelFor(range({items}))`."
+    if isinstance(items, str):
+        return f"For its letters, write `ParallelFor(list(...))`; for one item, `[{items!r:.40}]`."
+    if isinstance(items, Mapping):
+        return "For its keys, write `ParallelFor(list(...))`; for pairs, `[[key, value], ...]`."
+    if hasattr(items, "tolist"):
+        return "Make it a list: `ParallelFor(....tolist())`."
+    if isinstance(items, Iterable):
+        return "Make it a list: `ParallelFor(list(...))`."
+    return "Give it a list, such as `ParallelFor([1, 2, 3])`."
 
 
 def _wrong_item(value: object) -> tuple[str, str] | None:

@@ -48,13 +48,18 @@ class KubeflowBackend(Backend):
         """Write the pipeline's package; imports kfp."""
         from kalelite.backends.kubeflow.compile.build import compile_plan
         from kalelite.backends.kubeflow.compile.dry_run import file_notes, warnings_for
+        from kalelite.plan.check.advice import advice
 
         settings = {"arguments": arguments, **self._settings}
         compiled = compile_plan(plan, path, **settings)
-        return [*warnings_for(plan, **settings), *file_notes(compiled)]
+        remarks = (*warnings_for(plan, **settings), *file_notes(compiled))
+        return [*advice(plan, arguments), *remarks]
 
     def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> list[Section]:
         """Every check, and what a run would create."""
         from kalelite.backends.kubeflow.compile.dry_run import dry_run
+        from kalelite.plan.check.advice import advice
 
-        return dry_run(plan, **{"arguments": arguments, **self._settings})
+        sections = dry_run(plan, **{"arguments": arguments, **self._settings})
+        rows = tuple((line,) for line in advice(plan, arguments))
+        return [*sections, *([Section("Worth knowing", rows)] if rows else [])]

@@ -10,11 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from kalelite.backends.local.local_options import without_effect
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.pool import machine as limits
 from kalelite.errors import UsageError
+from kalelite.plan.check.advice import advice
 from kalelite.plan.graph import ContainerDef, Plan, Task
 from kalelite.plan.options.values import (
     ConfigMapEnv,
@@ -36,9 +38,11 @@ def require_folder() -> None:
         ) from None
 
 
-def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list[str]:
-    """What the user should know once: options without effect on this machine."""
-    notes = []
+def notes_on(
+    plan: Plan, arguments: Mapping[str, Any], settings: LocalSettings, gpus: tuple[str, ...]
+) -> list[str]:
+    """What the user should know once: such as options without effect on this machine."""
+    notes = list(advice(plan, arguments, apart=not settings.debug))
     names = without_effect(plan)
     options = [task.options for task in plan.tasks]
     if not limits.can_limit_memory() and any(each.memory for each in options):
@@ -63,8 +67,16 @@ def notes_on(plan: Plan, settings: LocalSettings, gpus: tuple[str, ...]) -> list
     if missing:
         notes.append(
             f"Volumes are folders of this machine, and these are not there: {', '.join(missing)}. "
-            "The setting `volumes` gives a claim a folder."
+            "Make them, or links to the folders that take their place."
         )
+    if settings.debug:
+        asked = {each for task in plan.tasks for each in task.options.packages or ()}
+        absent = sorted(each for each in asked if not _installed(each))
+        if absent:
+            notes.append(
+                "With --debug steps run in this process, and packages= has no effect; it lacks: "
+                f"{', '.join(absent)}."
+            )
     return notes
 
 

@@ -119,12 +119,12 @@ class _Run:
     def _requests(self, run: RunFolder, note: Callable[[str], None]) -> TaskRequestBuilder:
         """What makes the requests; what the user should know is reported first."""
         plan, settings, tasks = self._plan, self._settings, self._tasks
-        notes = prepare.notes_on(plan, settings, self._slots.gpus)
+        notes = prepare.notes_on(plan, self._arguments, settings, self._slots.gpus)
         for text in (*notes, *(self._containers.notes(plan) if self._containers else ())):
             note(text)
         for text in () if settings.debug else self._code.notes():
             note(text)
-        packages = prepare.packages_of(plan, self._home, note)
+        packages = prepare.packages_of(plan, self._home, note) if not settings.debug else {}
         cache = code = None
         if not settings.debug:
             if any(task.options.cache for task in plan.tasks):

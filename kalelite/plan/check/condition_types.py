@@ -182,7 +182,7 @@ class _Reader:
             kind = next((native for native in parts if native in usable), wanted)
             parameter = self._parameters[expr.name]
             if type(None) in parts_of(parameter.type):
-                return f"Give it a default that is no None: `{expr.name}: {kind} = ...`."
+                return f"Annotate it as `{expr.name}: {kind}`, with a default that is not None."
             return f"Annotate the parameter: `{expr.name}: {kind}`."
         return f"Use {'a list' if wanted == 'list' else example}."
 

@@ -23,7 +23,12 @@ def seconds(value: Any, name: str = "duration") -> float:
         )
     if not 0 < number <= _LONGEST:
         problem = "is longer than a year" if number > 0 else "leaves no time at all"
-        raise UsageError(f"{name}={value!r} {problem}", hint="Leave it out to set no limit.")
+        raise UsageError(
+            f"{name}={value!r} {problem}",
+            hint="Leave it out, or write a longer time."
+            if number <= 0
+            else "Leave it out to set no limit.",
+        )
     return float(number)
 
 

@@ -134,6 +134,6 @@ def test_a_lack_of_gpus_is_told(tmp_path, gpus, words):
     def two_gpus():
         one.options(gpu=2)()
 
-    notes = notes_on(two_gpus.plan(), LocalSettings(home=tmp_path), gpus)
+    notes = notes_on(two_gpus.plan(), {}, LocalSettings(home=tmp_path), gpus)
 
     assert notes == ([f"A step asks for 2 GPUs, and this machine {words}."] if words else [])

@@ -132,6 +132,9 @@ def _is_wide(compiled: Compiled) -> bool:
 
 def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
     """A line for each thing that a run on KFP does otherwise than one might think."""
+    texts = [plan.name, plan.description, *(each.description for each in plan.parameters)]
+    if any("{{" in text for text in (*texts, *(task.step.description for task in plan.tasks))):
+        yield "descriptions: Argo would expand '{{', so an invisible character stands between the braces"
     if plan.options.experiment:
         yield f"experiment: choose {plan.options.experiment!r} when you create a run of the file"
     tasks: dict[str, list[str]] = {}

@@ -45,10 +45,12 @@ def expansion(text: str, names: Collection[str] = ()) -> str:
 
 
 def prose(text: str) -> str:
-    """A text that only people read, with a space between braces, and without control characters."""
-    while "{{" in text:
-        text = text.replace("{{", "{ {")
-    return "".join(char for char in text if char in "\n\t" or char.isprintable())
+    """A text that only people read, without control characters.
+
+    Between two braces stands a word joiner, which nobody sees: no text can be kept from Argo.
+    """
+    text = "".join(char for char in text if char in "\n\t" or char.isprintable())
+    return re.sub(r"\{(?=\{)", "{\N{WORD JOINER}", text)
 
 
 def summary(docstring: str) -> str:

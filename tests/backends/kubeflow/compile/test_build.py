@@ -230,7 +230,7 @@ def test_what_steps_do_is_said_in_the_file(compiled, write_script):
     )
     text = path.read_text("utf-8")
 
-    assert text.startswith("# main: Do little.\n#   load: Read { {it}}: “all” of it.\n")
+    assert text.startswith("# main: Do little.\n#   load: Read {\u2060{it}}: “all” of it.\n")
     spec = next(yaml.safe_load_all(text))
     (output,) = spec["components"]["comp-load"]["outputDefinitions"]["parameters"].values()
-    assert output["description"] == "Read { {it}}: “all” of it."
+    assert output["description"] == "Read {\u2060{it}}: “all” of it."
