@@ -60,10 +60,10 @@ def flush_files(*, close: bool) -> None:
         outer = [file for file in files if id(file) not in inner] or files
         for file in outer:
             with contextlib.suppress(Exception):
-                if type(file).__module__ == "_io":
-                    file.flush()
-                elif close:
+                if close and _has_an_end(file):
                     file.close()
+                else:
+                    file.flush()
         done = set(map(id, outer))
         files = [file for file in files if id(file) not in done]
 
@@ -72,6 +72,12 @@ def _is_open(found: Any) -> bool:
     with contextlib.suppress(Exception):
         return issubclass(type(found), io.IOBase) and not found.closed and found.writable()
     return False
+
+
+def _has_an_end(file: Any) -> bool:
+    """Whether closing writes more than flushing does: not so for Python's own files."""
+    home = next((cls for cls in type(file).__mro__ if "close" in vars(cls)), object)
+    return home.__module__ != "_io"
 
 
 def _archives(files: list[Any]) -> list[Any]:

@@ -30,7 +30,7 @@ LIMIT = 1_048_576
 RETRYABLE = 43
 """Tasks of a run that KFP can surely retry: it sends the state uncompressed, in one request."""
 
-SMALLEST_CODE = 55_000
+SMALLEST_CODE = 72_000
 """Base64 characters of a bundle at the least."""
 
 _FIXED = 8_200
