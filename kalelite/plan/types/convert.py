@@ -199,7 +199,9 @@ def _dataclass(value: Any, kind: Any, text: bool) -> Any:
             raise MisfitError(_a(kind), f"The field {name!r} is missing.")
     names = names_around(kind)
     given = {
-        key: _inside(f".{key}", entry, resolve(fields[key].type, names))
+        key: None  # a field `size: int = None`, as many write it
+        if entry is None is fields[key].default
+        else _inside(f".{key}", entry, resolve(fields[key].type, names))
         for key, entry in value.items()
     }
     try:
