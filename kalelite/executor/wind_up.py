@@ -60,10 +60,10 @@ def flush_files(*, close: bool) -> None:
         outer = [file for file in files if id(file) not in inner] or files
         for file in outer:
             with contextlib.suppress(Exception):
-                if close and _has_an_end(file):
-                    file.close()
-                else:
+                if not _has_an_end(file):
                     file.flush()
+                elif close:
+                    file.close()
         done = set(map(id, outer))
         files = [file for file in files if id(file) not in done]
 

@@ -31,6 +31,7 @@ def slow(name: str, stubborn: bool):
     Path(sys.argv[1], name).write_text(str(os.getpid()))
     try:
         time.sleep(120)
+        return name
     finally:
         Path(sys.argv[1], name + "-cleaned").touch()
 
