@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import time
 
+from kalelite import pipeline, step
 from kalelite.authoring.control import Else, If, ParallelFor
-from kalelite.authoring.pipeline import pipeline
-from kalelite.authoring.step import step
 from kalelite.picture import to_svg
 from kalelite.plan.check import check
 from kalelite.plan.order import Scopes, dependencies
