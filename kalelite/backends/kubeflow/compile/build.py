@@ -68,7 +68,7 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
     documents = [compiled.pipeline, *([compiled.platform] if compiled.platform else [])]
     text = yaml.dump_all(documents, Dumper=dumper, sort_keys=True, width=1_000_000)
     write_atomically(target, (_heading(plan) + text).encode("utf-8"))
-    if not compiled.storage.staged:
+    if not (compiled.storage.staged or compiled.storage.code_map):
         write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
     return compiled
 

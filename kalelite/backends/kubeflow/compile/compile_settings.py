@@ -35,6 +35,8 @@ class Clone:
         Those of the notebook's claim.
     workspace
         It holds the directory that the user works in.
+    made
+        The claim that was made of the snapshot for this run; without it a task of the run makes one.
     """
 
     claim: str
@@ -44,6 +46,15 @@ class Clone:
     storage_class: str | None = None
     access_modes: tuple[str, ...] = ("ReadWriteOnce",)
     workspace: bool = False
+    made: str = ""
+
+
+@frozen
+class CodeMap:
+    """A ConfigMap that holds the bundle, as it is, under a key of its ``binaryData``."""
+
+    name: str
+    key: str = "code.pyz"
 
 
 @frozen
@@ -64,6 +75,10 @@ class Settings:
         Of a marshal volume that is made for the run.
     clones
         Volumes of the notebook.
+    code_map
+        Where the bundle is for every step; None has the workspace's clone or a task bring it.
+    run
+        The id under which the run keeps its records; None takes KFP's own.
     run_as_user, run_as_group
         Whom steps run as by default: the owner of the files on the clones.
     kfp_version
@@ -79,6 +94,8 @@ class Settings:
     storage_class: str | None = None
     access_mode: str = "ReadWriteOnce"
     clones: tuple[Clone, ...] = ()
+    code_map: CodeMap | None = None
+    run: str | None = None
     run_as_user: int | None = None
     run_as_group: int | None = None
     kfp_version: str | None = None

@@ -103,7 +103,7 @@ class Components:
             for name, wire in ((port.name, port.wire) for port in ports if port.reading == "file")
         ]
         inputs = {RUN: "str"}
-        arguments: dict[str, Any] = {RUN: JOB_ID}
+        arguments: dict[str, Any] = {RUN: self.settings.run or JOB_ID}
         for port in ports:
             if port.wire.kind != "own":
                 inputs[port.name] = port.wire.type
@@ -116,7 +116,11 @@ class Components:
             inputs=inputs,
             outputs=dict(self.wiring.outputs(task).values()),
             arguments=arguments,
-            options=replace(options, volumes=(*self.storage.volumes, *options.volumes)),
+            options=replace(
+                options,
+                volumes=(*self.storage.volumes, *options.volumes),
+                config_maps=(*self.storage.config_maps, *options.config_maps),
+            ),
             made_by=() if handler else self.storage.made_by,
             optional=bool(options.ignore_failures),
             description=summary(task.step.description),

@@ -71,9 +71,11 @@ def _volumes(compiled: Compiled) -> Iterator[tuple[str, ...]]:
             f"made by {creation.task}, deleted with the run"
         )
         yield creation.path, what
-    if storage.lasting:
-        yield storage.lasting.path, f"claim {storage.lasting.claim}, which has to exist"
+    for volume in storage.existing:
+        yield volume.path, f"claim {volume.claim}, which has to exist"
     how = f"written by {len(compiled.stages)} stage task(s)" if storage.staged else "in the clone"
+    if storage.code_map:
+        how = f"in the ConfigMap {storage.code_map.name}"
     yield storage.code_path(compiled.digest), how
 
 

@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.compile_settings import CodeMap, Settings
 from kalelite.backends.kubeflow.compile.escaping import JOB_NAME
 from kalelite.errors import Problem
 from kalelite.frozen import frozen
 from kalelite.plan.graph import ContainerDef, Task
-from kalelite.plan.options.values import Volume
+from kalelite.plan.options.values import ConfigMapFiles, Volume
+
+CODE = "/kalelite"
+"""Where the ConfigMap with the code is mounted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,28 +36,37 @@ class Creation:
 
 @frozen
 class Storage:
-    """The volumes of a run: those that it makes, and a lasting one.
+    """The volumes of a run: those that it makes, and ``existing`` ones.
 
     ``home`` is the folder of kalelite: code, store and run records. ``new_root`` is the mount
     point of a volume that is empty at first, which a stage task has to make writable. ``staged``
-    is whether a task has to write the bundle; if not, it is in the workspace that was cloned.
+    is whether a task has to write the bundle; if not, it is in the workspace that was cloned, or in
+    the ``code_map``.
     """
 
     creations: tuple[Creation, ...]
     home: str
     staged: bool
-    lasting: Volume | None = None
+    existing: tuple[Volume, ...] = ()
     new_root: str = ""
+    code_map: CodeMap | None = None
 
     def code_path(self, digest: str) -> str:
-        """Where a bundle lies: its name is its digest, so nothing is ever changed."""
+        """Where a bundle lies; on a volume its name is its digest, so nothing is ever changed."""
+        if self.code_map:
+            return f"{CODE}/{self.code_map.key}"
         return f"{self.home}/code/{digest[:16]}.pyz"
 
     @property
     def volumes(self) -> tuple[Volume, ...]:
         """The claims whose names are known when a task is compiled."""
         made = (Volume(JOB_NAME, each.path) for each in self.creations if not each.suffix)
-        return (*made, *([self.lasting] if self.lasting else []))
+        return (*made, *self.existing)
+
+    @property
+    def config_maps(self) -> tuple[ConfigMapFiles, ...]:
+        """The ConfigMap with the code, if there is one."""
+        return (ConfigMapFiles(CODE, self.code_map.name),) if self.code_map else ()
 
     @property
     def made_by(self) -> tuple[tuple[str, str], ...]:
@@ -83,15 +95,19 @@ def storage_of(settings: Settings) -> Storage:
             what=f"clone of {clone.claim}",
         )
         for number, clone in enumerate(settings.clones, 1)
+        if not clone.made
     ]
+    made = tuple(Volume(clone.made, clone.path) for clone in settings.clones if clone.made)
+    code_map = settings.code_map
     if workspace is not None:
-        return Storage(tuple(creations), f"{workspace.path}/.kalelite", staged=False)
+        home = f"{workspace.path}/.kalelite"
+        return Storage(tuple(creations), home, False, made, code_map=code_map)
     path = settings.marshal_path or "/marshal"
     home = f"{path}/.kalelite"
     if isinstance(settings.marshal_volume, str):
         # It belongs to somebody: only kalelite's own folder is opened there.
-        lasting = Volume(settings.marshal_volume, path)
-        return Storage(tuple(creations), home, staged=True, lasting=lasting)
+        volumes = (*made, Volume(settings.marshal_volume, path))
+        return Storage(tuple(creations), home, not code_map, volumes, code_map=code_map)
     marshal = Creation(
         task="create-marshal-volume",
         path=path,
@@ -100,7 +116,7 @@ def storage_of(settings: Settings) -> Storage:
         storage_class=settings.storage_class,
         what="marshal volume",
     )
-    return Storage((*creations, marshal), home, staged=True, new_root=path)
+    return Storage((*creations, marshal), home, not code_map, made, path, code_map)
 
 
 def mount_problems(task: Task, settings: Settings) -> Iterator[Problem]:
@@ -112,9 +128,9 @@ def mount_problems(task: Task, settings: Settings) -> Iterator[Problem]:
     if not isinstance(task.step, ContainerDef):
         storage = storage_of(settings)
         paths += [creation.path for creation in storage.creations]
-        if storage.lasting:
-            volumes.append(storage.lasting)
-            paths.append(storage.lasting.path)
+        volumes += storage.existing
+        paths += [volume.path for volume in storage.existing]
+        paths += [CODE] if storage.code_map else []
     claims = Counter(volume.claim for volume in volumes)
     for claim, count in claims.items():
         if count > 1:

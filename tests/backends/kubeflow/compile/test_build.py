@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from kalelite.backends.kubeflow.compile.build import compile_plan
-from kalelite.backends.kubeflow.compile.compile_settings import Clone
+from kalelite.backends.kubeflow.compile.compile_settings import Clone, CodeMap
 from kalelite.backends.kubeflow.compile.dry_run import dry_run
 from kalelite.errors import UsageError
 from kalelite.plan.graph import Plan
@@ -234,3 +235,41 @@ def test_what_steps_do_is_said_in_the_file(compiled, write_script):
     spec = next(yaml.safe_load_all(text))
     (output,) = spec["components"]["comp-load"]["outputDefinitions"]["parameters"].values()
     assert output["description"] == "Read {\u2060{it}}: “all” of it."
+
+
+def test_claims_and_code_that_are_made_already_need_no_task(compiled, write_script, tmp_path):
+    """Who may make claims makes them before the run: they are mounted by their names."""
+    home, data = clones(tmp_path)
+    path = compiled(
+        write_script(HELLO),
+        clones=(replace(home, made="home-clone"), replace(data, made="data-clone")),
+        marshal_volume="marshal-of-the-run",
+        code_map=CodeMap("kalelite-run", "code.pyz"),
+        run="20261128-120000-000abcd",
+    )
+    spec = spec_of(path)
+    assert set(spec["root"]["dag"]["tasks"]) == {"hello"}
+    claims = [mount["constant"] for mount in mounts_of(path)["exec-hello"]]
+    assert claims == ["home-clone", "data-clone", "marshal-of-the-run"]
+    container = spec["deploymentSpec"]["executors"]["exec-hello"]["container"]
+    assert container["command"] == ["python3", "/kalelite/code.pyz"]
+    (files,) = config_of(path, "exec-hello")["configMapAsVolume"]
+    assert files["mountPath"] == "/kalelite"
+    assert files["configMapName"] == "kalelite-run"
+    inputs = spec["root"]["dag"]["tasks"]["hello"]["inputs"]["parameters"]
+    assert inputs["run"]["runtimeValue"]["constant"] == "20261128-120000-000abcd"
+    assert not (tmp_path / "jovyan").exists(), "no code is written into the workspace"
+
+
+def test_a_workspace_clone_that_is_made_already_carries_the_code(compiled, write_script, tmp_path):
+    (tmp_path / "jovyan").mkdir()
+    home, _ = clones(tmp_path)
+    path = compiled(write_script(HELLO), clones=(replace(home, made="home-clone"),))
+    assert set(spec_of(path)["root"]["dag"]["tasks"]) == {"hello"}
+    (bundle,) = (tmp_path / "jovyan" / ".kalelite" / "code").iterdir()
+    assert str(bundle) in str(spec_of(path)["deploymentSpec"])
+
+
+def config_of(path, executor):
+    _, platform = yaml.safe_load_all(path.read_text())
+    return platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][executor]
