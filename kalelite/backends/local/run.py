@@ -12,16 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.authoring.backends import Listener
-from kalelite.authoring.events import (
-    BriefReporter,
-    Event,
-    RunFinished,
-    RunStarted,
-    TaskFinished,
-    TaskRetried,
-    TaskSkipped,
-    TaskStarted,
-)
+from kalelite.authoring.events import BriefReporter, RunFinished, RunStarted
 from kalelite.backends.local import prepare
 from kalelite.backends.local.driver import Driver
 from kalelite.backends.local.local_settings import LocalSettings
@@ -41,6 +32,7 @@ from kalelite.engine.task_templates import task_templates
 from kalelite.executor.wind_up import flush_files
 from kalelite.marshal import Store
 from kalelite.plan.graph import ContainerDef, Plan
+from kalelite.runs.recording import recording
 from kalelite.runs.run_dirs import home as home_of
 from kalelite.runs.writing import RunFolder, create
 
@@ -95,7 +87,7 @@ class _Run:
         """Run everything, and keep the run's record."""
         plan, begun = self._plan, time.time()
         folder = create(plan, self._arguments, folder=self._home, backend="local")
-        emit = _recording(reporter, folder)
+        emit = recording(reporter, folder)
         progress = Progress(plan, self._schedule, emit)
         state = "failed"
         width = 1 if self._settings.debug else int(self._slots.cpu)
@@ -207,35 +199,3 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
-
-
-def _recording(reporter: Listener, folder: RunFolder) -> Callable[[Event], None]:
-    """Write events into the run's record, and pass them to a reporter.
-
-    A reporter that fails, because its terminal has gone, gets no more of them.
-    """
-    listening = [reporter]
-
-    def emit(event: Event) -> None:
-        _note(event, folder)
-        try:
-            for each in listening:
-                each.emit(event)
-        except Exception:  # whoever shows the run must not end it
-            listening.clear()
-
-    return emit
-
-
-def _note(event: Event, folder: RunFolder) -> None:
-    match event:
-        case TaskStarted(task=task, attempt=attempt):
-            folder.event(task, "running", attempt=attempt)
-        case TaskRetried(task=task, attempt=attempt, failure=failure, wait=wait):
-            folder.event(task, "retrying", attempt=attempt, reason=failure.message, wait=wait)
-        case TaskSkipped(task=task, status=status, reason=reason):
-            folder.event(task, status, reason=reason)
-        case TaskFinished(record=record) if record.cached:
-            folder.event(record.task, "cached", reason=f"as in run {record.cached}")
-        case TaskFinished(record=record, peak=peak):
-            folder.event(record.task, record.status, peak=peak)
