@@ -194,7 +194,10 @@ class StepError(KaleliteError):
     """A step of a run failed; the message tells how, in the user's words."""
 
 
-class ClusterError(KaleliteError):
-    """Kubernetes or Kubeflow Pipelines refused something or did not answer."""
+class ClusterError(_SeveralError):
+    """Kubernetes or Kubeflow Pipelines refused something or did not answer.
+
+    `kalelite.volumes.cluster_errors` has its kinds. ``problems`` holds all found.
+    """
 
     exit_code = ExitCode.CLUSTER

@@ -4,16 +4,19 @@ It travels as text in the step's arguments, because there is no volume yet that 
 So it imports the standard library only, nothing of kalelite, and runs on any Python from 3.10.
 
 The claim belongs to the run's Workflow, so it goes when the run is deleted. Making it twice is
-harmless: a retry finds the claim of its own run and takes it.
+harmless: a retry finds the claim of its own run and takes it. `kalelite.volumes.clone` makes the
+same claims from outside of the run.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import os
 import ssl
 import sys
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -22,6 +25,8 @@ from typing import Any, NoReturn
 SNAPSHOT_GROUP = "snapshot.storage.k8s.io"
 RUN_LABEL = "kalelite.dev/run"
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+_PASSING = {429, 500, 502, 503, 504}
+_DELAYS = (0.2, 1, 2, 4, 8, 15, 30)
 Json = dict[str, Any]
 
 
@@ -34,6 +39,7 @@ def claim_manifest(
     snapshot: str | None = None,
     run: str | None = None,
     owner: Json | None = None,
+    annotations: dict[str, str] | None = None,
 ) -> Json:
     """A PersistentVolumeClaim: empty, or the clone of a VolumeSnapshot in the same namespace.
 
@@ -45,6 +51,8 @@ def claim_manifest(
         metadata["labels"][RUN_LABEL] = run
     if owner:
         metadata["ownerReferences"] = [owner]
+    if annotations:
+        metadata["annotations"] = annotations
     spec: Json = {"accessModes": list(modes), "resources": {"requests": {"storage": size}}}
     if storage_class is not None:
         spec["storageClassName"] = storage_class
@@ -63,7 +71,19 @@ def claim_manifest(
     }
 
 
-class Cluster:
+def keeps_source(sent: Json, received: Json) -> bool:
+    """Whether the server kept the snapshot; it drops one it does not like, for an empty volume."""
+    return bool(
+        (sent["spec"].get("dataSource") or {}) == (received["spec"].get("dataSource") or {})
+    )
+
+
+def is_of_run(claim: Json, run: str | None) -> bool:
+    """Whether a claim was made for the run."""
+    return bool((claim["metadata"].get("labels") or {}).get(RUN_LABEL) == run)
+
+
+class PodApi:
     """The few calls that the step makes, with the pod's own service account."""
 
     def __init__(self) -> None:
@@ -72,22 +92,38 @@ class Cluster:
             os.environ.get("KUBERNETES_SERVICE_PORT", "443"),
         )
         self.base = os.environ.get("KALELITE_API_SERVER", base)
-        account = Path(os.environ.get("KALELITE_SERVICE_ACCOUNT", _ACCOUNT))
-        self.token = (account / "token").read_text("utf-8").strip()
-        self.namespace = (account / "namespace").read_text("utf-8").strip()
-        authority = account / "ca.crt"
+        self.account = Path(os.environ.get("KALELITE_SERVICE_ACCOUNT", _ACCOUNT))
+        self.namespace = (self.account / "namespace").read_text("utf-8").strip()
+        authority = self.account / "ca.crt"
         self.context = (
             ssl.create_default_context(cafile=str(authority)) if authority.exists() else None
         )
 
     def call(self, method: str, path: str, body: Json | None = None) -> Json:
-        """The JSON answer; `urllib.error.HTTPError` if the API server refuses."""
+        """The JSON answer; `urllib.error.HTTPError` if the API server refuses.
+
+        Made again for a minute while the server is busy, restarting or not to be reached.
+        """
+        for delay in _DELAYS:
+            try:
+                return self.once(method, path, body)
+            except urllib.error.HTTPError as error:
+                # A token that has expired was replaced in the file.
+                if error.code not in _PASSING and not (error.code == 401 and delay < 1):
+                    raise
+                after = error.headers.get("Retry-After", "")
+                time.sleep(min(max(delay, int(after) if after.isdecimal() else 0), 30))
+            except (OSError, http.client.HTTPException, ValueError):
+                time.sleep(delay)
+        return self.once(method, path, body)
+
+    def once(self, method: str, path: str, body: Json | None) -> Json:
         request = urllib.request.Request(
             f"{self.base}/api/v1/namespaces/{self.namespace}/{path}",
             data=None if body is None else json.dumps(body).encode(),
             method=method,
             headers={
-                "Authorization": "Bearer " + self.token,
+                "Authorization": "Bearer " + (self.account / "token").read_text("utf-8").strip(),
                 "Content-Type": "application/json",
                 "Accept": "application/json",
             },
@@ -102,10 +138,12 @@ def fail(message: str) -> NoReturn:
     sys.exit("create-volume: " + message)
 
 
-def owner_of(cluster: Cluster) -> Json | None:
+def owner_of(api: PodApi) -> Json | None:
     """The reference to this pod's Workflow, if the service account may look."""
     try:
-        pod = cluster.call("GET", "pods/" + os.environ.get("HOSTNAME", ""))
+        # KFP says it: the hostname is cut at 63 characters.
+        name = os.environ.get("KFP_POD_NAME") or os.environ.get("HOSTNAME", "")
+        pod = api.call("GET", "pods/" + name)
     except urllib.error.HTTPError as error:
         print(
             f"create-volume: this pod cannot be read (HTTP {error.code}): the claim",
@@ -122,18 +160,17 @@ def owner_of(cluster: Cluster) -> Json | None:
     return None
 
 
-def create(cluster: Cluster, manifest: Json) -> Json:
+def create(api: PodApi, manifest: Json) -> Json:
     """Create the claim, or find the one that an earlier attempt of this run created."""
     try:
-        return cluster.call("POST", "persistentvolumeclaims", manifest)
+        return api.call("POST", "persistentvolumeclaims", manifest)
     except urllib.error.HTTPError as error:
         text = error.read().decode("utf-8", "replace")
         if error.code != 409:
             fail(f"the API server refused the claim (HTTP {error.code}): {text[:2000]}")
     name = manifest["metadata"]["name"]
-    found = cluster.call("GET", "persistentvolumeclaims/" + name)
-    mine = manifest["metadata"]["labels"].get(RUN_LABEL)
-    if found["metadata"].get("labels", {}).get(RUN_LABEL) != mine:
+    found = api.call("GET", "persistentvolumeclaims/" + name)
+    if not is_of_run(found, manifest["metadata"]["labels"].get(RUN_LABEL)):
         fail(f"there is already a claim named {name!r} that belongs to another run")
     if found["metadata"].get("deletionTimestamp"):
         fail(f"the claim {name!r} of this run is being deleted")
@@ -150,7 +187,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--storage-class")
     parser.add_argument("--snapshot")
     given = parser.parse_args(argv)
-    cluster = Cluster()
+    api = PodApi()
     manifest = claim_manifest(
         given.name + given.suffix,
         size=given.size,
@@ -158,13 +195,12 @@ def main(argv: list[str] | None = None) -> None:
         storage_class=given.storage_class,
         snapshot=given.snapshot,
         run=given.run,
-        owner=owner_of(cluster),
+        owner=owner_of(api),
     )
-    received = create(cluster, manifest)
+    received = create(api, manifest)
     name = received["metadata"]["name"]
-    if (manifest["spec"].get("dataSource") or {}) != (received["spec"].get("dataSource") or {}):
-        # It would leave an empty volume.
-        cluster.call("DELETE", "persistentvolumeclaims/" + name)
+    if not keeps_source(manifest, received):
+        api.call("DELETE", "persistentvolumeclaims/" + name)
         fail(
             f"the cluster dropped the snapshot {given.snapshot!r} from the claim; an empty volume "
             "would have taken its place"

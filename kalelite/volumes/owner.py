@@ -1,0 +1,103 @@
+"""The object that owns what a run has in the cluster: with it, everything goes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Literal
+
+from kalelite.errors import UsageError
+from kalelite.frozen import frozen
+from kalelite.humanize import size
+from kalelite.plan import names
+from kalelite.volumes._client import Cluster
+from kalelite.volumes.provision import RUN_LABEL
+from kalelite.volumes.resources import CONFIG_MAPS, MANAGED, Json
+
+ROLE_LABEL = "kalelite.dev/role"
+Role = Literal["run", "snapshots"]
+"""What an owner stands for: a run, whose clones go with it, or snapshots, which stay for others."""
+
+_LARGEST = 1024 * 1024
+"""Bytes that a config map may hold, before they are encoded."""
+
+
+@frozen
+class Owner:
+    """A config map that exists. ``run`` is the id that it was made for."""
+
+    name: str
+    uid: str
+    run: str
+
+    def reference(self) -> Json:
+        """What makes another object of the namespace go when this one goes."""
+        return {
+            "apiVersion": CONFIG_MAPS.api_version,
+            "kind": CONFIG_MAPS.kind,
+            "name": self.name,
+            "uid": self.uid,
+            "controller": False,
+            "blockOwnerDeletion": False,
+        }
+
+
+def owner_name(run: str, role: Role = "run") -> str:
+    """The name of a run's owner: a run has one, so making it twice is harmless."""
+    return f"kalelite-{names.slug(run)}" + ("-snapshots" if role == "snapshots" else "")
+
+
+def labels_of(run: str) -> dict[str, str]:
+    """The labels of everything that is made for a run."""
+    return {**MANAGED, RUN_LABEL: names.label_value(run, "run")}
+
+
+def create_owner(
+    cluster: Cluster,
+    run: str,
+    *,
+    role: Role = "run",
+    data: Mapping[str, str] | None = None,
+    files: Mapping[str, bytes] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> Owner:
+    """Make the owner of a run, which may carry text and files, such as the bundle of the code.
+
+    Raises `UsageError` if a config map cannot hold that much; else as `Cluster.create`.
+    """
+    files, data = files or {}, data or {}
+    total = sum(map(len, files.values())) + sum(len(text.encode()) for text in data.values())
+    if total > _LARGEST:
+        raise UsageError(
+            f"a config map cannot hold {size(total)}; it holds {size(_LARGEST)}",
+            hint="Keep large constants out of the script: read them from a file on a volume.",
+        )
+    digest = hashlib.sha256(repr([*sorted(files.items()), *sorted(data.items())]).encode())
+    given = {**(annotations or {}), _CONTENT: digest.hexdigest()}
+    body: Json = {
+        "metadata": {
+            "name": owner_name(run, role),
+            "labels": {**labels_of(run), ROLE_LABEL: role},
+            "annotations": given,
+        },
+        "data": dict(data),
+        "binaryData": {key: base64.b64encode(value).decode() for key, value in files.items()},
+        "immutable": bool(files or data),
+    }
+
+    def mine(found: Json) -> bool:
+        metadata = found["metadata"]
+        labels, seen = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        return labels.get(RUN_LABEL) == run and seen.get(_CONTENT) == given[_CONTENT]
+
+    made = cluster.create(CONFIG_MAPS, body, mine=mine)
+    return Owner(made["metadata"]["name"], made["metadata"]["uid"], run)
+
+
+def delete_owner(cluster: Cluster, owner: Owner) -> bool:
+    """Have an owner and all that it owns deleted; False if it is gone already."""
+    return cluster.delete(CONFIG_MAPS, owner.name, uid=owner.uid)
+
+
+_CONTENT = "kalelite.dev/content"

@@ -1,0 +1,143 @@
+"""What the tests of the cluster do by hand: claims, pods, and looking at what became of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from kubernetes import config
+
+from kalelite.volumes._client import Cluster
+from kalelite.volumes.resources import CLAIMS, PODS, SNAPSHOTS, Resource
+
+IMAGE = "localhost/kc/python:3.11"
+NAMESPACES = Resource("api/v1", "namespaces", "Namespace", "namespace", namespaced=False)
+ACCOUNTS = Resource("api/v1", "serviceaccounts", "ServiceAccount", "service account")
+
+
+def find_kit():
+    """The program of the cluster: beside the checkout, or upwards of it."""
+    named = os.environ.get("KALELITE_SHARED")
+    root = Path(__file__).resolve().parents[2]
+    places = (
+        [Path(named)] if named else [*(up / "shared" for up in root.parents), Path("/work/shared")]
+    )
+    programs = (place / "cluster" / "cluster" for place in places)
+    return next((program for program in programs if program.exists()), None)
+
+
+def wait(what, test, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := test()):
+        assert time.monotonic() < end, f"{what} did not happen in {seconds} s"
+        time.sleep(0.1)
+    return found
+
+
+class Kit:
+    """The cluster of ../shared/cluster."""
+
+    def __init__(self, program):
+        self.program = str(program)
+        self("up")
+
+    def __call__(self, *words):
+        done = subprocess.run([self.program, *words], capture_output=True, text=True)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def client(self, user="admin"):
+        return config.new_client_from_config(self("kubeconfig", user))
+
+
+class Lab:
+    """A namespace, and an administrator in it; ``cluster`` is kalelite's own client."""
+
+    def __init__(self, kit):
+        self.kit = kit
+        self.namespace = f"t-{uuid.uuid4().hex[:8]}"
+        self.cluster = Cluster.open(client=kit.client(), namespace=self.namespace)
+
+    def __enter__(self):
+        self.cluster.create(NAMESPACES, {"metadata": {"name": self.namespace}})
+        wait("service account", lambda: self.cluster.list(ACCOUNTS))
+        return self
+
+    def __exit__(self, *_):
+        for snapshot in self.cluster.list(SNAPSHOTS):
+            self.cluster.delete(SNAPSHOTS, snapshot["metadata"]["name"])
+        for claim in self.cluster.list(CLAIMS):
+            # The controller leaves it where a snapshot never got ready.
+            if any("as-source" in each for each in claim["metadata"].get("finalizers", ())):
+                self.cluster.patch(
+                    CLAIMS, claim["metadata"]["name"], {"metadata": {"finalizers": None}}
+                )
+        self.cluster.delete(NAMESPACES, self.namespace)
+
+    def cluster_as(self, user):
+        return Cluster.open(client=self.kit.client(user), namespace=self.namespace)
+
+    def claim(self, name, storage="dir", size="16Mi", mode="ReadWriteOnce", bound=None, **spec):
+        body = {"accessModes": [mode], "resources": {"requests": {"storage": size}}, **spec}
+        if storage is not None:
+            body["storageClassName"] = storage
+        self.cluster.create(CLAIMS, {"metadata": {"name": name}, "spec": body})
+        if bound is None:
+            bound = storage in {"dir", "dir-retain", "dir-rwo", "dir-empty-clone"}
+        if bound:
+            wait(f"{name} bound", lambda: self.phase(name) == "Bound")
+
+    def phase(self, claim):
+        return self.cluster.get(CLAIMS, claim)["status"]["phase"]
+
+    def pod(
+        self,
+        name,
+        command="sleep 600",
+        claims=(),
+        *,
+        volumes=(),
+        mounts=(),
+        pod=(),
+        metadata=(),
+        **container,
+    ):
+        """A pod with a claim for each path of ``claims``; the rest is as Kubernetes spells it."""
+        claims = dict(claims)
+        sources = [
+            {"name": f"v{number}", "persistentVolumeClaim": {"claimName": claim}}
+            for number, claim in enumerate(claims.values())
+        ]
+        places = [{"name": f"v{number}", "mountPath": path} for number, path in enumerate(claims)]
+        main = {
+            "name": "main",
+            "image": IMAGE,
+            "command": ["sh", "-c", command],
+            "volumeMounts": [*places, *mounts],
+            **container,
+        }
+        spec = {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "volumes": [*sources, *volumes],
+            "containers": [main],
+            **dict(pod),
+        }
+        self.cluster.create(PODS, {"metadata": {"name": name, **dict(metadata)}, "spec": spec})
+
+    def finished(self, name, seconds=90):
+        def ended():
+            phase = self.cluster.get(PODS, name)["status"]["phase"]
+            return phase if phase in {"Succeeded", "Failed"} else None
+
+        phase = wait(f"end of pod {name}", ended, seconds)
+        return phase, self.cluster.log(name)
+
+    def output(self, name, command, claims=(), **more):
+        self.pod(name, command, claims, **more)
+        phase, text = self.finished(name)
+        assert phase == "Succeeded", text
+        return text.strip()
