@@ -163,7 +163,7 @@ def test_importing_the_public_names_imports_nothing_heavy(statement):
     ("library", "homes"),
     [
         ("kfp", {"kalelite.backends.kubeflow"}),
-        ("kubernetes", {"kalelite.volumes._client"}),
+        ("kubernetes", {"kalelite.volumes.cluster"}),
         ("rich", {"kalelite.cli"}),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from kalelite.errors import ClusterError, UsageError
 from kalelite.frozen import frozen
-from kalelite.volumes._client import Cluster
+from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import NotFoundError
 from kalelite.volumes.resources import CLAIMS, PODS, Json
 

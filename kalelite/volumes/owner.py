@@ -11,9 +11,9 @@ from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 from kalelite.humanize import size
 from kalelite.plan import names
-from kalelite.volumes._client import Cluster
-from kalelite.volumes.provision import RUN_LABEL
-from kalelite.volumes.resources import CONFIG_MAPS, MANAGED, Json
+from kalelite.volumes.cluster import Cluster
+from kalelite.volumes.provision import is_of_run
+from kalelite.volumes.resources import CONFIG_MAPS, Json, labels_of
 
 ROLE_LABEL = "kalelite.dev/role"
 Role = Literal["run", "snapshots"]
@@ -46,11 +46,6 @@ class Owner:
 def owner_name(run: str, role: Role = "run") -> str:
     """The name of a run's owner: a run has one, so making it twice is harmless."""
     return f"kalelite-{names.slug(run)}" + ("-snapshots" if role == "snapshots" else "")
-
-
-def labels_of(run: str) -> dict[str, str]:
-    """The labels of everything that is made for a run."""
-    return {**MANAGED, RUN_LABEL: names.label_value(run, "run")}
 
 
 def create_owner(
@@ -87,9 +82,8 @@ def create_owner(
     }
 
     def mine(found: Json) -> bool:
-        metadata = found["metadata"]
-        labels, seen = metadata.get("labels") or {}, metadata.get("annotations") or {}
-        return labels.get(RUN_LABEL) == run and seen.get(_CONTENT) == given[_CONTENT]
+        seen = found["metadata"].get("annotations") or {}
+        return is_of_run(found, run) and seen.get(_CONTENT) == given[_CONTENT]
 
     made = cluster.create(CONFIG_MAPS, body, mine=mine)
     return Owner(made["metadata"]["name"], made["metadata"]["uid"], run)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from kalelite.frozen import frozen
+from kalelite.plan import names
+from kalelite.volumes.provision import RUN_LABEL
 
 Json = dict[str, Any]
 """An object as the API server spells it."""
 
-MANAGED = {"app.kubernetes.io/managed-by": "kalelite"}
-"""The label of everything that kalelite makes."""
+
+def labels_of(run: str) -> dict[str, str]:
+    """The labels of everything that is made for a run."""
+    return {"app.kubernetes.io/managed-by": "kalelite", RUN_LABEL: names.label_value(run, "run")}
+
+
+def selector_of(run: str) -> str:
+    """What selects everything that was made for a run."""
+    return f"{RUN_LABEL}={names.label_value(run, 'run')}"
 
 
 @frozen

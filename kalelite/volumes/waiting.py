@@ -12,7 +12,7 @@ from enum import Enum
 from kalelite.errors import Problem
 from kalelite.frozen import frozen
 from kalelite.humanize import duration
-from kalelite.volumes._client import Cluster
+from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import NotFoundError, VolumeError
 from kalelite.volumes.resources import Json, Resource
 
@@ -52,7 +52,7 @@ class Observed:
 
 
 @frozen
-class Progress:
+class VolumeProgress:
     """How far one object is: ``claim`` is the user's claim that it is for."""
 
     noun: str
@@ -73,7 +73,7 @@ class Awaited:
     claim: str
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[VolumeProgress], None]
 
 
 def wait_all(
@@ -109,7 +109,7 @@ def wait_all(
             if verdict.note and verdict.note not in seen:
                 seen.append(verdict.note)
             report(
-                Progress(
+                VolumeProgress(
                     item.resource.noun, item.name, item.claim, age, verdict.action, verdict.note
                 )
             )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kubernetes import config
 
-from kalelite.volumes._client import Cluster
+from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.resources import CLAIMS, PODS, SNAPSHOTS, Resource
 
 IMAGE = "localhost/kc/python:3.11"

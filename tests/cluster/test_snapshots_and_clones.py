@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from lab import wait
 
-from kalelite.volumes.clone import make_volumes, plan_clones, plan_marshal
+from kalelite.volumes.clone import make_volumes
 from kalelite.volumes.discover import notebook
 from kalelite.volumes.owner import create_owner, delete_owner
+from kalelite.volumes.past_snapshots import read_snapshots
 from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SNAPSHOTS
-from kalelite.volumes.snapshot import plan_snapshots, read_snapshots, take_snapshots
+from kalelite.volumes.run_volumes import plan_clones, plan_marshal
+from kalelite.volumes.snapshot import plan_snapshots, take_snapshots
 
 
 def take(lab, book, run="r1", snapshot_class="dir", **more):

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from kalelite.errors import ClusterError, ExitCode
-from kalelite.volumes._client import Cluster
+from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import (
     ApiError,
     ConflictError,

@@ -50,7 +50,7 @@ class Answer:
 
 
 @frozen
-class Event:
+class ObjectEvent:
     """What Kubernetes says has happened to an object. ``type`` is ``Normal`` or ``Warning``."""
 
     type: str
@@ -172,7 +172,7 @@ class Cluster:
             raise
         return True
 
-    def events(self, uid: str) -> tuple[Event, ...]:
+    def events(self, uid: str) -> tuple[ObjectEvent, ...]:
         """What has happened to an object, oldest first; nothing where events may not be read."""
         try:
             found = self.list(EVENTS, fields=f"involvedObject.uid={uid}")
@@ -319,9 +319,9 @@ def _unreachable(host: str, error: Exception) -> UnreachableError:
     )
 
 
-def _event(found: Json) -> Event:
+def _event(found: Json) -> ObjectEvent:
     at = found.get("lastTimestamp") or found.get("eventTime") or found.get("firstTimestamp") or ""
-    return Event(
+    return ObjectEvent(
         str(found.get("type", "")), str(found.get("reason", "")), found.get("message") or "", at
     )
 
