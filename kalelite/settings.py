@@ -84,6 +84,7 @@ SETTINGS: Mapping[str, Setting] = {
             backend="local",
             metavar="N",
         ),
+        Setting("isolate", "run in a clone of the workspace", ("true", "false"), default="false"),
         Setting("output", "a live table on a terminal, lines, or JSON", _OUTPUTS, default="auto"),
         Setting(
             "home", "where runs and values are kept", "a folder", backend="local", metavar="FOLDER"

@@ -23,6 +23,7 @@ COMPOSITION_ROOTS = {
     "kalelite.authoring.trace.body",
     "kalelite.backends.kubeflow.compile.build",
     "kalelite.backends.local.run",
+    "kalelite.cli.verb_run",
 }
 """Modules that put the parts of a room together, and so may import more than eight others."""
 

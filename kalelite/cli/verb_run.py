@@ -34,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="run steps with cache=True anew, and keep their new results",
     )
+    here.add_argument(
+        "--isolate",
+        action="store_const",
+        const="true",
+        help="run in a clone of the workspace: the nearest folder upwards with .kalelite, .git, "
+        "pyproject.toml or setup.cfg; what the run writes there is kept apart",
+    )
     add_setting(
         here,
         "output",
@@ -76,7 +83,13 @@ def perform(command: Command) -> int:
         from kalelite.cli import verb_graph
 
         return verb_graph.perform(command)
-    return _run(command, name)
+    isolate = command.settings["isolate"].value == "true" and name == "local"
+    if not isolate:
+        return _run(command, name)
+    from kalelite.cli.isolation import isolated
+
+    with isolated(command) as inside:
+        return _run(inside, name)
 
 
 def _run(command: Command, name: str) -> int:
@@ -133,7 +146,9 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UsageError("-o goes with --graph: it is where the picture is written")
     if options.output and options.graph:
         raise UsageError("--output is about runs and has no meaning with --graph")
-    here = [name for name in ("jobs", "debug", "no_cache", "home") if getattr(options, name)]
+    here = [
+        name for name in ("jobs", "debug", "no_cache", "isolate", "home") if getattr(options, name)
+    ]
     other = next((name for name in ("check", "graph") if getattr(options, name)), "")
     other = other or ("kfp" if elsewhere else "")
     if here and other:

@@ -11,18 +11,15 @@ point to, dangling ones are kept. FIFOs, sockets and devices are refused.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from kalelite.errors import UnmarshallableError
+from kalelite.file_copy import Reflinks, extents, write_at
 from kalelite.marshal.digest import Digest, file_chunks, hasher
 from kalelite.marshal.listing import Entry
 
-_FICLONE = 0x40049409
 _CHUNK = 1 << 20
 _ZEROS = bytes(_CHUNK)
 
@@ -45,7 +42,7 @@ class Adoption:
     mode: int = 0o777
     sync: bool = False
     entries: list[Entry] = field(default_factory=list)
-    _clones: bool = True
+    _reflinks: Reflinks = field(default_factory=Reflinks)
     _walk: list[str] = field(default_factory=list)
 
     def adopt(self, source: str, target: str, name: str) -> None:
@@ -123,11 +120,11 @@ class Adoption:
         size = state.st_size
         out = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            if size and self._clone(fd, out):
+            if size and self._reflinks.clone(fd, out):
                 for chunk in file_chunks(out, size):
                     digest.update(chunk)
             else:
-                size = _copy_data(fd, out, state, digest)
+                size = _copy_data(fd, out, size, digest)
             os.utime(out, ns=(state.st_atime_ns, state.st_mtime_ns))
             os.fchmod(out, mode)
             if self.sync:
@@ -136,25 +133,14 @@ class Adoption:
             os.close(out)
         return size
 
-    def _clone(self, fd: int, out: int) -> bool:
-        if not self._clones:
-            return False
-        try:
-            fcntl.ioctl(out, _FICLONE, fd)
-        except OSError as error:
-            # Not here, or not between these two: do not ask for each of 20,000 files.
-            self._clones = error.errno not in {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV}
-            return False
-        return True
 
-
-def _copy_data(fd: int, out: int, state: os.stat_result, digest: Digest) -> int:
+def _copy_data(fd: int, out: int, size: int, digest: Digest) -> int:
     """Copy with holes, and digest holes as the zeros that they read as; the size.
 
     A file is read to its end: those of /proc tell no size, and those of /sys a larger one.
     """
     at = 0
-    for start, end, data in _extents(fd, state):
+    for start, end, data in extents(fd, size):
         if data:
             at = start
             while at < end and (chunk := os.pread(fd, min(_CHUNK, end - at), at)):
@@ -171,32 +157,7 @@ def _copy_data(fd: int, out: int, state: os.stat_result, digest: Digest) -> int:
 def _write(out: int, at: int, chunk: bytes, digest: Digest) -> int:
     """Write at an offset, and digest; the number of bytes."""
     digest.update(chunk)
-    done = 0
-    while done < len(chunk):
-        done += os.pwrite(out, memoryview(chunk)[done:], at + done)
-    return done
-
-
-def _extents(fd: int, state: os.stat_result) -> Iterator[tuple[int, int, bool]]:
-    """Stretches of a file: start, end, and whether they hold data."""
-    size, at = state.st_size, 0
-    if state.st_blocks * 512 >= size:
-        yield 0, size, True
-        return
-    while at < size:
-        try:
-            data = os.lseek(fd, at, os.SEEK_DATA)
-            hole = os.lseek(fd, data, os.SEEK_HOLE)
-        except OSError as error:
-            if error.errno == errno.ENXIO:  # only a hole is left
-                yield at, size, False
-                return
-            yield at, size, True  # the filesystem knows no holes
-            return
-        if data > at:
-            yield at, data, False
-        yield data, hole, True
-        at = hole
+    return write_at(out, chunk, at)
 
 
 def _digest_zeros(count: int, digest: Digest) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from kalelite.errors import MarshalError, UsageError
+from kalelite.file_copy import extents
 
 if TYPE_CHECKING:
     import threading
@@ -96,7 +97,7 @@ def file_chunks(fd: int, size: int) -> Iterator[memoryview]:
             yield buffer[:got]
         return
     with image, memoryview(image) as view:
-        for begin, end, is_data in _extents(fd, size):
+        for begin, end, is_data in extents(fd, size):
             for start in range(begin, end, 4 * CHUNK):
                 stop = min(start + 4 * CHUNK, end)
                 if is_data:
@@ -109,24 +110,6 @@ def file_chunks(fd: int, size: int) -> Iterator[memoryview]:
 @functools.cache
 def _zeros() -> memoryview:
     return memoryview(bytes(4 * CHUNK))
-
-
-def _extents(fd: int, size: int) -> Iterator[tuple[int, int, bool]]:
-    """The runs of data and the holes of a file: begin, end, and whether it is data."""
-    begin, is_sparse = 0, os.fstat(fd).st_blocks * 512 < size
-    while begin < size:
-        data, end = begin, size
-        if is_sparse:
-            try:
-                data = os.lseek(fd, begin, os.SEEK_DATA)
-                end = min(os.lseek(fd, data, os.SEEK_HOLE), size)
-            except OSError as error:  # there is no more data, or the filesystem cannot tell
-                data = size if error.errno == errno.ENXIO else begin
-        if begin < data:
-            yield begin, data, False
-        if data < end:
-            yield data, end, True
-        begin = end
 
 
 def reference_to(pieces: Iterable[Any], algorithm: str) -> str:
