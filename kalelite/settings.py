@@ -135,6 +135,19 @@ SETTINGS: Mapping[str, Setting] = {
             "an access mode",
             backend="kubeflow",
         ),
+        Setting(
+            "snapshot_class",
+            "the class of snapshots of a notebook's volumes",
+            "a snapshot class",
+            metavar="NAME",
+        ),
+        Setting(
+            "snapshot_timeout",
+            "how long a snapshot or a clone may take to be ready",
+            "a duration such as 10m",
+            default="10m",
+            metavar="TIME",
+        ),
     )
 }
 

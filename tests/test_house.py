@@ -24,6 +24,7 @@ COMPOSITION_ROOTS = {
     "kalelite.backends.kubeflow.compile.build",
     "kalelite.backends.local.run",
     "kalelite.cli.verb_run",
+    "kalelite.volumes.prepare_volumes",
 }
 """Modules that put the parts of a room together, and so may import more than eight others."""
 

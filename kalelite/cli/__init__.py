@@ -28,8 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     err = Screen(sys.stderr)
     try:
         code = _dispatch(words)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         err.line("interrupted")
+        err.lines((note,) for note in getattr(interrupt, "__notes__", ()))
         code = ExitCode.INTERRUPTED
     except SystemExit as stop:  # argparse, after --help
         code = stop.code if isinstance(stop.code, int) else 0

@@ -26,6 +26,7 @@ VERBS: Final = {
     "logs": "what the steps of a run printed",
     "graph": "a picture of a script's pipeline",
     "check": "all problems of a script's pipelines, without running anything",
+    "snapshot": "take snapshots of all volumes of a notebook",
     "formats": "which types are stored in which format",
     "clean": "free what no run refers to",
     "config": "every setting, its value and where it came from",

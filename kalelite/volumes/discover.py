@@ -144,6 +144,15 @@ def notebook(
     )
 
 
+def find_claim(cluster: Cluster, name: str, path: str) -> MountedVolume | None:
+    """A claim as if it were mounted at a path, or None if there is none of that name."""
+    try:
+        claim = cluster.get(CLAIMS, name)
+    except NotFoundError:
+        return None
+    return _mounted(claim, path=path, sub_path="", read_only=False, workspace=False)
+
+
 def _names(environ: Mapping[str, str]) -> list[str]:
     """What the pod of this process may be called, the likeliest first."""
     server = environ.get("NB_PREFIX", "").rstrip("/").rpartition("/")[2]

@@ -12,6 +12,7 @@ from kalelite.frozen import frozen
 from kalelite.humanize import size
 from kalelite.plan import names
 from kalelite.volumes.cluster import Cluster
+from kalelite.volumes.cluster_errors import NotFoundError
 from kalelite.volumes.provision import is_of_run
 from kalelite.volumes.resources import CONFIG_MAPS, Json, labels_of
 
@@ -87,6 +88,16 @@ def create_owner(
 
     made = cluster.create(CONFIG_MAPS, body, mine=mine)
     return Owner(made["metadata"]["name"], made["metadata"]["uid"], run)
+
+
+def find_owner(cluster: Cluster, run: str, role: Role = "run") -> Owner | None:
+    """The owner of a run, if it has one."""
+    try:
+        found = cluster.get(CONFIG_MAPS, owner_name(run, role))
+    except NotFoundError:
+        return None
+    metadata = found["metadata"]
+    return Owner(metadata["name"], metadata["uid"], run) if is_of_run(found, run) else None
 
 
 def delete_owner(cluster: Cluster, owner: Owner) -> bool:

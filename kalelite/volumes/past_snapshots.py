@@ -5,6 +5,7 @@ from __future__ import annotations
 from kalelite.errors import Problem
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import VolumeError
+from kalelite.volumes.provision import RUN_LABEL
 from kalelite.volumes.resources import SNAPSHOTS, selector_of
 from kalelite.volumes.snapshot_set import SnapshotSet, described, is_described
 
@@ -19,7 +20,7 @@ def read_snapshots(cluster: Cluster, run: str) -> SnapshotSet:
     if not found:
         raise VolumeError(
             f"there are no snapshots of run {run} in namespace {cluster.namespace}",
-            hint="kalelite snapshots lists those that there are.",
+            hint=f"kubectl -n {cluster.namespace} get volumesnapshots -L {RUN_LABEL} lists all.",
         )
     problems = [
         Problem(f"snapshot {each['metadata']['name']} is not ready, or being deleted")
