@@ -1,15 +1,16 @@
 """``@frozen``: data classes that take little time to define; a run defines a hundred of them.
 
 `dataclasses` compiles six functions for a frozen class, which takes longer than all else in most
-modules. Here it compiles ``__init__`` alone, and what the others do is shared code. That nobody
-assigns to a field is what the type checker holds.
+modules. Here ``__init__`` alone is compiled, for the first object, and what the others do is shared
+code. That nobody assigns to a field is what the type checker holds.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 T = TypeVar("T")
 
@@ -17,9 +18,8 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
 def frozen(cls: type[T]) -> type[T]:
     """Make a data class with slots, whose objects are compared, hashed and shown by their fields."""
-    made = dataclasses.dataclass(slots=True, eq=False, repr=False)(cls)
+    made = _made(cls)
     fields = dataclasses.fields(made)  # type: ignore[arg-type]
-    shown = [field.name for field in fields if field.repr]
     compared = attrgetter(*[field.name for field in fields if field.compare] or ["__class__"])
 
     def equal(self: T, other: object) -> Any:
@@ -28,11 +28,55 @@ def frozen(cls: type[T]) -> type[T]:
     def hash_of(self: T) -> int:
         return hash(compared(self))
 
+    return _with(made, __eq__=equal, __hash__=hash_of)
+
+
+@dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(dataclasses.field,))
+def entity(cls: type[T]) -> type[T]:
+    """As `frozen`, but an object equals itself alone."""
+    return _made(cls)
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field,))
+def mutable(cls: type[T]) -> type[T]:
+    """As `entity`, of objects whose fields may be assigned to."""
+    return _made(cls)
+
+
+def _made(cls: type[T]) -> type[T]:
+    made = dataclasses.dataclass(slots=True, eq=False, repr=False, init=False)(cls)
+
     def show(self: T) -> str:
+        shown = (field.name for field in dataclasses.fields(made) if field.repr)  # type: ignore[arg-type]
         values = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
         return f"{type(self).__qualname__}({values})"
 
-    for name, method in {"__eq__": equal, "__hash__": hash_of, "__repr__": show}.items():
+    def init(self: T, *args: Any, **kwargs: Any) -> None:
+        real = made.__init__ = _init(made)  # type: ignore[method-assign]
+        real(self, *args, **kwargs)
+
+    return _with(made, __repr__=show, __init__=init)
+
+
+def _with(cls: type[T], **methods: Any) -> type[T]:
+    """Give a class those of some methods that it does not define itself."""
+    for name, method in methods.items():
         if vars(cls).get(name) is None:
-            setattr(made, name, method)
-    return made
+            setattr(cls, name, method)
+    return cls
+
+
+def _init(cls: type) -> Callable[..., None]:
+    """The ``__init__`` of a data class, as `dataclasses` makes it."""
+    space: dict[str, Any] = {"__annotations__": {}, "__qualname__": cls.__qualname__}
+    for each in dataclasses.fields(cls):
+        space["__annotations__"][each.name] = each.type
+        given: dict[str, Any] = {"default": each.default}
+        if each.default_factory is not dataclasses.MISSING:
+            given = {"default_factory": each.default_factory}
+        space[each.name] = dataclasses.field(init=each.init, kw_only=each.kw_only, **given)
+    if hasattr(cls, "__post_init__"):
+        space["__post_init__"] = None
+    make = dataclasses.dataclass(slots=True, eq=False, repr=False)
+    made: type = make(type(cls.__name__, (), space))
+    return cast("Callable[..., None]", vars(made)["__init__"])

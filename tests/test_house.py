@@ -62,7 +62,8 @@ class Module:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 parts = (f"{node.module}.{alias.name}" for alias in node.names)
                 found.update(part if part in MODULES else node.module for part in parts)
-        return (found & set(MODULES)) - {self.name, "kalelite.frozen"}  # it stands for `dataclass`
+        # The last two stand for modules of Python: `dataclasses` and `hashlib`.
+        return (found & set(MODULES)) - {self.name, "kalelite.frozen", "kalelite.blake"}
 
 
 def modules() -> Iterator[Module]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kalelite.blake import blake2b
 from kalelite.capture.formats import RegisteredFormat
 from kalelite.capture.gather import Gatherer
 from kalelite.capture.load import FORMAT, Name
@@ -25,7 +25,7 @@ _SMALL = 65_536
 
 def digest_of(data: bytes) -> str:
     """The name of a blob."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    return blake2b(data, digest_size=16).hexdigest()
 
 
 @frozen

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dis
 import functools
-import hashlib
 import inspect
 import re
 import sys
@@ -17,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any, TypeGuard
 
+from kalelite.blake import blake2b
 from kalelite.frozen import frozen
 
 _KNOWN = (3, 11) <= sys.version_info[:2] <= (3, 13)
@@ -59,7 +59,7 @@ def codes(code: CodeType) -> Iterator[CodeType]:
 
 def hashed(*parts: bytes) -> bytes:
     """A digest of these parts, in this order."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.digest()

@@ -11,13 +11,13 @@ import ast
 import functools
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from kalelite.capture.bytecode import Import, hashed, identifiers, resolve_import
 from kalelite.capture.local_modules import LocalModule
 from kalelite.capture.rebuild import plain
-from kalelite.frozen import frozen
+from kalelite.frozen import frozen, mutable
 
 # Code that uses one of these may look up any name.
 _DYNAMIC = frozenset(
@@ -26,7 +26,7 @@ _DYNAMIC = frozenset(
 )
 
 
-@dataclass(slots=True)
+@mutable
 class Mentioned:
     """The names in the code that counts.
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
 from kalelite.capture.bytecode import code_digest, hashed, is_class
 from kalelite.capture.load import Name
-from kalelite.frozen import frozen
+from kalelite.frozen import frozen, mutable
 
 
 class TooLargeError(Exception):
@@ -57,7 +57,7 @@ class Aside:
         return self.counts + (repr(self.docstring).encode() if docstrings else b"")
 
 
-@dataclass(slots=True)
+@mutable
 class Pickled:
     """A pickle and what it leans on.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from kalelite.authoring.events import (
 )
 from kalelite.errors import Where
 from kalelite.executor.spec import FailureReport, Record
-from kalelite.frozen import frozen
+from kalelite.frozen import frozen, mutable
 from kalelite.humanize import short_name
 from kalelite.plan.graph import Loop
 
@@ -62,7 +61,7 @@ def status_of(name: str) -> Status:
     return _BY_NAME.get(name, Status.WAITING)
 
 
-@dataclass(slots=True)
+@mutable
 class TaskProgress:
     """One task. ``order`` is its place in the plan and, inside loops, the item's number."""
 

@@ -280,6 +280,7 @@ def execute(script: Script, module: ModuleType) -> ScriptExit:
 
     Whatever the script raises comes through, but for SystemExit, which is reported.
     """
+    gc.freeze()  # what is ours is not looked through again, now or at the end
     gc.enable()
     try:
         if script.spec and script.spec.parent:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from kalelite.engine.transitions import Index, instance_name
 from kalelite.errors import StepError
 from kalelite.executor.spec import OutputEntry
+from kalelite.frozen import mutable
 from kalelite.plan.graph import Collected, Expr, ItemRef, OneOf, OutputRef
 from kalelite.plan.order import Scopes
 
@@ -27,7 +28,7 @@ class MissingError(Exception):
         self.failed = failed
 
 
-@dataclass(slots=True)
+@mutable
 class Results:
     """Outputs, loop items, taken branches and final statuses, by node and loop index."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Any
 
@@ -30,11 +30,12 @@ from kalelite.engine.transitions import (
 )
 from kalelite.errors import KaleliteError
 from kalelite.executor.spec import OutputEntry
+from kalelite.frozen import mutable
 from kalelite.plan.graph import Branch, Loop, Plan, Switch, Task
 from kalelite.plan.order import ROOT, Scopes
 
 
-@dataclass(slots=True)
+@mutable
 class _ScopeRun:
     """A scope that runs: one execution of a block's body, or the pipeline itself."""
 
@@ -44,7 +45,7 @@ class _ScopeRun:
     results: dict[str, NodeResult] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@mutable
 class _LoopRun:
     outer: _ScopeRun
     loop: str

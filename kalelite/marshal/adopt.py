@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from kalelite.errors import UnmarshallableError
 from kalelite.file_copy import Reflinks, extents, write_at
+from kalelite.frozen import mutable
 from kalelite.marshal.digest import Digest, file_chunks, hasher
 from kalelite.marshal.listing import Entry
 
@@ -24,7 +25,7 @@ _CHUNK = 1 << 20
 _ZEROS = bytes(_CHUNK)
 
 
-@dataclass(slots=True)
+@mutable
 class Adoption:
     """One walk from a path of the user into a folder of the store.
 

@@ -14,11 +14,12 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from kalelite.atomic import sync_folder
 from kalelite.errors import MarshalError, MissingObjectError
+from kalelite.frozen import mutable
 from kalelite.marshal.digest import (
     Digesting,
     default_algorithm,
@@ -56,7 +57,7 @@ class BlobName(NamedTuple):
     suffix: str = ""
 
 
-@dataclass(slots=True)
+@mutable
 class BlobStore:
     """The folder of a store.
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import hashlib
 import mmap
 import os
 import re
@@ -52,7 +51,9 @@ class Digest(Protocol):
 @functools.cache
 def _constructor(algorithm: str) -> Callable[[], Digest]:
     if algorithm == "sha256":
-        return hashlib.sha256
+        from hashlib import sha256  # loads OpenSSL
+
+        return sha256
     try:
         import xxhash
     except ImportError as error:

@@ -16,13 +16,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 
 from kalelite.atomic import sync_folder
 from kalelite.errors import CorruptObjectError, MissingObjectError, UnmarshallableError
-from kalelite.frozen import frozen
+from kalelite.frozen import frozen, mutable
 from kalelite.marshal.adopt import Adoption
 from kalelite.marshal.blobs import TEMPORARY, BlobName, BlobStore
 from kalelite.marshal.digest import file_chunks, reference_to, split_reference
@@ -58,7 +58,7 @@ class _Handed:
         return next((p for p in paths if self.states.get(p) != now.get(p)), "")
 
 
-@dataclass(slots=True)
+@mutable
 class Folders:
     """The files and folders of a store.
 

@@ -25,11 +25,10 @@ import sys
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pickle import PickleBuffer
 from typing import Any, ClassVar, overload
 
-from kalelite.frozen import frozen
+from kalelite.frozen import frozen, mutable
 from kalelite.marshal.formats import LIBRARIES
 
 Buffer = bytes | bytearray | memoryview | PickleBuffer
@@ -117,7 +116,7 @@ class FormatStatus:
     source: str = "kalelite"
 
 
-@dataclass(slots=True)
+@mutable
 class _Library:
     """The module that registers the formats of a root module's classes."""
 

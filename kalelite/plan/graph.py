@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from kalelite.errors import Where
-from kalelite.frozen import frozen
+from kalelite.frozen import entity, frozen
 from kalelite.plan.options import PipelineOptions, StepOptions
 
 Key = str | int
@@ -53,7 +53,7 @@ class Expr:
                 yield part.switch
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Constant(Expr):
     """A Python object, as it was at the call."""
 
@@ -213,7 +213,7 @@ class Output:
     optional: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class StepDef:
     """A decorated function, or rather what a plan needs to know of it."""
 
@@ -225,7 +225,7 @@ class StepDef:
     where: Where | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class ContainerDef:
     """A step that is a container image, not a Python function.
 
@@ -244,7 +244,7 @@ class ContainerDef:
     where: Where | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Task:
     """One call of a step.
 
@@ -312,7 +312,7 @@ class Group(Block):
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@entity
 class Plan:
     """A whole pipeline. ``result`` is what its function returned, None if nothing.
 

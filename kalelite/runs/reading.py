@@ -6,8 +6,8 @@ import contextlib
 import difflib
 import functools
 import json
+import os
 import re
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import field
@@ -115,7 +115,7 @@ class Run:
         """One of running, succeeded, failed, interrupted; crashed if its process is gone."""
         state = str(self.data.get("state", ""))
         process = self.data.get("process", {})
-        if state != "running" or process.get("host") != socket.gethostname():
+        if state != "running" or process.get("host") != os.uname().nodename:
             return state
         pid = int(process["pid"])
         return "running" if born(pid) == process.get("born") and is_alive(pid) else "crashed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -98,7 +97,7 @@ def create(
         "pipeline": plan.name,
         "state": "running",
         "started": clock(),
-        "process": {"pid": os.getpid(), "host": socket.gethostname(), "born": born(os.getpid())},
+        "process": {"pid": os.getpid(), "host": os.uname().nodename, "born": born(os.getpid())},
         "parameters": {name: _plain(value) for name, value in parameters.items()},
         "experiment": plan.options.experiment,
         "tasks": [_task_summary(task) for task in plan.tasks],

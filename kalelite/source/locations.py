@@ -10,14 +10,15 @@ import ast
 import linecache
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import CodeType, FrameType
 from typing import Any
 
 from kalelite.errors import Where
+from kalelite.frozen import mutable
 
 
-@dataclass(slots=True)
+@mutable
 class _Code:
     """What is known of a code object: its positions and the places read so far."""
 

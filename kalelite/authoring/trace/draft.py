@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from kalelite.authoring.trace.callsite import Use
 from kalelite.errors import Where
+from kalelite.frozen import mutable
 from kalelite.plan.graph import ContainerDef, Expr, Output, OutputRef, StatusRef, StepDef, Task
 from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
@@ -24,7 +25,7 @@ from kalelite.source.locations import definition_of, returns_in
 _SINGLE = (int, float, bool, str, bytes, type(None))
 
 
-@dataclass(slots=True, eq=False)
+@mutable
 class TaskDraft:
     """One call of a step; ``returns`` is what its annotation promises."""
 

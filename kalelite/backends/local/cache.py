@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import shutil
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.atomic import write_atomically
+from kalelite.blake import blake2b
 from kalelite.capture.code import Code, fingerprint
 from kalelite.executor.record_file import commit, encode, parse
 from kalelite.executor.spec import Record, Slot, TaskSpec
@@ -256,4 +256,4 @@ def _code_of(value: Any) -> str:
 
 def _digest(parts: Iterable[str]) -> str:
     data = "\n".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
+    return blake2b(data, digest_size=16).hexdigest()

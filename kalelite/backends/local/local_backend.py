@@ -33,9 +33,13 @@ class LocalBackend(Backend):
     def prepare(self, source: str, path: Sequence[str]) -> None:
         """Let the fork server import what the script imports, and import the rest here."""
         if not self._settings.debug and self._settings.start != "spawn":
+            # Before the fork, as both sides need them.
+            import kalelite.capture.load
+            import kalelite.executor.spec
+            import kalelite.marshal
             from kalelite.backends.local.pool.prewarm import prewarm
 
-            prewarm(source, path)
+            prewarm(source, path, fork=True)
         import kalelite.backends.local.run  # noqa: F401 - for later
 
 

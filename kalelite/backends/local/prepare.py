@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 from kalelite.backends.local.local_options import without_effect
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.pool import machine as limits
+from kalelite.blake import blake2b
 from kalelite.errors import UsageError
 from kalelite.plan.check.advice import advice
 from kalelite.plan.graph import ContainerDef, Plan, Task
@@ -180,8 +178,11 @@ def _installed(requirement: str) -> bool:
 def _install(
     task: Task, wanted: tuple[str, ...], home: Path, note: Callable[[str], object]
 ) -> Path:
+    import shutil  # not above, where each start would wait for them
+    import subprocess
+
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    digest = hashlib.blake2b("\n".join([here, *sorted(wanted)]).encode(), digest_size=8)
+    digest = blake2b("\n".join([here, *sorted(wanted)]).encode(), digest_size=8)
     folder = home / "packages" / digest.hexdigest()
     if folder.is_dir():
         return folder

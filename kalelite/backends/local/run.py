@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -23,6 +21,7 @@ from kalelite.backends.local.pool.slots import Slots
 from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.backends.local.turns import Turns
+from kalelite.blake import blake2b
 from kalelite.capture.code import Code, capture
 from kalelite.engine.progress import Progress
 from kalelite.engine.results import ResultsView
@@ -167,7 +166,7 @@ class _Run:
 
 def _installed(code: Code, folder: Path) -> Path:
     """Where code is, below a folder under the digest of its bytes; written if it is not there."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     for name, data in sorted(code.files().items()):
         digest.update(f"{name}\0{len(data)}\0".encode())
         digest.update(data)
@@ -180,6 +179,8 @@ def _installed(code: Code, folder: Path) -> Path:
         part.rename(target)
     except OSError:
         # Another run has written the same code meanwhile.
+        import shutil  # not above: it loads four compression libraries
+
         shutil.rmtree(part, ignore_errors=True)
     return target
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-_MAKERS = ("dataclass", "frozen", "NamedTuple", "TypedDict")
+_MAKERS = ("dataclass", "entity", "frozen", "mutable", "NamedTuple", "TypedDict")
 """What reads the annotations in the body of a class."""
 
 _SPECIAL = ("ClassVar", "InitVar", "KW_ONLY")

@@ -5,12 +5,12 @@ This module travels with the steps. It imports the standard library only.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+from kalelite.blake import blake2b
 from kalelite.capture.state.after_import import AfterImport
 from kalelite.frozen import frozen
 
@@ -62,7 +62,7 @@ def states(names: set[str]) -> dict[str, Any]:
 
 def derived(state: Any, place: str) -> int:
     """A number for a place that differs from that for any other place or state."""
-    return int.from_bytes(hashlib.blake2b(repr((state, place)).encode(), digest_size=32).digest())
+    return int.from_bytes(blake2b(repr((state, place)).encode(), digest_size=32).digest())
 
 
 def for_place(place: str, first: str) -> str | None:

@@ -7,7 +7,7 @@ import linecache
 import pickle
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from kalelite.capture.module_overrides import added, contents
@@ -16,6 +16,7 @@ from kalelite.capture.state.process_settings import KNOWN, differing
 from kalelite.capture.state.shared_globals import shared
 from kalelite.capture.state.top_level import Seen, TopLevel
 from kalelite.errors import Where
+from kalelite.frozen import mutable
 from kalelite.source.locations import tree_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from kalelite.capture.pickled import Pickled
 
 
-@dataclass
+@mutable
 class State:
     """The state of a script's process.
 

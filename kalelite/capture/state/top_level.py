@@ -11,14 +11,14 @@ import re
 import sys
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import ModuleType
 from typing import Any
 
 from kalelite.capture.module_overrides import content
 from kalelite.capture.state.changes import Change, follow
 from kalelite.capture.state.statements import imported, imported_modules, made_by, statements
-from kalelite.frozen import frozen
+from kalelite.frozen import frozen, mutable
 
 MUTATORS = frozenset(
     {
@@ -65,7 +65,7 @@ class Seen:
     """Whether the statement stands at the top itself."""
 
 
-@dataclass
+@mutable
 class TopLevel:
     """What the top of one namespace does.
 

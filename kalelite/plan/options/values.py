@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kalelite.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Retries:
     """How often a failed step is tried again, and when.
 
@@ -71,7 +72,7 @@ class Retries:
         return not wanted.isdisjoint({*names, *shorts})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretEnv:
     """An environment variable that takes its value from a key of a Kubernetes Secret."""
 
@@ -80,7 +81,7 @@ class SecretEnv:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecretFiles:
     """A folder that holds a Kubernetes Secret, one file for each key."""
 
@@ -88,7 +89,7 @@ class SecretFiles:
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigMapEnv:
     """An environment variable that takes its value from a key of a ConfigMap."""
 
@@ -97,7 +98,7 @@ class ConfigMapEnv:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ConfigMapFiles:
     """A folder that holds a ConfigMap, one file for each key."""
 
@@ -105,7 +106,7 @@ class ConfigMapFiles:
     config_map: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Volume:
     """A claim that is mounted into the step; here, a folder of this machine.
 
@@ -127,7 +128,7 @@ class Volume:
     sub_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Toleration:
     """A node taint that the step's pod puts up with; as in Kubernetes.
 
@@ -152,7 +153,7 @@ class Toleration:
     seconds: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SecurityContext:
     """The user and group that the step runs as."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from kalelite.backends.local.pool import fault_handler
@@ -15,9 +15,10 @@ from kalelite.backends.local.pool.step_log import Log
 from kalelite.engine.transitions import Ready
 from kalelite.executor.record_file import commit, read_attempt
 from kalelite.executor.spec import Record
+from kalelite.frozen import mutable
 
 
-@dataclass(slots=True)
+@mutable
 class Attempt:
     """An attempt that has a process, or had one.
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
-import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from kalelite.backends.local.pool.import_environment import interpreter_flags
+from kalelite.backends.local.pool import server_process
 from kalelite.backends.local.pool.messages import (
     DONE,
     Command,
@@ -34,10 +30,6 @@ from kalelite.backends.local.pool.messages import (
 )
 from kalelite.errors import KaleliteError, UsageError
 
-_BOOT = (
-    "import gc, json, sys; gc.disable(); sys.path[:] = json.loads(sys.argv[1])['boot']; "
-    "from kalelite.backends.local.pool.server import main; main()"
-)
 _PATH = list(sys.path)
 """Where Python's own modules are found first, before a script's folder is searched, too."""
 _RESTARTS = 8
@@ -69,10 +61,17 @@ class ForkServer:
     """A running fork server. It imports ``modules``, none of which may be the user's own.
 
     A module that cannot be shared by a fork (it starts threads), or that ends the server, is
-    given up: the server is started again without it, and open requests are sent again.
+    given up: the server is started again without it, and open requests are sent again. With
+    ``fork`` it is first a fork of this process, which has only imported so far.
     """
 
-    def __init__(self, modules: Sequence[str] = (), path: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        modules: Sequence[str] = (),
+        path: Sequence[str] | None = None,
+        *,
+        fork: bool = False,
+    ) -> None:
         self.modules = list(modules)
         self._path = path
         self.notes: list[str] = []
@@ -84,7 +83,7 @@ class ForkServer:
         self._stale = False
         self._closed = False
         self.pid = 0
-        self._start()
+        self._start(fork=fork)
 
     @property
     def fit(self) -> bool:
@@ -92,33 +91,30 @@ class ForkServer:
         ours = self._owner == os.getpid()
         return ours and not self._open and not self._closed and self._process.poll() is None
 
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
+    def _start(self, *, fork: bool = False) -> None:
+        commands, ours = os.pipe()
+        theirs, reports = os.pipe()
         done, notify = os.pipe()
-        self._errors = tempfile.TemporaryFile()  # as long as the server lives
+        self._errors = _nameless_file()  # as long as the server lives
         path = _strings(self._path or sys.path)
         given = {
             "boot": [*_strings(_PATH), *path],
             "path": path,
-            "channel": theirs.fileno(),
+            "commands": commands,
+            "reports": reports,
             "notify": notify,
-            "scratch": f"{tempfile.gettempdir()}/kalelite-{os.urandom(8).hex()}",
+            "scratch": f"{_scratch()}/kalelite-{os.urandom(8).hex()}",
         }
+        kept = (commands, reports, notify)
+        begin = server_process.fork if fork and server_process.may_fork() else server_process.start
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, *interpreter_flags(), "-c", _BOOT, json.dumps(given)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._errors,
-                pass_fds=(theirs.fileno(), notify),
-                start_new_session=True,
-            )
+            self._process = begin(given, kept, self._errors)
         finally:
-            theirs.close()
-            os.close(notify)
+            for end in kept:
+                os.close(end)
         os.set_blocking(done, False)
-        self._channel, self._done = ours.detach(), done
-        self._mailbox = Mailbox(self._channel)
+        self._commands, self._reports, self._done = ours, theirs, done
+        self._mailbox = Mailbox(self._reports)
         self.pid = self._process.pid
         self._importing = ""
         self._since = 0.0
@@ -151,13 +147,13 @@ class ForkServer:
 
     def filenos(self) -> tuple[int, int]:
         """What to wait on for `receive`. They change when the server is started again."""
-        return self._channel, self._done
+        return self._reports, self._done
 
     def receive(self) -> Iterator[Started | Done | Ended]:
         """What has happened since the last call. Does not wait."""
         yield from self._dones()
         self._end_slow_import()
-        while _readable(self._channel) and not self._mailbox.closed:
+        while _readable(self._reports) and not self._mailbox.closed:
             for line in self._mailbox.receive():
                 message: Report = decode(line)
                 match message:
@@ -217,37 +213,62 @@ class ForkServer:
             self._send(request)
 
     def _last(self) -> str:
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        self._errors.close()
+        errors = os.pread(self._errors, os.fstat(self._errors).st_size, 0)
+        os.close(self._errors)
+        lines = errors.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else f"exit code {self._process.returncode}"
 
     def _send(self, message: Command) -> None:
         # Where the server has gone, `receive` finds out and sends the open requests again.
         with contextlib.suppress(OSError):
-            send(self._channel, message)
+            send(self._commands, message)
 
     def _hang_up(self) -> None:
         """Let the server kill its children and end, as it does when nobody is there any more."""
-        os.close(self._channel)
+        os.close(self._commands)
+        until = time.monotonic() + _SHUTDOWN_TIMEOUT
+        while self._process.poll() is None:
+            # It and its children hold the other end of this until they are gone.
+            ready, _, _ = select.select([self._done], [], [], 0.05)
+            if ready and not os.read(self._done, 4096):
+                break
+            if time.monotonic() > until:
+                self._process.kill()
+        self._process.wait()
+        os.close(self._reports)
         os.close(self._done)
-        try:
-            self._process.wait(_SHUTDOWN_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
 
     def close(self) -> None:
         """End the server and every process of it. Does nothing in a process forked from this."""
         if self._owner == os.getpid() and not self._closed:
             self._closed = True
             self._hang_up()
-            self._errors.close()
+            os.close(self._errors)
 
 
 def _strings(values: Iterable[object]) -> list[str]:
     """The strings of ``sys.path`` or ``sys.argv``: a script may put anything there."""
     return [value for value in values if isinstance(value, str)]
+
+
+def _scratch() -> str:
+    """A folder for what is gone at once."""
+    folder = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - what is made there has a random name
+    if os.access(folder, os.W_OK | os.X_OK):
+        return folder
+    import tempfile  # slower to import than all else here
+
+    return tempfile.gettempdir()
+
+
+def _nameless_file() -> int:
+    """The descriptor of a file that is gone when it is closed."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("errors of the fork server")
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def _readable(channel: int) -> bool:

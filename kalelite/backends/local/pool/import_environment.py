@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 
 _NAMES = re.compile(
@@ -10,11 +11,17 @@ _NAMES = re.compile(
     r"|XLA_|JAX_|KERAS_|MALLOC_|POLARS_|RAYON_|ARROW_|HF_|MPL|LC_|LANG)|.*_NUM_THREADS$"
 )
 
+_PATH = list(sys.path)
+"""Where Python's own modules are found first, before a script's folder is searched, too."""
+
 
 def interpreter_flags() -> list[str]:
     """The flags that this interpreter was started with, for another one."""
-    import subprocess  # the fork server and its children need none of it
-
+    path, sys.path[:] = list(sys.path), _PATH
+    try:
+        import subprocess  # not above: most runs need none of it
+    finally:
+        sys.path[:] = path
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     return flags
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _ready: list[ForkServer] = []
 
 
-def prewarm(source: str, path: Sequence[str] | None = None) -> None:
+def prewarm(source: str, path: Sequence[str] | None = None, *, fork: bool = False) -> None:
     """Start the fork server, and have it import the installed packages that a script imports.
 
-    ``source`` is the script's text, ``path`` the ``sys.path`` that it will
-    have, if that is not this process's own.
+    ``source`` is the script's text, ``path`` the ``sys.path`` that it will have, if that is not
+    this process's own. With ``fork`` this process has run nothing of the user's so far.
     """
     if not _ready:
-        _ready.append(ForkServer(installed(imports_of(source), path), path))
+        _ready.append(ForkServer(installed(imports_of(source), path), path, fork=fork))
 
 
 def take(modules: Sequence[str]) -> ForkServer:

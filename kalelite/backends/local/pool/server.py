@@ -1,8 +1,8 @@
 """The fork server: a small process that imports modules by name and forks one child a task.
 
 It never runs user code: a process that has run threads of OpenMP or torch forks children that
-hang. It has one thread, so that a fork is always safe. The driver talks to it over a socket; when
-that closes, the driver is gone and every child is killed.
+hang. It has one thread, so that a fork is always safe. The driver talks to it over pipes; when
+they close, the driver is gone and every child is killed.
 
 Each child is forked before it has a request, which it then reads from a pipe. A fork takes as long
 as a small step, so while a processor is free one child waits with nothing of any task in it.
@@ -10,21 +10,21 @@ as a small step, so while a processor is free one child waits with nothing of an
 What the server does for a task it does right after a fork, where each page of memory that is
 written to has to be copied first. So its loop keeps to descriptors and few calls.
 
-Run as ``python -c`` by `kalelite.backends.local.pool.client`, with a JSON object as its argument.
+`kalelite.backends.local.pool.server_process` starts it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import os
 import select
 import signal
 import sys
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from kalelite.backends.local.pool import child, machine, posix, worker
 from kalelite.backends.local.pool.import_environment import stale
@@ -51,10 +51,11 @@ from kalelite.marshal import formats_status
 class Server:
     """Forks children on request, and reports how they ended."""
 
-    def __init__(self, channel: int, notify: int) -> None:
-        self._channel = channel
+    def __init__(self, commands: int, reports: int, notify: int) -> None:
+        self._commands = commands
+        self._reports = reports
         self._notify = notify
-        self._mailbox = Mailbox(channel)
+        self._mailbox = Mailbox(commands)
         self._tasks: dict[int, int] = {}
         self._spares: dict[int, int] = {}
         self._room = 0
@@ -67,7 +68,7 @@ class Server:
         signal.signal(signal.SIGCHLD, _nothing)
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         self._poll = select.poll()
-        self._poll.register(channel, select.POLLIN)
+        self._poll.register(commands, select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
 
     def serve(self) -> None:
@@ -103,10 +104,10 @@ class Server:
     def _import(self, modules: list[str]) -> None:
         """Import modules; hang up where one leaves this process unfit to be forked."""
         for module in modules:
-            send(self._channel, Importing(module))
+            send(self._reports, Importing(module))
             reason = import_quietly(module)
             if reason:
-                send(self._channel, Unsafe(reason))
+                send(self._reports, Unsafe(reason))
                 os._exit(0)
         # Import also what knows how to store the values of these modules.
         formats_status()
@@ -114,12 +115,12 @@ class Server:
         gc.collect()
         gc.freeze()
         self._imported = True
-        send(self._channel, Importing())
+        send(self._reports, Importing())
 
     def _configure(self, setup: Configure) -> None:
         """Be to the children what the driver would be."""
         if self._imported and stale(self._env, os.environ, setup.env):
-            send(self._channel, Stale())
+            send(self._reports, Stale())
             os._exit(0)
         os.environ.clear()
         os.environ.update(setup.env)
@@ -140,11 +141,11 @@ class Server:
         try:
             pid = self._give(line)
         except OSError as error:
-            send(self._channel, Ended(task, error=str(error)))
+            send(self._reports, Ended(task, error=str(error)))
             return
         self._tasks[pid] = task
         if request.timed:
-            send(self._channel, Started(task))
+            send(self._reports, Started(task))
 
     def _give(self, line: bytes) -> int:
         """Give a request to a process that waits for one; its pid."""
@@ -188,7 +189,8 @@ class Server:
         """In a new child: let go of all that is the server's."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for end in (self._channel, self._wakeup, self._writer, *self._spares.values(), given):
+        ours = (self._commands, self._reports, self._wakeup, self._writer, given)
+        for end in (*ours, *self._spares.values()):
             os.close(end)
 
     def _reap(self) -> None:
@@ -207,7 +209,7 @@ class Server:
                 del self._tasks[ended]
                 peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
                 with contextlib.suppress(OSError):
-                    send(self._channel, Ended(task, status, peak, self._ran_out(status)))
+                    send(self._reports, Ended(task, status, peak, self._ran_out(status)))
             lost = True
         if lost:
             self._kill_orphans()
@@ -258,17 +260,18 @@ def _nothing(number: int, frame: Any) -> None:
     """Only there so that the signal wakes the selector."""
 
 
-def main() -> None:
-    """Serve the driver whose socket was inherited."""
-    given = json.loads(sys.argv[1])
+def main(given: Mapping[str, Any]) -> NoReturn:
+    """Serve the driver that has started this process, with what it has given."""
+    ends = given["commands"], given["reports"], given["notify"]
+    for end in ends:
+        os.set_inheritable(end, False)
     posix.adopt_orphans()
     # Threads of compiled libraries count for this warning; `preload` has judged them.
     warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
     child.get_ready()
     worker.rehearse(Path(given["scratch"]))
     sys.path[:] = given["path"]
-    gc.collect()
     gc.freeze()
     # It stays disabled: a collection would touch, and so copy, each page that the children share.
-    Server(given["channel"], given["notify"]).serve()
+    Server(*ends).serve()
     os._exit(0)
