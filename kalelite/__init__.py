@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from kalelite.authoring.decorators import pipeline as pipeline, step as step
     from kalelite.authoring.fan_in import Collected as Collected, OneOf as OneOf
+    from kalelite.authoring.own_steps import snapshot as snapshot
     from kalelite.capture.state.setups import setup as setup
     from kalelite.errors import (
         CaptureError as CaptureError,
@@ -64,6 +65,7 @@ _PUBLIC: Final = {
     "kalelite.authoring.control": ("Elif", "Else", "ExitHandler", "If", "ParallelFor"),
     "kalelite.authoring.decorators": ("pipeline", "step"),
     "kalelite.authoring.fan_in": ("Collected", "OneOf"),
+    "kalelite.authoring.own_steps": ("snapshot",),
     "kalelite.capture.state.setups": ("setup",),
     "kalelite.errors": (
         "CaptureError",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from kalelite.authoring.trace.binding import Binder
 from kalelite.errors import Problem
-from kalelite.plan.graph import ContainerDef, StepDef
+from kalelite.plan.graph import ContainerDef, Expr, StepDef
 from kalelite.plan.options import StepOptions, merge
 
 
@@ -40,6 +40,11 @@ class CallableStep:
         """What the step is called."""
         name = self.call_options.name if self.call_options is not None else None
         return name or self.definition.name
+
+    def misuse(self, arguments: Mapping[str, Expr]) -> Iterable[Problem]:
+        """What is wrong with the arguments of a call, besides what they do not fit."""
+        del arguments
+        return ()
 
     def after(self, *others: Any) -> Self:
         """The same step, waiting for others besides those it takes values from, for one call.

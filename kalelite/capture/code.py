@@ -15,7 +15,7 @@ from kalelite.capture.rebuild import plain
 from kalelite.capture.state.taking import State, notes, take
 from kalelite.errors import CaptureError, Where
 from kalelite.frozen import frozen
-from kalelite.plan.graph import ContainerDef, Plan, StepDef, Task
+from kalelite.plan.graph import Plan, StepDef, Task
 
 if TYPE_CHECKING:
     from kalelite.capture.fingerprint import Fingerprint, Fingerprints
@@ -221,13 +221,9 @@ def capture(plan: Plan, *, limit: int = DEFAULT_LIMIT) -> Code:
     tasks = [task for task in plan.tasks if isinstance(task.step, StepDef)]
     code.add([task.step for task in tasks if isinstance(task.step, StepDef)])
     # Steps of kalelite's own draw no numbers.
-    own = (task.id for task in tasks if not _module(task.step).startswith("kalelite."))
-    code.take_state(next(own, ""))
+    users = (task.id for task in tasks if isinstance(task.step, StepDef) and not task.step.is_own)
+    code.take_state(next(users, ""))
     return code
-
-
-def _module(step: StepDef | ContainerDef) -> str:
-    return step.function.__module__ if isinstance(step, StepDef) else "kalelite."
 
 
 def fingerprint(value: Any) -> Fingerprint:

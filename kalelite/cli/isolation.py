@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kalelite.errors import UsageError
+from kalelite.home_folder import home
 from kalelite.humanize import count, duration, near_path, size
-from kalelite.runs.run_dirs import home
 from kalelite.settings import Value
 from kalelite.volumes.claimed_folder import claimed, sweep
 from kalelite.volumes.folder_clone import clone_folder, keep_changed, remove_folder, states_of

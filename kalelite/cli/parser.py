@@ -28,6 +28,7 @@ VERBS: Final = {
     "check": "all problems of a script's pipelines, without running anything",
     "snapshot": "take snapshots of all volumes of a notebook",
     "formats": "which types are stored in which format",
+    "snapshots": "list, restore and delete the states that pipelines have kept",
     "clean": "free what no run refers to",
     "config": "every setting, its value and where it came from",
 }

@@ -37,11 +37,11 @@ def perform(command: Command) -> int:
             hint="kalelite clean --store frees stored values.",
         )
     from kalelite.backends.local.cache import prune
+    from kalelite.home_folder import home
     from kalelite.humanize import count, near_path, size
     from kalelite.marshal import Store
     from kalelite.plan.options.duration import seconds
     from kalelite.runs.reading import list_runs
-    from kalelite.runs.run_dirs import home
 
     older_than = seconds(options.older_than, name="--older-than")
     base = home(command.home)

@@ -26,9 +26,9 @@ def perform(command: Command) -> int:
     """Print a line for each run."""
     from kalelite.cli.run_progress import status_of
     from kalelite.cli.screen import one_line
+    from kalelite.home_folder import home
     from kalelite.humanize import duration, near_path
     from kalelite.runs.reading import list_runs
-    from kalelite.runs.run_dirs import home
 
     limit, out = command.options.limit, command.out
     if limit < 1:

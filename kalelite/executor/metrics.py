@@ -46,6 +46,11 @@ _logs: list[TaskLog] = []
 """The log of the task that runs, last."""
 
 
+def current_record() -> str:
+    """The path of the record of the task that runs here; empty outside of a run."""
+    return _logs[-1].record if _logs else ""
+
+
 def log_metric(name: str, value: float, step: int | None = None) -> None:
     """Record a number with the run, from inside a step; called outside a run it keeps nothing.
 

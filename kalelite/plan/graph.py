@@ -224,6 +224,11 @@ class StepDef:
     options: StepOptions = field(default_factory=StepOptions)
     where: Where | None = None
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a step of kalelite itself, such as `kalelite.snapshot`."""
+        return str(getattr(self.function, "__module__", "")).startswith("kalelite.")
+
 
 @entity
 class ContainerDef:

@@ -20,7 +20,7 @@ from kalelite.executor import record_file as records
 from kalelite.executor.spec import Record
 from kalelite.frozen import frozen
 from kalelite.marshal import Store
-from kalelite.runs.run_dirs import born, home, is_alive, run_ids
+from kalelite.runs.run_dirs import born, is_alive, run_ids, runs_folder
 from kalelite.runs.run_files import RunData
 
 _FINAL = frozenset({"succeeded", "failed", "skipped", "not run", "cached"})
@@ -71,7 +71,7 @@ class Run:
         UsageError
             if there is no such run, or there are several.
         """
-        base = home(folder) / "runs"
+        base = runs_folder(folder)
         ids = run_ids(base)
         if not ids:
             raise UsageError(f"there is no run in {base}", hint="run a pipeline first")
@@ -284,7 +284,7 @@ def _choose(name: str, outputs: Mapping[str, Any]) -> tuple[list[str], bool]:
 
 def list_runs(*, folder: str | Path | None = None, limit: int | None = None) -> list[Run]:
     """The runs, newest first; unreadable ones are left out."""
-    base = home(folder) / "runs"
+    base = runs_folder(folder)
     found: list[Run] = []
     for name in reversed(run_ids(base)):
         if limit is not None and len(found) >= limit:

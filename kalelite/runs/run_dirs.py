@@ -8,23 +8,14 @@ import re
 import time
 from pathlib import Path
 
+from kalelite.home_folder import home
+
 _ID = re.compile(r"\d{8}-\d{6}-\d{3}[0-9a-f]{4}")
 
 
-def home(folder: str | Path | None = None) -> Path:
-    """The folder that holds runs, values and code.
-
-    The one given, else the environment's ``KALELITE_HOME``, else the nearest ``.kalelite``
-    upwards from the current directory, else ``.kalelite`` in the current directory.
-    """
-    given = folder or os.environ.get("KALELITE_HOME")
-    if given:
-        return Path(given).expanduser().absolute()
-    here = Path.cwd()
-    for parent in (here, *here.parents):
-        if (parent / ".kalelite").is_dir():
-            return parent / ".kalelite"
-    return here / ".kalelite"
+def runs_folder(folder: str | Path | None = None) -> Path:
+    """The folder that holds a folder for each run; ``folder`` is as for `home`."""
+    return home(folder) / "runs"
 
 
 def new_folder(base: Path, now: float) -> Path:

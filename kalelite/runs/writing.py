@@ -11,8 +11,9 @@ from typing import Any, Unpack
 
 from kalelite.atomic import write_atomically
 from kalelite.errors import UsageError
+from kalelite.home_folder import home
 from kalelite.plan.graph import Plan, StepDef, Task
-from kalelite.runs.run_dirs import born, home, new_folder
+from kalelite.runs.run_dirs import born, new_folder
 from kalelite.runs.run_files import EventData, EventDetails, RunData, RunDetails, TaskData
 
 _ENCODE = json.JSONEncoder(default=repr).encode

@@ -38,15 +38,19 @@ class Cloned:
     left_out: tuple[str, ...]
 
 
-def clone_folder(source: str, target: str, *, leave_out: Collection[str] = ()) -> Cloned:
+def clone_folder(
+    source: str, target: str, *, leave_out: Collection[str] = (), known_as: str = ""
+) -> Cloned:
     """Clone a folder to a path where nothing is; ``leave_out`` are absolute paths in it.
 
     A link into the folder leads into the clone, one that leads out of it to where it led.
+    ``known_as`` is the path that the clone will be renamed to.
 
     Raises `UsageError`: there is no room for it; `OSError`: the target cannot be written, or the
     source not be read. The target is incomplete then.
     """
-    walk = _Walk(os.path.realpath(source), os.path.abspath(target), frozenset(leave_out))
+    place = os.path.abspath(target)
+    walk = _Walk(os.path.realpath(source), place, frozenset(leave_out), known_as or place)
     os.makedirs(os.path.dirname(walk.target), exist_ok=True)
     os.mkdir(walk.target, 0o700)
     walk.scan()
@@ -62,6 +66,7 @@ class _Walk:
     source: str
     target: str
     leave_out: frozenset[str]
+    known_as: str
     folders: list[tuple[str, os.stat_result]] = field(default_factory=list)
     files: list[tuple[str, os.stat_result]] = field(default_factory=list)
     same: list[tuple[str, str]] = field(default_factory=list)  # another name of a file
@@ -124,7 +129,7 @@ class _Walk:
         is_inside = f"{place}/".startswith(f"{self.source}/")
         if not os.path.isabs(led):
             return led if is_inside else place
-        return self.target + place[len(self.source) :] if is_inside else led
+        return self.known_as + place[len(self.source) :] if is_inside else led
 
 
 @dataclass(slots=True)

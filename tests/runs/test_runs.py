@@ -13,10 +13,10 @@ import pytest
 from kalelite.errors import MissingObjectError, UsageError
 from kalelite.executor.record_file import commit
 from kalelite.executor.spec import FailureReport, Record
+from kalelite.home_folder import home as home_of
 from kalelite.marshal import Store
 from kalelite.plan import graph as g
 from kalelite.runs.reading import Run, list_runs, load
-from kalelite.runs.run_dirs import home as home_of
 from kalelite.runs.writing import create
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from kalelite.plan.types.hints import Returns, hints_of, returns_of
 
 if TYPE_CHECKING:
     from kalelite.authoring.callable_step import CallableStep
+    from kalelite.authoring.trace.draft import TaskDraft
     from kalelite.errors import Where
 
 
@@ -46,8 +48,7 @@ def record(
         if not step.problems and not trace.has_problem("spread", draft.where):
             _note_misfit(trace, step, misfit(signature, kwargs, error), draft.where)
         return Poison(trace)
-    for name, value in bound.items():
-        draft.arguments[name] = _argument(trace, step, name, value)
+    _take(trace, step, draft, bound)
     if waits:
         draft.after.extend(wait_for(trace, waits, draft))
     trace.tasks.append(draft)
@@ -56,6 +57,14 @@ def record(
     for index in range(len(definition.outputs)):
         draft.part(index)
     return OutputProxy(trace, draft, 0 if len(definition.outputs) == 1 else None)
+
+
+def _take(trace: Trace, step: CallableStep, draft: TaskDraft, bound: Mapping[str, Any]) -> None:
+    """Take in the arguments of a call."""
+    for name, value in bound.items():
+        draft.arguments[name] = _argument(trace, step, name, value)
+    for problem in step.misuse(draft.arguments):
+        trace.problem(problem.message, problem.message, problem.hint, where=draft.where)
 
 
 def _returns(definition: StepDef | ContainerDef) -> Returns:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import Backend, Listener
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.runs.run_dirs import home as home_of
+from kalelite.home_folder import home as home_of
 
 if TYPE_CHECKING:
     from kalelite.backends.local.result import RunResult

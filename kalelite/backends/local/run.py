@@ -29,10 +29,10 @@ from kalelite.engine.schedule import Schedule
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.task_templates import task_templates
 from kalelite.executor.wind_up import flush_files
+from kalelite.home_folder import home as home_of
 from kalelite.marshal import Store
 from kalelite.plan.graph import ContainerDef, Plan
 from kalelite.runs.recording import recording
-from kalelite.runs.run_dirs import home as home_of
 from kalelite.runs.writing import RunFolder, create
 
 

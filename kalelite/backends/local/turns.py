@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kalelite.engine.transitions import Instance
-from kalelite.plan.graph import Loop, Plan
+from kalelite.plan.graph import Loop, Plan, StepDef
 from kalelite.plan.order import Scopes
 
 
@@ -20,6 +20,8 @@ class Turns:
             task.id
             for task in plan.tasks
             if not beside.isdisjoint((*scopes.around(task.id), task.id))
+            # A step of kalelite's own is about the folder itself, not about a view of it.
+            and not (isinstance(task.step, StepDef) and task.step.is_own)
         }
 
     def of(self, instance: Instance) -> list[int]:
