@@ -9,6 +9,12 @@ from typing import Any
 from kalelite.capture.bytecode import References
 from kalelite.capture.rebuild import plain
 
+OWN_NAMES = frozenset(
+    {"__name__", "__file__", "__package__", "__doc__", "__builtins__", "__loader__", "__spec__"}
+    | {"__cached__", "__path__", "__annotations__", "__warningregistry__"}
+)
+"""What Python itself puts into a module."""
+
 # Code that uses one of these as a global may look up any name.
 _ANY_NAME = frozenset({"eval", "exec", "globals", "__import__"})
 # The same, as an attribute.
@@ -30,7 +36,7 @@ def hidden_names(found: References, values: Mapping[str, Any]) -> list[str]:
     if calls or _NAMESPACES & found.mentioned or {"sys", "modules"} <= found.mentioned:
         return [name for name in public(values) if name not in found.globals]
     texts = found.texts.difference(found.globals)
-    named = sorted(name for name in texts if name in values and not name.startswith("__"))
+    named = sorted(name for name in texts if name in values and name not in OWN_NAMES)
     if _READ_TEXTS & found.mentioned:
         return named
     return [name for name in named if _is_cheap(values[name])]
@@ -38,7 +44,7 @@ def hidden_names(found: References, values: Mapping[str, Any]) -> list[str]:
 
 def public(values: Mapping[str, Any]) -> list[str]:
     """The names of a module that are not Python's own."""
-    return [name for name in values if not name.startswith("__")]
+    return [name for name in values if name not in OWN_NAMES]
 
 
 def _is_cheap(value: Any) -> bool:

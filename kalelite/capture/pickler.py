@@ -25,7 +25,7 @@ from kalelite.capture import rebuild
 from kalelite.capture.bytecode import codes, hashed, is_class, references, resolve_import
 from kalelite.capture.class_parts import reduced_class, reduced_member
 from kalelite.capture.edited_modules import is_edited
-from kalelite.capture.hidden_names import hidden_names, public
+from kalelite.capture.hidden_names import OWN_NAMES, hidden_names, public
 from kalelite.capture.load import Name
 from kalelite.capture.namespaces import Space, World, importable
 from kalelite.capture.pickled import Aside, Pickled, Sink, TooLargeError
@@ -268,7 +268,7 @@ class _Pickler(pickle.Pickler):
             self._out.modules.add(str(function.__globals__.get("__name__")))
         else:
             for name in found.globals:
-                if name in space.values and not name.startswith("__"):
+                if name in space.values and name not in OWN_NAMES:
                     self._out.needs.setdefault((space.key, name), code)
             for name in hidden_names(found, space.values):
                 self._out.maybe.setdefault((space.key, name), code)

@@ -39,11 +39,6 @@ class Progress:
         self._queue: list[tuple[int, tuple[int, ...], Ready, int]] = []
         self.records: dict[str, Record] = {}
 
-    @property
-    def waiting(self) -> bool:
-        """Whether something is in the queue."""
-        return bool(self._queue)
-
     def options(self, ready: Ready) -> StepOptions:
         """The options of the task that an instance is of."""
         return self._options[ready.instance.task]
@@ -90,15 +85,19 @@ class Progress:
         outcome = Outcome(state, record.outputs, message)
         self._apply(self.schedule.finish(ready.instance, outcome))
 
-    def interrupt(self) -> None:
-        """Let nothing more become ready but the handlers of exit scopes that have begun."""
-        self._apply(self.schedule.interrupt())
+    def interrupt(self, reason: str, others: Iterable[Ready] = ()) -> None:
+        """Start nothing more but the handlers of exit scopes that have begun.
 
-    def cancel(self, reason: str, others: Iterable[Ready] = ()) -> None:
-        """Start nothing of what is in the queue now, nor those others that wait elsewhere."""
-        waiting = [*others, *(entry[2] for entry in self._queue)]
-        self._queue.clear()
-        for ready in waiting:
+        What is in the queue now ends as well, and those others that wait elsewhere.
+        """
+        self._apply(self.schedule.interrupt(reason))
+        queue, self._queue = self._queue, []
+        for entry in queue:
+            if self.schedule.is_handler(entry[2].instance):
+                heapq.heappush(self._queue, entry)
+            else:
+                others = [*others, entry[2]]
+        for ready in others:
             self._emit(TaskSkipped(ready.instance.name, "not run", reason))
             self._apply(self.schedule.finish(ready.instance, Outcome("cancelled")))
 

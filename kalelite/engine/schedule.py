@@ -73,7 +73,8 @@ class Schedule:
         self._loops: dict[tuple[str, Index], _LoopRun] = {}
         self._queue: deque[Callable[[], None]] = deque()
         self._transitions: list[Transition] = []
-        self._interrupted = False
+        self._interrupted = ""
+        """Why nothing more is started."""
         self._end: NodeResult | None = None
 
     @property
@@ -108,10 +109,14 @@ class Schedule:
         self._close(run, instance.task, result)
         return self._settle()
 
-    def interrupt(self) -> list[Transition]:
+    def interrupt(self, reason: str) -> list[Transition]:
         """Start nothing more, except the handlers of exit scopes that have begun."""
-        self._interrupted = True
+        self._interrupted = reason
         return self._settle()
+
+    def is_handler(self, instance: Instance) -> bool:
+        """Whether an instance is an exit handler's."""
+        return instance.task in self._scopes.handlers
 
     def view(self, id: str, index: Index = ()) -> ResultsView:
         """What the expressions of a task or block can read."""
@@ -168,7 +173,7 @@ class Schedule:
             scope = run.results[handled]
             return scope if scope.state in (NodeState.SKIPPED, NodeState.NOT_RUN) else None
         if self._interrupted:
-            return NodeResult(NodeState.NOT_RUN, "the run was interrupted")
+            return NodeResult(NodeState.NOT_RUN, self._interrupted)
         item = self._scopes.items[id]
         if isinstance(item, Task) and item.options.ignore_failures:
             return None

@@ -102,10 +102,9 @@ def test_what_is_cancelled_does_not_start():
 
     progress, events = begun(body)
     ready, _ = progress.take()
-    progress.interrupt()
-    progress.cancel("the run was interrupted", [ready])
+    progress.interrupt("the run was interrupted", [ready])
 
-    assert not progress.waiting
+    assert progress.take() is None
     assert progress.schedule.state == "interrupted"
     skipped = [event.task for event in events if isinstance(event, TaskSkipped)]
     assert sorted(skipped) == ["number", "number-2", "use"]

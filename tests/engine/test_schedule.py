@@ -86,7 +86,7 @@ class Ran:
             instance = self._queue.popleft()
             self.order.append(instance.name)
             if instance.name == stop_at:
-                self._take(self.schedule.interrupt())
+                self._take(self.schedule.interrupt("the run was interrupted"))
                 while self._queue:
                     left = self._queue.pop()
                     self._take(self.schedule.finish(left, Outcome("cancelled")))
@@ -628,7 +628,7 @@ def test_any_plan_comes_to_an_end_in_an_order_that_keeps_every_wait(made, data):
         ended.append(instance)
         take(schedule.finish(instance, Outcome(state, {"output": {"native": 1}})))
         if len(ended) == interrupt_at:
-            take(schedule.interrupt())
+            take(schedule.interrupt("the run was interrupted"))
 
     assert schedule.done
     assert len(set(ended)) == len(ended)

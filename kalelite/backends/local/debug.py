@@ -50,19 +50,21 @@ def run_here(progress: Progress, requests: TaskRequestBuilder, code: CodeSource)
 
     Values pass through the store as they do between processes. Time limits, limits on memory and
     retries do not apply. What a step raises is raised as it is; a `StepError` is where its result
-    cannot be used, or it raised what is no Exception.
+    cannot be used, or it raised what is no Exception. Nothing is started after that but exit handlers.
     """
     progress.start()
+    first: BaseException | None = None
     while (entry := progress.take()) is not None:
         ready, attempt = entry
         try:
             progress.started(ready, attempt)
             with _environment(progress.options(ready).env):
                 _run(ready, progress, requests, code)
-        except BaseException:
-            while progress.waiting:
-                progress.cancel(f"{ready.instance.name} failed")
-            raise
+        except BaseException as error:
+            first = first or error
+            progress.interrupt(f"{ready.instance.name} failed")
+    if first is not None:
+        raise first
 
 
 def _nothing() -> None:

@@ -197,7 +197,6 @@ class Driver:
         )
         waiting = list(self._between.values())
         self._between.clear()
-        self._progress.interrupt()
+        self._progress.interrupt("the run was interrupted", waiting)
         for attempt in list(self._running.values()):
             self._stop(attempt, "interrupt")
-        self._progress.cancel("the run was interrupted", waiting)

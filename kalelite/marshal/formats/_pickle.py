@@ -198,7 +198,8 @@ def _cloud_pickler() -> Any:
             if reduced is NotImplemented or len(reduced) != 6:
                 return reduced
             if isinstance(obj, type):
-                return (*reduced[:5], fill_class)
+                made = known_class, (reduced[0], *reduced[1])
+                return (*made, *reduced[2:5], fill_class)
             return self._sharing(obj.__closure__ or (), *reduced)
 
         def _sharing(
@@ -212,6 +213,14 @@ def _cloud_pickler() -> Any:
             return make, (*new[:4], cells or None), (state[0], slots), *rest
 
     return Pickler
+
+
+def known_class(make: Callable[..., type], *args: Any) -> type:
+    """Make a class by value, unless this process has it: part of the format."""
+    from cloudpickle import cloudpickle
+
+    known: type | None = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(args[-2])
+    return make(*args) if known is None else known
 
 
 def fill_class(cls: type, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
