@@ -19,6 +19,7 @@ This module imports the standard library only: it travels with the steps.
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,6 +41,35 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+_CELLS = re.compile(r"(?:^|\.ipynb:)((?:\+?In\[\d+\](?:@\d+)?)+)$")
+_CELL = re.compile(r"In\[(\d+)\](?:@(\d+))?")
+
+
+def in_cell(file: str, line: int) -> tuple[int, int] | None:
+    """The number of a notebook's cell and the line in it; None for a line of a file.
+
+    ``book.ipynb:In[7]`` names the source of a cell, ``book.ipynb:In[7]@1+In[9]@12`` that of cells
+    in a row, each with its first line. So the places of frames are known in every process.
+    """
+    cells = _CELLS.search(file) if file.endswith(tuple("0123456789]")) else None
+    if cells is None:
+        return None
+    starts = [(int(number), int(at or 1)) for number, at in _CELL.findall(cells[1])]
+    number, first = next((cell for cell in reversed(starts) if cell[1] <= line), starts[0])
+    return number, line - first + 1
+
+
+def book_of(file: str) -> str:
+    """The file of the notebook whose cells a name stands for; any other name is that itself."""
+    return file if in_cell(file, 1) is None else file.rpartition(":")[0]
+
+
+def place_text(file: str, line: int) -> str:
+    """``train.py:7``, or ``Cell In[7], line 3``."""
+    cell = in_cell(file, line)
+    return f"{file}:{line}" if cell is None else f"Cell In[{cell[0]}], line {cell[1]}"
+
+
 @frozen
 class Where:
     """A place in the user's source.
@@ -56,7 +86,7 @@ class Where:
     text: str = ""
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
+        return place_text(self.file, self.line)
 
     def render(self) -> str:
         """The source line with a caret under the place, or nothing if there is no source."""
@@ -71,7 +101,7 @@ class Where:
         end = min(max(end, start + 1), max(len(stripped), start + 1))
         # A tab before the caret has to stay a tab, or the caret stands in the wrong column.
         indent = "".join("\t" if char == "\t" else " " for char in stripped[:start])
-        number = str(self.line)
+        number = str((in_cell(self.file, self.line) or (0, self.line))[1])
         gutter = " " * len(number)
         return f"  {number} | {stripped}\n  {gutter} | {indent}{'^' * (end - start)}"
 

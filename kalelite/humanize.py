@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+from kalelite.errors import place_text
+
 
 def duration(seconds: float) -> str:
     """``0.42 s``, ``12.3 s``, ``3 min 05 s``, ``2 h 05 min``."""
@@ -48,6 +50,11 @@ def near_path(path: str) -> str:
     except (ValueError, OSError):  # another drive, or the current folder is gone
         return path
     return relative if len(relative) < len(path) and not relative.startswith("../..") else path
+
+
+def near_place(file: str, line: int) -> str:
+    """A line of a file or of a notebook's cell, as seen from here."""
+    return place_text(near_path(file), line)
 
 
 def short_name(type_name: str) -> str:

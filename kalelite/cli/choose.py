@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from kalelite.authoring.pipeline import Pipeline
-    from kalelite.cli.script import Script
+    from kalelite.cli.program import Program
 
 
 def choose(
@@ -29,6 +29,8 @@ def choose(
     names = [pipeline.name for pipeline in pipelines]
     if not pipelines:
         hint = "Decorate the function that calls the steps with @pipeline from kalelite."
+        if script.endswith(".ipynb"):
+            hint += "\nOr give its cells tags as Kale has them, such as step:NAME and prev:NAME."
         raise PipelineError(Problem(f"{script} defines no pipeline", hint))
     if name is None:
         if len(pipelines) == 1:
@@ -106,7 +108,7 @@ def type_name(parameter: Parameter) -> str:
 
 
 def pipelines_meant(
-    script: Script, module: ModuleType, known: Iterable[Pipeline[..., Any]]
+    script: Program, module: ModuleType, known: Iterable[Pipeline[..., Any]]
 ) -> list[Pipeline[..., Any]]:
     """The pipelines that the user may mean: the script's own, else those that it imports.
 
@@ -114,7 +116,7 @@ def pipelines_meant(
     """
     here = pipelines_of(vars(module))
     before = {id(pipeline) for pipeline in known}
-    found = [p for p in here if p.where is not None and p.where.file == script.path] or here
+    found = [p for p in here if p.where is not None and script.holds(p.where.file)] or here
     found = found or [p for p in pipelines_of() if id(p) not in before]
     if len(found) < 2:
         return found

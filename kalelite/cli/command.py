@@ -52,6 +52,12 @@ class Command:
         """Whether the standard output is for programs."""
         return bool(self.settings["output"].value == "json")
 
+    @property
+    def writes_notebook(self) -> bool:
+        """Whether ``-o`` names a notebook, and not a picture."""
+        options = self.options
+        return bool(getattr(options, "file", None)) and not getattr(options, "graph", None)
+
     def write_json(self, value: Mapping[str, Any]) -> None:
         """Write an object on a line of the standard output."""
         from kalelite.cli.json_lines import JsonLines

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kalelite.cli.screen import Line, Piece, clean
-from kalelite.errors import KaleliteError, Problem, Where
+from kalelite.errors import KaleliteError, Problem, Where, book_of
 from kalelite.executor.spec import FailureReport, Frame
-from kalelite.humanize import count, near_path, short_name
+from kalelite.humanize import count, near_path, near_place, short_name
 from kalelite.source.libraries import is_library
 from kalelite.source.locations import characters_before
 
@@ -33,7 +33,7 @@ def error_lines(error: KaleliteError, width: int | None = None) -> Iterator[Line
     if len(problems) == 1:
         yield from _problem(problems[0], width, ("error: ", "bold red"))
         return
-    files = {problem.where.file for problem in problems if problem.where}
+    files = {book_of(problem.where.file) for problem in problems if problem.where}
     place = f" in {near_path(files.pop())}" if len(files) == 1 else ""
     yield ((f"error: {count(len(problems), 'problem')}{place}", "bold red"),)
     for problem in problems:
@@ -42,7 +42,7 @@ def error_lines(error: KaleliteError, width: int | None = None) -> Iterator[Line
 
 
 def _problem(problem: Problem, width: int | None, *label: Piece) -> Iterator[Line]:
-    place = f"{near_path(problem.where.file)}:{problem.where.line}: " if problem.where else ""
+    place = f"{near_place(problem.where.file, problem.where.line)}: " if problem.where else ""
     head, *more = clean(problem.message).splitlines() or [""]
     yield (*label, (place, "cyan"), (head, "bold"))
     yield from (((f"  {line}", "bold"),) for line in more)
@@ -150,7 +150,7 @@ def user_frames(error: BaseException) -> tuple[list[Frame], str]:
 
 
 def _place(frame: Frame) -> str:
-    return f"{near_path(frame.file)}:{frame.line} in {frame.function}"
+    return f"{near_place(frame.file, frame.line)} in {frame.function}"
 
 
 def _raised_in(place: str) -> Iterator[Line]:
@@ -194,14 +194,14 @@ def _frame_lines(frames: Sequence[Frame], width: int | None) -> Iterator[Line]:
             yield (f"  … {count(frame, 'frame')} more",)
             continue
         function = "" if frame.function == "<module>" else f" in {frame.function}"
-        yield "  ", (f"{near_path(frame.file)}:{frame.line}", "cyan"), function
+        yield "  ", (near_place(frame.file, frame.line), "cyan"), function
         where = Where(frame.file, frame.line, frame.column, frame.end_column, frame.text)
         yield from _source(where, width, "  ")
 
 
 def call_lines(where: Where, width: int | None = None) -> Iterator[Line]:
     """Where a step is called, for a failure that is in no line of the user's code."""
-    yield "  ", (f"{near_path(where.file)}:{where.line}", "cyan"), " calls it"
+    yield "  ", (near_place(where.file, where.line), "cyan"), " calls it"
     yield from _source(where, width, "  ")
 
 

@@ -48,9 +48,12 @@ class RunView:
         The exit code so far.
     shown
         The error of the last run, if the user has seen it in the summary.
+    also
+        Another listener.
     """
 
     def __init__(self, reporter: Listener, out: Screen, err: Screen, command: str) -> None:
+        self.also: Listener | None = None
         self.status: int = ExitCode.OK
         self.shown: BaseException | None = None
         self._reporter = reporter
@@ -62,6 +65,8 @@ class RunView:
     def emit(self, event: Event) -> None:
         """Show an event."""
         self._reporter.emit(event)
+        if self.also is not None:
+            self.also.emit(event)
         if isinstance(event, RunStarted):
             self._run = RunProgress(event)
         elif self._run is not None:

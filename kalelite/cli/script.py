@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
@@ -20,6 +20,27 @@ from types import CodeType, ModuleType
 from kalelite.cli.screen import Line
 from kalelite.errors import ScriptError, UsageError, Where
 from kalelite.frozen import frozen
+from kalelite.source.locations import of_syntax_error
+
+
+@frozen
+class ScriptExit:
+    """How the script ended: ``code`` as for `sys.exit`, None if it ran to its end."""
+
+    code: object = None
+    where: Where | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the script meant that all is well."""
+        return self.code is None or self.code == 0
+
+    @property
+    def status(self) -> int:
+        """The exit code that Python would leave with."""
+        if self.code is None:
+            return 0
+        return self.code & 0xFF if isinstance(self.code, int) else 1
 
 
 @frozen
@@ -41,25 +62,70 @@ class Script:
         parts = here.removesuffix(f"{os.sep}__main__").split(os.sep)
         return ".".join(parts) if suffix == "py" and all(map(str.isidentifier, parts)) else ""
 
+    @contextmanager
+    def as_main(self, arguments: Sequence[str]) -> Iterator[ModuleType]:
+        """Be the interpreter that runs it: ``__main__``, ``sys.argv`` and ``sys.path[0]``.
 
-@frozen
-class ScriptExit:
-    """How the script ended: ``code`` as for `sys.exit`, None if it ran to its end."""
+        What was there before is put back, so that the caller may be a test, a notebook or the
+        command itself.
+        """
+        from importlib.machinery import SourceFileLoader
 
-    code: object = None
-    where: Where | None = None
+        module = ModuleType("__main__")
+        module.__dict__.update(
+            __file__=self.path,
+            __builtins__=builtins,
+            __cached__=None,
+            __loader__=SourceFileLoader("__main__", self.path),
+            __package__=self.spec.parent if self.spec else None,
+            __spec__=self.spec,
+        )
+        before = sys.modules.get("__main__"), sys.argv, sys.path, list(sys.path)
+        sys.path[:] = self.import_path()
+        sys.modules["__main__"] = module
+        sys.argv = [self.name, *arguments]
+        # As it was read: the script may change or delete its file, and errors show these lines.
+        lines = io.StringIO(self.text, newline=None).readlines()
+        linecache.cache[self.path] = (len(self.text), None, lines, self.path)
+        try:
+            yield module
+        finally:
+            if before[0] is not None:
+                sys.modules["__main__"] = before[0]
+            linecache.cache.pop(self.path, None)
+            sys.argv, sys.path = before[1:3]
+            sys.path[:] = before[3]
 
-    @property
-    def ok(self) -> bool:
-        """Whether the script meant that all is well."""
-        return self.code is None or self.code == 0
+    def import_path(self) -> list[str]:
+        """``sys.path`` with the script's folder first, as Python has it for ``python script.py``."""
+        folder = os.getcwd() if self.spec else os.path.dirname(os.path.realpath(self.path))
+        return path_from(folder)
 
-    @property
-    def status(self) -> int:
-        """The exit code that Python would leave with."""
-        if self.code is None:
-            return 0
-        return self.code & 0xFF if isinstance(self.code, int) else 1
+    def execute(self, module: ModuleType) -> ScriptExit:
+        """Run the script's code in `module`.
+
+        Whatever the script raises comes through, but for SystemExit, which is reported.
+        """
+        gc.freeze()  # what is ours is not looked through again, now or at the end
+        gc.enable()
+        try:
+            if self.spec and self.spec.parent:
+                importlib.import_module(self.spec.parent)
+            exec(self.code, module.__dict__)  # noqa: S102 - running the user's script is the job
+        except SystemExit as error:
+            return ScriptExit(error.code, last_place(error, self.holds))
+        return ScriptExit()
+
+    def holds(self, file: str) -> bool:
+        """Whether a place is in the script."""
+        return file == self.path
+
+    def hint(self, error: BaseException) -> str:
+        """What to do about an error of the script's own."""
+        module = self.dotted_name()
+        if isinstance(error, ImportError) and "relative import" in str(error) and module:
+            return f"A script has no package; as a module it has one: kalelite -m {module}"
+        return ""
 
 
 class ScriptRaisedError(Exception):
@@ -94,11 +160,6 @@ def read_script(name: str | None, module: str | None = None) -> Script:
             "a pipeline cannot be read from standard input",
             hint="Its steps need a file: save it and give the file's name.",
         )
-    if name.endswith(".ipynb"):
-        raise ScriptError(
-            f"{name} is a notebook; this version runs Python files",
-            hint=f"Run its pipeline in a cell, or make a script: jupyter nbconvert --to script {name}",
-        )
     path = os.path.abspath(name)
     source = _read(name, path)
     if b"\0" in source:
@@ -112,7 +173,8 @@ def read_script(name: str | None, module: str | None = None) -> Script:
     try:
         code = compile(source, path, "exec", dont_inherit=True)
     except SyntaxError as error:
-        raise _syntax_error(error, path, text) from error
+        where = of_syntax_error(error, path, text)
+        raise ScriptError(f"{type(error).__name__}: {error.msg}", where=where) from error
     except (RecursionError, MemoryError) as error:
         raise ScriptError(f"{name} is nested too deeply to be compiled") from error
     return Script(name, path, text, code, spec)
@@ -210,64 +272,14 @@ def _not_text(name: str, path: str, source: bytes, line: int, encoding: str) -> 
     )
 
 
-def _syntax_error(error: SyntaxError, path: str, text: str) -> ScriptError:
-    number = error.lineno or 1
-    lines = text.splitlines()
-    line = lines[number - 1] if number <= len(lines) else (error.text or "").rstrip("\n")
-    start = max((error.offset or 1) - 1, 0)
-    end = getattr(error, "end_offset", None)
-    same_line = getattr(error, "end_lineno", number) == number
-    stop = end - 1 if end and end - 1 > start and same_line else start + 1
-    return ScriptError(
-        f"{type(error).__name__}: {error.msg}",
-        where=Where(error.filename or path, number, start, stop, line.removeprefix("\ufeff")),
-    )
-
-
-@contextmanager
-def as_main(script: Script, arguments: Sequence[str]) -> Iterator[ModuleType]:
-    """Be the interpreter that runs `script`: ``__main__``, ``sys.argv`` and ``sys.path[0]``.
-
-    What was there before is put back, so that the caller may be a test, a notebook or the
-    command itself.
-    """
-    from importlib.machinery import SourceFileLoader
-
-    module = ModuleType("__main__")
-    module.__dict__.update(
-        __file__=script.path,
-        __builtins__=builtins,
-        __cached__=None,
-        __loader__=SourceFileLoader("__main__", script.path),
-        __package__=script.spec.parent if script.spec else None,
-        __spec__=script.spec,
-    )
-    before = sys.modules.get("__main__"), sys.argv, sys.path, list(sys.path)
-    sys.path[:] = import_path(script)
-    sys.modules["__main__"] = module
-    sys.argv = [script.name, *arguments]
-    # As it was read: the script may change or delete its file, and errors show these lines.
-    lines = io.StringIO(script.text, newline=None).readlines()
-    linecache.cache[script.path] = (len(script.text), None, lines, script.path)
-    try:
-        yield module
-    finally:
-        if before[0] is not None:
-            sys.modules["__main__"] = before[0]
-        linecache.cache.pop(script.path, None)
-        sys.argv, sys.path = before[1:3]
-        sys.path[:] = before[3]
-
-
-def import_path(script: Script) -> list[str]:
-    """``sys.path`` with the script's folder first, as Python has it for ``python script.py``.
+def path_from(folder: str) -> list[str]:
+    """``sys.path`` with a folder first, in the place of the one that this command has there.
 
     The current folder is last: a script in a folder of a project may import from the project.
     """
     if getattr(sys.flags, "safe_path", False):
         return list(sys.path)
     here = os.getcwd()
-    folder = here if script.spec else os.path.dirname(os.path.realpath(script.path))
     command = sys.argv[0] if sys.argv else ""
     start = os.path.dirname(os.path.realpath(command))
     ours = {"", os.getcwd(), start, command}
@@ -275,27 +287,13 @@ def import_path(script: Script) -> list[str]:
     return [folder, *rest, *([here] if here not in {folder, *rest} else [])]
 
 
-def execute(script: Script, module: ModuleType) -> ScriptExit:
-    """Run the script's code in `module`.
-
-    Whatever the script raises comes through, but for SystemExit, which is reported.
-    """
-    gc.freeze()  # what is ours is not looked through again, now or at the end
-    gc.enable()
-    try:
-        if script.spec and script.spec.parent:
-            importlib.import_module(script.spec.parent)
-        exec(script.code, module.__dict__)  # noqa: S102 - running the user's script is the job
-    except SystemExit as error:
-        return ScriptExit(error.code, _last_place(error, script.path))
-    return ScriptExit()
-
-
-def _last_place(error: BaseException, path: str) -> Where | None:
+def last_place(error: BaseException, holds: Callable[[str], bool]) -> Where | None:
+    """The innermost place of an exception's traceback that is in the user's program."""
     place = None
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == path:
-            place = Where(path, trace.tb_lineno, text=linecache.getline(path, trace.tb_lineno))
+        file = trace.tb_frame.f_code.co_filename
+        if holds(file):
+            place = Where(file, trace.tb_lineno, text=linecache.getline(file, trace.tb_lineno))
         trace = trace.tb_next
     return place

@@ -50,7 +50,9 @@ class _Parameter(argparse.Action):
 
 def add_script(parser: argparse.ArgumentParser) -> None:
     """The script, its pipeline and its parameters."""
-    parser.add_argument("script", metavar="SCRIPT", nargs="?", help="a Python file with a pipeline")
+    parser.add_argument(
+        "script", metavar="SCRIPT", nargs="?", help="a Python file or notebook with a pipeline"
+    )
     parser.add_argument("-m", dest="module", metavar="MODULE", help="a module, as python -m has it")
     parser.add_argument(
         "-p",
@@ -62,12 +64,20 @@ def add_script(parser: argparse.ArgumentParser) -> None:
         help="the value of a pipeline parameter; may be repeated",
     )
     parser.add_argument("--pipeline", metavar="NAME", help="which pipeline, if there are several")
+    parser.add_argument(
+        "--run-shell",
+        action="store_true",
+        help="run the shell lines of a notebook (!command, %%pip), which are only told otherwise",
+    )
 
 
 def add_picture(
     parser: argparse._ActionsContainer, *options: str, default: str | None = None
 ) -> None:
     """The format of a picture, and its file."""
+    help = "write the picture to FILE"
+    if default is None:
+        help += ", or, without one, the notebook with its outputs"
     parser.add_argument(
         *options,
         choices=("auto", *PICTURES),
@@ -76,7 +86,7 @@ def add_picture(
         help=f"a picture: {', '.join(PICTURES)}; if left out, by the suffix of FILE (.svg, .html, "
         ".mmd), else text",
     )
-    parser.add_argument("-o", "--file", metavar="FILE", help="write the picture to FILE")
+    parser.add_argument("-o", "--file", metavar="FILE", help=help)
 
 
 def picture_format(options: argparse.Namespace) -> str:

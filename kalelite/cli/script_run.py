@@ -11,7 +11,8 @@ from kalelite.authoring.backends import use_backend
 from kalelite.authoring.pipeline import pipelines_of
 from kalelite.cli.choose import arguments_of, choose, known_names, pipelines_meant
 from kalelite.cli.error_view import exception_lines, is_ours
-from kalelite.cli.script import Script, ScriptExit, ScriptRaisedError, as_main, execute, read_script
+from kalelite.cli.program import Program, open_program
+from kalelite.cli.script import ScriptExit, ScriptRaisedError
 from kalelite.cli.script_backend import Act, ScriptBackend, StopScript
 from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
 from kalelite.frozen import frozen
@@ -30,20 +31,20 @@ class Opened:
     ``called`` is the plan of the call that stopped it, ``problems`` what is wrong with that call.
     """
 
-    script: Script
+    script: Program
     pipelines: tuple[Pipeline[..., Any], ...]
     ended: ScriptExit
     called: Plan | None = None
     problems: tuple[Problem, ...] = ()
 
 
-def run_script(command: Command, script: Script, act: Act, view: RunView) -> int:
+def run_script(command: Command, script: Program, act: Act, view: RunView) -> int:
     """Run the script, and do with the pipelines that it calls, or with its one, what `act` does.
 
     Where `act` gives no result the script stops at its first call. Returns the exit code.
     """
     try:
-        with as_main(script, command.script_args) as module:
+        with script.as_main(command.script_args) as module:
             return _run_pipelines(command, script, module, act, view)
     except BaseException as error:
         if error is not view.shown:
@@ -54,7 +55,7 @@ def run_script(command: Command, script: Script, act: Act, view: RunView) -> int
 
 
 def _run_pipelines(
-    command: Command, script: Script, module: ModuleType, act: Act, view: RunView
+    command: Command, script: Program, module: ModuleType, act: Act, view: RunView
 ) -> int:
     only, given = command.options.pipeline, command.options.parameters
     known = pipelines_of()
@@ -82,8 +83,8 @@ def _run_pipelines(
 @contextmanager
 def opened(command: Command) -> Iterator[Opened]:
     """Run a script up to its first call of a pipeline, to look at what it defines."""
-    script = read_script(command.options.script, command.options.module)
-    with as_main(script, command.script_args) as module:
+    script = open_program(command)
+    with script.as_main(command.script_args) as module:
         known = pipelines_of()
         called: Plan | None = None
         problems: tuple[Problem, ...] = ()
@@ -106,7 +107,7 @@ def _no_act(plan: Plan, arguments: Mapping[str, Any]) -> None:
 
 
 def _execute(
-    script: Script,
+    script: Program,
     module: ModuleType,
     backend: ScriptBackend,
     width: int | None,
@@ -115,7 +116,7 @@ def _execute(
     """Run the script's code; what it raises is shown as the user's mistake, unless it is ours."""
     try:
         with use_backend(backend, everywhere=True):
-            return execute(script, module)
+            return script.execute(module)
     except (KaleliteError, KeyboardInterrupt, StopScript):
         raise
     except BaseException as error:
@@ -123,19 +124,11 @@ def _execute(
             raise
         after = " after its pipeline had run" if backend.calls else ""
         title = f"{script.name} could not be run to its end{after}"
-        hint = _hint(script, error)
+        hint = script.hint(error)
         raise ScriptRaisedError(tuple(exception_lines(error, title, width, hint))) from error
 
 
-def _hint(script: Script, error: BaseException) -> str:
-    """What to do about an error of the script's own."""
-    module = script.dotted_name()
-    if isinstance(error, ImportError) and "relative import" in str(error) and module:
-        return f"A script has no package; as a module it has one: kalelite -m {module}"
-    return ""
-
-
-def _was_help(script: Script, ended: ScriptExit, arguments: Sequence[str]) -> bool:
+def _was_help(script: Program, ended: ScriptExit, arguments: Sequence[str]) -> bool:
     """Whether a script without a pipeline so far has only shown its help.
 
     Raises `ScriptError`: it left for another reason.
@@ -147,7 +140,7 @@ def _was_help(script: Script, ended: ScriptExit, arguments: Sequence[str]) -> bo
     raise _left_early(script, "sys.exit()", "before it defined a pipeline", ended.where)
 
 
-def _refuse_early_exit(script: Script, ended: ScriptExit) -> None:
+def _refuse_early_exit(script: Program, ended: ScriptExit) -> None:
     if ended.ok:
         return
     error = _left_early(script, f"sys.exit({ended.code!r})", "before a pipeline ran", ended.where)
@@ -158,7 +151,7 @@ def _refuse_early_exit(script: Script, ended: ScriptExit) -> None:
     raise error
 
 
-def _left_early(script: Script, how: str, when: str, where: Where | None) -> ScriptError:
+def _left_early(script: Program, how: str, when: str, where: Where | None) -> ScriptError:
     return ScriptError(
         f"{script.name} ended with {how} {when}",
         hint="Its pipeline must be defined, and may be called, before it exits.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -93,26 +94,32 @@ def perform(command: Command) -> int:
 
 
 def _run(command: Command, name: str) -> int:
-    from kalelite.cli.script import import_path, read_script
+    from kalelite.cli.program import open_program
 
     options = command.options
-    script = read_script(options.script, options.module)
+    script = open_program(command)
     extra = {"debug": True} if options.debug else {}
     extra |= {"cache": False} if options.no_cache else {}
     backend = command.open_backend(name, **extra)
-    backend.prepare(script.text, import_path(script))
+    backend.prepare(script.text, script.import_path())
     from kalelite.cli.run_view import RunView, reporter_for
     from kalelite.cli.script_run import run_script
 
     output = command.settings["output"].value
     reporter = reporter_for(output, command.out, debug=options.debug)
     view = RunView(reporter, command.out, command.err, command.again())
-    return run_script(command, script, _act(command, backend, view), view)
+    act = _act(command, backend, view)
+    if not options.file:
+        return run_script(command, script, act, view)
+    from kalelite.notebook.executed import run_and_write
+
+    return run_and_write(command, script, act, view)
 
 
 def _act(command: Command, backend: Backend, view: RunView) -> Act:
     """What is done with each pipeline: a run, a file, or a look at what a run would create."""
     out, options = command.out, command.options
+    file = os.path.abspath(options.compile or "")  # a notebook runs in its own folder
 
     def act(plan: Plan, arguments: Mapping[str, Any]) -> Result | None:
         if options.dry_run:
@@ -122,7 +129,7 @@ def _act(command: Command, backend: Backend, view: RunView) -> Act:
                 out.line()
             out.line("Every check passed. Nothing was created.")
         elif options.compile is not None:
-            for note in backend.compile(plan, options.compile, arguments):
+            for note in backend.compile(plan, file, arguments):
                 out.line(note)
             out.line(f"compiled {plan.name} to {options.compile}")
         else:
@@ -142,8 +149,12 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         )
     if options.check and options.graph:
         raise UsageError("--check and --graph cannot be given together")
-    if options.file and not options.graph:
-        raise UsageError("-o goes with --graph: it is where the picture is written")
+    is_notebook = (options.script or "").endswith(".ipynb")
+    if options.file and not options.graph and not (is_notebook and not options.check):
+        raise UsageError(
+            "-o goes with --graph: it is where the picture is written",
+            hint="A notebook that runs is written with its outputs: kalelite book.ipynb -o FILE",
+        )
     if options.output and options.graph:
         raise UsageError("--output is about runs and has no meaning with --graph")
     here = [

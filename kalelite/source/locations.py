@@ -177,6 +177,18 @@ def tree_of(filename: str, module: dict[str, Any] | None = None) -> ast.Module |
     return tree
 
 
+def of_syntax_error(error: SyntaxError, file: str, text: str) -> Where:
+    """Where in a file's text Python found it to be no Python."""
+    number = error.lineno or 1
+    lines = text.splitlines()
+    line = lines[number - 1] if 0 < number <= len(lines) else (error.text or "").rstrip("\n")
+    start = max((error.offset or 1) - 1, 0)
+    end = error.end_offset
+    same_line = error.end_lineno in {None, number}
+    stop = end - 1 if end and end - 1 > start and same_line else start + 1
+    return Where(error.filename or file, number, start, stop, line.removeprefix("\ufeff"))
+
+
 def _read(
     code: CodeType, entry: _Code, offset: int, line: int, module: dict[str, Any] | None
 ) -> Where:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kalelite.cli.script import as_main, execute, read_script
+from kalelite.cli.script import read_script
 from kalelite.errors import ScriptError
 
 
@@ -19,8 +19,8 @@ def write(folder, content, name="script.py"):
 
 def run(path, *arguments):
     script = read_script(path)
-    with as_main(script, arguments) as module:
-        return execute(script, module), module
+    with script.as_main(arguments) as module:
+        return script.execute(module), module
 
 
 def test_the_script_is_main(tmp_path):

@@ -19,7 +19,7 @@ from kalelite.cli.json_lines import JsonLines, encode
 from kalelite.cli.line_reporter import LineReporter
 from kalelite.cli.run_progress import RunProgress
 from kalelite.cli.screen import Screen, clean, one_line
-from kalelite.cli.script import as_main, execute, read_script
+from kalelite.cli.script import read_script
 from kalelite.cli.summary import log_tail, print_summary
 from kalelite.errors import PipelineError, Problem, UsageError, Where
 from kalelite.plan.graph import OutputRef, Pack
@@ -134,8 +134,8 @@ def failing(tmp_path, source):
     path = tmp_path / "script.py"
     path.write_text(source, "utf-8")
     script = read_script(str(path))
-    with as_main(script, ()) as module, pytest.raises(BaseException) as error:
-        execute(script, module)
+    with script.as_main(()) as module, pytest.raises(BaseException) as error:
+        script.execute(module)
     return error.value
 
 

@@ -16,7 +16,7 @@ from conformance_seen import seen_in
 from harness import Harness, cluster
 
 from kalelite.authoring.backends import Backend, open_backend, use_backend
-from kalelite.cli.script import as_main, execute, read_script
+from kalelite.cli.script import read_script
 from kalelite.errors import KaleliteError
 
 
@@ -62,8 +62,8 @@ def main(image, scratch, script, *arguments):
         backend = Compiled(Path(image), Path(scratch), found)
         try:
             program = read_script(script)
-            with as_main(program, arguments) as module, use_backend(backend, everywhere=True):
-                code = execute(program, module).status
+            with program.as_main(arguments) as module, use_backend(backend, everywhere=True):
+                code = program.execute(module).status
         except (KaleliteError, Failed) as error:
             print(f"{type(error).__name__}: {error}", file=sys.stderr)
             code = 1
