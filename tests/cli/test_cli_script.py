@@ -114,7 +114,6 @@ def test_what_is_not_a_file_is_refused(tmp_path):
         (str(tmp_path / "pipe.py"), "is not a regular file"),
         (str(tmp_path / "loop.py"), "symbolic links go in a circle"),
         ("-", "standard input"),
-        ("book.ipynb", "is a notebook"),
         ("nul\0.py", "cannot be the name of a file"),
         (str(tmp_path / "none" / "x.py"), "there is no file"),
     ]:
