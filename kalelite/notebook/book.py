@@ -15,17 +15,17 @@ from typing import Any
 from kalelite.cli.script import ScriptExit, last_place, path_from
 from kalelite.errors import ScriptError, book_of
 from kalelite.frozen import frozen
-from kalelite.notebook.ipynb import Notebook, read_notebook
-from kalelite.notebook.outputs import Outputs
+from kalelite.notebook.cell_outputs import CellOutputs
+from kalelite.notebook.ipynb import NotebookFile, read_notebook
 
 
 @frozen
 class Book:
     """A notebook that is run as ``__main__``. ``note`` shows a line to the user."""
 
-    notebook: Notebook
+    notebook: NotebookFile
     note: Callable[[str], None]
-    outputs: Outputs
+    outputs: CellOutputs
     run_shell: bool = False
 
     @property
@@ -106,4 +106,4 @@ def open_book(
             f"{name} is a notebook, and IPython, which runs its cells, is not installed",
             hint="pip install 'kalelite[notebook]'",
         )
-    return Book(notebook, note, Outputs(wanted=keep), run_shell)
+    return Book(notebook, note, CellOutputs(wanted=keep), run_shell)

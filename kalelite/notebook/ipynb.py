@@ -26,7 +26,7 @@ class Cell:
 
 
 @frozen
-class Notebook:
+class NotebookFile:
     """A notebook as it was read. ``document`` is all of it, as JSON has it."""
 
     name: str
@@ -48,7 +48,7 @@ class Notebook:
         return f"{self.path}:{'+'.join(parts)}"
 
 
-def read_notebook(name: str) -> Notebook:
+def read_notebook(name: str) -> NotebookFile:
     """Read a notebook's file.
 
     Raises `ScriptError`: it is missing, unreadable, no notebook, of a version before 4 or not in
@@ -73,7 +73,7 @@ def read_notebook(name: str) -> Notebook:
     ).get("name")
     if language and str(language).lower() not in {"python", "ipython"}:
         raise ScriptError(f"{name} is a notebook in {language}; kalelite runs Python")
-    return Notebook(name, str(path), _cells(document["cells"]), metadata, document)
+    return NotebookFile(name, str(path), _cells(document["cells"]), metadata, document)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -19,8 +19,8 @@ from traitlets import Type
 from traitlets.config import Config
 
 from kalelite.errors import ScriptError, place_text
-from kalelite.notebook.ipynb import Cell, Notebook
-from kalelite.notebook.outputs import Outputs
+from kalelite.notebook.cell_outputs import CellOutputs
+from kalelite.notebook.ipynb import Cell, NotebookFile
 from kalelite.source.locations import of_syntax_error
 
 _SHELL_LINES = frozenset({"pip", "conda", "mamba", "micromamba", "uv", "sx", "system", "sc"})
@@ -99,7 +99,7 @@ class CellShell(InteractiveShell):
     display_pub_class = Type(TextDisplayPublisher)
 
     cell: Cell | None = None
-    outputs: Outputs
+    outputs: CellOutputs
     run_shell: bool = False
     note: Note
 
@@ -168,7 +168,7 @@ def keep_source(file: str, text: str) -> None:
 
 @contextmanager
 def shell_for(
-    module: ModuleType, outputs: Outputs, note: Note, *, run_shell: bool
+    module: ModuleType, outputs: CellOutputs, note: Note, *, run_shell: bool
 ) -> Iterator[CellShell]:
     """A shell whose names are those of a module; ``get_ipython()`` gives it meanwhile."""
     config = Config()
@@ -188,7 +188,7 @@ def shell_for(
         CellShell.clear_instance()
 
 
-def run_cell(shell: CellShell, notebook: Notebook, cell: Cell) -> None:
+def run_cell(shell: CellShell, notebook: NotebookFile, cell: Cell) -> None:
     """Run a cell; what it raises comes through.
 
     Raises `ScriptError`: it is not Python.

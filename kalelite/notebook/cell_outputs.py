@@ -13,7 +13,7 @@ from typing import IO, Any, cast
 
 from kalelite.atomic import write_atomically
 from kalelite.errors import UsageError
-from kalelite.notebook.ipynb import Cell, Notebook
+from kalelite.notebook.ipynb import Cell, NotebookFile
 
 Output = dict[str, Any]
 
@@ -21,7 +21,7 @@ Output = dict[str, Any]
 class _Tee:
     """A stream that also keeps what is written to it."""
 
-    def __init__(self, stream: IO[str], name: str, outputs: Outputs) -> None:
+    def __init__(self, stream: IO[str], name: str, outputs: CellOutputs) -> None:
         self.stream, self._name, self._outputs = stream, name, outputs
 
     def write(self, text: str) -> int:
@@ -32,7 +32,7 @@ class _Tee:
         return getattr(self.stream, name)
 
 
-class Outputs:
+class CellOutputs:
     """The outputs of cells. Without ``wanted`` nothing is kept."""
 
     def __init__(self, *, wanted: bool = False) -> None:
@@ -133,7 +133,7 @@ class Outputs:
         """An output of the cell at an index, found after it has run."""
         self._of.setdefault(index, []).append(output)
 
-    def write(self, notebook: Notebook, path: Path) -> None:
+    def write(self, notebook: NotebookFile, path: Path) -> None:
         """Write the notebook with these outputs.
 
         Raises `UsageError`: the file cannot be written.
