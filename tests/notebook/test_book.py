@@ -60,11 +60,17 @@ def test_a_notebook_compiles_into_a_file_named_from_here(shell, book):
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
     book(IMPORTS, STEPS, FLOW, name="inside/book.ipynb")
 
-    done = shell("inside/book.ipynb", "--kfp", "--compile", "flow.yaml")
+    done = shell("inside/book.ipynb", "--kfp", "--compile", "flow.yaml", timeout=110)
 
     assert done.returncode == 0, done.stderr
     assert "name: flow" in (shell.folder / "flow.yaml").read_text()
-    assert shell("inside/book.ipynb", "--kfp", "--dry-run").returncode == 0
+
+
+def test_a_notebook_has_a_dry_run(shell, book):
+    pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
+    book(IMPORTS, STEPS, FLOW)
+
+    assert "Nothing was created" in shell("book.ipynb", "--kfp", "--dry-run", timeout=110).stdout
 
 
 def test_magics_run_and_shell_lines_are_told(shell, book):
