@@ -74,6 +74,7 @@ class Book:
         """
         from kalelite.notebook.shell import run_cell, shell_for
 
+        gc.freeze()
         gc.enable()
         try:
             with shell_for(module, self.outputs, self.note, run_shell=self.run_shell) as shell:
