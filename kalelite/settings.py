@@ -54,6 +54,8 @@ class Setting:
         The backend that reads it; empty for the command itself.
     metavar
         What stands for a value in the help of the flag.
+    secret
+        It is never shown, and has no flag, which others on the machine could see.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Setting:
     default: Any = None
     backend: str = ""
     metavar: str | None = None
+    secret: bool = False
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -148,6 +151,57 @@ SETTINGS: Mapping[str, Setting] = {
             default="10m",
             metavar="TIME",
         ),
+        Setting(
+            "kfp_host",
+            "the address of the API of Kubeflow Pipelines",
+            "an address such as http://localhost:8888",
+            backend="kubeflow",
+            metavar="URL",
+        ),
+        Setting(
+            "kfp_context",
+            "the context of the kubeconfig through which the API is reached",
+            "a context",
+            backend="kubeflow",
+            metavar="NAME",
+        ),
+        Setting(
+            "kfp_namespace",
+            "where runs live: with many users, the profile's namespace",
+            "a namespace",
+            backend="kubeflow",
+            metavar="NAME",
+        ),
+        Setting("kfp_ui", "the address of the UI, for links", "an address", backend="kubeflow"),
+        Setting(
+            "kfp_token", "the bearer token for the API", "a token", backend="kubeflow", secret=True
+        ),
+        Setting(
+            "kfp_token_file",
+            "a file that holds the token, read again when it has expired",
+            "a file",
+            backend="kubeflow",
+        ),
+        Setting(
+            "kfp_cookies",
+            "the cookies of a session, as a browser sends them",
+            "name=value; name=value",
+            backend="kubeflow",
+            secret=True,
+        ),
+        Setting(
+            "kfp_ca",
+            "certificates that the API's own is checked with",
+            "a file",
+            backend="kubeflow",
+        ),
+        Setting(
+            "kfp_verify",
+            "whether the API's certificate is checked",
+            ("true", "false"),
+            default="true",
+            backend="kubeflow",
+        ),
     )
 }
 
@@ -213,7 +267,7 @@ def backend_settings(backend: str, values: Mapping[str, Value]) -> dict[str, Any
     return {
         name: values[name].value
         for name, setting in SETTINGS.items()
-        if setting.backend == backend and values[name].origin != "default"
+        if (setting.backend == backend or name == "home") and values[name].origin != "default"
     }
 
 

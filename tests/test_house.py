@@ -22,6 +22,8 @@ COMPOSITION_ROOTS = {
     "kalelite.authoring.pipeline",
     "kalelite.authoring.trace.body",
     "kalelite.backends.kubeflow.compile.build",
+    "kalelite.backends.kubeflow.kubeflow_backend",
+    "kalelite.backends.kubeflow.launch",
     "kalelite.backends.local.run",
     "kalelite.cli.verb_run",
     "kalelite.volumes.prepare_volumes",

@@ -45,6 +45,34 @@ class Result(Protocol):
         """Raise what a step raised, `StepError` or `KeyboardInterrupt` if the run did not succeed."""
 
 
+class Submission(Protocol):
+    """A run that was started elsewhere, and goes on whether or not anybody follows it."""
+
+    @property
+    def id(self) -> str:
+        """Its id, as ``kalelite runs`` lists it."""
+
+    @property
+    def url(self) -> str:
+        """Where a person sees it."""
+
+    @property
+    def state(self) -> str:
+        """One of running, succeeded, failed and cancelled."""
+
+    def wait(self, listener: Listener | None = None) -> Submission:
+        """Follow it to its end; raises `StepError` if it does not succeed."""
+
+    def value(self, name: str) -> Any:
+        """An output of a step: ``"train.model"``, or ``"train"`` if it has one."""
+
+    def logs(self, step: str) -> str:
+        """What a step has printed so far."""
+
+    def cancel(self) -> None:
+        """Ask for its end."""
+
+
 @frozen
 class Section:
     """A part of a report: a title, and rows of one number of cells."""
@@ -82,6 +110,17 @@ class Backend(Protocol):
         """
         del plan, arguments, listener
         raise UsageError(f"the backend {self.name!r} does not run pipelines")
+
+    def submit(
+        self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None
+    ) -> Submission:
+        """Start a run of a checked plan elsewhere, and do not wait for it; raises as `run`."""
+        del plan, arguments, listener
+        raise UsageError(f"the backend {self.name!r} runs pipelines here: nothing to submit to")
+
+    def attach(self, run: str) -> Submission:
+        """A run that was submitted before, by its id; raises `UsageError` if there is none."""
+        raise UsageError(f"the backend {self.name!r} has submitted no run {run!r}")
 
     def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> Sequence[str]:
         """Write a checked plan to a file; ``arguments`` become the defaults of its parameters.

@@ -24,7 +24,7 @@ class Event:
 class RunStarted(Event):
     """The run has begun; nothing has been started yet.
 
-    ``jobs`` is how many steps may run at once.
+    ``jobs`` is how many steps may run at once, 0 where nobody knows.
     """
 
     run: str
@@ -39,6 +39,14 @@ class LoopStarted(Event):
 
     loop: str
     count: int
+
+
+@frozen
+class TaskWaits(Event):
+    """A task could start, and something keeps it from that: ``reason`` says what, in words."""
+
+    task: str
+    reason: str
 
 
 @frozen
@@ -91,7 +99,7 @@ class Note(Event):
 
 @frozen
 class RunFinished(Event):
-    """The run is over. ``state`` is "succeeded", "failed" or "interrupted"."""
+    """The run is over. ``state`` is "succeeded", "failed", "interrupted" or "cancelled"."""
 
     run: str
     state: str
@@ -118,6 +126,8 @@ def _line(event: Event) -> str:
             return f"{task}: attempt {attempt} failed ({failure.message}); again in {wait:g} s"
         case TaskSkipped(task=task, status=status, reason=reason):
             return f"{task}: {status}: {reason}"
+        case TaskWaits(task=task, reason=reason):
+            return f"{task} waits: {reason}"
         case TaskFinished(record=record, log=log) if record.failure is not None:
             head = f"{record.task}: failed: {record.failure.type}: {record.failure.message}"
             return "\n".join([head, *_printed(log)])

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast
 
-from kalelite.authoring.backends import Backend, ambient_backend, open_backend
+from kalelite.authoring.backends import Backend, Submission, ambient_backend, open_backend
 from kalelite.authoring.definition import function_problem, look_like
 from kalelite.authoring.parameters import arguments_of, parameters_of, with_defaults
 from kalelite.authoring.step import Step
@@ -179,10 +179,11 @@ class Pipeline(Generic[P, R]):
         self,
         *args: Any,
         backend: str = "kubeflow",
+        client: Any = None,
         settings: Mapping[str, Any] | None = None,
         **kwargs: Any,
-    ) -> Any:
-        """Run the pipeline on Kubeflow Pipelines.
+    ) -> Submission:
+        """Start a run of the pipeline on Kubeflow Pipelines, and do not wait for it.
 
         Parameters
         ----------
@@ -190,8 +191,18 @@ class Pipeline(Generic[P, R]):
             Values of the pipeline's parameters.
         backend
             The backend that runs it.
+        client
+            Your own `kfp.Client` or `kfp.kubeflow_client.PipelinesClient`; by default the settings
+            ``kfp_host`` and so on say how the API is reached.
         settings
-            Settings of that backend.
+            Settings of that backend: those of a compilation, ``kfp_host`` and the like,
+            ``run_name``, ``experiment`` and ``service_account``.
+
+        Returns
+        -------
+        Submission
+            The run, with ``url``, ``state``, ``wait()``, ``value("train.model")``,
+            ``logs("train")`` and ``cancel()``.
 
         Raises
         ------
@@ -199,10 +210,22 @@ class Pipeline(Generic[P, R]):
             The pipeline is wrong, or asks for something that Kubeflow Pipelines cannot do.
         UsageError
             A value is missing, or is not one that its parameter takes.
+        ClusterError
+            Kubeflow Pipelines refuses the run, or does not answer.
         """
-        return self._run_on(open_backend(backend, **(settings or {})), args, kwargs)
+        given = {**(settings or {}), **({} if client is None else {"client": client})}
+        opened = open_backend(backend, **given)
+        return opened.submit(*self._checked(opened, args, kwargs))
 
     def _run_on(self, backend: Backend, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        result = backend.run(*self._checked(backend, args, kwargs))
+        result.check()
+        return result.value
+
+    def _checked(
+        self, backend: Backend, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> tuple[Plan, Mapping[str, Any]]:
+        """The plan, and a converted value for every parameter."""
         from kalelite.authoring.trace.tracing import user_frame
 
         plan = self.plan()
@@ -212,9 +235,7 @@ class Pipeline(Generic[P, R]):
             for parameter in plan.parameters
         )
         arguments = arguments_of(self, parameters, args, kwargs, places.of_frame(user_frame()))
-        result = backend.run(plan, {**arguments, **fixed})
-        result.check()
-        return result.value
+        return plan, {**arguments, **fixed}
 
     def __repr__(self) -> str:
         return f"<pipeline {self.name}>"

@@ -23,7 +23,8 @@ class LineReporter:
         if isinstance(event, RunStarted):
             self._run = RunProgress(event)
             steps = count(len(event.plan.tasks), "step")
-            started = f"{event.plan.name}: {steps}, {event.jobs} at once, run {event.run}"
+            at_once = f", {event.jobs} at once" if event.jobs else ""
+            started = f"{event.plan.name}: {steps}{at_once}, run {event.run}"
             self._print(event.at, started)
             return
         if isinstance(event, Note):

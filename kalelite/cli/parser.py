@@ -24,6 +24,8 @@ VERBS: Final = {
     "runs": "list the runs",
     "show": "what a run did: states, values, metrics, artifacts",
     "logs": "what the steps of a run printed",
+    "follow": "a run on Kubeflow Pipelines, from where it is to its end",
+    "cancel": "end a run on Kubeflow Pipelines",
     "graph": "a picture of a script's pipeline",
     "check": "all problems of a script's pipelines, without running anything",
     "snapshot": "take snapshots of all volumes of a notebook",
@@ -76,7 +78,7 @@ def add_setting(parser: argparse._ActionsContainer, name: str, help: str = "") -
     """The flag of a setting."""
     setting = SETTINGS[name]
     parser.add_argument(
-        f"--{name}",
+        f"--{name.replace('_', '-')}",
         choices=setting.choices or None,
         metavar=setting.metavar,
         help=help or setting.help,

@@ -16,6 +16,7 @@ from kalelite.authoring.events import (
     TaskRetried,
     TaskSkipped,
     TaskStarted,
+    TaskWaits,
 )
 from kalelite.errors import Where
 from kalelite.executor.spec import FailureReport, Record
@@ -52,6 +53,7 @@ class Status(Enum):
 _BY_NAME = {status.label: status for status in Status} | {
     "retrying": Status.RETRYING,
     "interrupted": Status.NOT_RUN,
+    "cancelled": Status.NOT_RUN,
     "crashed": Status.FAILED,
 }
 
@@ -130,6 +132,10 @@ class RunProgress:
                 row.status, row.attempt, row.log = Status.RETRYING, event.attempt, event.log
                 row.failure = event.failure
                 row.note = headline(event.failure)
+                return row
+            case TaskWaits():
+                row = self._row(event.task)
+                row.note = event.reason
                 return row
             case TaskFinished():
                 return self._finish(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from kalelite.cli.summary import print_summary, result_rows
 from kalelite.errors import ExitCode, KaleliteError, StepError
 
 if TYPE_CHECKING:
-    from kalelite.authoring.backends import Backend, Listener, Result
+    from kalelite.authoring.backends import Backend, Listener, Result, Submission
     from kalelite.cli.screen import Screen
     from kalelite.plan.graph import Plan
 
@@ -74,6 +75,30 @@ class RunView:
             if isinstance(event, RunFinished):
                 self._finish(self._run)
 
+    def interrupted(self) -> bool:
+        """Whether a run that would go on without us is to end: the user is asked, if one is there."""
+        self.close()
+        if not (sys.stdin.isatty() and self._err.is_tty):
+            return False
+        self._err.line()
+        self._err.line("The run goes on without you. [Enter] leaves it, c and [Enter] cancels it.")
+        try:
+            return sys.stdin.readline().strip().lower() in {"c", "cancel"}
+        except KeyboardInterrupt:
+            return False
+
+    def watch_submitted(self, run: Submission) -> None:
+        """Follow a run that was submitted before, and show it; what goes wrong is raised."""
+        self._run = None
+        try:
+            run.wait(self)
+        except BaseException as error:
+            if not self._shows(error):
+                raise
+            self.status = self._failed(error)
+        finally:
+            self.close()
+
     def watch(self, backend: Backend, plan: Plan, arguments: Mapping[str, Any]) -> Result:
         """Run a plan and show it; what goes wrong is raised."""
         self._run = None
@@ -82,8 +107,7 @@ class RunView:
             result.check()
         except BaseException as error:
             if self._shows(error):
-                interrupted = isinstance(error, KeyboardInterrupt)
-                self.status = ExitCode.INTERRUPTED if interrupted else ExitCode.STEP_FAILED
+                self.status = self._failed(error)
                 self.shown = error
             raise
         finally:
@@ -100,6 +124,12 @@ class RunView:
             return True
         # While debugging, a step's exception comes here as it was raised.
         return not isinstance(error, KaleliteError) and not is_ours(error)
+
+    def _failed(self, error: BaseException) -> int:
+        """The exit code after an error that the summary has shown."""
+        cancelled = self._run is not None and self._run.state == "cancelled"
+        stopped = cancelled or isinstance(error, KeyboardInterrupt)
+        return ExitCode.INTERRUPTED if stopped else ExitCode.STEP_FAILED
 
     def _finish(self, run: RunProgress) -> None:
         to = self._out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from typing import TYPE_CHECKING
 
 from kalelite.cli.parser import add_setting
@@ -22,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def perform(command: Command) -> int:
     """Print the settings."""
-    values = command.settings.values()
+    values = [
+        dataclasses.replace(one, value="(not shown)")
+        if one.value and SETTINGS[one.name].secret
+        else one
+        for one in command.settings.values()
+    ]
     if command.as_json:
         for one in values:
             command.write_json({"setting": one.name, "value": one.value, "origin": one.origin})

@@ -12,7 +12,7 @@ from kalelite.cli.script_arguments import add_picture, add_script
 from kalelite.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from kalelite.authoring.backends import Backend, Result
+    from kalelite.authoring.backends import Backend, Result, Submission
     from kalelite.cli.command import Command
     from kalelite.cli.run_view import RunView
     from kalelite.cli.script_backend import Act
@@ -60,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run on Kubeflow Pipelines, as --backend kubeflow does",
     )
     kfp.add_argument("--backend", metavar="NAME", help="run on the backend of that name")
+    kfp.add_argument("--no-wait", action="store_true", help="with --kfp: start the run, and leave")
+    kfp.add_argument("--run-name", metavar="TEXT", help="what the run is called there")
+    kfp.add_argument("--experiment", metavar="TEXT", help="the experiment that it belongs to")
+    add_setting(kfp, "kfp_host")
+    add_setting(kfp, "kfp_context")
+    add_setting(kfp, "kfp_namespace")
     kfp.add_argument("--compile", metavar="FILE", help="with --kfp: write the compiled pipeline")
     kfp.add_argument(
         "--dry-run", action="store_true", help="with --kfp: check all, show what would be created"
@@ -100,6 +106,11 @@ def _run(command: Command, name: str) -> int:
     script = open_program(command)
     extra = {"debug": True} if options.debug else {}
     extra |= {"cache": False} if options.no_cache else {}
+    extra |= {
+        name: getattr(options, name)
+        for name in ("run_name", "experiment")
+        if getattr(options, name) is not None
+    }
     backend = command.open_backend(name, **extra)
     backend.prepare(script.text, script.import_path())
     from kalelite.cli.run_view import RunView, reporter_for
@@ -132,11 +143,23 @@ def _act(command: Command, backend: Backend, view: RunView) -> Act:
             for note in backend.compile(plan, file, arguments):
                 out.line(note)
             out.line(f"compiled {plan.name} to {options.compile}")
+        elif options.no_wait:
+            started = backend.submit(plan, arguments)
+            _tell_of(started, command)
         else:
             return view.watch(backend, plan, arguments)
         return None
 
     return act
+
+
+def _tell_of(run: Submission, command: Command) -> None:
+    """Where a run is that nobody waits for."""
+    if command.as_json:
+        command.write_json({"event": "run_submitted", "run": run.id, "url": run.url})
+        return
+    command.out.line(run.url, fit="keep")
+    command.out.line(f"run {run.id} has started: kalelite follow {run.id} shows it")
 
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:
@@ -157,9 +180,14 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         )
     if options.output and options.graph:
         raise UsageError("--output is about runs and has no meaning with --graph")
-    here = [
-        name for name in ("jobs", "debug", "no_cache", "isolate", "home") if getattr(options, name)
-    ]
+    here = [name for name in ("jobs", "debug", "no_cache", "isolate") if getattr(options, name)]
+    if options.home and (options.compile or options.dry_run or options.check or options.graph):
+        here.append("home")
+    there = [name for name in ("no_wait", "run_name", "experiment") if getattr(options, name)]
+    if there and (options.backend is None or options.compile or options.dry_run):
+        raise UsageError(
+            f"--{there[0].replace('_', '-')} is about a run that is submitted: it goes with --kfp"
+        )
     other = next((name for name in ("check", "graph") if getattr(options, name)), "")
     other = other or ("kfp" if elsewhere else "")
     if here and other:

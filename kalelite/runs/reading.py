@@ -17,7 +17,7 @@ from typing import Any
 from kalelite.capture.load import CodeFolder
 from kalelite.errors import KaleliteError, MissingObjectError, UsageError
 from kalelite.executor import record_file as records
-from kalelite.executor.spec import Record
+from kalelite.executor.spec import OutputEntry, Record
 from kalelite.frozen import frozen
 from kalelite.marshal import Store
 from kalelite.runs.run_dirs import born, is_alive, run_ids, runs_folder
@@ -112,8 +112,10 @@ class Run:
 
     @property
     def state(self) -> str:
-        """One of running, succeeded, failed, interrupted; crashed if its process is gone."""
+        """One of running, succeeded, failed, interrupted, cancelled; crashed if its process is gone."""
         state = str(self.data.get("state", ""))
+        if self.data.get("kfp", {}).get("run"):
+            return state  # it goes on without the process that started it
         process = self.data.get("process", {})
         if state != "running" or process.get("host") != os.uname().nodename:
             return state
@@ -203,6 +205,16 @@ class Run:
             if task.record is not None
             for output, entry in task.record.outputs.items()
         }
+
+    def read(self, entry: OutputEntry) -> Any:
+        """The value of an output."""
+        if "native" in entry:
+            return entry["native"]
+        store = Store(self.home / "store")
+        with self._code():
+            value = store.load(entry["ref"])
+            store.settle()
+        return value
 
     def load(self, name: str) -> Any:
         """An output: ``"train.model"``, or ``"train"`` if the task has one.

@@ -23,6 +23,26 @@ class TaskData(TypedDict):
     parent: str
 
 
+class KfpData(TypedDict):
+    """Where a run on Kubeflow Pipelines is.
+
+    ``run`` is its id there, empty until it is known; ``name`` what it is called. ``host`` and
+    ``context`` are the settings by which the API was reached; empty is not given. ``nodes`` are the
+    ids of tasks and loops by the paths of their nodes. ``home`` is the folder of kalelite in the
+    pods, on the lasting ``claim``, which is empty where the volume is the run's own.
+    """
+
+    run: str
+    name: str
+    host: str
+    context: str
+    namespace: str
+    experiment: str
+    nodes: dict[str, str]
+    home: str
+    claim: str
+
+
 class RunDetails(TypedDict, total=False):
     """What may be added to ``run.json`` later. ``code`` is a path below the home."""
 
@@ -31,6 +51,7 @@ class RunDetails(TypedDict, total=False):
     backend: str
     code: str
     url: str | None
+    kfp: KfpData
 
 
 class RunData(RunDetails):

@@ -64,9 +64,9 @@ class RunFolder:
         self._data = {**self._data, **fields}
         self._save()
 
-    def finish(self, state: str) -> None:
-        """The run is over: "succeeded", "failed" or "interrupted"."""
-        self.update(state=state, finished=self._clock())
+    def finish(self, state: str, at: float = 0.0) -> None:
+        """The run is over: "succeeded", "failed", "interrupted" or "cancelled"; now, or since `at`."""
+        self.update(state=state, finished=at or self._clock())
         if self._events >= 0:
             os.close(self._events)
             self._events = -1

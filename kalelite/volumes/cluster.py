@@ -250,7 +250,11 @@ class Cluster:
         import urllib3
 
         settings = self._client.configuration
-        headers = {"Accept": "application/json", "User-Agent": "kalelite"}
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": "kalelite",
+        }
         if data is not None:
             headers["Content-Type"] = _MERGE if method == "PATCH" else "application/json"
         headers |= {key: str(text) for key, text in self._client.default_headers.items()}
@@ -346,6 +350,11 @@ def _from_kubeconfig(context: str | None) -> ApiClient:
     with _configuring() as kubernetes:
         client: ApiClient = kubernetes.config.new_client_from_config(context=context)
         return client
+
+
+def kubeconfig(context: str | None) -> Any:
+    """How the kubeconfig reaches its API server: a `kubernetes.client.Configuration`."""
+    return _from_kubeconfig(context).configuration
 
 
 def _namespace_of_context(context: str | None) -> str:

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import Backend, Listener, Section
-from kalelite.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kalelite.backends.kubeflow.remote_result import RemoteResult
+    from kalelite.backends.kubeflow.submitted_run import SubmittedRun
     from kalelite.errors import Problem
     from kalelite.plan.graph import Plan
 
 
 class KubeflowBackend(Backend):
-    """Compiles pipelines for Kubeflow Pipelines.
+    """Compiles pipelines for Kubeflow Pipelines, and runs them there.
 
-    Takes the settings of `kalelite.backends.kubeflow.compile.compile_settings.Settings`.
+    Takes the settings of `kalelite.backends.kubeflow.compile.compile_settings.Settings`, those of
+    `kalelite.backends.kubeflow.submit.connection.Connection`, and of a run: ``home``, where its
+    record is kept, ``client``, ``run_name``, ``experiment`` and ``service_account``.
     """
 
     name = "kubeflow"
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        home: str | Path | None = None,
+        client: Any = None,
+        run_name: str = "",
+        experiment: str = "",
+        service_account: str = "",
+        **settings: Any,
+    ) -> None:
+        from kalelite.backends.kubeflow.submit.connection import Connection, Naming
+
+        self._home = home
+        self._client = client
+        self._naming = Naming(run_name, experiment, service_account)
+        self._connection = Connection.taken_from(settings)
         self._settings = settings
 
     def check(self, plan: Plan) -> list[Problem]:
@@ -36,13 +54,35 @@ class KubeflowBackend(Backend):
 
     def run(
         self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None
-    ) -> NoReturn:
-        """Refuse, in a sentence that says what to do instead."""
-        del plan, arguments, listener
-        raise UsageError(
-            "kalelite cannot submit to a cluster yet: write --kfp --compile FILE.yaml and upload "
-            "the file to Kubeflow Pipelines, or --kfp --dry-run to see what it would create."
+    ) -> RemoteResult:
+        """Submit the plan, and follow the run to its end."""
+        from kalelite.backends.kubeflow.remote_result import RemoteResult
+
+        submitted = self.submit(plan, arguments, listener)
+        return RemoteResult(submitted, submitted.follow(listener), plan, arguments)
+
+    def submit(
+        self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None
+    ) -> SubmittedRun:
+        """Start a run; imports kfp."""
+        del listener  # it is told when the run is followed
+        from kalelite.backends.kubeflow.launch import launch
+
+        return launch(
+            plan,
+            arguments,
+            connection=self._connection,
+            settings=self._settings,
+            naming=self._naming,
+            home=self._home,
+            client=self._client,
         )
+
+    def attach(self, run: str) -> SubmittedRun:
+        """A run that was started before, by its id here."""
+        from kalelite.backends.kubeflow.launch import attach
+
+        return attach(run, self._connection, self._home, self._client)
 
     def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> list[str]:
         """Write the pipeline's package; imports kfp."""

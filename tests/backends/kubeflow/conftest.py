@@ -33,3 +33,12 @@ def write_script(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def kfp_server():
+    """A small API of Kubeflow Pipelines, to which runs are submitted."""
+    from kfp_server import serving
+
+    with serving() as server:
+        yield server

@@ -48,6 +48,11 @@ class Compiled:
     stages: tuple[Component, ...]
     estimate: size.Estimate
 
+    @property
+    def code_in_workspace(self) -> bool:
+        """Whether the code has to lie in the workspace before that is snapshotted."""
+        return not (self.storage.staged or self.storage.code_map)
+
 
 def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> Compiled:
     """Compile a plan into a YAML file for Kubeflow Pipelines; the same plan gives the same bytes.
@@ -60,17 +65,22 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
     `CaptureError` if code or a constant cannot travel, and `UsageError` if a setting or the path
     is not usable, or kfp is not installed.
     """
-    import yaml
-
     target = _checked_path(path)
     compiled = build(plan, settings_for(plan, settings))
+    write_atomically(target, package(plan, compiled))
+    if compiled.code_in_workspace:
+        write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
+    return compiled
+
+
+def package(plan: Plan, compiled: Compiled) -> bytes:
+    """The YAML of a compiled plan."""
+    import yaml
+
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     documents = [compiled.pipeline, *([compiled.platform] if compiled.platform else [])]
     text = yaml.dump_all(documents, Dumper=dumper, sort_keys=True, width=1_000_000)
-    write_atomically(target, (_heading(plan) + text).encode("utf-8"))
-    if not (compiled.storage.staged or compiled.storage.code_map):
-        write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
-    return compiled
+    return (_heading(plan) + text).encode("utf-8")
 
 
 def build(plan: Plan, settings: Settings) -> Compiled:

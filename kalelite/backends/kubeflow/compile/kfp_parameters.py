@@ -45,12 +45,12 @@ def root_of(plan: Plan, settings: Settings) -> Root:
         name = identifier(parameter.name, taken)
         kind = native_type(parameter) or "str"
         value = settings.arguments.get(parameter.name, parameter.default)
-        default = value if value is REQUIRED else _default(parameter, value)
+        default = value if value is REQUIRED else kfp_value(parameter, value)
         found[parameter.name] = RootParameter(name, kind, default, prose(parameter.description))
     return Root(slug(plan.name, limit=57), prose(plan.name), prose(plan.description), found)
 
 
-def _default(parameter: Parameter, value: Any) -> Any:
+def kfp_value(parameter: Parameter, value: Any) -> Any:
     """A value as KFP takes it: itself, or the text that is read back in the pod."""
     return value if native_type(parameter) else to_text(value)
 
@@ -66,7 +66,7 @@ def parameter_problems(plan: Plan, settings: Settings) -> Iterator[Problem]:
             continue
         problem = ""
         try:
-            text = json.dumps(_default(parameter, value), allow_nan=False)
+            text = json.dumps(kfp_value(parameter, value), allow_nan=False)
             found = expansion(text)
             problem = f"holds {found}" if found else ""
         except UsageError as error:

@@ -1,0 +1,1 @@
+"""What happens to a run on Kubeflow Pipelines, as the events of a local run."""

@@ -1,0 +1,58 @@
+"""What Kubernetes tells of a run's pods, where the user may read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kalelite.backends.kubeflow.follow.step_output import cleaned
+from kalelite.errors import ClusterError
+from kalelite.volumes.resources import PODS, Resource
+
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.follow.observing import Observation
+    from kalelite.executor.spec import Record
+    from kalelite.volumes.cluster import Cluster
+
+_WORKFLOWS = Resource("apis/argoproj.io/v1alpha1", "workflows", "Workflow", "workflow")
+
+_LINES = 10_000
+"""Lines of a log that are kept: its end."""
+
+
+class ClusterTraces:
+    """Reads Workflows, logs and events; without a cluster there are none."""
+
+    def __init__(self, cluster: Cluster | None) -> None:
+        self._cluster = cluster
+
+    def workflow(self, run: str) -> Mapping[str, Any] | None:
+        """The Workflow of a run; raises `ClusterError` where it may not be read."""
+        if self._cluster is None:
+            return None
+        found = self._cluster.list(_WORKFLOWS, labels=f"pipeline/runid={run}")
+        return found[0] if found else None
+
+    def log(self, pod: str) -> str | None:
+        """What a pod has printed, without the lines of Argo and KFP."""
+        if self._cluster is None:
+            return None
+        try:
+            return cleaned(self._cluster.log(pod, "main", tail=_LINES))
+        except ClusterError:
+            return None
+
+    def record(self, instance: str, seen: Observation, log: str | None) -> Record | None:
+        """None: no record can be read by way of Kubernetes."""
+        del instance, seen, log
+        return None
+
+    def events(self, pod: str) -> list[str]:
+        """What has happened to a pod, oldest first."""
+        if self._cluster is None:
+            return []
+        try:
+            uid = str(self._cluster.get(PODS, pod)["metadata"]["uid"])
+            return [f"{event.reason}: {event.message}" for event in self._cluster.events(uid)]
+        except ClusterError:
+            return []

@@ -1,0 +1,79 @@
+"""What a step's pod has printed: without the lines of Argo and KFP, and the failure in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from kalelite.executor.failure import class_name
+from kalelite.executor.spec import FailureReport, Frame
+from kalelite.source.libraries import is_library
+
+_NOT_THE_STEPS = re.compile(
+    r"time=\S+ level=\w+ msg=.*\bargo=true\b"  # argoexec
+    r"|[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+\.go:\d+\] "  # KFP's launcher, in glog's form
+    r"|Error: exit status \d+$"
+)
+_HEAD = "Traceback (most recent call last):"
+_FRAME = re.compile(r'  File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
+_ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
+
+
+def cleaned(text: str) -> str:
+    """The log of a pod without what Argo and KFP have written into it."""
+    lines = text.splitlines(keepends=True)
+    return "".join(line for line in lines if not _NOT_THE_STEPS.match(line))
+
+
+def without_failure(log: str) -> str:
+    """The log without the traceback that `failure_in` reads: what the step itself has printed."""
+    lines = log.splitlines(keepends=True)
+    start = max((n for n, line in enumerate(lines) if line.strip() == _HEAD), default=None)
+    if start is None:
+        return log
+    end = start + 1
+    while end < len(lines) and lines[end].startswith(" "):
+        end += 1
+    end += 1  # the line of the error itself, and its hint
+    while end < len(lines) and lines[end].startswith("  "):
+        end += 1
+    return "".join([*lines[:start], *lines[end:]])
+
+
+def failure_in(log: str) -> FailureReport | None:
+    """The last traceback of a log, cut to the user's frames; None if it has none."""
+    lines = log.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.strip() == _HEAD]
+    if not starts:
+        return None
+    start = starts[-1]
+    frames: list[Frame] = []
+    for number in range(start + 1, len(lines)):
+        line = lines[number]
+        found = _FRAME.match(line)
+        if found:
+            text = lines[number + 1].strip() if number + 1 < len(lines) else ""
+            frames.append(Frame(found["file"], int(found["line"]), found["function"], text))
+        elif line and not line.startswith(" "):
+            return _report(line, lines[number + 1 :], frames, lines[start:])
+    return None
+
+
+def _report(
+    line: str, after: list[str], frames: list[Frame], traceback: list[str]
+) -> FailureReport:
+    error = _ERROR.match(line)
+    name = error["type"] if error else class_name(Exception)
+    message = (error["message"] or "") if error else line
+    hint = after[0].strip() if after and after[0].startswith("  ") else ""
+    shown = tuple(_shown(frames))
+    return FailureReport(name, message, shown, "\n".join(traceback), hint, bases=(name,))
+
+
+def _shown(frames: Iterable[Frame]) -> list[Frame]:
+    """The user's frames, and the innermost one of a library if it was a library that raised."""
+    found = list(frames)
+    kept = [frame for frame in found if not is_library(frame.file)]
+    if found and (not kept or kept[-1] is not found[-1]):
+        kept.append(found[-1])
+    return kept

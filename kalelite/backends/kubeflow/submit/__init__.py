@@ -1,0 +1,1 @@
+"""From a compiled pipeline to a run on Kubeflow Pipelines."""

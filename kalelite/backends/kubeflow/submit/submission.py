@@ -1,0 +1,140 @@
+"""From a plan to a run: compiled, uploaded, recorded here, started."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kalelite.atomic import write_atomically
+from kalelite.backends.kubeflow.compile.build import build, package
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.kfp_parameters import kfp_value, parameter_problems
+from kalelite.backends.kubeflow.follow.node_map import node_map
+from kalelite.errors import PipelineError
+from kalelite.frozen import frozen
+from kalelite.runs.writing import RunFolder, create
+
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.compile.build import Compiled
+    from kalelite.backends.kubeflow.submit.connection import Connection, Naming
+    from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+    from kalelite.plan.graph import Plan
+    from kalelite.runs.run_files import KfpData
+
+LONGEST_PIPELINE = 127
+LONGEST_EXPERIMENT = 127
+LONGEST_RUN = 255
+"""Bytes that the names may have; the API answers longer ones with a fault of its own."""
+
+
+@frozen
+class Submitted:
+    """A run that has been started: its record here, and where it is."""
+
+    folder: RunFolder
+    url: str
+    data: KfpData
+
+
+def submit(
+    plan: Plan,
+    arguments: Mapping[str, Any],
+    service: KfpService,
+    connection: Connection,
+    settings: Settings,
+    naming: Naming,
+    home: Path | None,
+) -> Submitted:
+    """Start a run of a plan that was checked; ``settings`` hold no arguments.
+
+    The record is there before the run is: whoever is killed in between finds it again.
+
+    Raises
+    ------
+    PipelineError, CaptureError, UsageError
+        The plan cannot run on Kubeflow Pipelines; nothing was started.
+    ClusterError
+        The API has refused it, or does not answer.
+    """
+    problems = [*parameter_problems(plan, replace(settings, arguments=arguments))]
+    if problems:
+        raise PipelineError(*problems)
+    compiled = build(plan, settings)
+    text = package(plan, compiled)
+    folder = create(plan, arguments, folder=home, backend="kubeflow")
+    data: KfpData = {
+        "run": "",
+        "name": fitted(naming.run or f"{plan.name} {folder.id}", LONGEST_RUN),
+        "host": connection.kfp_host or "",
+        "context": connection.kfp_context or "",
+        "namespace": service.namespace or "",
+        "experiment": fitted(
+            naming.experiment or plan.options.experiment or "Default", LONGEST_EXPERIMENT
+        ),
+        "nodes": node_map(compiled.pipeline),
+        "home": compiled.storage.home,
+        "claim": settings.marshal_volume if isinstance(settings.marshal_volume, str) else "",
+    }
+    try:
+        folder.update(kfp=data)
+        path = folder.folder / "pipeline.yaml"
+        write_atomically(path, text)
+        if compiled.code_in_workspace:
+            write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
+        run = service.start(
+            service.upload(fitted(plan.name, LONGEST_PIPELINE), _digest(text), path),
+            name=data["name"],
+            marker=marker(folder.id),
+            experiment=service.experiment(data["experiment"]),
+            parameters=runtime_parameters(plan, arguments, compiled),
+            account=naming.account or None,
+        )
+    except BaseException:
+        folder.finish("failed")
+        raise
+    data = {**data, "run": run}
+    folder.update(kfp=data, url=service.url(run))
+    return Submitted(folder, service.url(run), data)
+
+
+def _digest(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:16]
+
+
+def runtime_parameters(
+    plan: Plan, arguments: Mapping[str, Any], compiled: Compiled
+) -> dict[str, Any]:
+    """The values that differ from the defaults in the pipeline, by their names there."""
+    given: dict[str, Any] = {}
+    for parameter in plan.parameters:
+        if parameter.name not in arguments:
+            continue
+        shown = compiled.root.parameters[parameter.name]
+        value = kfp_value(parameter, arguments[parameter.name])
+        if _differs(value, shown.default):
+            given[shown.name] = value
+    return given
+
+
+def _differs(value: Any, default: Any) -> bool:
+    # As text: 1 and True are equal to Python, and two parameters to KFP.
+    encode: Callable[[Any], str] = json.JSONEncoder(default=repr, sort_keys=True).encode
+    return encode(value) != encode(default)
+
+
+def marker(run: str) -> str:
+    """The description by which a run of ours is known."""
+    return f"kalelite run {run}"
+
+
+def fitted(name: str, limit: int) -> str:
+    """The name in so many bytes; one that is cut ends in a part of its digest."""
+    encoded = name.encode("utf-8", "replace")
+    if len(encoded) <= limit:
+        return encoded.decode()
+    digest = hashlib.sha256(encoded).hexdigest()[:8]
+    return f"{encoded[: limit - 9].decode('utf-8', 'ignore')}-{digest}"

@@ -1,0 +1,152 @@
+"""A run on Kubeflow Pipelines, from here: followed, cancelled, and what it gave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kalelite.authoring.events import BriefReporter, Note, RunFinished, RunStarted
+from kalelite.backends.kubeflow.follow.cluster_traces import ClusterTraces
+from kalelite.backends.kubeflow.follow.follower import Follower
+from kalelite.backends.kubeflow.follow.run_source import RunSource
+from kalelite.errors import StepError, UsageError
+from kalelite.runs.reading import Run
+from kalelite.runs.recording import recording
+from kalelite.runs.writing import RunFolder
+
+if TYPE_CHECKING:
+    from kalelite.authoring.backends import Listener
+    from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+    from kalelite.plan.graph import Plan
+    from kalelite.runs.run_files import KfpData
+    from kalelite.volumes.cluster import Cluster
+
+
+class SubmittedRun:
+    """A run that has been started. It goes on whether or not anybody follows it.
+
+    Attributes
+    ----------
+    id
+        The run's id here, as ``kalelite runs`` lists it.
+    url
+        Where a person sees it in the UI of Kubeflow Pipelines.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        data: KfpData,
+        url: str,
+        plan: Plan,
+        service: KfpService,
+        cluster: Cluster | None = None,
+    ) -> None:
+        self.id = folder.id
+        self.url = url
+        self._folder = folder
+        self._data = data
+        self._plan = plan
+        self._service = service
+        self._cluster = cluster
+
+    @property
+    def state(self) -> str:
+        """How it is now: "running", "succeeded", "failed" or "cancelled"."""
+        recorded = self.record().state
+        return self._service.run(self._data["run"]).state if recorded == "running" else recorded
+
+    def wait(self, listener: Listener | None = None) -> SubmittedRun:
+        """Follow the run to its end.
+
+        Raises
+        ------
+        StepError
+            A step failed, or the run was cancelled.
+        ClusterError
+            Nobody has answered for two hours.
+        """
+        self.follow(listener)
+        self.check()
+        return self
+
+    def follow(self, listener: Listener | None = None) -> str:
+        """Follow the run to its end, whatever that is; its state."""
+        reporter = listener or BriefReporter()
+        run = self.record()
+        emit = recording(reporter, self._folder)
+        begun = float(run.data["started"])
+        emit(Note(self.url))
+        emit(RunStarted(self.id, self._plan, self._folder.folder, 0, at=begun))
+        traces = ClusterTraces(self._cluster)
+        workflows = traces if self._cluster is not None else None
+        source = RunSource(self._service, self._data["run"], self._data["nodes"], workflows)
+        tasks = [task.id for task in self._plan.tasks]
+        follower = Follower(source, traces, self._folder, tasks, emit)
+        while True:
+            try:
+                answer = follower.follow()
+                break
+            except KeyboardInterrupt:
+                if not _cancels(reporter):
+                    emit(Note(f"The run goes on: {self.url}"))
+                    emit(Note(f"kalelite follow {self.id} shows it again."))
+                    raise
+                self.cancel()
+                emit(Note("The run is being cancelled."))
+        self._folder.finish(answer.state, answer.finished)
+        emit(RunFinished(self.id, answer.state, self.record().seconds))
+        return answer.state
+
+    def check(self) -> None:
+        """Raise `StepError` if the run has not succeeded."""
+        run = self.record()
+        if run.state == "cancelled":
+            raise StepError(f"the run {self.id} was cancelled", hint=self.url)
+        if run.state == "failed":
+            failed = [
+                (name, task.record.failure)
+                for name, task in run.tasks.items()
+                if task.record is not None and task.record.failure is not None
+            ]
+            if failed:
+                name, failure = failed[0]
+                raise StepError(
+                    f"{name} failed: {failure.type}: {failure.message}", hint=failure.hint
+                )
+            raise StepError(f"the run {self.id} failed", hint=self.url)
+
+    def value(self, name: str) -> Any:
+        """An output of a step: ``"train.model"``, or ``"train"`` if it has one.
+
+        Raises `UsageError` if there is none, `MarshalError` if its value cannot be read from here.
+        """
+        return self.record().load(name)
+
+    def logs(self, step: str) -> str:
+        """What a step has printed so far, as far as it can be read from here."""
+        run = self.record()
+        task = run.tasks.get(step)
+        if task is None:
+            raise UsageError(
+                f"the run has no step {step!r}", hint=f"there are {', '.join(run.tasks)}"
+            )
+        path: Path | None = task.log
+        return path.read_text("utf-8", "replace") if path is not None and path.exists() else ""
+
+    def cancel(self) -> None:
+        """Ask for the end of the run; its pods are stopped within some seconds."""
+        self._service.terminate(self._data["run"])
+
+    def record(self) -> Run:
+        """The run as its record here has it."""
+        return Run.open(self.id, folder=self._folder.folder.parent.parent)
+
+    def __repr__(self) -> str:
+        return f"<run {self.id} of {self._plan.name} at {self.url}>"
+
+
+def _cancels(listener: Listener) -> bool:
+    """Whether whoever listens wants the run to end, and not only to be left alone."""
+    ask = getattr(listener, "interrupted", None)
+    return bool(ask()) if ask is not None else False

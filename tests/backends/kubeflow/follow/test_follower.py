@@ -1,0 +1,237 @@
+"""A run followed to its end, through all that may come between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from kfp_server import Frame, node, step
+
+from kalelite.authoring.events import Note, TaskFinished, TaskRetried, TaskSkipped, TaskWaits
+from kalelite.backends.kubeflow.follow.follower import Follower
+from kalelite.backends.kubeflow.follow.observing import observe
+from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
+from kalelite.backends.kubeflow.follow.run_source import RunSource, Sighting
+from kalelite.backends.kubeflow.submit.connection import Connection
+from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+from kalelite.backends.kubeflow.submit.patient_rest import KfpRefusedError, KfpUnreachableError
+from kalelite.backends.kubeflow.submit.run_answer import RunAnswer
+from kalelite.errors import ClusterError
+from kalelite.executor import record_file
+from kalelite.plan.graph import Plan
+from kalelite.runs.writing import create
+
+RUNNING = RunAnswer("r", "a run", "running", False, 0.0, 0.0, ())
+IDS = {"train": "train", "use": "use"}
+
+
+class Source:
+    """Gives sightings, or raises errors, one after the other."""
+
+    def __init__(self, *script):
+        self.script = list(script)
+
+    def look(self, *, wanted=False):
+        found = self.script.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def pause(self, quiet):
+        return 2.0
+
+
+class Traces:
+    def __init__(self, log="", events=()):
+        self._log = log
+        self._events = list(events)
+
+    def log(self, pod):
+        return self._log
+
+    def record(self, instance, seen, log):
+        return None
+
+    def events(self, pod):
+        return self._events
+
+
+def seen(*nodes, state="running", trouble=""):
+    workflow = {"metadata": {"name": "w"}, "status": {"nodes": {n["id"]: n for n in nodes}}}
+    return Sighting(
+        replace(RUNNING, state=state), observe(run_nodes(workflow).nodes, IDS), trouble, True
+    )
+
+
+DONE = seen(*step("train", "Succeeded", at=1, until=2), state="succeeded")
+
+
+@pytest.fixture
+def follow(tmp_path):
+    """Follow what a script of sightings shows; the last state, and the events."""
+
+    def run(*script, traces=None, tasks=("train",)):
+        events, time = [], [1000.0]
+
+        def sleep(seconds):
+            time[0] += seconds
+
+        follower = Follower(
+            Source(*script),
+            traces or Traces(),
+            run.folder,
+            tasks,
+            events.append,
+            clock=lambda: time[0],
+            sleep=sleep,
+        )
+        return follower.follow().state, events, time[0] - 1000.0
+
+    run.folder = create(Plan("chain"), {}, folder=tmp_path)
+    return run
+
+
+def of_kind(events, kind):
+    return [event for event in events if isinstance(event, kind)]
+
+
+def test_an_hour_without_a_network_is_survived(follow):
+    nothing = KfpUnreachableError("nobody answers")
+
+    state, events, seconds = follow(*[nothing] * 70, DONE)
+
+    assert state == "succeeded"
+    assert seconds > 3600
+    assert [note.text for note in of_kind(events, Note)] == [
+        "nobody answers; the run goes on, and is asked for again",
+        "Kubeflow Pipelines answers again",
+    ]
+
+
+def test_a_token_that_has_expired_is_waited_for(follow):
+    state, events, _ = follow(KfpRefusedError("who are you", 401), DONE)
+
+    assert state == "succeeded"
+    assert "who are you" in of_kind(events, Note)[0].text
+
+
+def test_half_a_day_without_a_network_is_given_up(follow):
+    with pytest.raises(ClusterError, match="nobody answers") as caught:
+        follow(*[KfpUnreachableError("nobody answers")] * 1000)
+
+    assert "kalelite follow" in caught.value.hint
+
+
+def test_a_run_that_is_gone_ends_it(follow):
+    with pytest.raises(ClusterError, match="not found"):
+        follow(KfpRefusedError("Run r not found", 404))
+
+
+def test_a_pod_that_does_not_start_says_why_once(follow):
+    waits = seen(*step("train", "Pending", 'ErrImagePull: Back-off pulling image "no:1"', at=1))
+
+    _, events, _ = follow(*[waits] * 9, DONE)
+
+    (wait,) = of_kind(events, TaskWaits)
+    assert wait.task == "train"
+    assert wait.reason.startswith("its image no:1 cannot be pulled. Is the name right")
+
+
+def test_a_pod_that_takes_its_time_says_nothing(follow):
+    waits = seen(*step("train", "Pending", "PodInitializing", at=1))
+
+    _, events, _ = follow(*[waits] * 9, DONE)
+
+    assert of_kind(events, TaskWaits) == []
+
+
+def test_events_tell_what_a_pod_does_not(follow):
+    waits = seen(*step("train", "Pending", "PodInitializing", at=1))
+    traces = Traces(events=['FailedMount: configmap "code-1" not found'])
+
+    _, events, _ = follow(*[waits] * 12, DONE, traces=traces)
+
+    assert of_kind(events, TaskWaits)[0].reason.startswith("its config map code-1 is not there")
+
+
+def test_a_failure_is_read_from_the_log(follow):
+    log = 'hello\nTraceback (most recent call last):\n  File "a.py", line 3, in train\n    x()\n'
+    failed = seen(*step("train", "Failed", "exit code 1", at=1, until=4), state="failed")
+
+    _, events, _ = follow(failed, traces=Traces(log=f"{log}KeyError: 'x'\n"))
+
+    (finished,) = of_kind(events, TaskFinished)
+    assert (finished.record.failure.type, finished.record.failure.message) == ("KeyError", "'x'")
+    assert finished.log.read_text() == "hello\n"
+    assert record_file.read(finished.log.parent / "record.json") == finished.record
+
+
+def test_what_kubernetes_did_goes_before_what_the_log_says(follow):
+    log = "Traceback (most recent call last):\n  F\nKeyError: 'x'\n"
+    failed = seen(*step("train", "Failed", "main: OOMKilled (exit code 1)"), state="failed")
+
+    _, events, _ = follow(failed, traces=Traces(log=log))
+
+    assert of_kind(events, TaskFinished)[0].record.failure.type == "MemoryError"
+
+
+def test_an_attempt_that_failed_is_told(follow):
+    def pods(*phases):
+        return [
+            {**node(f"root.train.executor({n})", phase, "exit code 1", at=n), "type": "Pod"}
+            for n, phase in enumerate(phases)
+        ]
+
+    state, events, _ = follow(seen(*pods("Running")), seen(*pods("Failed", "Running")), DONE)
+
+    assert [event.attempt for event in of_kind(events, TaskRetried)] == [1]
+    assert state == "succeeded"
+
+
+def test_what_never_ran_is_not_run(follow):
+    state, events, _ = follow(replace(DONE, run=replace(DONE.run, state="cancelled")), tasks=IDS)
+
+    assert state == "cancelled"
+    assert [(e.task, e.status, e.reason) for e in of_kind(events, TaskSkipped)] == [
+        ("use", "not run", "the run was cancelled")
+    ]
+
+
+def test_a_workflow_that_became_too_large_is_said(follow):
+    trouble = "workflow is longer than maximum allowed size. compressed size 1050183"
+
+    _, events, _ = follow(seen(state="failed", trouble=trouble))
+
+    assert "has outgrown what Kubernetes keeps" in of_kind(events, Note)[0].text
+
+
+def test_a_task_of_the_compiler_is_told_of_only_when_it_fails(follow):
+    nodes = [
+        node("root.stage.executor", "Failed", "pod deleted", at=1, until=2),
+        node("root.stage", "Failed", at=1, until=2),
+    ]
+    workflow = {"metadata": {"name": "w"}, "status": {"nodes": {n["id"]: n for n in nodes}}}
+    picture = observe(run_nodes(workflow).nodes, {"stage": "stage"})
+
+    _, events, _ = follow(Sighting(replace(RUNNING, state="failed"), picture, "", True))
+
+    assert [note.text for note in of_kind(events, Note)] == ["stage failed: its pod was deleted"]
+
+
+def test_following_ten_steps_stays_within_its_bytes(kfp_server, tmp_path):
+    nodes = [each for n in range(10) for each in step(f"s{n}", "Running", at=1)]
+    kfp_server.script = [Frame("RUNNING", nodes)]
+    service = KfpService(Connection(kfp_host=kfp_server.host))
+    path = tmp_path / "p.yaml"
+    path.write_text("a: 1")
+    uploaded = service.upload("p", "v", path)
+    run = service.start(uploaded, name="r", marker="m", experiment="e", parameters={})
+    kfp_server.sent, time = 0, [0.0]
+    source = RunSource(service, run, {f"s{n}": f"s{n}" for n in range(10)}, clock=lambda: time[0])
+    quiet = 0
+    while time[0] < 600:
+        source.look()
+        quiet += 1
+        time[0] += source.pause(quiet)
+
+    assert kfp_server.sent / 10 < 300_000

@@ -1,0 +1,233 @@
+"""``--kfp`` as people type it, against a small API of Kubeflow Pipelines."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from kfp_server import Frame, node, step
+
+from kalelite.cli import main
+
+SCRIPT = """
+from kalelite import pipeline, step
+
+@step
+def make(n: int) -> int:
+    return n
+
+@step
+def use(x: int) -> str:
+    return str(x)
+
+@pipeline
+def chain(n: int = 3):
+    return use(make(n))
+"""
+DONE = [*step("make", "Succeeded", at=5, until=8), *step("use", "Succeeded", at=20, until=22)]
+
+
+class Shell:
+    """The command, in a folder of its own, with the API that it is to use.
+
+    Called, it is run in this process: importing kfp takes a second each time.
+    """
+
+    def __init__(self, folder, host, monkeypatch, capsys):
+        self.folder = folder
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        (folder / ".kalelite").mkdir()
+        (folder / "chain.py").write_text(SCRIPT)
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("KALELITE_", "KF_"))}
+        self.environ = kept | {"KALELITE_KFP_HOST": host, "KUBECONFIG": str(folder / "none")}
+
+    def start(self, *words, **environ):
+        return subprocess.Popen(
+            [sys.executable, "-m", "kalelite", *words],
+            cwd=self.folder,
+            env=self.environ | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __call__(self, *words, **environ):
+        with self._monkeypatch.context() as patch:
+            patch.chdir(self.folder)
+            for name, value in (self.environ | environ).items():
+                patch.setenv(name, value)
+            code = main(words)
+        out, err = self._capsys.readouterr()
+        return subprocess.CompletedProcess(words, code, out, err)
+
+
+@pytest.fixture
+def shell(tmp_path, kfp_server, monkeypatch, capsys):
+    return Shell(tmp_path, kfp_server.host, monkeypatch, capsys)
+
+
+def runs(shell):
+    return json.loads(shell("runs", "--output", "json").stdout.splitlines()[0])
+
+
+def test_a_run_is_submitted_and_followed_to_its_end(shell, kfp_server):
+    kfp_server.script = [
+        Frame("RUNNING", step("make", "Running", at=5)),
+        Frame("SUCCEEDED", DONE),
+    ]
+
+    done = shell("chain.py", "--kfp", "-p", "n=5")
+
+    (run,) = kfp_server.runs.values()
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    assert f"{kfp_server.host}/#/runs/details/{run.body['run_id']}" in lines[0]
+    assert "✓ chain succeeded in" in done.stdout
+    assert run.body["runtime_config"]["parameters"] == {"n": 5}
+    assert run.body["display_name"].startswith("chain 20")
+    events = [line.split()[1:4] for line in lines if "make" in line]
+    assert events == [["make", "▸", "running"], ["make", "✓", "succeeded"]]
+
+
+def test_nothing_but_the_run_is_printed_by_kfp(shell):
+    done = shell("chain.py", "--kfp")
+
+    assert "details:" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_the_record_is_that_of_a_local_run(shell, kfp_server):
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    shell("chain.py", "--kfp", "--experiment", "trials", "--run-name", "first")
+
+    run = runs(shell)
+    shown = shell("show").stdout
+
+    assert (run["state"], run["backend"]) == ("succeeded", "kubeflow")
+    assert run["kfp"]["run"] in kfp_server.runs
+    assert (run["kfp"]["experiment"], run["kfp"]["name"]) == ("trials", "first")
+    assert "make  ✓ succeeded in 3.00 s" in shown
+
+
+def test_a_failed_step_ends_with_its_exit_code(shell, kfp_server):
+    kfp_server.script = [
+        Frame(
+            "FAILED",
+            [
+                *step("make", "Failed", "main: OOMKilled (exit code 137)", at=5, until=8),
+                node("root.use", "Omitted", "omitted: depends condition not met"),
+            ],
+        )
+    ]
+
+    done = shell("chain.py", "--kfp")
+
+    assert done.returncode == 1
+    assert "✗ make failed after 3.00 s" in done.stdout
+    assert "MemoryError: it was killed because it took more memory than it may" in done.stdout
+    assert "Give it more with memory=" in done.stdout
+    assert "not run: use" in done.stdout
+
+
+def test_a_run_that_somebody_cancels(shell, kfp_server):
+    stopped = step("make", "Failed", "Step exceeded its deadline", at=5, until=8)
+    kfp_server.script = [Frame("FAILED", stopped, stopped=True)]
+
+    done = shell("chain.py", "--kfp")
+
+    assert done.returncode == 130
+    assert "chain cancelled" in done.stdout
+    assert runs(shell)["state"] == "cancelled"
+
+
+def test_a_run_that_is_not_waited_for_is_followed_later(shell, kfp_server):
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+
+    started = shell("chain.py", "--kfp", "--no-wait")
+    state = runs(shell)["state"]
+    followed = shell("follow")
+
+    assert started.returncode == 0
+    assert started.stdout.splitlines()[0].startswith(f"{kfp_server.host}/#/runs/details/")
+    assert state == "running"
+    assert followed.returncode == 0
+    assert "✓ chain succeeded" in followed.stdout
+
+
+def test_a_run_is_cancelled_by_its_id(shell, kfp_server):
+    kfp_server.script = [Frame("RUNNING", step("make", "Running", at=5))]
+    shell("chain.py", "--kfp", "--no-wait")
+
+    cancelled = shell("cancel", "last")
+    followed = shell("follow")
+
+    assert "is being cancelled" in cancelled.stdout
+    assert followed.returncode == 130
+    assert runs(shell)["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("moment", ["start", "run"])
+def test_a_submitter_that_is_killed_is_no_loss(shell, kfp_server, moment):
+    kfp_server.script = [Frame("RUNNING", step("make", "Running", at=5))]
+    if moment == "start":
+        kfp_server.faults["start"] = ["lost"]
+        kfp_server.faults["list_runs"] = [503] * 9
+    process = shell.start("chain.py", "--kfp")
+    while not kfp_server.calls[moment] or not kfp_server.runs:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    kfp_server.faults.clear()
+    (run,) = kfp_server.runs.values()
+    run.frames = [Frame("SUCCEEDED", DONE)]
+
+    followed = shell("follow")
+
+    assert followed.returncode == 0, followed.stderr
+    assert "✓ chain succeeded" in followed.stdout
+    assert len(kfp_server.runs) == 1
+
+
+def test_ctrl_c_leaves_the_run_alone(shell, kfp_server):
+    kfp_server.script = [Frame("RUNNING", step("make", "Running", at=5))]
+    process = shell.start("chain.py", "--kfp")
+    while kfp_server.calls["run"] < 1:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    os.kill(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert "kalelite follow 20" in out
+    assert kfp_server.calls["terminate"] == 0
+    assert runs(shell)["state"] == "running"
+
+
+def test_an_api_that_is_not_there_starts_nothing(shell):
+    done = shell("chain.py", "--kfp", KALELITE_KFP_HOST="http://127.0.0.1:1")
+
+    assert done.returncode == 5
+    assert "does not answer at http://127.0.0.1:1" in done.stderr
+    assert shell("runs").stdout.startswith("no runs")
+
+
+def test_a_local_run_cannot_be_followed(shell):
+    shell("chain.py")
+
+    done = shell("follow")
+
+    assert done.returncode == 2
+    assert "is not one on Kubeflow Pipelines" in done.stderr
+
+
+def test_options_of_a_submission_need_one(shell):
+    for words in (["--no-wait"], ["--kfp", "--dry-run", "--run-name", "x"]):
+        done = shell("chain.py", *words)
+        assert done.returncode == 2
+        assert "is about a run that is submitted" in done.stderr
