@@ -6,6 +6,7 @@ Made from outside of the run, by whoever may; `kalelite.volumes.provision` makes
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import VolumeError
@@ -21,7 +22,11 @@ from kalelite.volumes.waiting import (
     Report,
     Verdict,
     wait_all,
+    why_lost,
 )
+
+_SILENCE = 15.0
+"""Seconds without any event after which a claim of an unknown class seems to wait for a pod."""
 
 
 def make_volumes(
@@ -29,13 +34,14 @@ def make_volumes(
     planned: Sequence[RunVolume],
     owner: Owner,
     *,
-    late: Collection[str] = (),
+    late: Collection[str] | None = (),
     deadline: float = DEADLINE,
     report: Report = lambda _: None,
 ) -> None:
     """Make the claims, and wait for each that is bound before a pod uses it.
 
-    ``late`` are the storage classes that wait for the first pod (WaitForFirstConsumer).
+    ``late`` are the storage classes that wait for the first pod (WaitForFirstConsumer), None if
+    they may not be read: then a claim of which nothing is heard for a while is left to its pod.
 
     Raises `VolumeError` if one is not bound at the deadline, or the cluster drops the snapshot
     from it; what else is refused is raised as `Cluster.create` does.
@@ -44,23 +50,26 @@ def make_volumes(
     awaited = [
         Awaited(CLAIMS, claim["metadata"]["name"], claim["metadata"]["uid"], each.source)
         for each, claim in made
-        if claim["spec"].get("storageClassName") not in late
+        if claim["spec"].get("storageClassName") not in (late or ())
     ]
-    wait_all(cluster, awaited, step, deadline=deadline, report=report)
+    known = late is not None
+    wait_all(cluster, awaited, partial(step, known=known), deadline=deadline, report=report)
 
 
-def step(observed: Observed) -> Verdict:
-    """What the state of a claim means; one that waits for its first pod is as good as bound."""
+def step(observed: Observed, *, known: bool = True) -> Verdict:
+    """What the state of a claim means; one that waits for its first pod is as good as bound.
+
+    ``known`` is whether those that wait for it were left out already.
+    """
     found = observed.found
-    if found is None:
-        return Verdict(Action.FAIL, "somebody has deleted it")
-    if found["metadata"].get("deletionTimestamp"):
-        return Verdict(Action.FAIL, "somebody is deleting it")
+    lost = why_lost(found)
+    if found is None or lost:
+        return Verdict(Action.FAIL, lost)
     phase = (found.get("status") or {}).get("phase", "Pending")
     if phase == "Bound" or observed.event.startswith("WaitForFirstConsumer"):
         return Verdict(Action.DONE)
-    if phase == "Lost":
-        return Verdict(Action.FAIL, "its volume is lost")
+    if not known and not observed.event and observed.age >= _SILENCE:
+        return Verdict(Action.DONE, "it seems to wait for its first pod")
     if observed.age < observed.deadline:
         return Verdict(Action.WAIT, observed.event)
     note = observed.event or "it did not get bound, and nobody says why"

@@ -154,24 +154,27 @@ def find_claim(cluster: Cluster, name: str, path: str) -> MountedVolume | None:
 
 
 def _names(environ: Mapping[str, str]) -> list[str]:
-    """What the pod of this process may be called, the likeliest first."""
+    """What the pod of this process may be called, the likeliest first; nothing outside of pods.
+
+    Its hostname may be cut, set by hand, or the node's.
+    """
+    if "KUBERNETES_SERVICE_HOST" not in environ and "NB_PREFIX" not in environ:
+        return []
     server = environ.get("NB_PREFIX", "").rstrip("/").rpartition("/")[2]
     names = (environ.get("HOSTNAME", ""), f"{server}-0" if server else "")
     return [name for name in names if name]
 
 
 def _own_pod(cluster: Cluster, environ: Mapping[str, str]) -> Json:
-    """The pod of this process. Its hostname may be cut, set by hand, or the node's."""
-    inside = "KUBERNETES_SERVICE_HOST" in environ or "NB_PREFIX" in environ
-    for name in _names(environ) if inside else ():
+    names = _names(environ)
+    for name in names:
         try:
             return cluster.get(PODS, name)
         except NotFoundError:
             continue
-    tried = " or ".join(_names(environ)) if inside else ""
-    message = f"namespace {cluster.namespace} has no pod {tried}" if tried else "this is no pod"
+    why = f"namespace {cluster.namespace} has no pod {' or '.join(names)}"
     raise UsageError(
-        f"the notebook is not found: {message}",
+        f"the notebook is not found: {why if names else 'this is no pod'}",
         hint="Run it in the notebook's terminal, or name the notebook's pod with --pod.",
     )
 

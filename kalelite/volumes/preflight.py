@@ -25,7 +25,8 @@ _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 class Preflight:
     """What was found. ``classes`` are the snapshot classes by claim; None is the default one.
 
-    ``late`` are the storage classes whose volumes wait for their first pod. ``may_clone`` is
+    ``late`` are the storage classes whose volumes wait for their first pod, None if classes may
+    not be read. ``may_clone`` is
     whether these credentials may make claims; if not, steps of the run can. ``notes`` are what
     the user should know, and nothing that has to be changed.
     """
@@ -33,7 +34,7 @@ class Preflight:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     classes: Mapping[str, str | None]
-    late: frozenset[str]
+    late: frozenset[str] | None
     may_clone: bool = True
 
     def require(self) -> None:
@@ -61,7 +62,7 @@ def preflight(
     if not facts.has_snapshots:
         hint = "Its administrator has to install the snapshot controller and its definitions."
         problems.append(Problem("the cluster does not know VolumeSnapshots", hint))
-    if not book.volumes:
+    if not book.volumes and not wishes.clones:
         hint = "Only claims that the notebook mounts can be snapshotted."
         problems.append(Problem(f"the notebook {book.pod} mounts no claim", hint))
     for volume in {each.claim: each for each in book.volumes}.values():
@@ -76,7 +77,8 @@ def preflight(
     problems += marshal_problems(facts, wishes, lasting, free)
     problems += quota_problems(book, facts, wishes, len(classes))
     notes = [*_notes_of_notebook(book), *_notes_of_cluster(book, facts, wishes, classes)]
-    late = frozenset(each.name for each in (facts.storage_classes or {}).values() if each.late)
+    known = facts.storage_classes
+    late = None if known is None else frozenset(each.name for each in known.values() if each.late)
     return Preflight(
         tuple(problems), tuple(notes), classes, late, may_clone=CLAIMS not in facts.missing
     )

@@ -120,6 +120,8 @@ def _take(
     begun: list[Role],
     report: Report,
 ) -> SnapshotSet:
+    if not book.volumes:
+        return SnapshotSet(run, (), book.directory, book.image, book.user, book.group)
     begun.append("snapshots")
     owner = create_owner(cluster, run, role="snapshots")
     planned = plan_snapshots(run, book.volumes, found.classes)

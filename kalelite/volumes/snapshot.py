@@ -26,6 +26,7 @@ from kalelite.volumes.waiting import (
     Report,
     Verdict,
     wait_all,
+    why_lost,
 )
 
 _QUIET = 30.0
@@ -86,16 +87,15 @@ def step(observed: Observed) -> Verdict:
     by itself, so it is fatal at the deadline only.
     """
     found = observed.found
-    if found is None:
-        return Verdict(Action.FAIL, "somebody has deleted it")
-    if found["metadata"].get("deletionTimestamp"):
-        return Verdict(Action.FAIL, "somebody is deleting it")
+    lost = why_lost(found)
+    if found is None or lost:
+        return Verdict(Action.FAIL, lost)
     status = found.get("status") or {}
     if status.get("readyToUse"):
         return Verdict(Action.DONE)
     error = (status.get("error") or {}).get("message", "")
     note = error or observed.event
-    hint = _HINT_ERROR if note else _HINT_NO_WORD
+    hint = _HINT_ERROR if error else _HINT_NO_WORD
     if not status and observed.age >= _QUIET:
         note = note or "no controller has taken notice of it"
         hint = _HINT_NO_CONTROLLER
@@ -132,7 +132,7 @@ def _claim_of(snapshot: Json) -> str:
 
 _HINT_ERROR = "That is the storage driver's own message: its administrator can tell more."
 _HINT_NO_WORD = (
-    "Is the snapshot class the one of the volume's driver, and does the driver run?"
-    " snapshot_timeout= gives slow storage more time."
+    "Does the volume's driver run, and can it make snapshots? snapshot_timeout= gives slow storage"
+    " more time."
 )
 _HINT_NO_CONTROLLER = "Does the snapshot controller run in this cluster?"

@@ -126,6 +126,17 @@ def wait_all(
     return [done[item.name] for item in awaited]
 
 
+def why_lost(found: Json | None) -> str:
+    """Why an object can never get ready any more; empty if it can."""
+    if found is None:
+        return "somebody has deleted it"
+    if found["metadata"].get("deletionTimestamp"):
+        return "somebody is deleting it"
+    if (found.get("status") or {}).get("phase") == "Lost":
+        return "its volume is lost"
+    return ""
+
+
 def _look(cluster: Cluster, item: Awaited) -> Json | None:
     """The object, or None if it is gone or another one has its name."""
     try:

@@ -11,10 +11,14 @@ from pathlib import Path
 from kubernetes import config
 
 from kalelite.volumes.cluster import Cluster
-from kalelite.volumes.resources import CLAIMS, PODS, SNAPSHOTS, Resource
+from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, PODS, SNAPSHOTS, Resource
 
 IMAGE = "localhost/kc/python:3.11"
 NAMESPACES = Resource("api/v1", "namespaces", "Namespace", "namespace", namespaced=False)
+RBAC = Resource("apis/rbac.authorization.k8s.io/v1", "", "", "")
+ROLES = Resource(RBAC.base, "roles", "Role", "role")
+BINDINGS = Resource(RBAC.base, "rolebindings", "RoleBinding", "role binding")
+QUOTAS = Resource("api/v1", "resourcequotas", "ResourceQuota", "quota")
 ACCOUNTS = Resource("api/v1", "serviceaccounts", "ServiceAccount", "service account")
 
 
@@ -89,6 +93,26 @@ class Lab:
             bound = storage in {"dir", "dir-retain", "dir-rwo", "dir-empty-clone"}
         if bound:
             wait(f"{name} bound", lambda: self.phase(name) == "Bound")
+
+    def grant(self, user, *rules):
+        """Give a user rules in this namespace: each is groups, resources and verbs."""
+        keys = ("apiGroups", "resources", "verbs")
+        rules = [dict(zip(keys, rule, strict=True)) for rule in rules]
+        subject = {"kind": "User", "name": user, "apiGroup": RBAC.group}
+        self.cluster.create(ROLES, {"metadata": {"name": "r"}, "rules": rules})
+        reference = {"apiGroup": RBAC.group, "kind": "Role", "name": "r"}
+        binding = {"metadata": {"name": "b"}, "subjects": [subject], "roleRef": reference}
+        self.cluster.create(BINDINGS, binding)
+
+    def ours(self):
+        """Everything of kalelite's that there is, but what is being deleted."""
+        found = [
+            f"{resource.noun} {each['metadata']['name']}"
+            for resource in (CONFIG_MAPS, SNAPSHOTS, CLAIMS)
+            for each in self.cluster.list(resource, labels="app.kubernetes.io/managed-by=kalelite")
+            if not each["metadata"].get("deletionTimestamp")
+        ]
+        return sorted(found)
 
     def phase(self, claim):
         return self.cluster.get(CLAIMS, claim)["status"]["phase"]

@@ -96,7 +96,7 @@ def test_the_snapshot_class(facts, wish, chosen):
         ),
         (book(), {"has_snapshots": False, "snapshot_classes": ()}, {}, ["does not know VolumeSnapshots"]),
         (book(), {"missing": {SNAPSHOTS: ("create",)}}, {}, ["may not create volumesnapshots.snapshot"]),
-        (replace(BOOK, volumes=()), {}, {}, ["mounts no claim"]),
+        (replace(BOOK, volumes=()), {}, {"clones": False}, ["mounts no claim"]),
         (book(), {}, {"pods_at_once": 2}, ["clone of claim work", "on one node", "3 nodes", "order='calls'"]),
         (book(modes=("ReadWriteOncePod",)), {"nodes": 1}, {"pods_at_once": 2}, ["one pod at a time"]),
         (book(), {"quotas": (quota(requests_storage="15Gi", used={"requests.storage": "6Gi"}),)}, {},
@@ -129,6 +129,7 @@ def test_all_problems_are_told_at_once():
 @pytest.mark.parametrize(
     ("notebook", "facts", "wishes"),
     [
+        (replace(BOOK, volumes=()), {}, {}),
         (book(), {"nodes": 1}, {"pods_at_once": 9}),
         (book(), {}, {"pods_at_once": 9, "one_node": True}),
         (book(), {}, {"pods_at_once": 9, "access_mode": "ReadWriteMany"}),

@@ -61,6 +61,19 @@ def test_the_state_of_a_claim(found, age, event, action, note):
     assert (verdict.action, note in verdict.note) == (action, True)
 
 
+@pytest.mark.parametrize(
+    ("age", "event", "action"),
+    [
+        (14, "", Action.WAIT),
+        (15, "", Action.DONE),
+        (15, "ProvisioningFailed: full", Action.WAIT),
+        (600, "ProvisioningFailed: full", Action.FAIL),
+    ],
+)
+def test_a_claim_of_a_class_that_nobody_may_read(age, event, action):
+    assert clone.step(Observed({"metadata": META}, age, 600, event), known=False).action is action
+
+
 class Objects:
     """A cluster whose snapshots have the states of a list, a second each; then they are gone."""
 
