@@ -43,6 +43,11 @@ def clock(at: float) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
+def moment(at: float) -> str:
+    """The local date and time of a POSIX time, to the minute."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))
+
+
 def near_path(path: str) -> str:
     """`path` as seen from here if that is shorter, else as it is."""
     try:

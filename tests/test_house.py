@@ -25,7 +25,6 @@ COMPOSITION_ROOTS = {
     "kalelite.backends.kubeflow.kubeflow_backend",
     "kalelite.backends.kubeflow.launch",
     "kalelite.backends.local.run",
-    "kalelite.cli.verb_run",
     "kalelite.volumes.prepare_volumes",
 }
 """Modules that put the parts of a room together, and so may import more than eight others."""

@@ -138,6 +138,14 @@ class Backend(Protocol):
         del plan, arguments
         raise UsageError(f"the backend {self.name!r} has no dry run")
 
+    def resuming(self, run: str) -> Backend:
+        """The same backend, which goes on with a run: an id, the beginning of one, or "last".
+
+        What is finished there and unchanged is taken.
+        """
+        del run
+        raise UsageError(f"the backend {self.name!r} does not go on with runs")
+
     def prepare(self, source: str, path: Sequence[str]) -> None:
         """Get ready for a script that is about to be run: import what a run needs.
 

@@ -24,13 +24,28 @@ class Event:
 class RunStarted(Event):
     """The run has begun; nothing has been started yet.
 
-    ``jobs`` is how many steps may run at once, 0 where nobody knows.
+    ``jobs`` is how many steps may run at once, 0 where nobody knows. ``resumes`` is the run that it
+    goes on from, if any.
     """
 
     run: str
     plan: Plan
     folder: Path
     jobs: int
+    resumes: str = ""
+
+
+@frozen
+class RunResumed(Event):
+    """What could be taken from an earlier run was taken; the rest begins now.
+
+    ``kept`` are the instances that were taken. ``again`` are those that run now, each with the
+    reason why it was not; ``after`` are tasks that wait for them.
+    """
+
+    kept: tuple[str, ...]
+    again: tuple[tuple[str, str], ...]
+    after: tuple[str, ...]
 
 
 @frozen

@@ -128,7 +128,9 @@ class Pipeline(Generic[P, R]):
         Parameters
         ----------
         args, kwargs
-            Values of the pipeline's parameters.
+            Values of the pipeline's parameters. ``resume=`` is the id of a run to go on with, or
+            "last", unless the pipeline has a parameter of that name: what is finished there and
+            unchanged is taken, the rest runs.
 
         Returns
         -------
@@ -147,6 +149,8 @@ class Pipeline(Generic[P, R]):
         backend = ambient_backend()
         if backend is None:
             return cast("Any", self.__wrapped__)(*args, **kwargs)
+        if "resume" in kwargs and all(each.name != "resume" for each in self.parameters):
+            backend = backend.resuming(kwargs.pop("resume"))
         return self._run_on(backend, args, kwargs)
 
     def compile(

@@ -41,6 +41,7 @@ class Code:
         self._formats: list[RegisteredFormat] = []
         self._gatherer = Gatherer(limit)
         self._known: dict[str, Fingerprint] = {}
+        self._state_digest: str | None = None
         self.state = State()
         self.data = DataFiles({}, {})
 
@@ -124,14 +125,17 @@ class Code:
             self._known[name] = self._fingerprints.of(taken)
         return self._known[name]
 
-    def state_digest(self, place: str) -> str:
-        """A digest of what the script has done to its process, as a step at a place meets it.
+    def state_digest(self) -> str:
+        """A digest of what the script has done to its process, as the steps meet it.
 
-        A script that seeds a generator gives each place numbers of its own.
+        Where it has seeded generators, each place draws numbers of its own besides.
         """
-        roots = [self._fingerprints.of(root).digest for root in self.state.roots()]
-        parts = [*roots, *self.state.imports, *self.state.draws(place)]
-        return digest_of("\n".join(parts).encode()) if parts else ""
+        if self._state_digest is None:
+            roots = [self._fingerprints.of(root).digest for root in self.state.roots()]
+            seeds = [repr(self.state.generators)] if self.state.generators else []
+            parts = [*roots, *self.state.imports, *seeds]
+            self._state_digest = digest_of("\n".join(parts).encode()) if parts else ""
+        return self._state_digest
 
     @functools.cached_property
     def _fingerprints(self) -> Fingerprints:

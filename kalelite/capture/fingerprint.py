@@ -10,6 +10,7 @@ packages count by name. It is the same in every process, on every machine and fo
 from __future__ import annotations
 
 import hashlib
+import os
 import pickletools
 import stat
 import sys
@@ -120,9 +121,18 @@ def _strings(item: Pickled) -> Iterator[str]:
 
 
 def _content(path: Path) -> bytes:
-    """A digest of the file, empty if it is none or cannot be read."""
+    """A digest of a file, or of a folder's files with their names; empty if it cannot be read."""
     try:
         status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+            named = {str(file.relative_to(path)): _content(file) for file in files}
+            return hashed(
+                *(
+                    f"{name}\0{named[name].hex()}".encode("utf-8", "surrogatepass")
+                    for name in sorted(named)
+                )
+            )
         if not stat.S_ISREG(status.st_mode):
             return b""
         if status.st_size > _LARGE_FILE:

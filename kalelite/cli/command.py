@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @frozen
 class Command:
-    """What a verb is given. ``words`` are the command line as it was typed."""
+    """What a verb is given. ``words`` are the command line as it was typed, ``folder`` is where."""
 
     options: argparse.Namespace
     settings: Mapping[str, Value]
@@ -40,6 +40,7 @@ class Command:
     err: Screen
     words: Sequence[str] = ()
     script_args: tuple[str, ...] = ()
+    folder: str = ""
 
     @property
     def home(self) -> Path | None:
@@ -71,10 +72,13 @@ class Command:
         return open_backend(name, **backend_settings(name, self.settings), **more)
 
     def again(self) -> str:
-        """The command line, ready to be typed again."""
+        """The command line that goes on with the run of this one, or begins it anew in debugging."""
         module = os.path.basename(sys.argv[0]) == "__main__.py"
         start = ["python", "-m", "kalelite"] if module else ["kalelite"]
-        return shlex.join([*start, *self.words])
+        home = self.settings["home"]
+        flag = ["--home", home.value] if home.origin == "--home" else []
+        debugs = self.options.debug
+        return shlex.join([*start, *(self.words if debugs else ["resume", *flag])])
 
 
 def perform(request: Request, words: Sequence[str]) -> int:
@@ -86,21 +90,24 @@ def perform(request: Request, words: Sequence[str]) -> int:
 
         require_folder()
     options = request.options
-    sources = [
-        flags(vars(options)),
-        environment(os.environ),
-        *find_files(_start_folder(getattr(options, "script", None))),
-    ]
-    settings = {name: resolve(setting, sources) for name, setting in SETTINGS.items()}
+    settings = settings_of(options)
     err = Screen(sys.stderr)
     for note in misspelt_variables(os.environ):
         err.line(note)
     with _streams(as_json=settings["output"].value == "json") as out:
-        command = Command(options, settings, out, err, words, request.script_args)
+        command = Command(options, settings, out, err, words, request.script_args, os.getcwd())
         code = request.verb.perform(command)
     if out.error is not None:
         raise UsageError(f"the output cannot be written: {out.error.strerror}")
     return code
+
+
+def settings_of(*options: argparse.Namespace) -> dict[str, Value]:
+    """All settings, by the flags that were given; the first counts that has one."""
+    script = next((one.script for one in options if getattr(one, "script", None)), None)
+    files = find_files(_start_folder(script))
+    sources = [*(flags(vars(one)) for one in options), environment(os.environ), *files]
+    return {name: resolve(setting, sources) for name, setting in SETTINGS.items()}
 
 
 def _start_folder(script: str | None) -> Path:

@@ -16,7 +16,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from kalelite.authoring.events import Event, Note, RunFinished, RunStarted
+from kalelite.authoring.events import Event, Note, RunFinished, RunResumed, RunStarted
+from kalelite.cli.line_reporter import resumed_lines
 from kalelite.cli.run_progress import RunProgress, Status, TaskProgress, Window
 from kalelite.cli.screen import Screen, clean, one_line
 from kalelite.humanize import count, duration
@@ -57,6 +58,9 @@ class LiveTable:
             if isinstance(event, RunStarted):
                 self._start(event)
                 return
+            if isinstance(event, RunResumed):
+                for line in resumed_lines(event):
+                    self._out.console.print(Text.assemble(*line))
             if isinstance(event, Note):
                 self._out.console.print(Text(clean(event.text), style="yellow"))
             if self._run is not None:

@@ -24,6 +24,8 @@ VERBS: Final = {
     "runs": "list the runs",
     "show": "what a run did: states, values, metrics, artifacts",
     "logs": "what the steps of a run printed",
+    "resume": "go on with a run that failed or was stopped",
+    "explain": "why the steps of a run ran or were taken from an earlier one",
     "follow": "a run on Kubeflow Pipelines, from where it is to its end",
     "cancel": "end a run on Kubeflow Pipelines",
     "graph": "a picture of a script's pipeline",

@@ -23,6 +23,7 @@ from kalelite.executor.spec import FailureReport, Record
 from kalelite.frozen import frozen, mutable
 from kalelite.humanize import short_name
 from kalelite.plan.graph import Loop
+from kalelite.runs.kept_results import cached_reason
 
 
 def headline(failure: FailureReport) -> str:
@@ -168,7 +169,7 @@ class RunProgress:
         row.finished, row.record, row.log, row.peak = event.at, record, event.log, event.peak
         row.attempt, row.failure, row.note = record.attempt, record.failure, ""
         if record.cached:
-            row.status, row.note = Status.CACHED, f"as in run {record.cached}"
+            row.status, row.note = Status.CACHED, cached_reason(record)
         if record.failure is not None:
             row.note = headline(record.failure)
         return row

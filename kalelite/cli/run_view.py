@@ -42,6 +42,8 @@ class RunView:
         Where the summary goes: to ``err`` where ``out`` is for programs.
     command
         The command to be typed again after a failure.
+    explain
+        Say at the end why each step ran or was taken from an earlier run.
 
     Attributes
     ----------
@@ -53,7 +55,9 @@ class RunView:
         Another listener.
     """
 
-    def __init__(self, reporter: Listener, out: Screen, err: Screen, command: str) -> None:
+    def __init__(
+        self, reporter: Listener, out: Screen, err: Screen, command: str, *, explain: bool = False
+    ) -> None:
         self.also: Listener | None = None
         self.status: int = ExitCode.OK
         self.shown: BaseException | None = None
@@ -61,6 +65,7 @@ class RunView:
         self._out = out
         self._err = err
         self._command = command
+        self._explain = explain
         self._run: RunProgress | None = None
 
     def emit(self, event: Event) -> None:
@@ -139,7 +144,7 @@ class RunView:
             values = dict(result_rows(run.plan, records))
             self._reporter.write({"event": "result", "run": run.run, "values": values})
         to.line()
-        print_summary(run, to, command=self._command)
+        print_summary(run, to, command=self._command, explain=self._explain)
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from kalelite.authoring.backends import Backend, Listener, Result
 from kalelite.authoring.pipeline import pipelines_of
 from kalelite.cli.choose import arguments_of, known_names
 from kalelite.plan.graph import Parameter, Plan
 
-Act = Callable[[Plan, Mapping[str, Any]], Result | None]
-"""What is done with a plan and the values of its parameters; without a result the script stops."""
+
+class Act(Protocol):
+    """What is done with a plan and the values of its parameters."""
+
+    def __call__(self, plan: Plan, arguments: Mapping[str, Any], resume: str = "") -> Result | None:
+        """Do it; without a result the script stops. ``resume`` is a run that the call names."""
 
 
 class StopScript(BaseException):
@@ -59,17 +63,44 @@ class ScriptBackend(Backend):
     ) -> Result:
         """Do with the plan what was asked for."""
         del listener  # the command has its own
+        return self.act(plan, arguments)
+
+    def act(self, plan: Plan, arguments: Mapping[str, Any], resume: str = "") -> Result:
+        """Do with the plan what was asked for; ``resume`` is a run that the call names."""
         if not self._is_meant(plan):
             raise StopScript(plan)
         self.calls += 1
         with self._one_at_a_time:
-            result = self._act(plan, arguments)
+            result = self._act(plan, arguments, resume)
         if result is None:
             raise StopScript(plan)
         return result
+
+    def resuming(self, run: str) -> Backend:
+        """The same, for a call that names a run to go on with."""
+        return _Resuming(self, run)
 
     def _is_meant(self, plan: Plan) -> bool:
         if self._only in {None, plan.name}:
             return True
         named = (p.name for p in pipelines_of() if getattr(p, "__name__", None) == self._only)
         return plan.name in named
+
+
+class _Resuming(Backend):
+    """A `ScriptBackend` for one call that names a run to go on with."""
+
+    name = "script"
+
+    def __init__(self, backend: ScriptBackend, resume: str) -> None:
+        self._backend = backend
+        self._resume = resume
+
+    def fixed(self, parameters: Sequence[Parameter]) -> Mapping[str, Any]:
+        return self._backend.fixed(parameters)
+
+    def run(
+        self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None
+    ) -> Result:
+        del listener
+        return self._backend.act(plan, arguments, self._resume)

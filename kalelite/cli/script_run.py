@@ -102,7 +102,7 @@ def opened(command: Command) -> Iterator[Opened]:
         yield Opened(script, pipelines, ended, called, problems)
 
 
-def _no_act(plan: Plan, arguments: Mapping[str, Any]) -> None:
+def _no_act(plan: Plan, arguments: Mapping[str, Any], resume: str = "") -> None:
     """Nothing is done: the script stops at its first call."""
 
 

@@ -20,10 +20,13 @@ _LOG_LINES = 10
 _LOG_BYTES = 64 * 1024
 
 
-def print_summary(run: RunProgress, out: Screen, *, command: str = "") -> None:
+def print_summary(
+    run: RunProgress, out: Screen, *, command: str = "", explain: bool = False
+) -> None:
     """Sum up a run that is over.
 
-    ``command`` is what to type to go on after a failure; empty if nobody knows.
+    ``command`` is what to type to go on after a failure; empty if nobody knows. ``explain`` adds
+    why each step ran, or was taken from an earlier run.
     """
     _print_failures(run, out)
     state = Status.SUCCEEDED if run.state == "succeeded" else Status.FAILED
@@ -39,9 +42,14 @@ def print_summary(run: RunProgress, out: Screen, *, command: str = "") -> None:
     print_section("run", [(near_path(str(run.folder)), "")], out)
     if run.state != "succeeded" and command:
         stopped = run.state == "interrupted"
-        what = "To run it again:" if stopped else "When that is corrected, run:"
+        what = "Next:" if stopped else "When that is corrected:"
         out.line()
         out.line(f"  {what}  {command}")
+    if explain:
+        from kalelite.cli.explain_view import print_explanations
+
+        out.line()
+        print_explanations(run.run, run.folder.parent.parent, out)
 
 
 def print_section(

@@ -36,7 +36,7 @@ def perform(command: Command) -> int:
             "clean needs to know what to free",
             hint="kalelite clean --store frees stored values.",
         )
-    from kalelite.backends.local.cache import prune
+    from kalelite.executor.result_cache import prune
     from kalelite.home_folder import home
     from kalelite.humanize import count, near_path, size
     from kalelite.marshal import Store

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalelite.cli.parser import add_setting
@@ -12,11 +10,12 @@ from kalelite.cli.script_arguments import add_picture, add_script
 from kalelite.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from kalelite.authoring.backends import Backend, Result, Submission
     from kalelite.cli.command import Command
-    from kalelite.cli.run_view import RunView
-    from kalelite.cli.script_backend import Act
-    from kalelite.plan.graph import Plan
+
+_FLAGS = {"no_cache": "no-cache", "start_after": "from"}
+"""Of options with another name, their flags."""
+_HERE = ("jobs", "debug", "no_cache", "cache", "refresh", "start_after", "explain", "isolate")
+"""Options that have no meaning elsewhere."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run in this process, one step after the other, so that breakpoint() works",
     )
     here.add_argument(
-        "--no-cache",
-        action="store_true",
-        help="run steps with cache=True anew, and keep their new results",
-    )
-    here.add_argument(
         "--isolate",
         action="store_const",
         const="true",
@@ -48,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "auto: a live table on a terminal, else lines; plain: lines; json: one object a line",
     )
     add_setting(here, "home")
+    _add_reuse(parser.add_argument_group("results of earlier runs"))
     look = parser.add_argument_group("looking without running")
     look.add_argument("--check", action="store_true", help="print all problems, start nothing")
     add_picture(look, "--graph")
@@ -72,6 +67,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_reuse(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="run steps with cache=True anew, and keep their new results",
+    )
+    group.add_argument(
+        "--cache",
+        action="store_true",
+        help="use and keep the results of all steps but those with cache=False",
+    )
+    add_refresh(group)
+    group.add_argument(
+        "--from",
+        dest="start_after",
+        metavar="RUN:STEP",
+        help="start after a step of an earlier run: its values and those before are taken",
+    )
+    group.add_argument(
+        "--explain", action="store_true", help="say at the end why each step ran or was taken"
+    )
+
+
+def add_refresh(parser: argparse._ActionsContainer) -> None:
+    """The steps that are to run."""
+    parser.add_argument(
+        "--refresh",
+        metavar="STEP",
+        action="append",
+        default=[],
+        help="run this step anew, whatever is known of it; may be repeated",
+    )
+
+
 def perform(command: Command) -> int:
     """Run the script's pipeline, or do with it what the flags say."""
     options = command.options
@@ -90,76 +119,35 @@ def perform(command: Command) -> int:
         from kalelite.cli import verb_graph
 
         return verb_graph.perform(command)
-    isolate = command.settings["isolate"].value == "true" and name == "local"
-    if not isolate:
-        return _run(command, name)
-    from kalelite.cli.isolation import isolated
-
-    with isolated(command) as inside:
-        return _run(inside, name)
+    return _run(command, name)
 
 
 def _run(command: Command, name: str) -> int:
-    from kalelite.cli.program import open_program
-
     options = command.options
-    script = open_program(command)
-    extra = {"debug": True} if options.debug else {}
-    extra |= {"cache": False} if options.no_cache else {}
+    extra: dict[str, Any] = {"debug": True} if options.debug else {}
+    if options.no_cache or options.cache:
+        extra["cache"] = not options.no_cache
+    if options.refresh:
+        extra["refresh"] = tuple(options.refresh)
+    if options.start_after:
+        extra["start_after"] = _run_and_step(options.start_after)
     extra |= {
         name: getattr(options, name)
         for name in ("run_name", "experiment")
         if getattr(options, name) is not None
     }
-    backend = command.open_backend(name, **extra)
-    backend.prepare(script.text, script.import_path())
-    from kalelite.cli.run_view import RunView, reporter_for
-    from kalelite.cli.script_run import run_script
+    from kalelite.cli.command_run import run_pipelines
 
-    output = command.settings["output"].value
-    reporter = reporter_for(output, command.out, debug=options.debug)
-    view = RunView(reporter, command.out, command.err, command.again())
-    act = _act(command, backend, view)
-    if not options.file:
-        return run_script(command, script, act, view)
-    from kalelite.notebook.executed import run_and_write
-
-    return run_and_write(command, script, act, view)
+    return run_pipelines(command, name, extra)
 
 
-def _act(command: Command, backend: Backend, view: RunView) -> Act:
-    """What is done with each pipeline: a run, a file, or a look at what a run would create."""
-    out, options = command.out, command.options
-    file = os.path.abspath(options.compile or "")  # a notebook runs in its own folder
-
-    def act(plan: Plan, arguments: Mapping[str, Any]) -> Result | None:
-        if options.dry_run:
-            for section in backend.dry_run(plan, arguments):
-                out.line((section.title, "bold"))
-                out.table(section.rows, indent=2)
-                out.line()
-            out.line("Every check passed. Nothing was created.")
-        elif options.compile is not None:
-            for note in backend.compile(plan, file, arguments):
-                out.line(note)
-            out.line(f"compiled {plan.name} to {options.compile}")
-        elif options.no_wait:
-            started = backend.submit(plan, arguments)
-            _tell_of(started, command)
-        else:
-            return view.watch(backend, plan, arguments)
-        return None
-
-    return act
-
-
-def _tell_of(run: Submission, command: Command) -> None:
-    """Where a run is that nobody waits for."""
-    if command.as_json:
-        command.write_json({"event": "run_submitted", "run": run.id, "url": run.url})
-        return
-    command.out.line(run.url, fit="keep")
-    command.out.line(f"run {run.id} has started: kalelite follow {run.id} shows it")
+def _run_and_step(text: str) -> tuple[str, str]:
+    run, colon, step = text.rpartition(":")
+    if not (run and colon and step):
+        raise UsageError(
+            f"--from takes a run and a step, not {text!r}", hint="Write --from last:train."
+        )
+    return run, step
 
 
 def _refuse_contradictions(options: argparse.Namespace) -> None:
@@ -180,7 +168,9 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         )
     if options.output and options.graph:
         raise UsageError("--output is about runs and has no meaning with --graph")
-    here = [name for name in ("jobs", "debug", "no_cache", "isolate") if getattr(options, name)]
+    if options.cache and options.no_cache:
+        raise UsageError("--cache and --no-cache cannot be given together")
+    here = [name for name in _HERE if getattr(options, name)]
     if options.home and (options.compile or options.dry_run or options.check or options.graph):
         here.append("home")
     there = [name for name in ("no_wait", "run_name", "experiment") if getattr(options, name)]
@@ -192,7 +182,7 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     other = other or ("kfp" if elsewhere else "")
     if here and other:
         raise UsageError(
-            f"--{here[0].replace('_', '-')} is about running here and has no meaning with --{other}",
+            f"--{_FLAGS.get(here[0], here[0])} is about running here and has no meaning with --{other}",
             hint="Leave one of them out.",
         )
     if options.graph and elsewhere:

@@ -85,6 +85,29 @@ class Progress:
         outcome = Outcome(state, record.outputs, message)
         self._apply(self.schedule.finish(ready.instance, outcome))
 
+    def take_known(
+        self, find: Callable[[Ready], Record | None], log: Callable[[Ready], Path]
+    ) -> list[Ready]:
+        """Finish all that is known already, and all that this makes ready; what has to run is left.
+
+        ``find`` gives the record of an instance, or None.
+        """
+        left = []
+        while (entry := self.take()) is not None:
+            ready, _ = entry
+            record = find(ready)
+            if record is None:
+                left.append(ready)
+            else:
+                self.finish(ready, record, log(ready))
+        for ready in left:
+            self.enqueue(ready, 1)
+        return left
+
+    def tell(self, event: Event) -> None:
+        """Report something that is no change of a task."""
+        self._emit(event)
+
     def interrupt(self, reason: str, others: Iterable[Ready] = ()) -> None:
         """Start nothing more but the handlers of exit scopes that have begun.
 

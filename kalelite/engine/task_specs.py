@@ -38,6 +38,10 @@ class TaskSpecs:
         }
         self._schedule = schedule
 
+    def shared(self) -> list[Slot]:
+        """The slots that any argument may be filled with: those of parameters and of loops' items."""
+        return [*self.parameters.values(), *self._items.values()]
+
     def spec(self, ready: Ready, attempt: int, record: str) -> TaskSpec:
         """The spec of an attempt; ``record`` is where its record goes."""
         instance = ready.instance

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kalelite.executor import failure
 from kalelite.executor.argument_values import ArgumentValues
 from kalelite.executor.metrics import TaskLog, recording
-from kalelite.executor.record_file import commit
+from kalelite.executor.record_file import commit, inputs_of
 from kalelite.executor.returned_values import RefusedError, refused, save_exception, save_returned
-from kalelite.executor.spec import FailureReport, OutputEntry, Record, TaskSpec
+from kalelite.executor.spec import OutputEntry, Record, TaskSpec
 from kalelite.executor.wind_up import wind_up
 from kalelite.marshal.removed import noting_removals
 
@@ -59,9 +59,8 @@ def execute(
     stored
         Called when its outputs are in the store, before the record is committed.
     """
-    started, log = time.time(), TaskLog(spec.record)
+    started, log, report = time.time(), TaskLog(spec.record), None
     outputs: dict[str, OutputEntry] = {}
-    report: FailureReport | None = None
     try:
         with noting_removals():
             with recording(log), _ended_by(returned):
@@ -86,6 +85,7 @@ def execute(
         started=started,
         finished=time.time(),
         versions={"python": ".".join(map(str, sys.version_info[:3]))},
+        inputs=inputs_of(spec.arguments),
     )
     if spec.record:
         commit(record, spec.record, durable=durable)

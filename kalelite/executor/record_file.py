@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.atomic import write_atomically
+from kalelite.blake import blake2b
 from kalelite.errors import CorruptObjectError
-from kalelite.executor.spec import FailureReport, Frame, Record, fields_of
+from kalelite.executor.spec import FailureReport, Frame, Record, Slot, fields_of
 
 # Made now: the step may change what it finds in `json`.
 encode = json.JSONEncoder(separators=(",", ":"), default=fields_of).encode
 """A record, or data that holds records, as JSON."""
+_encode_slot = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 def parse(data: Mapping[str, Any]) -> Record:
@@ -61,3 +63,23 @@ def read_attempt(path: str | Path, attempt: int) -> Record | None:
     except (CorruptObjectError, OSError):
         return None
     return record if record is not None and record.attempt == attempt else None
+
+
+_LONGEST = 65_536
+"""Characters of an argument's slot above which its digest stands for it."""
+
+
+def inputs_of(arguments: Mapping[str, Slot]) -> dict[str, Slot]:
+    """The arguments of a task as its record keeps them: a long one as ``{"digest": ...}``."""
+    return {name: _short(slot) for name, slot in arguments.items()}
+
+
+def _short(slot: Slot) -> Slot:
+    if not {"of", "value", "status"} & slot.keys():
+        return slot
+    text = _encode_slot(slot)
+    return (
+        slot
+        if len(text) <= _LONGEST
+        else {"digest": blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()}
+    )

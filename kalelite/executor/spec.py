@@ -112,6 +112,7 @@ class Record:
 
     ``status`` is "succeeded" or "failed". ``outputs`` are by name. ``started`` and ``finished``
     are POSIX times in seconds. ``cached`` is the run that computed it, if that was an earlier one.
+    ``inputs`` are the arguments, as of `kalelite.executor.task_key.inputs_of`.
     """
 
     task: str
@@ -125,6 +126,7 @@ class Record:
     finished: float = 0.0
     versions: Mapping[str, str] = field(default_factory=dict)
     cached: str = ""
+    inputs: Mapping[str, Slot] = field(default_factory=dict)
 
 
 def fields_of(item: Any) -> dict[str, Any]:

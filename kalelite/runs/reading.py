@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import functools
 import json
 import os
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kalelite.capture.load import CodeFolder
-from kalelite.errors import KaleliteError, MissingObjectError, UsageError
+from kalelite.errors import UsageError
 from kalelite.executor import record_file as records
-from kalelite.executor.spec import OutputEntry, Record
 from kalelite.frozen import frozen
-from kalelite.marshal import Store
-from kalelite.runs.run_dirs import born, is_alive, run_ids, runs_folder
-from kalelite.runs.run_files import RunData
+from kalelite.runs.kept_results import cached_reason, read_kept
+from kalelite.runs.run_dirs import born, is_alive, natural, run_ids, runs_folder, task_of
+
+if TYPE_CHECKING:
+    from kalelite.executor.spec import OutputEntry, Record
+    from kalelite.runs.run_files import RunData
 
 _FINAL = frozenset({"succeeded", "failed", "skipped", "not run", "cached"})
 
@@ -131,15 +130,20 @@ class Run:
     @property
     def tasks(self) -> dict[str, TaskState]:
         """The instances, in the order of the plan; those of a loop in the order of its items."""
-        events = self._events()
-        names = {task["id"]: None for task in self.data.get("tasks", ())}
-        seen = {*events, *self._folders()}
-        found: dict[str, TaskState] = {}
-        for id in names:
-            instances = sorted((name for name in seen if _task_of(name) == id), key=_natural)
-            for name in instances or [id]:
-                found[name] = self._task(name, events.get(name, {}))
-        return found
+        events, kept, state = self._events(), read_kept(self.folder), self.state
+        instances: dict[str, set[str]] = {task["id"]: set() for task in self.data.get("tasks", ())}
+        for name in {*events, *self._folders(), *kept}:
+            instances.get(task_of(name), set()).add(name)
+        return {
+            name: self._task(name, events.get(name, {}), kept.get(name), state)
+            for id, names in instances.items()
+            for name in sorted(names or {id}, key=natural)
+        }
+
+    @property
+    def resumes(self) -> str:
+        """The run that this one went on from; empty for none."""
+        return self.data.get("resumes", "")
 
     def _folders(self) -> list[str]:
         with contextlib.suppress(OSError):
@@ -160,14 +164,23 @@ class Run:
                     found[event["task"]] = {**event, "started": started}
         return found
 
-    def _task(self, name: str, event: Mapping[str, Any]) -> TaskState:
+    def _task(
+        self,
+        name: str,
+        event: Mapping[str, Any],
+        kept: Mapping[str, Any] | None,
+        run_state: str,
+    ) -> TaskState:
         folder = self.folder / "tasks" / name
+        if kept is not None:
+            taken, at = records.parse(kept["record"]), kept["at"]
+            return TaskState(name, "cached", cached_reason(taken), taken, at, at, folder)
         record = records.read(folder / "record.json")
         state = str(event.get("state") or ("waiting" if record is None else record.status))
         if record is not None and state not in _FINAL and state != "retrying":
             # The record is the truth; the line that tells of it may not have been written.
             state = record.status
-        if self.state != "running" and state in {"waiting", "running", "retrying"}:
+        if run_state != "running" and state in {"waiting", "running", "retrying"}:
             state = "not run"
         started, finished = event.get("started"), None
         if record is not None:
@@ -208,13 +221,9 @@ class Run:
 
     def read(self, entry: OutputEntry) -> Any:
         """The value of an output."""
-        if "native" in entry:
-            return entry["native"]
-        store = Store(self.home / "store")
-        with self._code():
-            value = store.load(entry["ref"])
-            store.settle()
-        return value
+        from kalelite.runs.stored_values import load_entry
+
+        return load_entry(self, entry)
 
     def load(self, name: str) -> Any:
         """An output: ``"train.model"``, or ``"train"`` if the task has one.
@@ -228,70 +237,29 @@ class Run:
         MissingObjectError
             if the value is no longer in the store.
         """
-        outputs = self.outputs()
-        chosen, many = _choose(name, outputs)
-        store = Store(self.home / "store")
-        with self._code():
-            try:
-                values = [store.load(outputs[key]["ref"]) for key in chosen]
-                store.settle()
-            except MissingObjectError as error:
-                raise MissingObjectError(
-                    f"{name} of run {self.id} is no longer in the store",
-                    hint="run the pipeline again",
-                ) from error
-        return values if many else values[0]
+        from kalelite.runs.stored_values import load_output
+
+        return load_output(self, name)
+
+    def resume(self) -> Any:
+        """Go on with the run, by its pipeline as this process has it now; what that returned.
+
+        What is finished and unchanged is taken, the rest runs.
+
+        Raises
+        ------
+        UsageError
+            if this process has no pipeline of that name.
+        """
+        from kalelite.runs.run_again import resume
+
+        return resume(self)
 
     def _repr_html_(self) -> str:
         """How a notebook shows the run: what each task did and gave."""
         from kalelite.runs.html import run_html
 
         return run_html(self)
-
-    @contextlib.contextmanager
-    def _code(self) -> Iterator[None]:
-        """The captured code at hand, as far as it can be read here."""
-        reader = None
-        with contextlib.suppress(KaleliteError, OSError):
-            reader = _reader(self.home / str(self.data["code"])) if "code" in self.data else None
-        if reader is None:
-            yield
-        else:
-            with reader.beside():
-                yield
-
-
-@functools.lru_cache(maxsize=8)
-def _reader(folder: Path) -> CodeFolder:
-    """The code of a run: read once, so that its classes are the same for all values."""
-    return CodeFolder(folder)
-
-
-def _task_of(instance: str) -> str:
-    return instance.partition("[")[0]
-
-
-def _natural(name: str) -> list[Any]:
-    """Sorts ``train[10]`` after ``train[9]``."""
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
-
-
-def _choose(name: str, outputs: Mapping[str, Any]) -> tuple[list[str], bool]:
-    """The keys of the outputs that a name stands for, and whether it stands for a list."""
-    if name in outputs:
-        return [name], False
-    found = [key for key in outputs if key.rpartition(".")[0] == name]
-    if len(found) == 1:
-        return found, False
-    items = [key for key in outputs if re.sub(r"\[[^]]*\]", "", key) == name]
-    items = items or [key for key in outputs if _task_of(key.rpartition(".")[0]) == name]
-    if items and len({key.rpartition(".")[2] for key in items}) == 1:
-        return sorted(items, key=_natural), True
-    close = found or items or difflib.get_close_matches(name, outputs, 5, 0.5) or list(outputs)
-    raise UsageError(
-        f"the run has no single output {name!r}",
-        hint=f"there are {', '.join(close[:8])}" if close else "no task has left anything",
-    )
 
 
 def list_runs(*, folder: str | Path | None = None, limit: int | None = None) -> list[Run]:

@@ -41,7 +41,6 @@ def _note(event: Event, folder: RunFolder) -> None:
             folder.event(task, "retrying", attempt=attempt, reason=failure.message, wait=wait)
         case TaskSkipped(task=task, status=status, reason=reason):
             folder.event(task, status, reason=reason)
-        case TaskFinished(record=record) if record.cached:
-            folder.event(record.task, "cached", reason=f"as in run {record.cached}")
-        case TaskFinished(record=record, peak=peak):
+        case TaskFinished(record=record, peak=peak) if not record.cached:
+            # One that was taken from an earlier run is in kept.jsonl.
             folder.event(record.task, record.status, peak=peak)

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 from kalelite.home_folder import home
 
@@ -76,3 +77,13 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         pass
     return True
+
+
+def task_of(instance: str) -> str:
+    """The task of an instance: ``train`` of ``train[3]``."""
+    return instance.partition("[")[0]
+
+
+def natural(name: str) -> list[Any]:
+    """Sorts ``train[10]`` after ``train[9]``."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -14,13 +14,32 @@ class ProcessData(TypedDict):
 
 
 class TaskData(TypedDict):
-    """A task of the plan. ``parent`` is the block that it stands in, empty for none."""
+    """A task of the plan. ``parent`` is the block that it stands in, empty for none.
+
+    ``cache`` is whether its results are kept for all runs to come.
+    """
 
     id: str
     step: str
     kind: Literal["step", "container"]
     outputs: list[str]
     parent: str
+    cache: bool
+
+
+class StartData(TypedDict):
+    """How a run was started, so that it can be started again.
+
+    ``words`` are what followed the command's name, empty where plain Python ran the script.
+    ``script`` is the path of ``__main__``, empty where it has none, as in a notebook; ``module`` its
+    name if it was run as one, ``arguments`` its own, ``folder`` the current one.
+    """
+
+    words: list[str]
+    script: str
+    module: str
+    arguments: list[str]
+    folder: str
 
 
 class KfpData(TypedDict):
@@ -44,7 +63,12 @@ class KfpData(TypedDict):
 
 
 class RunDetails(TypedDict, total=False):
-    """What may be added to ``run.json`` later. ``code`` is a path below the home."""
+    """What may be added to ``run.json`` later.
+
+    ``code`` is a path below the home. ``resumes`` is the run that this one goes on from. ``reuse``
+    is false where the results of earlier runs were not to be used, ``fresh`` are the steps that
+    were to run anew.
+    """
 
     state: str
     finished: float
@@ -52,6 +76,34 @@ class RunDetails(TypedDict, total=False):
     code: str
     url: str | None
     kfp: KfpData
+    start: StartData
+    resumes: str
+    reuse: bool
+    fresh: list[str]
+
+
+class KeptData(TypedDict):
+    """A line of ``kept.jsonl``: the record of an instance that was taken, as JSON, and when."""
+
+    at: float
+    record: dict[str, Any]
+
+
+class KeyData(TypedDict):
+    """A task in ``keys.json``: a `kalelite.executor.task_key.TaskKey`, its parts by their digest."""
+
+    parts: str
+    lineage: str
+    constants: dict[str, str]
+    first: str | None
+    sources: dict[str, list[str]]
+
+
+class KeysData(TypedDict):
+    """``keys.json``: what the results of the tasks depend on, by the tasks' ids."""
+
+    parts: dict[str, dict[str, str]]
+    tasks: dict[str, KeyData]
 
 
 class RunData(RunDetails):

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from kalelite.atomic import write_atomically
 from kalelite.errors import UsageError
+from kalelite.executor.record_file import encode
+from kalelite.executor.task_key import digest
 from kalelite.home_folder import home
 from kalelite.plan.graph import Plan, StepDef, Task
 from kalelite.runs.run_dirs import born, new_folder
-from kalelite.runs.run_files import EventData, EventDetails, RunData, RunDetails, TaskData
+from kalelite.runs.run_files import (
+    EventData,
+    EventDetails,
+    KeysData,
+    RunData,
+    RunDetails,
+    StartData,
+    TaskData,
+)
+
+if TYPE_CHECKING:
+    from kalelite.executor.spec import Record
+    from kalelite.executor.task_key import TaskKey
 
 _ENCODE = json.JSONEncoder(default=repr).encode
 
@@ -26,13 +41,18 @@ class RunFolder:
         self.folder = folder
         self._data = data
         self._clock = clock
-        self._events = -1
+        self._events = self._kept = -1
         self._save()
 
     @property
     def id(self) -> str:
         """The run's id."""
         return self.folder.name
+
+    @property
+    def home(self) -> Path:
+        """The home that holds the run."""
+        return self.folder.parent.parent
 
     @property
     def tasks(self) -> Path:
@@ -54,10 +74,48 @@ class RunFolder:
         event: EventData = {"at": self._clock(), "task": task, "state": state, **more}
         line = _ENCODE(event)
         if self._events < 0:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._events = os.open(self.folder / "events.jsonl", flags, 0o666)
+            self._events = _opened(self.folder / "events.jsonl")
         # One write of a whole line: a reader, or a crash, sees all of it or a torn last line.
         os.write(self._events, line.encode() + b"\n")
+
+    def keep(self, record: Record, folder: Path) -> None:
+        """Note that an instance was taken from an earlier run, whose folder for it is given.
+
+        What it has printed and logged is linked into this run, so that either may be deleted.
+
+        Raises `OSError`: what it has logged is gone.
+        """
+        log = folder / "log.txt"
+        if log.exists() and log.stat().st_size:
+            _link_or_copy(log, self.task(record.task) / log.name)
+        if record.artifacts:
+            import shutil  # slow to import, and rarely needed
+
+            shutil.copytree(
+                folder / "artifacts",
+                self.task(record.task) / "artifacts",
+                symlinks=True,
+                copy_function=_link_or_copy,
+            )
+        line = encode({"at": self._clock(), "record": record})
+        if self._kept < 0:
+            self._kept = _opened(self.folder / "kept.jsonl")
+        os.write(self._kept, line.encode() + b"\n")
+
+    def write_keys(self, keys: Mapping[str, TaskKey]) -> None:
+        """Keep what the results of the tasks depend on: `kalelite resume` and `explain` ask for it."""
+        data: KeysData = {"parts": {}, "tasks": {}}
+        for id, key in keys.items():
+            name = digest(f"{part}\0{text}" for part, text in key.parts.items())
+            data["parts"][name] = dict(key.parts)
+            data["tasks"][id] = {
+                "parts": name,
+                "lineage": key.lineage,
+                "constants": dict(key.constants),
+                "first": key.first,
+                "sources": {argument: list(found) for argument, found in key.sources.items()},
+            }
+        write_atomically(self.folder / "keys.json", json.dumps(data).encode())
 
     def update(self, **fields: Unpack[RunDetails]) -> None:
         """Add fields to run.json, such as ``code`` or ``url``."""
@@ -67,9 +125,37 @@ class RunFolder:
     def finish(self, state: str, at: float = 0.0) -> None:
         """The run is over: "succeeded", "failed", "interrupted" or "cancelled"; now, or since `at`."""
         self.update(state=state, finished=at or self._clock())
-        if self._events >= 0:
-            os.close(self._events)
-            self._events = -1
+        for number in (self._events, self._kept):
+            if number >= 0:
+                os.close(number)
+        self._events = self._kept = -1
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+
+
+def _link_or_copy(source: str | Path, target: str | Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        import shutil
+
+        shutil.copyfile(source, target)
+
+
+def started_by(words: Sequence[str] = (), folder: str = "") -> StartData:
+    """How this process was started: by a command with these words, given in a folder, if any was."""
+    main = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    file = getattr(main, "__file__", None)
+    return {
+        "words": list(words),
+        "script": str(Path(file).absolute()) if file else "",
+        "module": (spec.name if spec is not None else "") if file else "",
+        "arguments": sys.argv[1:] if file else [],
+        "folder": folder or str(Path.cwd()),
+    }
 
 
 def create(
@@ -99,7 +185,7 @@ def create(
         "state": "running",
         "started": clock(),
         "process": {"pid": os.getpid(), "host": os.uname().nodename, "born": born(os.getpid())},
-        "parameters": {name: _plain(value) for name, value in parameters.items()},
+        "parameters": plain_parameters(parameters),
         "experiment": plan.options.experiment,
         "tasks": [_task_summary(task) for task in plan.tasks],
         **fields,
@@ -107,12 +193,16 @@ def create(
     return RunFolder(path, data, clock)
 
 
+def plain_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as ``run.json`` gives them back: JSON, and the repr of what JSON does not have."""
+    return {name: _plain(value) for name, value in values.items()}
+
+
 def _plain(value: Any) -> Any:
     try:
-        json.dumps(value)
+        return json.loads(json.dumps(value))
     except (TypeError, ValueError):
         return repr(value)
-    return value
 
 
 def _task_summary(task: Task) -> TaskData:
@@ -122,4 +212,5 @@ def _task_summary(task: Task) -> TaskData:
         "kind": "step" if isinstance(task.step, StepDef) else "container",
         "outputs": [output.name for output in task.outputs],
         "parent": task.parent,
+        "cache": bool(task.options.cache),
     }

@@ -198,7 +198,7 @@ def test_a_failed_step_is_shown_and_the_rest_told(shell):
     assert "JSONDecodeError: Expecting property name" in done.stdout
     assert "│ about to decode" in done.stdout
     assert "not run: report" in done.stdout
-    assert f"run:  python -m kalelite {SCRIPTS / 'fails.py'}" in done.stdout
+    assert "When that is corrected:  python -m kalelite resume" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

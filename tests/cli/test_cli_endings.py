@@ -89,7 +89,7 @@ def test_a_signal_while_debugging_lets_finally_do_its_work(shell, number):
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "p interrupted" in out
-    assert "To run it again:" in out
+    assert "Next:" in out
     assert (shell.folder / "cleaned").exists()
     (run,) = (shell.folder / ".kalelite" / "runs").glob("*/run.json")
     assert json.loads(run.read_text())["state"] == "interrupted"

@@ -52,10 +52,14 @@ def run_here(progress: Progress, requests: TaskRequestBuilder, code: CodeSource)
     retries do not apply. What a step raises is raised as it is; a `StepError` is where its result
     cannot be used, or it raised what is no Exception. Nothing is started after that but exit handlers.
     """
-    progress.start()
+    requests.begin(progress)
     first: BaseException | None = None
     while (entry := progress.take()) is not None:
         ready, attempt = entry
+        record = requests.recall(ready)
+        if record is not None:
+            progress.finish(ready, record, requests.log(ready))
+            continue
         try:
             progress.started(ready, attempt)
             with _environment(progress.options(ready).env):

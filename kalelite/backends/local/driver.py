@@ -55,7 +55,7 @@ class Driver:
 
     def run(self) -> str:
         """Run everything; "succeeded", "failed" or "interrupted"."""
-        self._progress.start()
+        self._requests.begin(self._progress)
         while not self._progress.schedule.done or self._running:
             self._start_ready()
             if self._progress.schedule.done and not self._running:
@@ -81,8 +81,7 @@ class Driver:
             ready, attempt = entry
             record = self._requests.recall(ready)
             if record is not None:
-                log = self._requests.folder(ready.instance) / "log.txt"
-                self._progress.finish(ready, record, log)
+                self._progress.finish(ready, record, self._requests.log(ready))
                 continue
             options = self._progress.options(ready)
             grant = self._slots.take(options)
@@ -113,6 +112,9 @@ class Driver:
             timeout = until if timeout is None else min(timeout, until)
         assert timeout is not None, "nothing runs, and nothing can start"
         ends = [*self._server.filenos(), self._interrupts.fileno()]
+        # At least one each time, so that a run of short steps gets there as well.
+        while self._requests.idle() and not select.select(ends, [], [], 0)[0]:
+            pass
         select.select(ends, [], [], timeout)
         if time.monotonic() > self._trimmed + _TICK:
             self._trimmed = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import Backend, Listener
@@ -29,6 +30,10 @@ class LocalBackend(Backend):
         from kalelite.backends.local.run import run_plan
 
         return run_plan(plan, arguments, settings=self._settings, reporter=listener)
+
+    def resuming(self, run: str) -> LocalBackend:
+        """The same backend, which goes on with a run."""
+        return LocalBackend(replace(self._settings, resume=run))
 
     def prepare(self, source: str, path: Sequence[str]) -> None:
         """Let the fork server import what the script imports, and import the rest here."""

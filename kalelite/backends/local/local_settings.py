@@ -35,11 +35,22 @@ class LocalSettings:
     volumes
         The local folder of a claim, by the claim's name.
     cache
-        Use the results of earlier runs for steps with ``cache=True``. Without it they run anew,
-        and their new results are kept.
+        Whether the results of earlier runs are used, and kept for later ones: None for steps with
+        ``cache=True``, True for all but those with ``cache=False``. With False steps run anew, and
+        their new results are kept.
+    refresh
+        Steps, or their tasks, that run anew whatever is known of them.
+    resume
+        The id of a run to go on from: what is finished there and unchanged is taken.
+    start_after
+        The id of a run and the id of a task in it: its values and those before are taken.
+    words
+        What followed the command's name, for the record of the run; empty without a command.
+    called_in
+        The folder in which the command was given; empty for the current one.
     debug
-        Run everything in this process, one step after the other; then results of earlier runs
-        are not used either, and none are kept.
+        Run everything in this process, one step after the other; then nothing is kept for
+        later runs, and of earlier ones only that is used which ``resume`` and ``start_after`` name.
     """
 
     home: Path | None = None
@@ -51,5 +62,10 @@ class LocalSettings:
     grace: float = 10.0
     log_limit: int = 16 << 20
     volumes: Mapping[str, Path] = field(default_factory=dict)
-    cache: bool = True
+    cache: bool | None = None
+    refresh: tuple[str, ...] = ()
+    resume: str = ""
+    start_after: tuple[str, str] | None = None
+    words: tuple[str, ...] = ()
+    called_in: str = ""
     debug: bool = False

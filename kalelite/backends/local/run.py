@@ -13,11 +13,13 @@ from kalelite.authoring.backends import Listener
 from kalelite.authoring.events import BriefReporter, RunFinished, RunStarted
 from kalelite.backends.local import prepare
 from kalelite.backends.local.driver import Driver
+from kalelite.backends.local.earlier_runs import earlier_of
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.pool import machine, prewarm
 from kalelite.backends.local.pool.client import ForkServer, start_method
 from kalelite.backends.local.pool.interrupts import Interrupts, ends_as_interrupts
 from kalelite.backends.local.pool.slots import Slots
+from kalelite.backends.local.recall import Recall
 from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.backends.local.turns import Turns
@@ -26,6 +28,7 @@ from kalelite.capture.code import Code, capture
 from kalelite.engine.progress import Progress
 from kalelite.engine.results import ResultsView
 from kalelite.engine.schedule import Schedule
+from kalelite.engine.task_keys import TaskKeys
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.task_templates import task_templates
 from kalelite.executor.wind_up import flush_files
@@ -33,7 +36,8 @@ from kalelite.home_folder import home as home_of
 from kalelite.marshal import Store
 from kalelite.plan.graph import ContainerDef, Plan
 from kalelite.runs.recording import recording
-from kalelite.runs.writing import RunFolder, create
+from kalelite.runs.run_files import RunDetails
+from kalelite.runs.writing import RunFolder, create, started_by
 
 
 def run_plan(
@@ -78,19 +82,23 @@ class _Run:
         self._store = store = Store(self._home / "store", verify=settings.verify)
         self._schedule = Schedule(plan, arguments, lambda entry: store.load(entry["ref"]))
         self._code = code = capture(tasks)
-        self._specs = TaskSpecs(tasks, code, task_templates(tasks, code), self._schedule)
+        templates = task_templates(tasks, code)
+        self._specs = TaskSpecs(tasks, code, templates, self._schedule)
+        self._keys = TaskKeys(tasks, code, templates, arguments, self._specs.shared())
+        self._earlier, self._given = earlier_of(plan, settings, self._home, store)
         gpus = machine.gpus() if settings.gpus is None else settings.gpus
         self._slots = Slots(float(settings.jobs or machine.cores()), gpus)
 
     def run(self, reporter: Listener) -> RunResult:
         """Run everything, and keep the run's record."""
         plan, begun = self._plan, time.time()
-        folder = create(plan, self._arguments, folder=self._home, backend="local")
+        folder = create(plan, self._arguments, folder=self._home, **self._details())
         emit = recording(reporter, folder)
         progress = Progress(plan, self._schedule, emit)
         state = "failed"
         width = 1 if self._settings.debug else int(self._slots.cpu)
-        emit(RunStarted(folder.id, plan, folder.folder, width, at=begun))
+        resumes = self._earlier.run.id if self._earlier else ""
+        emit(RunStarted(folder.id, plan, folder.folder, width, resumes, at=begun))
         try:
             requests = self._requests(folder, progress.note)
             volumes = prepare.volumes_linked(plan, self._settings.volumes)
@@ -107,6 +115,21 @@ class _Run:
         view = ResultsView(self._schedule.results, (), ())
         return RunResult(folder.id, state, folder.folder, progress.records, plan, view, self._store)
 
+    def _details(self) -> RunDetails:
+        """What the record of the run says of how it was started."""
+        settings = self._settings
+        details: RunDetails = {
+            "backend": "local",
+            "start": started_by(settings.words, settings.called_in),
+        }
+        if self._earlier is not None:
+            details["resumes"] = self._earlier.run.id
+        if settings.cache is False:
+            details["reuse"] = False
+        if settings.refresh:
+            details["fresh"] = list(settings.refresh)
+        return details
+
     def _requests(self, run: RunFolder, note: Callable[[str], None]) -> TaskRequestBuilder:
         """What makes the requests; what the user should know is reported first."""
         plan, settings, tasks = self._plan, self._settings, self._tasks
@@ -116,15 +139,9 @@ class _Run:
         for text in () if settings.debug else self._code.notes():
             note(text)
         packages = prepare.packages_of(plan, self._home, note) if not settings.debug else {}
-        cache = code = None
+        code = None
+        known = Recall(run, self._store, self._keys, settings, note, self._earlier, self._given)
         if not settings.debug:
-            if any(task.options.cache for task in plan.tasks):
-                from kalelite.backends.local.cache import Cache
-
-                folder, read = self._home / "cache", settings.cache
-                cache = Cache(
-                    folder, tasks, self._code, self._store, self._arguments, note, read=read
-                )
             code = _installed(self._code, self._home / "code")
             run.update(code=str(code.relative_to(self._home)))
         return TaskRequestBuilder(
@@ -134,7 +151,7 @@ class _Run:
             run,
             self._containers,
             packages,
-            cache,
+            known,
             code,
             self._spawn,
             Turns(tasks)
@@ -159,6 +176,8 @@ class _Run:
         with interrupts.caught(), _server(modules) as server:
             server.configure(os.environ, _umask())
             state = Driver(progress, server, self._slots, requests, interrupts, settings).run()
+            while requests.idle():
+                pass
             for text in server.notes:
                 progress.note(text)
         return state

@@ -16,10 +16,11 @@ from kalelite.frozen import frozen
 from kalelite.plan.graph import Task
 
 if TYPE_CHECKING:
-    from kalelite.backends.local.cache import Cache
     from kalelite.backends.local.containers.container_plan import ContainerSteps
     from kalelite.backends.local.containers.container_process import ContainerTerms
+    from kalelite.backends.local.recall import Recall
     from kalelite.backends.local.turns import Turns
+    from kalelite.engine.progress import Progress
     from kalelite.marshal import Store
     from kalelite.runs.writing import RunFolder
 
@@ -29,8 +30,7 @@ class TaskRequestBuilder:
     """Makes the requests of a run.
 
     ``tasks`` are by id. ``packages`` are folders of packages that steps ask for, by the set of
-    requirements. ``cache`` is where the results of steps with ``cache=True`` are kept; None to run
-    and forget. ``code`` is the folder of the steps' code; None where no process is started. With
+    requirements. ``known`` finds the results of earlier runs. ``code`` is the folder of the steps' code; None where no process is started. With
     ``spawn`` each process is a fresh interpreter. ``turns`` are those of tasks that get a working
     folder of their own; None where all run one after the other.
     """
@@ -41,10 +41,18 @@ class TaskRequestBuilder:
     run: RunFolder
     containers: ContainerSteps | None
     packages: Mapping[tuple[str, ...], Path]
-    cache: Cache | None
+    known: Recall
     code: Path | None
     spawn: bool
     turns: Turns | None
+
+    def begin(self, progress: Progress) -> None:
+        """Begin a run; one that goes on from another takes what is known, before all else."""
+        progress.start()
+        if self.known.goes_on:
+            from kalelite.backends.local.going_on import take_up
+
+            take_up(progress, self)
 
     def folder(self, instance: Instance) -> Path:
         """The folder for the record and the log of an instance; it is made."""
@@ -76,7 +84,7 @@ class TaskRequestBuilder:
             store=str(self.store.folder),
             verify=self.store.verify,
             env=env,
-            log=str(self.run.tasks / ready.instance.name / "log.txt"),
+            log=str(self.log(ready)),
             memory=memory_limit(options),
             timed=options.timeout is not None,
             container=container,
@@ -95,12 +103,17 @@ class TaskRequestBuilder:
 
     def recall(self, ready: Ready) -> Record | None:
         """The result of an earlier run, if this one would be the same; looked for once."""
-        task, name = self.tasks[ready.instance.task], ready.instance.name
-        if self.cache is None or not task.options.cache:
-            return None
-        return self.cache.recall(task, name, lambda: self.spec(ready, 1), self.run.tasks / name)
+        task = self.tasks[ready.instance.task]
+        return self.known.find(task, ready.instance.name, lambda: self.spec(ready, 1))
 
     def remember(self, record: Record) -> None:
         """Keep what a task has left, for the runs to come, if it asks for that."""
-        if self.cache is not None:
-            self.cache.remember(record, self.run.id, self.run.tasks / record.task)
+        self.known.remember(record)
+
+    def idle(self) -> bool:
+        """Do a little of what is to be done besides; false if nothing is left."""
+        return self.known.idle()
+
+    def log(self, ready: Ready) -> Path:
+        """Where the log of an instance is."""
+        return self.run.tasks / ready.instance.name / "log.txt"

@@ -58,12 +58,6 @@ class State:
         """Set the generators of this process for a place of the plan."""
         generators.begin(self.generators, generators.for_place(place, self.first))
 
-    def draws(self, place: str) -> list[str]:
-        """What the numbers depend on that a step at a place draws; nothing if none were seeded."""
-        if not self.generators:
-            return []
-        return [repr(self.generators), generators.for_place(place, self.first) or ""]
-
     def go_on(self) -> None:
         """Let the script itself go on with numbers that no step has drawn."""
         for name, state in self.generators.items():

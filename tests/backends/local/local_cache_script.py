@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,9 @@ class Script:
         self.path.write_text(text.replace(old, new))
         return self
 
-    def run(self, *, cache: bool = True, **parameters: Any) -> Seen:
+    def run(
+        self, settings: LocalSettings | None = None, listener: Any = None, **parameters: Any
+    ) -> Seen:
         """Run its pipeline."""
         module = ModuleType("__main__")
         module.__file__ = str(self.path)
@@ -50,8 +53,8 @@ class Script:
             exec(compile(self.path.read_text(), str(self.path), "exec"), module.__dict__)
             plan = module.main.plan()
             arguments = {one.name: parameters.get(one.name, one.default) for one in plan.parameters}
-            settings = LocalSettings(home=self.home, cache=cache)
-            result = run_plan(plan, arguments, settings=settings)
+            settings = dataclasses.replace(settings or LocalSettings(), home=self.home)
+            result = run_plan(plan, arguments, settings=settings, reporter=listener)
             value = result.value if result.state == "succeeded" else None
         finally:
             sys.modules["__main__"] = before

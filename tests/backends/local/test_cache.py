@@ -9,7 +9,8 @@ import textwrap
 import pytest
 from local_cache_script import Script
 
-from kalelite.backends.local.cache import prune
+from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.executor.result_cache import prune
 from kalelite.marshal import Store
 
 SCRIPT = """
@@ -69,7 +70,8 @@ def test_a_hit_is_recorded_as_its_own_with_metrics_and_artifacts(script):
     first = script.run()
     task = script.run().folder.tasks["load"]
 
-    assert (task.status, task.reason) == ("cached", f"as in run {first.id}")
+    assert task.status == "cached"
+    assert task.reason.startswith(f"as in run {first.id}, since ")
     assert task.record.cached == first.id
     assert task.record.metrics[0]["value"] == 2
     assert (task.folder / "artifacts" / "note.md").read_text() == "# A note"
@@ -212,7 +214,7 @@ def test_another_parameter_is_another_result(script):
 
 def test_without_the_cache_all_runs_and_the_new_results_are_kept(script):
     script.run()
-    anew = script.run(cache=False)
+    anew = script.run(LocalSettings(cache=False))
     third = script.run()
 
     assert anew.cached == []

@@ -1,0 +1,119 @@
+"""Which instances of a run need not run: an earlier run has what they would give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kalelite.executor.record_file import inputs_of
+from kalelite.executor.result_cache import ResultCache
+from kalelite.executor.task_key import Keys, brings_code
+
+if TYPE_CHECKING:
+    from kalelite.backends.local.local_settings import LocalSettings
+    from kalelite.engine.task_keys import TaskKeys
+    from kalelite.executor.result_cache import Found
+    from kalelite.executor.spec import Record, TaskSpec
+    from kalelite.marshal import Store
+    from kalelite.plan.graph import Task
+    from kalelite.runs.earlier import Earlier, Given
+    from kalelite.runs.writing import RunFolder
+
+
+@dataclass
+class Recall:
+    """Looks for the results of earlier runs, once for each instance, and keeps new ones.
+
+    ``note`` is called once for each step with ``cache=True`` whose results cannot be told from
+    others. ``earlier`` is the run that this one goes on from, ``given`` what is taken from a run by
+    name.
+    """
+
+    run: RunFolder
+    store: Store
+    keys: TaskKeys
+    settings: LocalSettings
+    note: Callable[[str], object]
+    earlier: Earlier | None = None
+    given: Given | None = None
+    _looked: set[str] = field(default_factory=set)
+    _cached: dict[str, str] = field(default_factory=dict)
+    _made: dict[str, Keys | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._cache = ResultCache(self.run.home / "cache", self.store)
+        self._pending: Iterator[str] | None = self.keys.make()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the run goes on from another one."""
+        return self.earlier is not None or self.given is not None
+
+    def find(self, task: Task, name: str, spec: Callable[[], TaskSpec]) -> Record | None:
+        """The result that stands for an instance, noted in the run's record."""
+        if name in self._looked:
+            return None
+        self._looked.add(name)
+        found = self._find(task, name, spec)
+        if found is None:
+            return None
+        try:
+            self.run.keep(found.record, found.folder)
+        except OSError:  # what it logged has gone meanwhile
+            return None
+        return found.record
+
+    def _find(self, task: Task, name: str, spec: Callable[[], TaskSpec]) -> Found | None:
+        if self.given is not None and self.given.has(name):
+            return self.given.find(name)
+        cached = self._caches(task)
+        keys = self._keys_of(task, noting=cached) if cached or self.earlier else None
+        if keys is None:
+            return None
+        inputs = inputs_of(spec().arguments)
+        fresh = not {task.id, task.step.name}.isdisjoint(self.settings.refresh)
+        if self.earlier is not None and not fresh:
+            found = self.earlier.find(keys, inputs, name)
+            if found is not None:
+                return found
+        if not cached:
+            return None
+        lineage = brings_code(inputs, lambda ref: self.store.describe(ref).encoding)
+        key = self._cached[name] = keys.of(inputs, name, lineage=lineage)
+        if fresh or self.settings.cache is False:
+            return None
+        return self._cache.find(key, name)
+
+    def _caches(self, task: Task) -> bool:
+        """Whether the results of a task are kept for all runs to come."""
+        asked = task.options.cache
+        return asked is not False if self.settings.cache else bool(asked)
+
+    def remember(self, record: Record) -> None:
+        """Keep the record of an instance, for steps that ask for it."""
+        key = self._cached.get(record.task)
+        if key is not None and record.status == "succeeded":
+            self._cache.keep(key, record, self.run.id, self.run.tasks / record.task)
+
+    def idle(self) -> bool:
+        """Make the key of one more task, while nothing else is to be done; false if all are made.
+
+        With the last one all are written, for those who go on from this run.
+        """
+        if self._pending is None:
+            return False
+        if next(self._pending, None) is None:
+            self._pending = None
+            self.run.write_keys(self.keys.all())
+        return True
+
+    def _keys_of(self, task: Task, *, noting: bool) -> Keys | None:
+        """What makes the keys of a task's instances; None if its results cannot be told apart."""
+        if task.id not in self._made:
+            key = self.keys.get(task.id)
+            self._made[task.id] = Keys(key) if key is not None else None
+            if key is None and noting:
+                why = self.keys.failed[task.id]
+                self.note(f"{task.step.name}: its result cannot be kept for other runs ({why}).")
+        return self._made[task.id]

@@ -1,0 +1,88 @@
+"""``kalelite resume [RUN]``: go on with a run that failed, was stopped or was killed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kalelite.cli.command_run import run_pipelines
+from kalelite.cli.parser import add_setting, parse
+from kalelite.cli.verb_run import add_refresh
+from kalelite.errors import UsageError
+
+if TYPE_CHECKING:
+    from kalelite.cli.command import Command
+    from kalelite.runs.reading import Run
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The run, and how it goes on."""
+    parser.add_argument(
+        "run", metavar="RUN", nargs="?", default="last", help="a run's id, or last (the default)"
+    )
+    add_refresh(parser)
+    parser.add_argument(
+        "--debug",
+        action="store_true",
+        help="run what is left in this process, so that breakpoint() works",
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="say at the end why each step ran or was taken"
+    )
+    add_setting(parser, "jobs")
+    add_setting(parser, "output")
+    add_setting(parser, "home")
+
+
+def perform(command: Command) -> int:
+    """Run the script again as it was run; what is finished and unchanged is taken.
+
+    It lists first what is kept, and what runs again and why.
+    """
+    from kalelite.cli.command import settings_of
+    from kalelite.cli.siblings import Siblings
+    from kalelite.runs.reading import Run
+
+    given = command.options
+    run = Run.open(given.run, folder=command.home)
+    words = _words(run)
+    folder = run.data["start"]["folder"]
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise UsageError(f"run {run.id} was started in {folder}: {error.strerror}") from error
+    request = parse(words)
+    options = request.options
+    options.debug, options.explain = given.debug or options.debug, given.explain
+    given.home = str(run.home)
+    settings = settings_of(given, options) | {"output": command.settings["output"]}
+    again = replace(
+        command,
+        options=options,
+        settings=settings,
+        words=words,
+        script_args=request.script_args,
+        folder=folder,
+    )
+    extra: dict[str, Any] = {"debug": True} if options.debug else {}
+    if given.refresh:
+        extra["refresh"] = tuple(given.refresh)
+    if options.no_cache or options.cache:
+        extra["cache"] = not options.no_cache
+    return run_pipelines(again, "local", extra, Siblings(run))
+
+
+def _words(run: Run) -> list[str]:
+    """The command line that runs the script again."""
+    start = run.data.get("start")
+    if start is None or not (start["words"] or start["script"]):
+        raise UsageError(
+            f"run {run.id} was not started by a script",
+            hint=f"Where its pipeline is defined: kalelite.runs.Run.open({run.id!r}).resume()",
+        )
+    if start["words"]:
+        return start["words"]
+    script = ["-m", start["module"]] if start["module"] else [start["script"]]
+    return [*script, "--", *start["arguments"]]

@@ -1,0 +1,60 @@
+"""What a run has that later runs may take: the records of its instances, and what they depend on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from kalelite.executor.spec import Record
+from kalelite.executor.task_key import TaskKey
+from kalelite.humanize import moment
+from kalelite.runs.run_files import KeptData, KeysData
+
+
+def read_kept(folder: Path) -> dict[str, KeptData]:
+    """What a run has taken from earlier ones, by instance: the lines of ``kept.jsonl``."""
+    found: dict[str, KeptData] = {}
+    with contextlib.suppress(OSError):
+        for line in (folder / "kept.jsonl").read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a torn last line
+                entry = json.loads(line)
+                found[entry["record"]["task"]] = entry
+    return found
+
+
+def read_records(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The records of all instances that have ended, by name, as the JSON that they are."""
+    kept = read_kept(folder)
+    for name, entry in kept.items():
+        yield name, entry["record"]
+    with contextlib.suppress(OSError):
+        for path in (folder / "tasks").iterdir():
+            if path.name not in kept:
+                with contextlib.suppress(OSError, ValueError):
+                    yield path.name, json.loads((path / "record.json").read_bytes())
+
+
+def read_keys(folder: Path) -> dict[str, TaskKey]:
+    """What the results of a run's tasks depend on, by task; nothing where that was not kept."""
+    try:
+        data: KeysData = json.loads((folder / "keys.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {
+        id: TaskKey(
+            data["parts"][key["parts"]],
+            key["lineage"],
+            key["constants"],
+            key["first"],
+            {name: tuple(found) for name, found in key["sources"].items()},
+        )
+        for id, key in data["tasks"].items()
+    }
+
+
+def cached_reason(record: Record) -> str:
+    """From which run a result was taken, and how old it is."""
+    return f"as in run {record.cached}, since {moment(record.finished)}"

@@ -1,0 +1,85 @@
+"""Values of a run, loaded from the store."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kalelite.capture.load import CodeFolder
+from kalelite.errors import KaleliteError, MissingObjectError, UsageError
+from kalelite.marshal import Store
+from kalelite.runs.run_dirs import natural, task_of
+
+if TYPE_CHECKING:
+    from kalelite.executor.spec import OutputEntry
+    from kalelite.runs.reading import Run
+
+
+def load_output(run: Run, name: str) -> Any:
+    """What `Run.load` gives."""
+    outputs = run.outputs()
+    chosen, many = _choose(name, outputs)
+    store = Store(run.home / "store")
+    with _code(run):
+        try:
+            values = [store.load(outputs[key]["ref"]) for key in chosen]
+            store.settle()
+        except MissingObjectError as error:
+            raise MissingObjectError(
+                f"{name} of run {run.id} is no longer in the store",
+                hint="run the pipeline again",
+            ) from error
+    return values if many else values[0]
+
+
+def load_entry(run: Run, entry: OutputEntry) -> Any:
+    """What `Run.read` gives."""
+    if "native" in entry:
+        return entry["native"]
+    store = Store(run.home / "store")
+    with _code(run):
+        value = store.load(entry["ref"])
+        store.settle()
+    return value
+
+
+@contextlib.contextmanager
+def _code(run: Run) -> Iterator[None]:
+    """The captured code at hand, as far as it can be read here."""
+    reader = None
+    with contextlib.suppress(KaleliteError, OSError):
+        reader = _reader(run.home / str(run.data["code"])) if "code" in run.data else None
+    if reader is None:
+        yield
+    else:
+        with reader.beside():
+            yield
+
+
+@functools.lru_cache(maxsize=8)
+def _reader(folder: Path) -> CodeFolder:
+    """The code of a run: read once, so that its classes are the same for all values."""
+    return CodeFolder(folder)
+
+
+def _choose(name: str, outputs: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """The keys of the outputs that a name stands for, and whether it stands for a list."""
+    if name in outputs:
+        return [name], False
+    found = [key for key in outputs if key.rpartition(".")[0] == name]
+    if len(found) == 1:
+        return found, False
+    items = [key for key in outputs if re.sub(r"\[[^]]*\]", "", key) == name]
+    items = items or [key for key in outputs if task_of(key.rpartition(".")[0]) == name]
+    if items and len({key.rpartition(".")[2] for key in items}) == 1:
+        return sorted(items, key=natural), True
+    close = found or items or difflib.get_close_matches(name, outputs, 5, 0.5) or list(outputs)
+    raise UsageError(
+        f"the run has no single output {name!r}",
+        hint=f"there are {', '.join(close[:8])}" if close else "no task has left anything",
+    )

@@ -1,0 +1,193 @@
+"""``kalelite resume``, ``--from``, ``--refresh``, ``--cache`` and ``kalelite explain``, as people type them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import sys
+from kalelite import pipeline, step
+
+RATE = 2
+
+def scaled(x):
+    return x * RATE
+
+@step
+def load(n: int) -> int:
+    return n
+
+@step
+def train(x: int) -> int:
+    if BROKEN:
+        raise ValueError("not yet")
+    return scaled(x)
+
+@step
+def judge(x: int) -> str:
+    return f"score {x}"
+
+@pipeline
+def main(n: int = 3):
+    return judge(train(load(n)))
+"""
+
+
+@pytest.fixture
+def broken(shell):
+    """A shell with a script whose second step has failed in a run with a parameter."""
+    shell.write("script.py", SCRIPT.replace("BROKEN", "True"))
+    done = shell("script.py", "-p", "n=5")
+    assert done.returncode == 1
+    assert "When that is corrected:  python -m kalelite resume" in done.stdout
+    return shell
+
+
+def mend(shell):
+    shell.write("script.py", SCRIPT.replace("BROKEN", "False"))
+
+
+def test_a_mended_script_goes_on_with_its_parameters(broken):
+    mend(broken)
+    done = broken("resume")
+
+    assert done.returncode == 0, done.stderr
+    assert "kept    load  (1 step)" in done.stdout
+    assert "runs    train: it failed: ValueError: not yet" in done.stdout
+    assert "then    judge, unless unchanged" in done.stdout
+    assert "'score 10'" in done.stdout
+    assert "2 succeeded, 1 cached" in done.stdout
+
+
+def test_a_run_goes_on_from_another_folder(broken, tmp_path):
+    mend(broken)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "kalelite",
+        "resume",
+        "--home",
+        str(broken.folder / ".kalelite"),
+    ]
+    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+
+    assert "'score 10'" in done.stdout, done.stderr
+
+
+def test_a_script_that_plain_python_has_run_goes_on(shell):
+    call = "\nprint('gave', main(int(sys.argv[1])))\n"
+    shell.write("script.py", SCRIPT.replace("BROKEN", "True") + call)
+    command = [sys.executable, "script.py", "7"]
+    subprocess.run(command, cwd=shell.folder, env=shell.environ, capture_output=True, check=False)
+    shell.write("script.py", SCRIPT.replace("BROKEN", "False") + call)
+
+    done = shell("resume")
+
+    assert "gave score 14" in done.stdout, done.stderr
+    assert "kept    load" in done.stdout
+
+
+def test_a_script_of_many_runs_goes_on_with_the_one_that_failed(shell):
+    calls = "\nfor n in (1, 2, 3):\n    main(n)\n"
+    text = SCRIPT.replace("if BROKEN", "if x == 2 and BROKEN")
+    shell.write("script.py", text.replace("BROKEN", "True") + calls)
+    shell("script.py")
+    shell.write("script.py", text.replace("BROKEN", "False") + calls)
+
+    done = shell("resume", "--output", "json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    resumed = [event["kept"] for event in events if event["event"] == "run_resumed"]
+
+    assert done.returncode == 0, done.stderr
+    assert resumed == [["load"], ["load"]], "the edit is one of `train`"
+    assert [event["values"] for event in events if event["event"] == "result"][2]
+
+
+def test_a_run_of_a_session_says_where_it_goes_on(shell):
+    text = SCRIPT.replace("BROKEN", "True") + "\nmain()\n"
+    command = [sys.executable, "-c", f"exec({text!r})"]
+    subprocess.run(command, cwd=shell.folder, env=shell.environ, capture_output=True, check=False)
+
+    done = shell("resume")
+
+    assert done.returncode == 2
+    assert "was not started by a script" in done.stderr
+
+
+def test_explain_names_what_changed_with_a_diff(broken):
+    mend(broken)
+    broken("resume")
+    broken.write("script.py", SCRIPT.replace("BROKEN", "False").replace("RATE = 2", "RATE = 4"))
+    broken("script.py", "-p", "n=5")
+
+    done = broken("explain")
+
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert "load  it ran, though nothing changed" in lines[0]
+    at = next(number for number, line in enumerate(lines) if "train" in line)
+    assert "it ran, compared with run" in lines[at]
+    assert lines[at + 1 : at + 5] == [
+        "    the global RATE that it uses was edited",
+        "      script.py:5",
+        "        -RATE = 2",
+        "        +RATE = 4",
+    ]
+    assert "    the argument x, from train, is another value: 20, and was 10" in lines
+
+
+def test_explain_of_one_step_as_json(broken):
+    mend(broken)
+    broken("resume")
+
+    done = broken("explain", "last", "load", "--output", "json")
+
+    [step] = json.loads(done.stdout)["steps"]
+    assert (step["instances"], step["status"]) == (["load"], "cached")
+
+
+def test_explain_of_a_step_that_does_not_exist(broken):
+    done = broken("explain", "last", "trian")
+
+    assert done.returncode == 2
+    assert "Did you mean 'train'?" in done.stderr
+
+
+def test_a_run_starts_after_a_step_of_another_and_explains_itself(broken):
+    mend(broken)
+    done = broken("script.py", "--from", "last:load", "--explain")
+
+    assert "'score 10'" in done.stdout, done.stderr
+    assert "= load  taken as in run" in done.stdout
+    assert "✓ train  it ran: no earlier run has a result of it" in done.stdout
+
+
+def test_all_steps_are_cached_where_that_is_asked_for(broken):
+    mend(broken)
+    broken("script.py", "--cache")
+    done = broken("script.py", "--cache", "--refresh", "train")
+
+    assert "1 succeeded, 2 cached" in done.stdout
+    assert ", since 20" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--cache", "--no-cache"], "cannot be given together"),
+        (["--from", "load"], "--from takes a run and a step"),
+        (["--refresh", "trian"], "Did you mean 'train'?"),
+        (["--kfp", "--refresh", "train"], "--refresh is about running here"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(broken, words, message):
+    done = broken("script.py", *words)
+
+    assert done.returncode == 2
+    assert message in done.stderr
