@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from kalelite.authoring.decorators import pipeline as pipeline, step as step
     from kalelite.authoring.fan_in import Collected as Collected, OneOf as OneOf
-    from kalelite.authoring.own_steps import snapshot as snapshot
+    from kalelite.authoring.own_steps import snapshot as snapshot, sync as sync
     from kalelite.capture.state.setups import setup as setup
     from kalelite.errors import (
         CaptureError as CaptureError,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         PipelineError as PipelineError,
         ScriptError as ScriptError,
         StepError as StepError,
+        TransferError as TransferError,
         UsageError as UsageError,
     )
     from kalelite.executor.metrics import log_artifact as log_artifact, log_metric as log_metric
@@ -65,7 +66,7 @@ _PUBLIC: Final = {
     "kalelite.authoring.control": ("Elif", "Else", "ExitHandler", "If", "ParallelFor"),
     "kalelite.authoring.decorators": ("pipeline", "step"),
     "kalelite.authoring.fan_in": ("Collected", "OneOf"),
-    "kalelite.authoring.own_steps": ("snapshot",),
+    "kalelite.authoring.own_steps": ("snapshot", "sync"),
     "kalelite.capture.state.setups": ("setup",),
     "kalelite.errors": (
         "CaptureError",
@@ -75,6 +76,7 @@ _PUBLIC: Final = {
         "PipelineError",
         "ScriptError",
         "StepError",
+        "TransferError",
         "UsageError",
     ),
     "kalelite.executor.metrics": ("log_artifact", "log_metric"),

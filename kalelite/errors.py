@@ -11,6 +11,7 @@
     │   ├── CorruptObjectError         the bytes are not those that were written
     │   ├── VersionMismatchError       written by a version that this one cannot read
     │   └── StoreFullError             no room, no quota or no right to write
+    ├── TransferError             1    an object store cannot be read or written
     ├── StepError                 1    a step of a run failed
     └── ClusterError              5    Kubernetes or Kubeflow Pipelines
 
@@ -218,6 +219,10 @@ class VersionMismatchError(MarshalError):
 
 class StoreFullError(MarshalError):
     """The store has no room, no quota left, or may not be written."""
+
+
+class TransferError(KaleliteError):
+    """An object store cannot be read or written, or what was copied is not what was sent."""
 
 
 class StepError(KaleliteError):

@@ -1,13 +1,20 @@
-"""The functions of kalelite's own steps: what `kalelite.snapshot` does."""
+"""The functions of kalelite's own steps: what `kalelite.snapshot` and `kalelite.sync` do."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import UsageError
 from kalelite.executor.metrics import current_record
 from kalelite.home_folder import home
 from kalelite.humanize import count, size
+from kalelite.volumes.stored_object import is_url, libraries_for
+
+if TYPE_CHECKING:
+    from kalelite.plan.graph import Task
+    from kalelite.volumes.object_sync import ObjectSync
 
 
 def snapshot(volume: str = "workspace") -> str:
@@ -66,3 +73,73 @@ def _folder(volume: str, workspace: Path) -> Path:
             hint="Name a folder, or 'workspace' for that of the project.",
         )
     return folder.resolve()
+
+
+def sync(
+    source: str,
+    target: str,
+    *,
+    delete: bool = False,
+    parallelism: int = 8,
+    storage_options: Mapping[str, Any] | None = None,
+) -> str:
+    """Copy what has changed from an object store into a folder, or from a folder into a store.
+
+    In the body of a pipeline it is a step, ``data = sync("s3://bucket/prefix", "data/")``; called
+    elsewhere, it copies at once.
+
+    Parameters
+    ----------
+    source, target
+        One is a URL, the other a folder.
+    delete
+        Remove from the target what the source does not have; nothing is removed otherwise.
+    parallelism
+        How many files are copied at once.
+    storage_options
+        What fsspec takes for the store, such as ``{"anon": True}``. Credentials come from the
+        environment (`secrets=` of a step) or the identity of the machine or pod.
+
+    Returns
+    -------
+    str
+        The target, so that what uses it waits.
+
+    Raises
+    ------
+    UsageError
+        Not one of the two is a URL, or the folder is not there.
+    TransferError
+        The store cannot be reached, read or written. What is copied by then is whole.
+    """
+    transfer = _transfer(source, target, parallelism, storage_options or {})
+    work = transfer.upload if is_url(target) else transfer.download
+    done = work(delete=delete)
+    if current_record():
+        print(f"{count(done.copied, 'file')} copied ({size(done.size)})")
+        print(f"{done.unchanged} unchanged, {done.deleted} deleted")
+    return target
+
+
+def _transfer(source: str, target: str, parallelism: int, options: Mapping[str, Any]) -> ObjectSync:
+    if is_url(source) == is_url(target):
+        raise UsageError(
+            f"sync copies between a store and a folder, not from {source!r} to {target!r}",
+            hint='Write sync("s3://bucket/prefix", "data/"), or the two the other way around.',
+        )
+    from kalelite.volumes.object_sync import ObjectSync
+
+    url, folder = (source, target) if is_url(source) else (target, source)
+    record = current_record()
+    where = Path(record).parents[4] if record else home()
+    place = Path(folder).expanduser().absolute()
+    return ObjectSync(url.rstrip("/"), place, where, parallelism, options)
+
+
+def libraries_of(task: Task) -> list[str]:
+    """The packages that a task of `sync` needs, as far as its URL is known."""
+    if getattr(task.step, "function", None) is not sync:
+        return []
+    given = (getattr(task.arguments.get(name), "value", None) for name in ("source", "target"))
+    urls = [each for each in given if isinstance(each, str) and is_url(each)]
+    return libraries_for(urls[0]) if urls else ["fsspec"]

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from kalelite import ParallelFor, PipelineError, StepError, pipeline, snapshot, step
+from kalelite import (
+    ParallelFor,
+    PipelineError,
+    StepError,
+    UsageError,
+    pipeline,
+    snapshot,
+    step,
+    sync,
+)
 from kalelite.authoring.backends import open_backend, use_backend
 from kalelite.volumes.folder_snapshots import FolderSnapshots
 
@@ -104,8 +113,8 @@ def test_mistakes_are_shown_with_all_others_before_anything_runs(project):
         wrong()
 
     text = str(caught.value)
-    assert "takes the name of a volume, not 3" in text
-    assert "takes the name of a volume, not ''" in text
+    assert "step `snapshot` takes `volume: str`, and 3 is int" in text
+    assert "snapshot is given no name of a volume" in text
     assert "snapshot is no step whose result could be kept" in text
 
 
@@ -125,3 +134,73 @@ def test_kubeflow_refuses_it_at_its_line():
 
     assert "cannot be taken on Kubeflow" in problems[0].message
     assert "snapshot(" in problems[0].where.text
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_is_synced_flows_through_a_pipeline(project, debug):
+    pytest.importorskip("fsspec", reason="there is no fsspec: pip install 'kalelite[s3]'")
+    (project / "store").mkdir()
+    (project / "store" / "n.txt").write_text("7")
+
+    @step
+    def double(folder: str) -> str:
+        from pathlib import Path
+
+        number = int((Path(folder) / "n.txt").read_text())
+        Path("out").mkdir(exist_ok=True)
+        (Path("out") / "n.txt").write_text(str(2 * number))
+        return "out"
+
+    @pipeline
+    def there_and_back():
+        return sync(double(sync(f"file://{project}/store", "data/")), f"file://{project}/results")
+
+    with use_backend(open_backend("local", debug=debug)):
+        assert there_and_back() == f"file://{project}/results"
+
+    assert (project / "results" / "n.txt").read_text() == "14"
+
+
+def test_mistakes_of_sync_are_shown_before_anything_runs():
+    @pipeline
+    def wrong():
+        sync("data", "out")
+        sync("s3://a/b", "s3://c/d")
+        sync("s3://a/b", 3)
+        sync("s3://a/b", "data", parallelism=0)
+        sync("s3://a/b", "data", storage_options={"secret": "x"})
+        sync("s3://user:password@a/b", "data")
+        sync("s3://a/b", "data", remove=True)
+
+    with pytest.raises(PipelineError) as caught:
+        wrong.plan()
+
+    assert [each.message for each in caught.value.problems] == [
+        "sync copies between a store and a folder, not between two folders",
+        "sync copies between a store and a folder, not between two URLs",
+        "step `sync` takes `target: str`, and 3 is int",
+        "parallelism=0 is not a number of files to copy at once",
+        "sync is given a secret in storage_options",
+        "sync is given a secret in a URL",
+        "step `sync` cannot be called like this: it has no parameter `remove`",
+    ]
+
+
+def test_a_library_that_is_not_there_is_named_before_anything_runs(project):
+    @pipeline
+    def elsewhere():
+        return sync("gs://bucket/in", "data")
+
+    with pytest.raises(UsageError, match="sync needs gcsfs, which is not installed"):
+        elsewhere()
+    assert not (project / ".kalelite" / "runs").exists()
+
+
+def test_compiled_it_says_which_packages_the_image_lacks(tmp_path):
+    @pipeline
+    def elsewhere():
+        return sync("s3://bucket/in", "data")
+
+    notes = elsewhere.compile(tmp_path / "out.yaml")
+
+    assert any("lacks what steps import: fsspec (sync), s3fs (sync)" in each for each in notes)

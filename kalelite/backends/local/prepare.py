@@ -36,6 +36,22 @@ def require_folder() -> None:
         ) from None
 
 
+def require_libraries(plan: Plan) -> None:
+    """Raise `UsageError` where a step of kalelite's own needs a package that is not here."""
+    from importlib.util import find_spec
+
+    from kalelite.executor.own_functions import libraries_of
+
+    for task in plan.tasks:
+        missing = [name for name in libraries_of(task) if find_spec(name) is None]
+        if missing and not task.options.packages:
+            raise UsageError(
+                f"{task.step.name} needs {' and '.join(missing)}, which is not installed",
+                hint=f"pip install {' '.join(missing)}, or .options(packages={missing})",
+                where=task.where,
+            )
+
+
 def notes_on(
     plan: Plan, arguments: Mapping[str, Any], settings: LocalSettings, gpus: tuple[str, ...]
 ) -> list[str]:

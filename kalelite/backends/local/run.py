@@ -34,7 +34,7 @@ from kalelite.engine.task_templates import task_templates
 from kalelite.executor.wind_up import flush_files
 from kalelite.home_folder import home as home_of
 from kalelite.marshal import Store
-from kalelite.plan.graph import ContainerDef, Plan
+from kalelite.plan.graph import ContainerDef, Plan, StepDef
 from kalelite.runs.recording import recording
 from kalelite.runs.run_files import RunDetails
 from kalelite.runs.writing import RunFolder, create, started_by
@@ -64,6 +64,8 @@ class _Run:
 
     def __init__(self, plan: Plan, arguments: Mapping[str, Any], settings: LocalSettings) -> None:
         prepare.require_folder()
+        if any(isinstance(task.step, StepDef) and task.step.is_own for task in plan.tasks):
+            prepare.require_libraries(plan)
         self._plan = plan
         self._arguments = arguments
         self._settings = settings

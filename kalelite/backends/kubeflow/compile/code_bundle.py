@@ -47,7 +47,7 @@ def code_bundle(wiring: Wiring) -> tuple[bytes, DataFiles]:
     modules = {
         task.step.function.__module__
         for task in lowered.plan.tasks
-        if task.id in lowered.added and isinstance(task.step, StepDef)
+        if isinstance(task.step, StepDef) and task.step.is_own
     }
     ports = (port for manifest in manifests.values() for port in manifest["inputs"])
     if container_io.__name__ in modules or any("convert" in port for port in ports):

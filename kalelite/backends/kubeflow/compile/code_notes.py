@@ -1,0 +1,69 @@
+"""What the code of the steps will not find in a pod."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib.metadata
+from collections.abc import Iterator
+
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.capture.code import capture, fingerprint
+from kalelite.errors import CaptureError
+from kalelite.executor.own_functions import libraries_of
+from kalelite.plan.graph import Plan, StepDef
+
+_IN_STOCK_IMAGES = frozenset({"pip", "pkg_resources", "setuptools", "wheel"})
+
+
+def code_notes(plan: Plan, settings: Settings) -> Iterator[str]:
+    """A line for each thing."""
+    with contextlib.suppress(CaptureError):  # which the compiler reports
+        yield from capture(plan).notes()
+    yield from _missing_packages(plan, settings)
+
+
+def _missing_packages(plan: Plan, settings: Settings) -> Iterator[str]:
+    """A line about packages that steps import and the stock Python image does not have."""
+    if settings.image is not None:
+        return
+    known: dict[int, list[str]] = {}
+    tasks: dict[str, list[str]] = {}
+    for task in plan.tasks:
+        if not isinstance(task.step, StepDef) or task.options.image or task.options.packages:
+            continue
+        function = task.step.function
+        if id(function) not in known:
+            known[id(function)] = []
+            # A user's object may raise anything when it is looked at; the run need not fail.
+            with contextlib.suppress(Exception):
+                known[id(function)] = sorted(fingerprint(function).libraries)
+        for package in (*known[id(function)], *libraries_of(task)):
+            if package not in _IN_STOCK_IMAGES:
+                tasks.setdefault(package, []).append(task.id)
+    if tasks:
+        what = ", ".join(f"{package} ({few(names)})" for package, names in sorted(tasks.items()))
+        yield (
+            f"the image {settings.default_image} lacks what steps import: {what}; "
+            f"write @pipeline(defaults={{'packages': {sorted({*map(_distribution, tasks)})}}}), "
+            "or packages= or image= at the steps"
+        )
+
+
+def few(names: list[str]) -> str:
+    """The first five names, and how many more there are."""
+    more = f" and {len(names) - 5} more" if names[5:] else ""
+    return f"{', '.join(names[:5])}{more}"
+
+
+def _distribution(package: str) -> str:
+    """What pip calls a package; of one that several share, its own name."""
+    try:
+        return str(importlib.metadata.metadata(package)["Name"])
+    except importlib.metadata.PackageNotFoundError:
+        # Reads a file of every installed package, so not at first.
+        names = set(_installed().get(package, ()))
+        return names.pop() if len(names) == 1 else package
+
+
+_installed = functools.cache(importlib.metadata.packages_distributions)
