@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import Backend, Listener, Section
+from kalelite.authoring.events import BriefReporter, Note
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,6 @@ class KubeflowBackend(Backend):
         self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None
     ) -> SubmittedRun:
         """Start a run; imports kfp."""
-        del listener  # it is told when the run is followed
         from kalelite.backends.kubeflow.launch import launch
 
         return launch(
@@ -76,6 +76,7 @@ class KubeflowBackend(Backend):
             naming=self._naming,
             home=self._home,
             client=self._client,
+            note=lambda text: (listener or BriefReporter()).emit(Note(text)),
         )
 
     def attach(self, run: str) -> SubmittedRun:

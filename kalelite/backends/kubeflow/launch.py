@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 from kalelite.backends.kubeflow.submit.connection import Connection, Naming
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.backends.kubeflow.submit.submission import marker, submit
+from kalelite.backends.kubeflow.submit.volume_notes import VolumeNotes
 from kalelite.backends.kubeflow.submitted_run import SubmittedRun
 from kalelite.errors import ClusterError, UsageError
 from kalelite.plan.graph import ContainerDef, Loop, Output, Plan, Task
@@ -30,16 +32,17 @@ def launch(
     naming: Naming,
     home: str | Path | None,
     client: Any,
+    note: Callable[[str], None],
 ) -> SubmittedRun:
     """Start a run of a checked plan; raises as `kalelite.backends.kubeflow.submit.submission`."""
     service = KfpService(connection, client)
     greeting = service.greet()
     given = {"kfp_version": greeting.version or None, **settings}
     folder = None if home is None else Path(home)
-    submitted = submit(
-        plan, arguments, service, connection, settings_for(plan, given), naming, folder
-    )
+    settled = settings_for(plan, given)
     cluster = _cluster(connection, service)
+    supply = Supply(cluster, plan, settled, report=VolumeNotes(note), note=note)
+    submitted = submit(plan, arguments, service, connection, settled, naming, folder, supply)
     return SubmittedRun(submitted.folder, submitted.data, submitted.url, plan, service, cluster)
 
 

@@ -87,11 +87,12 @@ def test_a_run_is_submitted_and_followed_to_its_end(shell, kfp_server):
     (run,) = kfp_server.runs.values()
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stderr
-    assert f"{kfp_server.host}/#/runs/details/{run.body['run_id']}" in lines[0]
+    assert f"{kfp_server.host}/#/runs/details/{run.body['run_id']}" in lines[1]
+    assert "Kubernetes cannot be reached from here" in lines[0]
     assert "✓ chain succeeded in" in done.stdout
     assert run.body["runtime_config"]["parameters"] == {"n": 5}
     assert run.body["display_name"].startswith("chain 20")
-    events = [line.split()[1:4] for line in lines if "make" in line]
+    events = [line.split()[1:4] for line in lines if line.split()[1:2] == ["make"]]
     assert events == [["make", "▸", "running"], ["make", "✓", "succeeded"]]
 
 

@@ -73,6 +73,11 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
     return compiled
 
 
+def bundle_of(plan: Plan) -> bytes:
+    """The zip application of a plan, as `build` makes it; raises `CaptureError`."""
+    return code_bundle(Wiring(lower(plan)))[0]
+
+
 def package(plan: Plan, compiled: Compiled) -> bytes:
     """The YAML of a compiled plan."""
     import yaml

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.follow.step_output import cleaned
+from kalelite.backends.kubeflow.submit.run_owner import WORKFLOWS
 from kalelite.errors import ClusterError
-from kalelite.volumes.resources import PODS, Resource
+from kalelite.volumes.resources import PODS
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.follow.observing import Observation
     from kalelite.executor.spec import Record
     from kalelite.volumes.cluster import Cluster
 
-_WORKFLOWS = Resource("apis/argoproj.io/v1alpha1", "workflows", "Workflow", "workflow")
 
 _LINES = 10_000
 """Lines of a log that are kept: its end."""
@@ -30,7 +30,7 @@ class ClusterTraces:
         """The Workflow of a run; raises `ClusterError` where it may not be read."""
         if self._cluster is None:
             return None
-        found = self._cluster.list(_WORKFLOWS, labels=f"pipeline/runid={run}")
+        found = self._cluster.list(WORKFLOWS, labels=f"pipeline/runid={run}")
         return found[0] if found else None
 
     def log(self, pod: str) -> str | None:

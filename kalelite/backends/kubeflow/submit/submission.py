@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.atomic import write_atomically
-from kalelite.backends.kubeflow.compile.build import build, package
+from kalelite.backends.kubeflow.compile.build import build, bundle_of, package
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import kfp_value, parameter_problems
 from kalelite.backends.kubeflow.follow.node_map import node_map
 from kalelite.errors import PipelineError
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.build import Compiled
     from kalelite.backends.kubeflow.submit.connection import Connection, Naming
     from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+    from kalelite.backends.kubeflow.submit.provisioning import Supply
     from kalelite.plan.graph import Plan
     from kalelite.runs.run_files import KfpData
+    from kalelite.volumes.owner import Owner
 
 LONGEST_PIPELINE = 127
 LONGEST_EXPERIMENT = 127
@@ -48,43 +51,40 @@ def submit(
     settings: Settings,
     naming: Naming,
     home: Path | None,
+    supply: Supply,
 ) -> Submitted:
     """Start a run of a plan that was checked; ``settings`` hold no arguments.
 
-    The record is there before the run is: whoever is killed in between finds it again.
+    The record is there before the run is: whoever is killed in between finds it again. ``supply``
+    makes what the run needs in the cluster.
 
     Raises
     ------
     PipelineError, CaptureError, UsageError
         The plan cannot run on Kubeflow Pipelines; nothing was started.
     ClusterError
-        The API has refused it, or does not answer.
+        The cluster or the API has refused it, or does not answer.
     """
-    problems = [*parameter_problems(plan, replace(settings, arguments=arguments))]
+    problems = [
+        *kfp_problems(plan, settings),
+        *parameter_problems(plan, replace(settings, arguments=arguments)),
+    ]
     if problems:
         raise PipelineError(*problems)
-    compiled = build(plan, settings)
-    text = package(plan, compiled)
+    bundle = bundle_of(plan)
     folder = create(plan, arguments, folder=home, backend="kubeflow")
-    data: KfpData = {
-        "run": "",
-        "name": fitted(naming.run or f"{plan.name} {folder.id}", LONGEST_RUN),
-        "host": connection.kfp_host or "",
-        "context": connection.kfp_context or "",
-        "namespace": service.namespace or "",
-        "experiment": fitted(
-            naming.experiment or plan.options.experiment or "Default", LONGEST_EXPERIMENT
-        ),
-        "nodes": node_map(compiled.pipeline),
-        "home": compiled.storage.home,
-        "claim": settings.marshal_volume if isinstance(settings.marshal_volume, str) else "",
-    }
+    owner: Owner | None = None
     try:
-        folder.update(kfp=data)
+        provided = supply(folder.id, bundle)
+        owner = provided.owner
+        compiled = build(plan, provided.settings)
+        text = package(plan, compiled)
         path = folder.folder / "pipeline.yaml"
         write_atomically(path, text)
         if compiled.code_in_workspace:
             write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
+        data = _data(plan, folder.id, connection, service, provided.settings, naming, compiled)
+        folder.update(kfp=data)
         run = service.start(
             service.upload(fitted(plan.name, LONGEST_PIPELINE), _digest(text), path),
             name=data["name"],
@@ -95,10 +95,38 @@ def submit(
         )
     except BaseException:
         folder.finish("failed")
+        if owner is not None:
+            supply.withdraw(owner)
         raise
     data = {**data, "run": run}
     folder.update(kfp=data, url=service.url(run))
+    if owner is not None:
+        supply.hand_over(owner, run)
     return Submitted(folder, service.url(run), data)
+
+
+def _data(
+    plan: Plan,
+    id: str,
+    connection: Connection,
+    service: KfpService,
+    settings: Settings,
+    naming: Naming,
+    compiled: Compiled,
+) -> KfpData:
+    experiment = naming.experiment or plan.options.experiment or "Default"
+    volume = settings.marshal_volume
+    return {
+        "run": "",
+        "name": fitted(naming.run or f"{plan.name} {id}", LONGEST_RUN),
+        "host": connection.kfp_host or "",
+        "context": connection.kfp_context or "",
+        "namespace": service.namespace or "",
+        "experiment": fitted(experiment, LONGEST_EXPERIMENT),
+        "nodes": node_map(compiled.pipeline),
+        "home": compiled.storage.home,
+        "claim": volume if isinstance(volume, str) else "",
+    }
 
 
 def _digest(text: bytes) -> str:

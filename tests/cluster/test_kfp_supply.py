@@ -1,0 +1,84 @@
+"""What a run on Kubeflow Pipelines finds in the cluster when it starts."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+from lab import wait
+
+from kalelite import pipeline, step
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.submit.provisioning import Supply
+from kalelite.volumes.cluster_errors import NotFoundError
+from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS
+
+
+@step
+def work() -> int:
+    return 1
+
+
+@pipeline
+def small():
+    return work()
+
+
+def supply(cluster, settings=None, pod="", notes=None):
+    environ = {"NB_PREFIX": "/notebook/x", "HOSTNAME": pod} if pod else {}
+    note = (notes if notes is not None else []).append
+    return Supply(cluster, small.plan(), settings or Settings(), note=note, environ=environ)
+
+
+def test_the_code_and_a_volume_are_there_before_the_run(lab):
+    given = supply(lab.cluster)
+
+    made = given("r1", b"the bundle")
+
+    config = lab.cluster.get(CONFIG_MAPS, made.settings.code_map.name)
+    assert base64.b64decode(config["binaryData"]["code.pyz"]) == b"the bundle"
+    assert lab.phase(made.settings.marshal_volume) == "Bound"
+    assert made.settings.run == "r1"
+
+    given.withdraw(made.owner)
+    wait("the claim is gone", lambda: gone(lab, made.settings.marshal_volume))
+
+
+def gone(lab, claim):
+    try:
+        return bool(lab.cluster.get(CLAIMS, claim)["metadata"].get("deletionTimestamp"))
+    except NotFoundError:
+        return True
+
+
+def test_a_lasting_volume_is_left_as_it_is(lab):
+    made = supply(lab.cluster, Settings(marshal_volume="team"))("r1", b"")
+
+    assert made.settings.marshal_volume == "team"
+    assert lab.cluster.list(CLAIMS) == []
+
+
+def test_the_volumes_of_a_notebook_are_cloned(lab):
+    lab.claim("data")
+    lab.pod("nb-0", claims={"/data": "data"})
+    notes = []
+
+    made = supply(lab.cluster, pod="nb-0", notes=notes)("r1", b"the bundle")
+
+    (clone,) = made.settings.clones
+    assert (clone.claim, clone.path) == ("data", "/data")
+    assert lab.phase(clone.made) == "Bound"
+    assert made.settings.image == "localhost/kc/python:3.11"
+    assert lab.phase(made.settings.marshal_volume) == "Bound"
+
+
+@pytest.mark.parametrize("cluster", ["none", "alice"])
+def test_from_where_nothing_may_be_made_the_run_makes_it(lab, cluster):
+    notes = []
+    reached = lab.cluster_as("alice") if cluster == "alice" else None
+
+    made = supply(reached, notes=notes)("r1", b"the bundle")
+
+    assert (made.settings, made.owner) == (Settings(), None)
+    (note,) = notes
+    assert note.endswith("tasks of the run bring the code and make the marshal volume")
