@@ -8,7 +8,7 @@ import gc
 import io
 import os
 import stat
-import threading
+import sys
 from typing import Any
 
 
@@ -19,7 +19,8 @@ def wind_up() -> None:
 
 
 def _join_threads() -> None:
-    if threading.active_count() == 1:
+    threading = sys.modules.get("threading")  # not imported for this: each fork would pay for it
+    if threading is None or threading.active_count() == 1:
         return
     # The exit functions of executors, which end the threads that would wait for work for ever.
     for call in reversed(getattr(threading, "_threading_atexits", ())):

@@ -19,6 +19,7 @@ def was_removed(path: Path) -> bool:
     return not _removed.isdisjoint(map(str, (place, *place.parents)))
 
 
+@functools.cache
 def _noting(call: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(call)
     def noting(*args: Any, **kwargs: Any) -> None:

@@ -95,6 +95,11 @@ def _filters(module: Any) -> Any:
             )
         ),
     }
+    if sys.warnoptions:  # of -W and PYTHONWARNINGS: they are the process's, not the script's
+        with module.catch_warnings():
+            module.resetwarnings()
+            module._processoptions(sys.warnoptions)
+            usual |= {_named_filter(item) for item in module.filters}
     found = [_named_filter(item) for item in module.filters]
     return None if set(found) == usual or not found else found
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 _NAMES = re.compile(
     r"(PYTHON|LD_|DYLD_|OMP_|KMP_|GOMP_|MKL_|OPENBLAS_|BLIS_|VECLIB_|NUMEXPR_|TORCH|PYTORCH|TF_"
@@ -15,13 +16,20 @@ _PATH = list(sys.path)
 """Where Python's own modules are found first, before a script's folder is searched, too."""
 
 
-def interpreter_flags() -> list[str]:
-    """The flags that this interpreter was started with, for another one."""
+@contextlib.contextmanager
+def own_path() -> Iterator[None]:
+    """Within the block nothing is imported that only stands beside the script."""
     path, sys.path[:] = list(sys.path), _PATH
     try:
-        import subprocess  # not above: most runs need none of it
+        yield
     finally:
         sys.path[:] = path
+
+
+def interpreter_flags() -> list[str]:
+    """The flags that this interpreter was started with, for another one."""
+    with own_path():
+        import subprocess  # not above: most runs need none of it
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     return flags
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import signal
 import traceback
 from collections.abc import Callable
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.backends.local.pool import machine
+from kalelite.backends.local.pool.import_environment import own_path
 from kalelite.backends.local.pool.messages import TaskRequest, Verify
-from kalelite.backends.local.pool.working_folder import WorkingFolder
 from kalelite.capture.load import CodeFolder
 from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
@@ -31,10 +32,21 @@ def make_ready(request: TaskRequest) -> None:
 
     This reads data and runs nothing of it.
     """
-    _store(request.store, request.verify)
-    code = _code(request.code)
+    _open(request.code, request.store, request.verify, beside=bool(request.work))
+
+
+@functools.cache
+def _open(folder: str, store: str, verify: Verify, *, beside: bool) -> None:
+    _store(store, verify)
+    code = _code(folder)
     # All that is in one file is read with the first part of it.
     next(map(code.blob, code.index["bulk"]), None)
+    with own_path():
+        if beside:
+            import kalelite.backends.local.pool.working_folder
+        if code.index["state"]:
+            import kalelite.capture.state.process_settings  # noqa: F401
+    gc.freeze()  # a collection would copy the pages that it looks at
 
 
 _code = functools.cache(CodeFolder)
@@ -56,7 +68,11 @@ def work(request: TaskRequest) -> int:
         around = on(request.container)
     elif request.memory:
         machine.limit_memory(request.memory)
-    view = WorkingFolder(request.work, request.turn) if request.work else None
+    view = None
+    if request.work:
+        from kalelite.backends.local.pool.working_folder import WorkingFolder
+
+        view = WorkingFolder(request.work, request.turn)
     with around:
         record = execute(request.spec, code, store, stored=view.keep if view else lambda: None)
     if view and record.status != "succeeded":

@@ -55,8 +55,7 @@ class WorkingFolder:
         self._start = os.getcwd()
         self._turn = list(turn)
         self._linked: dict[str, list[str]] = {}
-        os.makedirs(folder, exist_ok=True)
-        self._views = os.path.realpath(folder)
+        self._views = folder
         self._view = self._free() or self._new()
         now, view = os.stat(self._start).st_mtime_ns, os.stat(self._view).st_mtime_ns
         if view != now:
@@ -68,17 +67,21 @@ class WorkingFolder:
         self._linked[""] = os.listdir(self._view)
         self._mark = now
         os.chdir(self._view)
-        self._watch()
+        self._view = os.getcwd()  # without symbolic links
+        _views.append(self)
+        for module, name, function in _WATCHED:
+            setattr(module, name, function)
 
     def _free(self) -> str:
         """A view that nobody is in, now locked until this process ends; empty if there is none."""
-        with os.scandir(self._views) as entries:
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._views) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False) and _lock(entry.path):
                     return entry.path
         return ""
 
     def _new(self) -> str:
+        os.makedirs(self._views, exist_ok=True)
         view = f"{self._views}/{os.getpid()}-{os.urandom(4).hex()}"
         _mkdir(view)
         return view if _lock(view) else self._new()
@@ -97,7 +100,7 @@ class WorkingFolder:
         except OSError:
             return False
 
-    def _own(
+    def own(
         self, path: Any, *, append: bool = False, alone: bool = False, whole: bool = False
     ) -> None:
         """Make a path the task's own before it is written to.
@@ -125,7 +128,7 @@ class WorkingFolder:
                 _replace(copy, place)
         if whole and os.path.isdir(place) and not os.path.islink(place):
             for name in os.listdir(place):
-                self._own(f"{place}/{name}", whole=True)
+                self.own(f"{place}/{name}", whole=True)
 
     def _own_folder(self, inside: str) -> None:
         place = f"{self._view}/{inside}"
@@ -139,54 +142,6 @@ class WorkingFolder:
         if not os.path.lexists(place) and os.path.isdir(os.path.dirname(there)):
             os.close(_open(there, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666))
             os.symlink(there, place)
-
-    def _watch(self) -> None:
-        """Let Python's own functions make what they write to the task's own."""
-
-        @functools.wraps(_open_file)
-        def open_file(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-            if isinstance(mode, str) and not {"w", "a", "x", "+"}.isdisjoint(mode):
-                self._own(file, append="a" in mode)
-            return _open_file(file, mode, *args, **kwargs)
-
-        @functools.wraps(_open)
-        def open_low(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
-            if flags & _WRITES and kwargs.get("dir_fd") is None:
-                self._own(path, append=bool(flags & os.O_APPEND))
-            return _open(path, flags, *args, **kwargs)
-
-        builtins.open = io.open = open_file
-        os.open = open_low
-        for name in ("mkdir", "rmdir", "remove", "unlink", "truncate", "chmod", "utime"):
-            self._wrap(name, own=name in {"truncate", "chmod", "utime"})
-        self._wrap("rmtree", own=True, module=shutil)
-        for name in ("rename", "replace"):
-            self._wrap(name, own=True, second=True)
-        for name in ("symlink", "link"):
-            self._wrap(name, own=False, second=True)
-
-    def _wrap(self, name: str, *, own: bool, second: bool = False, module: Any = os) -> None:
-        """Have the first path owned before a function runs, and the second one's folder."""
-        call: Callable[..., Any] = getattr(module, name)
-
-        @functools.wraps(call)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            paths = [
-                *args[: 1 + second],
-                *(kwargs[k] for k in ("path", "src", "dst") if k in kwargs),
-            ]
-            if not any(key.endswith("dir_fd") and kwargs[key] is not None for key in kwargs):
-                for position, path in enumerate(paths):
-                    if position == 0 and second and not own:
-                        continue  # what a link leads to
-                    alone = not own or position > 0
-                    self._own(path, alone=alone, whole=second and not alone)
-            return call(*args, **kwargs)
-
-        for supports in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
-            if call in supports:
-                supports.add(wrapped)
-        setattr(module, name, wrapped)
 
     # ---- at the end
 
@@ -292,3 +247,58 @@ def _clear(folder: str) -> None:
                 _rmdir(entry.path)
             else:
                 _unlink(entry.path)
+
+
+# ---- Python's own functions that write; made once, as each task would pay for it
+
+_views: list[WorkingFolder] = []
+"""The one that this process is in."""
+
+
+@functools.wraps(_open_file)
+def _watched_open(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+    if isinstance(mode, str) and not {"w", "a", "x", "+"}.isdisjoint(mode):
+        _views[-1].own(file, append="a" in mode)
+    return _open_file(file, mode, *args, **kwargs)
+
+
+@functools.wraps(_open)
+def _watched_os_open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+    if flags & _WRITES and kwargs.get("dir_fd") is None:
+        _views[-1].own(path, append=bool(flags & os.O_APPEND))
+    return _open(path, flags, *args, **kwargs)
+
+
+def _watched(
+    name: str, *, own: bool, second: bool = False, module: Any = os
+) -> tuple[Any, str, Callable[..., Any]]:
+    """A function that has the first path owned before it runs, and the second one's folder."""
+    call: Callable[..., Any] = getattr(module, name)
+
+    @functools.wraps(call)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        paths = [*args[: 1 + second], *(kwargs[k] for k in ("path", "src", "dst") if k in kwargs)]
+        if not any(key.endswith("dir_fd") and kwargs[key] is not None for key in kwargs):
+            for position, path in enumerate(paths):
+                if position == 0 and second and not own:
+                    continue  # what a link leads to
+                alone = not own or position > 0
+                _views[-1].own(path, alone=alone, whole=second and not alone)
+        return call(*args, **kwargs)
+
+    for supports in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+        if call in supports:
+            supports.add(wrapped)
+    return module, name, wrapped
+
+
+_WATCHED = (
+    (builtins, "open", _watched_open),
+    (io, "open", _watched_open),
+    (os, "open", _watched_os_open),
+    *(_watched(name, own=False) for name in ("mkdir", "rmdir", "remove", "unlink")),
+    *(_watched(name, own=True) for name in ("truncate", "chmod", "utime")),
+    _watched("rmtree", own=True, module=shutil),
+    *(_watched(name, own=True, second=True) for name in ("rename", "replace")),
+    *(_watched(name, own=False, second=True) for name in ("symlink", "link")),
+)
