@@ -71,6 +71,8 @@ class Script:
         """
         from importlib.machinery import SourceFileLoader
 
+        # What is ours is not looked through again, now or at the end; what is the script's is.
+        gc.freeze()
         module = ModuleType("__main__")
         module.__dict__.update(
             __file__=self.path,
@@ -106,7 +108,6 @@ class Script:
 
         Whatever the script raises comes through, but for SystemExit, which is reported.
         """
-        gc.freeze()  # what is ours is not looked through again, now or at the end
         gc.enable()
         try:
             if self.spec and self.spec.parent:
