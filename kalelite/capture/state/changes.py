@@ -42,6 +42,8 @@ class StepState:
         self._after = AfterImport()
         self._late: list[Callable[[], None]] = []
         self._begun = False
+        if index["settings"]:  # once, also for the processes that are forked from this one
+            import kalelite.capture.state.process_settings  # noqa: F401
 
     def take_on(self) -> None:
         """Set and make again all that the script has; before any of its functions is loaded."""

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from kalelite.backends.local.pool import child, machine, posix, worker
-from kalelite.backends.local.pool.import_environment import stale
+from kalelite.backends.local.pool.import_environment import own_path, stale
 from kalelite.backends.local.pool.messages import (
     Command,
     Configure,
@@ -136,7 +136,7 @@ class Server:
         task = request.task
         if request.flags is None:
             # Here, so that each child has it already. What is wrong with it, the child reports.
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), own_path():
                 worker.make_ready(request)
         try:
             pid = self._give(line)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.backends.local.pool import machine
-from kalelite.backends.local.pool.import_environment import own_path
 from kalelite.backends.local.pool.messages import TaskRequest, Verify
 from kalelite.capture.load import CodeFolder
 from kalelite.executor.execute import execute
@@ -41,11 +40,8 @@ def _open(folder: str, store: str, verify: Verify, *, beside: bool) -> None:
     code = _code(folder)
     # All that is in one file is read with the first part of it.
     next(map(code.blob, code.index["bulk"]), None)
-    with own_path():
-        if beside:
-            import kalelite.backends.local.pool.working_folder
-        if code.index["state"]:
-            import kalelite.capture.state.process_settings  # noqa: F401
+    if beside:
+        import kalelite.backends.local.pool.working_folder  # noqa: F401
     gc.freeze()  # a collection would copy the pages that it looks at
 
 
