@@ -12,7 +12,7 @@ def test_without_a_cluster_it_is_one_sentence(shell):
 
 
 def test_a_time_limit_that_is_none_is_refused(shell):
-    done = shell("snapshot", "--snapshot_timeout", "soon")
+    done = shell("snapshot", "--snapshot-timeout", "soon")
 
     assert done.returncode == 2
     assert "snapshot_timeout='soon' is not a duration" in done.stderr

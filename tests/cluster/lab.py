@@ -8,12 +8,11 @@ import time
 import uuid
 from pathlib import Path
 
-from kubernetes import config
-
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, PODS, SNAPSHOTS, Resource
 
 IMAGE = "localhost/kc/python:3.11"
+ROOT = Path(__file__).resolve().parents[2]
 NAMESPACES = Resource("api/v1", "namespaces", "Namespace", "namespace", namespaced=False)
 RBAC = Resource("apis/rbac.authorization.k8s.io/v1", "", "", "")
 ROLES = Resource(RBAC.base, "roles", "Role", "role")
@@ -25,10 +24,8 @@ ACCOUNTS = Resource("api/v1", "serviceaccounts", "ServiceAccount", "service acco
 def find_kit():
     """The program of the cluster: beside the checkout, or upwards of it."""
     named = os.environ.get("KALELITE_SHARED")
-    root = Path(__file__).resolve().parents[2]
-    places = (
-        [Path(named)] if named else [*(up / "shared" for up in root.parents), Path("/work/shared")]
-    )
+    beside = [*(up / "shared" for up in ROOT.parents), Path("/work/shared")]
+    places = [Path(named)] if named else beside
     programs = (place / "cluster" / "cluster" for place in places)
     return next((program for program in programs if program.exists()), None)
 
@@ -54,6 +51,8 @@ class Kit:
         return done.stdout.strip()
 
     def client(self, user="admin"):
+        from kubernetes import config
+
         return config.new_client_from_config(self("kubeconfig", user))
 
 
@@ -139,7 +138,7 @@ class Lab:
         main = {
             "name": "main",
             "image": IMAGE,
-            "command": ["sh", "-c", command],
+            "command": command if isinstance(command, list) else ["sh", "-c", command],
             "volumeMounts": [*places, *mounts],
             **container,
         }

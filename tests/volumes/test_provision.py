@@ -21,6 +21,7 @@ class Api:
     def __init__(self, tmp_path):
         self.claims, self.requests = {}, []
         self.drop, self.pod_status = False, 200
+        self.faults = []
         self.account = tmp_path / "account"
         self.account.mkdir()
         (self.account / "token").write_text("secret-token\n")
@@ -38,6 +39,8 @@ class Api:
             def handle_one(self):
                 api.requests.append((self.command, self.path, self.headers["Authorization"]))
                 name = self.path.rpartition("/")[2]
+                if api.meets_fault(self):
+                    return None
                 if "/pods/" in self.path:
                     owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
                     owner |= {"name": "run-1", "uid": "42", "extra": "x"}
@@ -48,14 +51,7 @@ class Api:
                     self.reply(200, api.claims[name])
                 else:
                     body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                    if api.drop:
-                        body["spec"].pop("dataSource", None)
-                    if body["metadata"]["name"] in api.claims:
-                        return self.reply(409, {"reason": "AlreadyExists"})
-                    if body["spec"]["resources"]["requests"]["storage"] == "9Ti":
-                        return self.reply(403, {"message": "exceeded quota: q"})
-                    api.claims[body["metadata"]["name"]] = body
-                    self.reply(201, body)
+                    self.reply(*api.made(body))
 
             do_GET = do_POST = do_DELETE = handle_one
 
@@ -64,7 +60,31 @@ class Api:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None
         Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def made(self, body):
+        """The answer to a claim that is to be made."""
+        if self.drop:
+            body["spec"].pop("dataSource", None)
+        if body["metadata"]["name"] in self.claims:
+            return 409, {"reason": "AlreadyExists"}
+        if body["spec"]["resources"]["requests"]["storage"] == "9Ti":
+            return 403, {"message": "exceeded quota: q"}
+        self.claims[body["metadata"]["name"]] = body
+        return 201, body
+
+    def meets_fault(self, handler):
+        """What happens to the next request, if it is not answered as usual."""
+        fault = self.faults.pop(0) if self.faults else None
+        if fault == "carried out, and the connection lost":
+            body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+            self.claims[body["metadata"]["name"]] = body
+        if isinstance(fault, str):
+            handler.connection.close()
+        elif fault is not None:
+            handler.reply(fault, {"message": "not now"})
+        return fault is not None
 
     def run(self, *args, output):
         environment = {
@@ -160,6 +180,28 @@ def test_a_pod_that_may_not_be_read_costs_only_the_owner(api, tmp_path):
     assert done.returncode == 0
     assert "ownerReferences" not in api.claims["run-1"]["metadata"]
     assert "will not be deleted with the run" in done.stdout
+
+
+@pytest.mark.parametrize("faults", [[503], [500, 429], ["reset"], [401], [None, "reset"]])
+def test_what_passes_is_tried_again(api, tmp_path, faults):
+    api.faults = list(faults)
+    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    assert done.returncode == 0, done.stderr
+    assert list(api.claims) == ["run-1"]
+
+
+def test_a_claim_whose_making_was_not_answered_is_taken(api, tmp_path):
+    api.faults = [None, "carried out, and the connection lost"]
+    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    assert done.returncode == 0, done.stderr
+    assert list(api.claims) == ["run-1"]
+
+
+def test_the_pod_is_called_what_kfp_calls_it(api, tmp_path, monkeypatch):
+    monkeypatch.setenv("KFP_POD_NAME", "a-name-that-no-hostname-can-hold" * 2)
+    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    assert done.returncode == 0, done.stderr
+    assert api.requests[0][1].endswith("/pods/" + "a-name-that-no-hostname-can-hold" * 2)
 
 
 def test_the_program_is_small_and_stands_alone():
