@@ -143,6 +143,7 @@ def _state(state: State, blobs: _Blobs) -> dict[str, Any]:
         "setups": [blobs.entry(taken) for taken in state.setups],
         "generators": blobs.put(packed) if packed else "",
         "first": state.first,
+        "objects": [[space, name] for space, name, _, _ in state.objects],
     }
 
 

@@ -6,6 +6,7 @@ travels with it and has no part, or another one, in its digest.
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import io
 import marshal
@@ -200,10 +201,22 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, Path):
             self._out.paths.append(obj)
         self._out.holds_values = True
+        if isinstance(type(obj).__reduce__, FunctionType) and type(obj) not in _TABLE:
+            return self._own_name(obj)
         for module in (getattr(obj, "__module__", None), type(obj).__module__):
             if isinstance(module, str):
                 self._out.modules.add(module)
         return NotImplemented
+
+    def _own_name(self, obj: Any) -> Any:
+        """As the object says; one that says its name in the script is made again there."""
+        reduced = obj.__reduce_ex__(5)
+        module = sys.modules.get(getattr(obj, "__module__", None) or "")
+        if not isinstance(reduced, str) or module is None:
+            return reduced
+        if self._world.by_dict(module.__dict__) is None:
+            return reduced
+        return copyreg.__newobj__, (type(obj),), getattr(obj, "__dict__", None)  # type: ignore[attr-defined]
 
     def _of_library(self, obj: Any) -> Any:
         """How objects of some libraries are pickled whose own way is of no use here."""

@@ -95,7 +95,7 @@ class TaskKeys:
             {**self._of_step(template.step), **own},
             self._lineages[task.id],
             {name: self._code.fingerprint(name).digest for name in sorted(constants)},
-            state.first if state.generators else None,
+            state.first if state.generators or state.objects else None,
             {name: found for name, found in sources.items() if found},
         )
 

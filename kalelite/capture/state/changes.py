@@ -12,11 +12,12 @@ import pickle
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from types import ModuleType
 from typing import Any, Protocol
 
 from kalelite.capture.state import setups
 from kalelite.capture.state.after_import import AfterImport
-from kalelite.capture.state.generators import begin, for_place
+from kalelite.capture.state.generators import begin, derive, for_place, kind_of
 
 Change = tuple[Any, ...]
 """A kind, the path of what it changes in its module, and what the kind needs."""
@@ -24,6 +25,8 @@ Change = tuple[Any, ...]
 
 class _Entries(Protocol):
     """What unpickles entries of the captured code."""
+
+    namespaces: dict[str, ModuleType]
 
     def load(self, entry: Mapping[str, Any]) -> Any: ...
 
@@ -93,6 +96,11 @@ class StepState:
         if self._index["generators"]:
             states = pickle.loads(self._reader.blob(self._index["generators"]))
             begin(states, for_place(place, self._index["first"]), self._after)
+        own = for_place(place, self._index["first"])
+        for space, name in self._index["objects"] if own is not None else ():
+            value = vars(self._reader.namespaces[space]).get(name)
+            if (kind := kind_of(value)) is not None:
+                derive(name, value, kind.read(value), own)
 
 
 def follow(value: Any, path: Iterable[tuple[str, Any]]) -> Any:

@@ -55,6 +55,59 @@ GENERATORS: Mapping[str, Generator] = {
 """By the module that has the generator."""
 
 
+def _derive_random(random: Any, number: int) -> None:
+    random.seed(number)
+
+
+def _derive_numpy(generator: Any, number: int) -> None:
+    bits = generator.bit_generator
+    bits.state = type(bits)(number).state
+
+
+OBJECTS: Mapping[tuple[str, str], Generator] = {
+    ("random", "Random"): Generator(
+        lambda random: random.getstate(),
+        lambda random, state: random.setstate(state),
+        _derive_random,
+    ),
+    ("numpy.random", "RandomState"): Generator(
+        _numpy_state, lambda generator, state: generator.set_state(state), _seed_numpy
+    ),
+    ("numpy.random", "Generator"): Generator(
+        lambda generator: generator.bit_generator.state,
+        lambda generator, state: setattr(generator.bit_generator, "state", state),
+        _derive_numpy,
+    ),
+    ("torch", "Generator"): Generator(
+        lambda generator: bytes(generator.get_state().numpy()),
+        lambda generator, state: generator.set_state(
+            sys.modules["torch"].frombuffer(bytearray(state), dtype=sys.modules["torch"].uint8)
+        ),
+        lambda generator, number: generator.manual_seed(number & ((1 << 63) - 1)),
+    ),
+}
+"""By module and class: generators that a script makes, and keeps as globals."""
+
+
+def kind_of(value: Any) -> Generator | None:
+    """How to handle a value that is a generator; None if it is none."""
+    for (module, name), kind in OBJECTS.items():
+        if module in sys.modules and type(value) is getattr(sys.modules[module], name, None):
+            return kind
+    return None
+
+
+def derive(name: str, value: Any, state: Any, place: str | None) -> None:
+    """Give a global that is a generator the state itself, or the one derived of it for a place."""
+    kind = kind_of(value)
+    if kind is None:
+        return
+    if place is None:
+        kind.write(value, state)
+    else:
+        kind.seed(value, derived(state, f"{place} {name}"))
+
+
 def states(names: set[str]) -> dict[str, Any]:
     """The states of these generators, as plain data."""
     return {name: GENERATORS[name].read(sys.modules[name]) for name in sorted(names)}

@@ -29,7 +29,8 @@ class State:
     """The state of a script's process.
 
     ``settings`` and ``changes`` are by the module that has to be imported for each, ``first`` is
-    the task that gets the generators as they are, and ``notes`` are sentences for the user.
+    the task that gets the generators as they are, ``objects`` are globals that are generators, by
+    namespace and name, with their states, and ``notes`` are sentences for the user.
     """
 
     settings: list[tuple[str, str, Pickled]] = field(default_factory=list)
@@ -37,11 +38,13 @@ class State:
     imports: list[str] = field(default_factory=list)
     setups: list[Pickled] = field(default_factory=list)
     generators: dict[str, Any] = field(default_factory=dict)
+    objects: list[tuple[str, str, Any, Any]] = field(default_factory=list)
     first: str = ""
     notes: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.settings or self.changes or self.imports or self.setups or self.generators)
+        changed = self.settings or self.changes or self.imports or self.setups
+        return bool(changed or self.generators or self.objects)
 
     @property
     def packed_generators(self) -> bytes:
@@ -56,12 +59,17 @@ class State:
 
     def begin(self, place: str) -> None:
         """Set the generators of this process for a place of the plan."""
-        generators.begin(self.generators, generators.for_place(place, self.first))
+        own = generators.for_place(place, self.first)
+        generators.begin(self.generators, own)
+        for _, name, value, state in self.objects:
+            generators.derive(name, value, state, own)
 
     def go_on(self) -> None:
         """Let the script itself go on with numbers that no step has drawn."""
         for name, state in self.generators.items():
             generators.restore(name, sys.modules[name], state, "")
+        for _, name, value, state in self.objects:
+            generators.derive(name, value, state, "")
 
 
 def take(gatherer: Gatherer, first: str) -> State:
@@ -114,6 +122,9 @@ class _Taking:
                 self._modules(top)
                 self._subclasses(top)
                 seeded |= self._effects(top)
+            for name, value in list(space.values.items()):
+                if (kind := generators.kind_of(value)) is not None:
+                    self.state.objects.append((space.key, name, value, kind.read(value)))
         self._generators(seeded)
 
     def _is_local(self, name: str) -> bool:

@@ -18,6 +18,7 @@ import operator
 import pickle
 import sys
 import types
+import typing
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -194,6 +195,8 @@ def _cloud_pickler() -> Any:
                 return NotImplemented
             if isinstance(obj, type) and (generic := origin_and_arguments(obj)):
                 return operator.getitem, generic
+            if obj is generic_item():
+                return generic_item, ()
             reduced = super().reducer_override(obj)
             if reduced is NotImplemented or len(reduced) != 6:
                 return reduced
@@ -221,6 +224,11 @@ def known_class(make: Callable[..., type], *args: Any) -> type:
 
     known: type | None = cloudpickle._DYNAMIC_CLASS_TRACKER_BY_ID.get(args[-2])
     return make(*args) if known is None else known
+
+
+def generic_item() -> Any:
+    """What a generic NamedTuple has in place of a method of its own: part of the format."""
+    return typing.Generic.__class_getitem__.__func__  # type: ignore[attr-defined]
 
 
 def fill_class(cls: type, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
