@@ -285,7 +285,7 @@ def environment(environ: Mapping[str, str]) -> Source:
 
 def misspelt_variables(environ: Mapping[str, str]) -> list[str]:
     """Notes about ``KALELITE_*`` variables that look like a misspelt setting."""
-    known = {PREFIX + name.upper() for name in SETTINGS} | {PREFIX + "DEBUG"}
+    known = {PREFIX + name.upper() for name in SETTINGS} | {PREFIX + "DEBUG", PREFIX + "QUIET"}
     unknown = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     if not unknown:
         return []

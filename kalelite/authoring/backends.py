@@ -30,6 +30,10 @@ BACKENDS: Final[Mapping[str, str]] = {
 """The factory of each backend, as ``module:attribute``; it takes the backend's settings by name."""
 
 
+DISPLAY: Final = "kalelite.cli.plain_display:plain_display"
+"""What makes a listener for a run that no command stands around."""
+
+
 class Result(Protocol):
     """The end of a run."""
 
@@ -171,9 +175,13 @@ def open_backend(name: str, **settings: Any) -> Backend:
     """
     if name not in BACKENDS:
         raise UsageError(f"there is no backend {name!r}", hint=f"There are {', '.join(BACKENDS)}.")
-    module, _, attribute = BACKENDS[name].partition(":")
-    factory: Callable[..., Backend] = getattr(importlib.import_module(module), attribute)
+    factory: Callable[..., Backend] = _registered(BACKENDS[name])
     return factory(**settings)
+
+
+def _registered(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 _Ambient = tuple[Backend | None]
@@ -192,6 +200,14 @@ def ambient_backend() -> Backend | None:
         return found[0]
     plain_script.prepare()
     return open_backend("local")
+
+
+def ambient_listener() -> Listener | None:
+    """What shows the runs of this context; None where that is up to the backend that was set."""
+    if _current.get() is not None or _everywhere:
+        return None
+    factory: Callable[[], Listener] = _registered(DISPLAY)
+    return factory()
 
 
 @contextmanager

@@ -11,7 +11,13 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Generic, ParamSpec, TypeVar, Unpack, cast
 
-from kalelite.authoring.backends import Backend, Submission, ambient_backend, open_backend
+from kalelite.authoring.backends import (
+    Backend,
+    Submission,
+    ambient_backend,
+    ambient_listener,
+    open_backend,
+)
 from kalelite.authoring.definition import function_problem, look_like
 from kalelite.authoring.parameters import arguments_of, parameters_of, with_defaults
 from kalelite.authoring.step import Step
@@ -222,7 +228,8 @@ class Pipeline(Generic[P, R]):
         return opened.submit(*self._checked(opened, args, kwargs))
 
     def _run_on(self, backend: Backend, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        result = backend.run(*self._checked(backend, args, kwargs))
+        plan, arguments = self._checked(backend, args, kwargs)
+        result = backend.run(plan, arguments, ambient_listener())
         result.check()
         return result.value
 

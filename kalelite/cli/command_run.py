@@ -41,11 +41,14 @@ def _run_inside(
         extra = {**extra, "words": tuple(command.words), "called_in": command.folder}
     backend = command.open_backend(name, **extra)
     backend.prepare(script.text, script.import_path())
+    from kalelite.cli.printed_lines import with_printed_lines
     from kalelite.cli.run_view import RunView, reporter_for
     from kalelite.cli.script_run import run_script
 
     output = command.settings["output"].value
     reporter = reporter_for(output, command.out, debug=options.debug)
+    if not options.debug:  # else steps print to the terminal themselves
+        reporter = with_printed_lines(reporter, follow=options.follow)
     view = RunView(reporter, command.out, command.err, command.again(), explain=options.explain)
     act = _act(command, backend, view, siblings)
     if not options.file:

@@ -59,6 +59,10 @@ class LineReporter:
         elif isinstance(event, RunFinished):
             self._print(event.at, f"{self._run.plan.name}: {event.state}")
 
+    def show(self, task: str, line: str) -> None:
+        """Print a line that a step has printed."""
+        self._out.line((f"{task} │ ", "dim"), clean(line), fit="keep")
+
     def _print(self, at: float, *pieces: str | tuple[str, str]) -> None:
         self._out.line((clock(at), "dim"), "  ", *pieces, fit="keep")
 

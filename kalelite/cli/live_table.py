@@ -1,7 +1,7 @@
 """The live table: what runs, how long it has been running, what is left.
 
-The table is drawn again when an event arrives, at most twenty times a second, and four times a
-second for the running clocks. On a pipe nothing is ever redrawn: see `kalelite.cli.line_reporter`.
+The table is drawn again when an event arrives and for the running clocks, as often as three per cent
+of a processor allow, and at most twenty times a second. On a pipe nothing is ever redrawn: see `kalelite.cli.line_reporter`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from kalelite.cli.screen import Screen, clean, one_line
 from kalelite.humanize import count, duration
 
 _SHORTEST = 0.05
+_SHARE = 0.03
+"""Seconds between two pictures, and the part of a processor that drawing them may take."""
 _TICK = 0.25
 _GAP = 2
 _NARROW = 44
@@ -50,7 +52,7 @@ class LiveTable:
         self._live: Live | None = None
         self._lock = threading.RLock()
         self._over = threading.Event()
-        self._drawn = 0.0
+        self._next = 0.0
 
     def emit(self, event: Event) -> None:
         """Take in an event and draw what it changed."""
@@ -67,7 +69,7 @@ class LiveTable:
                 self._run.apply(event)
                 if isinstance(event, RunFinished):
                     self.close()
-                elif time.monotonic() - self._drawn >= _SHORTEST:
+                elif time.monotonic() >= self._next:
                     self._draw()  # else the clock does, soon
 
     def close(self) -> None:
@@ -92,13 +94,21 @@ class LiveTable:
     def _tick(self) -> None:
         while not self._over.wait(_TICK):
             with self._lock:
-                self._draw()
+                if time.monotonic() >= self._next:
+                    self._draw()
 
     def _draw(self) -> None:
         if self._live is not None and not self._out.gone:
-            self._drawn = time.monotonic()
+            begun = time.thread_time()
             height = self._out.console.height
             self._live.update(self._picture(max(height - 4, 1)), refresh=True)
+            cost = time.thread_time() - begun
+            self._next = time.monotonic() + max(_SHORTEST, cost / _SHARE)
+
+    def show(self, task: str, line: str) -> None:
+        """Print a line that a step has printed, above the table."""
+        with self._lock:
+            self._out.console.print(Text.assemble((f"{task} │ ", "dim"), clean(line)))
 
     def _picture(self, height: int) -> RenderableType:
         assert self._run is not None
@@ -142,7 +152,7 @@ def _title(run: RunProgress, now: float) -> Text:
     done = counts.get(Status.SUCCEEDED, 0) + counts.get(Status.CACHED, 0)
     text = Text(no_wrap=True, overflow="ellipsis")
     text.append(run.plan.name, style="bold")
-    text.append(f"  {done} of {count(len(run.rows), 'step')} done")
+    text.append(f"  {done} of {count(run.total, 'step')} done")
     for state in (Status.FAILED, Status.RUNNING, Status.RETRYING):
         if counts.get(state):
             text.append(f", {counts[state]} {state.label}", style=state.color)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kalelite.authoring.events import (
     Event,
+    LoopStarted,
     RunFinished,
     RunStarted,
     TaskFinished,
@@ -110,17 +111,29 @@ class RunProgress:
         self._order = {task.id: position for position, task in enumerate(event.plan.tasks)}
         loops = {block.id for block in event.plan.blocks if isinstance(block, Loop)}
         parents = {block.id: block.parent for block in event.plan.blocks}
+        self._inside: Counter[str] = Counter()
+        self._items = 0
         for task in event.plan.tasks:
             parent = task.parent
             while parent and parent not in loops:
                 parent = parents[parent]
             # How many instances a task inside a loop has is known when its items are.
-            if not parent:
+            if parent:
+                self._inside[parent] += 1
+            else:
                 self._row(task.id)
+        self._outside = len(self.rows)
+
+    @property
+    def total(self) -> int:
+        """All steps that are known of: those of loops that have begun count with all their items."""
+        return max(self._outside + self._items, len(self.rows))
 
     def apply(self, event: Event) -> TaskProgress | None:
         """Take in an event; the row that it changed, if it is about one."""
         match event:
+            case LoopStarted():
+                self._items += event.count * self._inside[event.loop.partition("[")[0]]
             case RunFinished():
                 self.state, self.seconds = event.state, event.seconds
             case TaskStarted():
@@ -185,8 +198,9 @@ class RunProgress:
     def window(self, height: int) -> Window:
         """At most `height` rows: what runs, what failed, what ended last, what comes next."""
         rows = self.in_order()
+        unseen = self.total - len(rows)
         if len(rows) <= height:
-            return Window(tuple(rows), {})
+            return Window(tuple(rows), {Status.WAITING: unseen} if unseen else {})
 
         def urgency(row: TaskProgress) -> tuple[float, ...]:
             latest = -row.finished if row.status is not Status.WAITING else 0.0
@@ -204,6 +218,8 @@ class RunProgress:
         chosen += [*coming, *rest][: height - len(chosen)]
         kept = {id(row) for row in chosen}
         hidden = _count(row for row in rows if id(row) not in kept)
+        if unseen:
+            hidden[Status.WAITING] = hidden.get(Status.WAITING, 0) + unseen
         return Window(tuple(sorted(chosen, key=lambda row: row.order)), hidden)
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kalelite.cli.parser import add_setting
 from kalelite.errors import ExitCode, UsageError
 
+_TICK = 0.2
+"""Seconds between two looks at a log that is followed."""
+
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
     from kalelite.cli.screen import Screen
-    from kalelite.runs.reading import TaskState
+    from kalelite.runs.reading import Run, TaskState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("step", metavar="STEP", nargs="?", help="one step (default: all)")
     parser.add_argument("-n", "--lines", type=int, metavar="N", help="only the last N lines")
+    parser.add_argument(
+        "--follow", action="store_true", help="go on with what is printed, to the run's end"
+    )
     add_setting(parser, "home")
 
 
@@ -46,6 +53,9 @@ def perform(command: Command) -> int:
         )
     if lines is not None and lines < 1:
         raise UsageError(f"-n {lines} shows nothing", hint="Give a number from 1.")
+    if command.options.follow:
+        _follow(run, step, lines, out)
+        return ExitCode.OK
     for name in chosen:
         text = _log(tasks[name], lines)
         if len(chosen) > 1:
@@ -54,6 +64,30 @@ def perform(command: Command) -> int:
             out.line((f"── {name}" if out.unicode else f"-- {name}", "bold"))
         _print(text, out)
     return ExitCode.OK
+
+
+def _follow(run: Run, step: str | None, lines: int | None, out: Screen) -> None:
+    """Print what is in the logs, and what comes, until the run is over."""
+    shown: dict[str, int] = {}
+    several = False
+    while True:
+        going_on = run.state == "running"
+        for name, task in run.tasks.items():
+            text = _log(task, None) if step in {None, name, name.partition("[")[0]} else b""
+            new = text[shown.get(name, 0) :]
+            if not going_on or new.endswith(b"\n"):
+                shown[name] = len(text)
+                recent = b"".join(new.splitlines(keepends=True)[-lines:]) if lines else new
+                several = several or len(shown) > 1
+                _print(_named(recent, name) if several else recent, out)
+        if not going_on:
+            return
+        time.sleep(_TICK)
+        run = type(run).open(run.id, folder=run.home)
+
+
+def _named(text: bytes, name: str) -> bytes:
+    return b"".join(f"{name} | ".encode() + line for line in text.splitlines(keepends=True))
 
 
 def _log(task: TaskState, lines: int | None) -> bytes:

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="say at the end why each step ran or was taken"
     )
+    parser.add_argument(
+        "--follow", action="store_true", help="show what all steps print, with their names"
+    )
     add_setting(parser, "jobs")
     add_setting(parser, "output")
     add_setting(parser, "home")
@@ -56,6 +59,7 @@ def perform(command: Command) -> int:
     request = parse(words)
     options = request.options
     options.debug, options.explain = given.debug or options.debug, given.explain
+    options.follow = given.follow or options.follow
     given.home = str(run.home)
     settings = settings_of(given, options) | {"output": command.settings["output"]}
     again = replace(

@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "output",
         "auto: a live table on a terminal, else lines; plain: lines; json: one object a line",
     )
+    here.add_argument(
+        "--follow", action="store_true", help="show what all steps print, with their names"
+    )
     add_setting(here, "home")
     _add_reuse(parser.add_argument_group("results of earlier runs"))
     look = parser.add_argument_group("looking without running")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from face_runs import plan, run_of_everything
 
-from kalelite.authoring.events import RunStarted, TaskFinished, TaskStarted
+from kalelite.authoring.events import LoopStarted, RunStarted, TaskFinished, TaskStarted
 from kalelite.cli.run_progress import RunProgress, Status
 from kalelite.executor.spec import Record
 from kalelite.plan.graph import Loop, Plan, Task
@@ -97,3 +98,17 @@ def test_a_window_shows_what_ended_last_and_what_comes_next():
         "t000", "t098", "t099", "t100", "t101", "t102", "t103", "t104", "t105",
     ]  # fmt: skip
     assert window.hidden == {Status.SUCCEEDED: 97, Status.WAITING: 194}
+
+
+def test_items_count_before_they_begin():
+    tasks = plan("load", "fit", "cut").tasks
+    inside = [
+        replace(task, parent=loop) for task, loop in zip(tasks, ("", "outer", "inner"), strict=True)
+    ]
+    looped = Plan("looped", tasks=tuple(inside), blocks=(Loop("outer"), Loop("inner", "outer")))
+    run = RunProgress(RunStarted("r", looped, Path(), 2, at=0.0))
+    run.apply(LoopStarted("outer", 10, at=0.0))
+    run.apply(LoopStarted("inner[3]", 4, at=0.0))
+
+    assert run.total == 1 + 10 + 4
+    assert run.window(5).hidden == {Status.WAITING: 14}
