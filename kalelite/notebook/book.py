@@ -17,6 +17,7 @@ from kalelite.errors import ScriptError, book_of
 from kalelite.frozen import frozen
 from kalelite.notebook.cell_outputs import CellOutputs
 from kalelite.notebook.ipynb import NotebookFile, read_notebook
+from kalelite.notebook.tags import is_tagged, read_tags
 
 
 @frozen
@@ -73,11 +74,15 @@ class Book:
         Whatever they raise comes through, but for SystemExit, which is reported.
         """
         from kalelite.notebook.shell import run_cell, shell_for
+        from kalelite.notebook.tagged_run import run_tagged
 
         gc.freeze()
         gc.enable()
         try:
             with shell_for(module, self.outputs, self.note, run_shell=self.run_shell) as shell:
+                if is_tagged(self.notebook):
+                    run_tagged(read_tags(self.notebook), shell, self.note)
+                    return ScriptExit()
                 for cell in self.notebook.running():
                     run_cell(shell, self.notebook, cell)
         except SystemExit as error:

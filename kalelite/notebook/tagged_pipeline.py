@@ -1,0 +1,183 @@
+"""A tagged notebook as a pipeline: step functions made of its cells, with the cells' own places."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import kalelite
+from kalelite.errors import Problem, Where
+from kalelite.notebook.cell_code import CellCode
+from kalelite.notebook.shell import keep_source
+from kalelite.notebook.step_flow import Flow, StepFlow
+from kalelite.notebook.step_source import (
+    StepCall,
+    calls_of,
+    defaults_of,
+    is_shown,
+    metrics_of,
+    pipeline_function,
+)
+
+
+def define_pipeline(flow: Flow, space: dict[str, Any], *, run_shell: bool) -> None:
+    """Define the steps and the pipeline of a notebook, which has no problems, in a namespace."""
+    calls = calls_of(flow)
+    for call in calls:
+        space[call.function] = _step(flow, call, space, run_shell=run_shell)
+    name = pipeline_function(flow, calls)
+    space[name] = _pipeline(flow, calls, name, space)
+
+
+def _step(flow: Flow, call: StepCall, space: dict[str, Any], *, run_shell: bool) -> Any:
+    step = call.step
+    codes = list(dict.fromkeys(code for code, _ in [*step.helpers, *step.body])) or step.codes
+    file, starts = _source(flow, codes)
+    body: list[ast.stmt] = []
+    shell = (
+        [(code, line, words) for code in codes for line, words in code.shell] if run_shell else []
+    )
+    for code, statement in [*step.helpers, *step.body]:
+        while shell and (codes.index(shell[0][0]), shell[0][1]) < (
+            codes.index(code),
+            statement.lineno,
+        ):
+            body.append(_shell_line(*shell.pop(0), starts))
+        value = is_shown(step.body, statement)
+        made: ast.stmt = statement
+        if value is not None:
+            made = ast.copy_location(ast.Expr(_call("print", value)), statement)
+        made = _Inside(step).visit(copy.deepcopy(made))
+        body.append(ast.increment_lineno(ast.fix_missing_locations(made), starts[code] - 1))
+    body += [_shell_line(*entry, starts) for entry in shell]
+    at = body[-1] if body else ast.Pass(lineno=1, col_offset=0)
+    if list(metrics_of(step)):
+        space.setdefault("log_metric", kalelite.log_metric)
+    for name in metrics_of(step):
+        body.append(_at(ast.Expr(_call("log_metric", ast.Constant(name), _load(name))), at))
+    if step.outputs:
+        values: list[ast.expr] = [_load(name) for name in step.outputs]
+        result = values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
+        body.append(_at(ast.Return(result), at))
+    function = _define(file, call.function, _arguments(call), body or [ast.Pass()], space)
+    made_step = kalelite.step(name=step.name, **(step.tag.options if step.tag else {}))(function)
+    where = step.tag.where if step.tag else step.codes[0].where(1)
+    where = dataclasses.replace(where, text=step.codes[0].where(1).text)
+    made_step.definition = dataclasses.replace(made_step.definition, where=where)
+    made_step.problems = _placed(made_step.problems, where)
+    return made_step
+
+
+def _source(flow: Flow, codes: Iterable[CellCode]) -> tuple[str, dict[CellCode, int]]:
+    """The cells as one source: its name, and the line at which each of them begins."""
+    starts: dict[CellCode, int] = {}
+    text = ""
+    for code in codes:
+        starts[code] = text.count("\n") + 1
+        text += code.text if code.text.endswith("\n") else f"{code.text}\n"
+    file = flow.tagged.notebook.file_of(*((code.cell, line) for code, line in starts.items()))
+    keep_source(file, text)
+    return file, starts
+
+
+class _Inside(ast.NodeTransformer):
+    """What is global in a notebook is local in a step."""
+
+    def __init__(self, step: StepFlow) -> None:
+        self._own = {*step.names.binds, *step.inputs} - {*step.globals}
+        self._own |= set(defaults_of(step))
+        self._depth = 0
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Functions in a step reach its names by nonlocal."""
+        self._depth += 1
+        self.generic_visit(node)
+        self._depth -= 1
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.AST | list[ast.AST]:
+        """``global`` of the notebook."""
+        own = [name for name in node.names if name in self._own]
+        rest = [name for name in node.names if name not in self._own]
+        made: list[ast.AST] = [ast.copy_location(ast.Global(rest), node)] if rest else []
+        if own and self._depth:
+            made.append(ast.copy_location(ast.Nonlocal(own), node))
+        return made or ast.copy_location(ast.Pass(), node)
+
+
+def _arguments(call: StepCall) -> ast.arguments:
+    plain = [ast.arg(name) for name, _ in call.arguments]
+    defaults = defaults_of(call.step)
+    return ast.arguments(
+        posonlyargs=[],
+        args=[*plain, *(ast.arg(name) for name in defaults)],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[_load(name) for name in defaults],
+    )
+
+
+def _define(
+    file: str, name: str, arguments: ast.arguments, body: list[ast.stmt], space: dict[str, Any]
+) -> Any:
+    first = min((node.lineno for node in body if hasattr(node, "lineno")), default=1)
+    function = ast.FunctionDef(name, arguments, body, [])
+    for part in ast.walk(function):
+        if isinstance(part, ast.arg | ast.expr | ast.stmt) and not hasattr(part, "lineno"):
+            part.lineno = part.end_lineno = first
+            part.col_offset = part.end_col_offset = 0
+    module = ast.Module([function], [])
+    exec(compile(module, file, "exec", dont_inherit=True), space)  # noqa: S102 - the user's cells
+    return space[name]
+
+
+def _pipeline(flow: Flow, calls: list[StepCall], name: str, space: dict[str, Any]) -> Any:
+    codes = [code for call in calls for code in call.step.codes[:1]]
+    file, starts = _source(flow, codes)
+    body: list[ast.stmt] = []
+    for call in calls:
+        statement = ast.parse(call.text()).body[0]
+        for node in ast.walk(statement):
+            if hasattr(node, "lineno"):
+                node.lineno = node.end_lineno = starts[call.step.codes[0]]  # type: ignore[attr-defined]
+                node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
+        body.append(statement)
+    defaults = [ast.parse(repr(value), mode="eval").body for value, _ in flow.parameters.values()]
+    arguments = ast.arguments(
+        posonlyargs=[],
+        args=[ast.arg(name) for name in flow.parameters],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=defaults,
+    )
+    function = _define(file, name, arguments, body, space)
+    made = kalelite.pipeline(**flow.tagged.options)(function)
+    made.problems = _placed(made.problems, made.where)
+    return made
+
+
+def _placed(problems: Iterable[Problem], where: Where | None) -> tuple[Problem, ...]:
+    """The problems of options, at the cell that has them."""
+    return tuple(dataclasses.replace(problem, where=where) for problem in problems)
+
+
+def _shell_line(code: CellCode, line: int, words: str, starts: dict[CellCode, int]) -> ast.stmt:
+    text = f"__import__('subprocess').run({words!r}, shell=True, check=True)"
+    return ast.increment_lineno(ast.parse(text).body[0], starts[code] + line - 2)
+
+
+def _load(name: str) -> ast.Name:
+    return ast.Name(name, ast.Load())
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(_load(name), list(arguments), [])
+
+
+def _at(statement: ast.stmt, place: ast.stmt) -> ast.stmt:
+    for node in ast.walk(statement):
+        ast.copy_location(node, place)
+    return statement
