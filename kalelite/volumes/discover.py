@@ -95,7 +95,6 @@ class Notebook:
     user: int | None = None
     group: int | None = None
     fs_group: int | None = None
-    node: str = ""
 
     @property
     def workspace(self) -> MountedVolume | None:
@@ -140,7 +139,6 @@ def notebook(
         user=os.getuid() if here else security.get("runAsUser"),
         group=os.getgid() if here else security.get("runAsGroup"),
         fs_group=security.get("fsGroup"),
-        node=found["spec"].get("nodeName", ""),
     )
 
 

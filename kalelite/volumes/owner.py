@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
+import uuid
 from collections.abc import Mapping
 from typing import Literal
 
@@ -45,7 +45,7 @@ class Owner:
 
 
 def owner_name(run: str, role: Role = "run") -> str:
-    """The name of a run's owner: a run has one, so making it twice is harmless."""
+    """The name of a run's owner."""
     return f"kalelite-{names.slug(run)}" + ("-snapshots" if role == "snapshots" else "")
 
 
@@ -54,37 +54,33 @@ def create_owner(
     run: str,
     *,
     role: Role = "run",
-    data: Mapping[str, str] | None = None,
     files: Mapping[str, bytes] | None = None,
-    annotations: Mapping[str, str] | None = None,
 ) -> Owner:
-    """Make the owner of a run, which may carry text and files, such as the bundle of the code.
+    """Make the owner of a run, which may carry files, such as the bundle of the code.
 
-    Raises `UsageError` if a config map cannot hold that much; else as `Cluster.create`.
+    Raises `UsageError` if a config map cannot hold that much, `ConflictError` if the run has an
+    owner already; else as `Cluster.create`.
     """
-    files, data = files or {}, data or {}
-    total = sum(map(len, files.values())) + sum(len(text.encode()) for text in data.values())
+    files = files or {}
+    total = sum(map(len, files.values()))
     if total > _LARGEST:
         raise UsageError(
             f"a config map cannot hold {size(total)}; it holds {size(_LARGEST)}",
             hint="Keep large constants out of the script: read them from a file on a volume.",
         )
-    digest = hashlib.sha256(repr([*sorted(files.items()), *sorted(data.items())]).encode())
-    given = {**(annotations or {}), _CONTENT: digest.hexdigest()}
+    attempt = uuid.uuid4().hex
     body: Json = {
         "metadata": {
             "name": owner_name(run, role),
             "labels": {**labels_of(run), ROLE_LABEL: role},
-            "annotations": given,
+            "annotations": {_ATTEMPT: attempt},
         },
-        "data": dict(data),
         "binaryData": {key: base64.b64encode(value).decode() for key, value in files.items()},
-        "immutable": bool(files or data),
+        "immutable": bool(files),
     }
 
     def mine(found: Json) -> bool:
-        seen = found["metadata"].get("annotations") or {}
-        return is_of_run(found, run) and seen.get(_CONTENT) == given[_CONTENT]
+        return bool((found["metadata"].get("annotations") or {}).get(_ATTEMPT) == attempt)
 
     made = cluster.create(CONFIG_MAPS, body, mine=mine)
     return Owner(made["metadata"]["name"], made["metadata"]["uid"], run)
@@ -105,4 +101,5 @@ def delete_owner(cluster: Cluster, owner: Owner) -> bool:
     return cluster.delete(CONFIG_MAPS, owner.name, uid=owner.uid)
 
 
-_CONTENT = "kalelite.dev/content"
+_ATTEMPT = "kalelite.dev/attempt"
+"""Tells an owner that was made by this call, whose answer was lost, from that of another one."""

@@ -14,6 +14,7 @@ from kalelite.errors import KaleliteError
 from kalelite.frozen import frozen
 from kalelite.volumes.clone import make_volumes
 from kalelite.volumes.cluster import Cluster
+from kalelite.volumes.cluster_errors import ConflictError
 from kalelite.volumes.discover import MountedVolume, Notebook, find_claim
 from kalelite.volumes.owner import (
     Owner,
@@ -94,11 +95,10 @@ def prepare_volumes(
             taken = _take(cluster, run, book, wishes, found, begun, report)
         if not wishes.clones:
             return Prepared(taken)
-        begun.append("run")
-        owner = create_owner(cluster, run, files=files)
+        owner = _own(cluster, run, "run", begun, files)
         clones = plan_clones(
             run,
-            taken.snapshots,
+            [each for each in taken.snapshots if each.volume in book.volumes],
             storage_class=wishes.storage_class,
             access_mode=wishes.access_mode,
         )
@@ -122,15 +122,30 @@ def _take(
 ) -> SnapshotSet:
     if not book.volumes:
         return SnapshotSet(run, (), book.directory, book.image, book.user, book.group)
-    begun.append("snapshots")
-    owner = create_owner(cluster, run, role="snapshots")
+    owner = _own(cluster, run, "snapshots", begun)
     planned = plan_snapshots(run, book.volumes, found.classes)
     return take_snapshots(cluster, planned, owner, book, deadline=wishes.deadline, report=report)
 
 
+def _own(
+    cluster: Cluster,
+    run: str,
+    role: Role,
+    begun: list[Role],
+    files: Mapping[str, bytes] | None = None,
+) -> Owner:
+    """Make an owner, which is removed if what follows fails; that of another run is not."""
+    begun.append(role)
+    try:
+        return create_owner(cluster, run, role=role, files=files)
+    except ConflictError:
+        begun.remove(role)
+        raise
+
+
 def _as_notebook(taken: SnapshotSet, namespace: str) -> Notebook:
     """What a notebook was when its snapshots were taken, whatever it is now."""
-    volumes = tuple(replace(each.volume, phase="Bound") for each in taken.snapshots)
+    volumes = tuple(each.volume for each in taken.snapshots)
     return Notebook(namespace, "", "", taken.image, True, taken.directory, volumes)
 
 

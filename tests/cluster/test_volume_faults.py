@@ -7,7 +7,7 @@ from lab import wait
 
 from kalelite.errors import ClusterError
 from kalelite.volumes.cluster import Cluster
-from kalelite.volumes.cluster_errors import QuotaError, VolumeError
+from kalelite.volumes.cluster_errors import ConflictError, QuotaError, VolumeError
 from kalelite.volumes.discover import notebook
 from kalelite.volumes.past_snapshots import read_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes
@@ -209,6 +209,17 @@ def test_who_may_not_make_claims_leaves_them_to_the_run(lab):
     assert [clone.source for clone in made.clones] == ["work"]
     assert "steps of the run will make the clones" in " ".join(notes)
     assert len(lab.cluster.list(CLAIMS)) == 1
+
+
+def test_an_id_that_was_used_is_refused_and_what_it_has_stays(lab):
+    one_claim(lab)
+    prepare(lab)
+    before = lab.ours()
+
+    with pytest.raises(ConflictError, match="made by somebody else"):
+        prepare(lab)
+    assert lab.ours() == before
+    assert len(before) == 4
 
 
 @pytest.mark.parametrize("moment", ["snapshot", "claim"])
