@@ -29,6 +29,7 @@ VERBS: Final = {
     "follow": "a run on Kubeflow Pipelines, from where it is to its end",
     "cancel": "end a run on Kubeflow Pipelines",
     "graph": "a picture of a script's pipeline",
+    "convert": "a notebook as a script with steps",
     "check": "all problems of a script's pipelines, without running anything",
     "snapshot": "take snapshots of all volumes of a notebook",
     "formats": "which types are stored in which format",

@@ -36,3 +36,13 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     assert any("score  ← wine.x, wine.y  → scored" in text for text in results)
     assert results[2].startswith("(4, ")
     assert "depths <span" in notebook.cells[-1].outputs[0]["data"]["text/html"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_runs_by_the_command(path, shell):
+    pytest.importorskip("IPython", reason="needs IPython: pip install 'kalelite[notebook]'")
+
+    done = shell(path, "-o", "executed.ipynb", timeout=110, KALELITE_HOME=str(shell.folder))
+
+    assert done.returncode == 0, done.stderr
+    nbformat.validate(nbformat.read(shell.folder / "executed.ipynb", as_version=4))

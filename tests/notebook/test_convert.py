@@ -1,0 +1,123 @@
+"""``kalelite convert``: the script that a person would have written, with the same values."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from kale_notebooks import NOTEBOOKS
+
+pytest.importorskip("IPython", reason="needs IPython: pip install 'kalelite[notebook]'")
+pytest.importorskip("ruff", reason="needs ruff: pip install 'kalelite[notebook]'")
+
+
+def results(text):
+    return sorted(line[line.index("RESULT") :] for line in text.splitlines() if "RESULT" in line)
+
+
+def is_formatted(path):
+    words = ["format", "--isolated", "--line-length", "88", "--check", str(path)]
+    done = subprocess.run([sys.executable, "-m", "ruff", *words], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_script_of_a_tagged_notebook_gives_its_values(shell, book, name):
+    book(*NOTEBOOKS[name], kubeflow_notebook={"pipeline_name": name})
+    shell("book.ipynb", timeout=110)
+    right = results(shell("logs", "last").stdout)
+
+    done = shell("convert", "book.ipynb", "-o", "script.py")
+
+    assert done.returncode == 0, done.stderr
+    assert is_formatted(shell.folder / "script.py")
+    assert shell("script.py", timeout=110).returncode == 0
+    assert right
+    assert results(shell("logs", "last").stdout) == right
+
+
+def test_the_script_reads_as_a_person_writes(shell, book):
+    book(
+        "# md\n# Sums\nNot a heading",
+        ("imports", "import math"),
+        ("pipeline-parameters", "N = 3"),
+        "# md\n## Make numbers",
+        (
+            "step:make limit:cpu:1",
+            "%matplotlib inline\n# from one on\nxs = [i + 1 for i in range(N)]",
+        ),
+        ("step:add prev:make", 'text = """\nsum\n"""\ntotal = math.fsum(xs)\ntotal'),
+        kubeflow_notebook={"pipeline_name": "sums", "pipeline_description": "Sums numbers"},
+    )
+
+    script = shell("convert", "book.ipynb").stdout
+
+    assert (
+        script
+        == '''"""Sums numbers"""
+
+import math
+from kalelite import pipeline, step
+
+
+# Make numbers
+@step(limits={"cpu": 1})
+def make(N):
+    # %matplotlib inline
+    # from one on
+    xs = [i + 1 for i in range(N)]
+    return xs
+
+
+@step
+def add(xs):
+    text = """
+sum
+"""
+    total = math.fsum(xs)
+    print(total)
+    return text, total
+
+
+@pipeline
+def sums(N: int = 3):
+    """Sums numbers"""
+    xs = make(N)
+    text, total = add(xs)
+
+
+if __name__ == "__main__":
+    sums()
+'''
+    )
+
+
+def test_a_notebook_with_decorators_is_joined(shell, book):
+    book(
+        "# md\n# A title\nand words",
+        "%matplotlib inline\nfrom kalelite import pipeline, step",
+        "@step\ndef double(x):\n    return 2 * x\n",
+        "!pip install pandas\ndouble(2)  # the plain function",
+        "@pipeline\ndef flow(n=3):\n    return double(n)",
+        "value = flow()\nprint('RESULT', value)",
+        ("skip", "never"),
+        "value",
+    )
+
+    done = shell("convert", "book.ipynb", "-o", "script.py")
+
+    assert done.returncode == 0, done.stderr
+    text = (shell.folder / "script.py").read_text()
+    assert text.startswith(
+        "# A title\n\n# %matplotlib inline\nfrom kalelite import pipeline, step\n"
+    )
+    assert "# !pip install pandas\n" in text
+    assert "never" not in text
+    assert text.endswith("print(value)\n")
+    assert is_formatted(shell.folder / "script.py")
+    assert "RESULT 6" in shell("script.py").stdout
+
+
+def test_only_notebooks_are_converted(shell):
+    assert "is no notebook" in shell("convert", "script.py").stderr
