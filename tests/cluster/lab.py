@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import time
@@ -9,10 +10,14 @@ import uuid
 from pathlib import Path
 
 from kalelite.volumes.cluster import Cluster
+from kalelite.volumes.cluster_errors import NotFoundError
 from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, PODS, SNAPSHOTS, Resource
 
 IMAGE = "localhost/kc/python:3.11"
 ROOT = Path(__file__).resolve().parents[2]
+CONTENTS = Resource(
+    SNAPSHOTS.base, "volumesnapshotcontents", "VolumeSnapshotContent", "content", namespaced=False
+)
 NAMESPACES = Resource("api/v1", "namespaces", "Namespace", "namespace", namespaced=False)
 RBAC = Resource("apis/rbac.authorization.k8s.io/v1", "", "", "")
 ROLES = Resource(RBAC.base, "roles", "Role", "role")
@@ -72,13 +77,22 @@ class Lab:
     def __exit__(self, *_):
         for snapshot in self.cluster.list(SNAPSHOTS):
             self.cluster.delete(SNAPSHOTS, snapshot["metadata"]["name"])
+            status = snapshot.get("status") or {}
+            content = status.get("boundVolumeSnapshotContentName")
+            if not status.get("readyToUse") and content:
+                # No driver takes it away that could not make it.
+                self._free(SNAPSHOTS, snapshot["metadata"]["name"])
+                self.cluster.delete(CONTENTS, content)
+                self._free(CONTENTS, content)
         for claim in self.cluster.list(CLAIMS):
             # The controller leaves it where a snapshot never got ready.
             if any("as-source" in each for each in claim["metadata"].get("finalizers", ())):
-                self.cluster.patch(
-                    CLAIMS, claim["metadata"]["name"], {"metadata": {"finalizers": None}}
-                )
+                self._free(CLAIMS, claim["metadata"]["name"])
         self.cluster.delete(NAMESPACES, self.namespace)
+
+    def _free(self, resource, name):
+        with contextlib.suppress(NotFoundError):
+            self.cluster.patch(resource, name, {"metadata": {"finalizers": None}})
 
     def cluster_as(self, user):
         return Cluster.open(client=self.kit.client(user), namespace=self.namespace)
