@@ -177,6 +177,21 @@ def test_all_steps_are_cached_where_that_is_asked_for(broken):
     assert ", since 20" in done.stdout
 
 
+def test_two_runs_at_once_make_a_value_that_a_third_one_takes(broken):
+    mend(broken)
+    command = [sys.executable, "-m", "kalelite", "script.py", "--cache"]
+    both = [
+        subprocess.Popen(
+            command, cwd=broken.folder, env=broken.environ, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    ends = [each.communicate(timeout=120)[0] for each in both]
+
+    assert ["'score 6'" in end for end in ends] == [True, True]
+    assert "3 cached" in broken("script.py", "--cache").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
