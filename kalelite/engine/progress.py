@@ -139,8 +139,4 @@ class Progress:
 def retry_delay(options: StepOptions, attempt: int, failure: FailureReport) -> float | None:
     """Seconds until the next attempt, None if there is to be none."""
     retries = options.retries
-    if retries is None or attempt > retries.count:
-        return None
-    if not retries.covers(failure.type, failure.bases):
-        return None
-    return retries.delay(attempt)
+    return retries.after(attempt, failure.type, failure.bases) if retries else None

@@ -32,8 +32,10 @@ tasks = {{}}
 for task in plan.tasks:
     template = asdict(task_template(task, code))
     template["outputs"] = [{{"name": "value", "index": None, "native": None}}]
-    ports = {{"inputs": [], "outputs": []}}
-    tasks[task.id] = {{"template": template, **ports, "looped": False, "tolerant": False}}
+    terms = {{"timeout": None, "memory": 0, "retries": None}}
+    ports = {{"inputs": [], "outputs": [], "needs": [], "depths": {{task.id: 0}}, "counts": {{}}}}
+    flags = {{"tolerant": False, "hidden": False, "verdict": []}}
+    tasks[task.id] = {{"template": template, "terms": terms, **ports, **flags}}
 data = bundle(code, {{"tasks.json": json.dumps(tasks).encode()}})
 open(os.environ["TARGET"], "wb").write(data)
 print(json.dumps(contents(code, data)))

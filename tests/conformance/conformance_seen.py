@@ -10,6 +10,7 @@ from typing import Any
 from conformance_programs import value_of
 
 from kalelite.executor.spec import Record
+from kalelite.plan.graph import ContainerDef
 
 
 @dataclass
@@ -35,31 +36,31 @@ class Seen:
 def seen_in(plan, outcome, home: Path, run: str, arguments) -> Seen:
     """A harness outcome in the terms of the plan."""
     from kalelite.backends.kubeflow.compile.lower import lower
-    from kalelite.backends.kubeflow.compile.ports import Wiring
     from kalelite.executor import record_file as records
     from kalelite.marshal import Store
 
     lowered = lower(plan)
-    wiring = Wiring(lowered)
     own = {task.id for task in plan.tasks}
     names = {id.replace("_", "-").lower(): id for id in own}
     seen = Seen(outcome.state, log=outcome.log())
+    containers = {task.id for task in plan.tasks if isinstance(task.step, ContainerDef)}
     for attempt in outcome.attempts:
         task = names.get(attempt.task)
-        if task is not None:
+        if task in containers:
             seen.attempts[task] += 1
             if attempt.code == 0:
                 seen.succeeded[task] += 1
+    found = {}
     for path in (home / "runs" / run / "tasks").glob("*/record.json"):
         record = records.read(path)
-        if record.status == "failed":
-            seen.failed[record.task] = (record.failure.type, record.failure.message)
+        found[record.task] = record
+        if record.task.partition("[")[0] in own:
+            seen.add(record.task.partition("[")[0], record)
     if outcome.state == "succeeded" and plan.result is not None:
         store = Store(home / "store")
 
         def reference(ref):
-            name, _ = wiring.outputs(wiring.tasks[ref.task])[ref.output, "ref"]
-            return outcome.outputs[ref.task.replace("_", "-").lower()][name]
+            return found[ref.task].outputs[ref.output]["ref"]
 
         seen.value = value_of(lowered.plan.result, reference, store, arguments)
     return seen

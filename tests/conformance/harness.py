@@ -171,6 +171,7 @@ class Harness:
         if arguments:
             raise HarnessError(f"unknown parameters {sorted(arguments)}")
         inputs = {name: _float(value) for name, value in inputs.items()}
+        self.path = [f"{self.run_name}.root"]
         state, _ = self.graph(root["dag"], inputs, {})
         self.result.state = state
         return self.result
@@ -210,6 +211,13 @@ class Harness:
             return self.container(name, task, component, values)
         if any(isinstance(value, Artifact) for value in values.values()):
             raise HarnessError(f"{name} is a graph, and takes an artifact: nothing here does")
+        self.path.append(name)
+        try:
+            return self.block(task, component, values)
+        finally:
+            self.path.pop()
+
+    def block(self, task, component, values) -> tuple[str, Any]:
         if "parameterIterator" in task:
             return self.loop(task, component, values)
         state, inner = self.graph(component["dag"], values, {})
@@ -223,9 +231,11 @@ class Harness:
             items = values.pop(iterator["items"]["inputParameter"])
         states, results = [], []
         kind = component["inputDefinitions"]["parameters"][iterator["itemInput"]]["parameterType"]
-        for value in items:
+        for position, value in enumerate(items):
             item = {iterator["itemInput"]: typed("item", _float(value), kind)}
+            self.path.append(f"iteration-iterations({position}:{position}).iteration-item")
             state, inner = self.graph(component["dag"], values, item)
+            self.path.pop()
             states.append(state)
             results.append(dag_outputs(component, inner))
         names = component.get("outputDefinitions", {}).get("parameters", {})
@@ -372,6 +382,7 @@ class Harness:
             "HOSTNAME": work.name,
             "KALELITE_API_SERVER": self.cluster.url,
             "KALELITE_SERVICE_ACCOUNT": account,
+            **self.fields(config),
             **{entry["name"]: entry.get("value", "") for entry in container.get("env", ())},
         }
         seconds = float(config.get("activeDeadlineSeconds", 120))
@@ -389,6 +400,13 @@ class Harness:
         except subprocess.TimeoutExpired as error:
             return 137, f"{(error.stdout or b'').decode(errors='replace')}\nDeadlineExceeded"
         return done.returncode, done.stdout.decode(errors="replace")
+
+    def fields(self, config: dict) -> dict[str, str]:
+        """What a pod is told of itself in variables: only where it is in the Workflow."""
+        node = "metadata.annotations['workflows.argoproj.io/node-name']"
+        names = [field["name"] for field in config.get("fieldPathAsEnv", ())]
+        assert all(field["fieldPath"] == node for field in config.get("fieldPathAsEnv", ()))
+        return dict.fromkeys(names, ".".join([*self.path, "executor"]))
 
     @contextmanager
     def mounted(self, config: dict):

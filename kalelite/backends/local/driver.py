@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kalelite.backends.local.pool.attempts import Attempt
 from kalelite.backends.local.pool.client import ForkServer
 from kalelite.backends.local.pool.interrupts import Interrupts
+from kalelite.backends.local.pool.local_attempt import Attempt
 from kalelite.backends.local.pool.messages import Done, Ended, Started
 from kalelite.backends.local.pool.slots import Grant, Slots
 from kalelite.backends.local.task_requests import TaskRequestBuilder

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kalelite.attempts.posix import can_limit_memory
 from kalelite.backends.local.local_options import without_effect
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.backends.local.pool import machine as limits
 from kalelite.blake import blake2b
 from kalelite.errors import UsageError
 from kalelite.plan.check.advice import advice
@@ -59,7 +59,7 @@ def notes_on(
     notes = list(advice(plan, arguments, apart=not settings.debug))
     names = without_effect(plan)
     options = [task.options for task in plan.tasks]
-    if not limits.can_limit_memory() and any(each.memory for each in options):
+    if not can_limit_memory() and any(each.memory for each in options):
         names.append("memory")
     if names:
         notes.append(f"These options have no effect on this machine: {', '.join(names)}.")

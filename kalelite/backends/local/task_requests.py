@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from kalelite.backends.local.pool.import_environment import interpreter_flags, read_at_import
 from kalelite.backends.local.pool.messages import TaskRequest
-from kalelite.backends.local.pool.slots import memory_limit
 from kalelite.engine.task_specs import TaskSpecs
 from kalelite.engine.transitions import Instance, Ready
 from kalelite.executor.spec import Record, TaskSpec
@@ -85,7 +84,7 @@ class TaskRequestBuilder:
             verify=self.store.verify,
             env=env,
             log=str(self.log(ready)),
-            memory=memory_limit(options),
+            memory=options.memory_bound,
             timed=options.timeout is not None,
             container=container,
             flags=interpreter_flags() if fresh else None,

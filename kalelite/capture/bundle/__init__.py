@@ -54,7 +54,10 @@ def bundle(
     code.data = data_files(code.reached(), getattr(sys.modules["__main__"], "__file__", None))
     packed = {f"code/{name}": data for name, data in code.files().items()}
     packed.update(files or {})
-    packed[_RUNTIME] = packed_runtime((entry.partition(":")[0], *modules))
+    names = (*code.steps, *code.constants)
+    libraries = any(code.fingerprint(name).libraries for name in names)
+    entries = (entry.partition(":")[0], *modules)
+    packed[_RUNTIME] = packed_runtime(entries, libraries=libraries)
     packed["LICENSE-cloudpickle"] = _license("cloudpickle")
     about = {
         "format": 1,

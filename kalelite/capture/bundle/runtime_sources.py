@@ -19,6 +19,7 @@ from pathlib import Path
 from kalelite.capture.bundle.strip import strip
 from kalelite.capture.local_modules import reached
 from kalelite.frozen import frozen
+from kalelite.marshal.formats import LIBRARIES
 
 ENTRY = "kalelite.backends.kubeflow.pod.entry:main"
 _HOME = Path(__file__).resolve().parents[2]
@@ -46,13 +47,13 @@ _MAX_AGE = 30 * 24 * 3600
 
 
 @functools.lru_cache(maxsize=8)
-def packed_runtime(entries: tuple[str, ...]) -> bytes:
+def packed_runtime(entries: tuple[str, ...], *, libraries: bool = True) -> bytes:
     """`runtime`, packed, from the user's cache if it is there: packing takes longer than all else.
 
     Its name there is the digest of every source that could be in it. A folder that cannot be read
     or written costs time only.
     """
-    digest = hashlib.sha256(repr((entries, sys.version_info[:2])).encode())
+    digest = hashlib.sha256(repr((entries, libraries, sys.version_info[:2])).encode())
     for file in sorted(_HOME.rglob("*.py")):
         digest.update(f"{file.relative_to(_HOME)}\0".encode() + file.read_bytes())
     digest.update(importlib.metadata.version("cloudpickle").encode())
@@ -62,7 +63,7 @@ def packed_runtime(entries: tuple[str, ...]) -> bytes:
         found = (cache / f"runtime-{digest.hexdigest()[:32]}.bz2").read_bytes()
         bz2.decompress(found)
         return found
-    packed = _packed(runtime(entries))
+    packed = _packed(runtime(entries, libraries=libraries))
     with contextlib.suppress(OSError):
         cache.mkdir(parents=True, exist_ok=True)
         for old in cache.glob("runtime-*"):
@@ -84,14 +85,19 @@ def _packed(sources: Mapping[str, str]) -> bytes:
     return bz2.compress(f"{index}\n{''.join(sources.values())}".encode())
 
 
-def runtime(entries: tuple[str, ...] = ()) -> dict[str, str]:
-    """The sources that a bundle holds, by path: what the entries import, and cloudpickle."""
+def runtime(entries: tuple[str, ...] = (), *, libraries: bool = True) -> dict[str, str]:
+    """The sources that a bundle holds, by path: what the entries import, and cloudpickle.
+
+    Without ``libraries`` the formats of installed packages stay here: nothing imports any.
+    """
     stays = () if any(name.startswith(_ON_REQUEST) for name in entries) else (_ON_REQUEST,)
 
     def find(name: str) -> _OwnModule | None:
         return None if name.startswith(stays) else _own_module(name)
 
-    found = reached([*_BY_NAME, *entries, *_formats()], find, lambda module: module.imports)
+    found = reached(
+        [*_BY_NAME, *entries, *_formats(libraries=libraries)], find, lambda module: module.imports
+    )
     files = {
         module.path: strip(module.tree, package=module.path.endswith("/__init__.py"))
         for module in found.values()
@@ -129,9 +135,13 @@ def _own_module(name: str) -> _OwnModule | None:
     return None
 
 
-def _formats() -> Iterator[str]:
+def _formats(*, libraries: bool) -> Iterator[str]:
+    own = {*sys.stdlib_module_names, "plain"}
+    of_packages = {module for root, module in LIBRARIES.items() if root not in own}
     for file in (_HOME / "marshal" / "formats").glob("*.py"):
-        yield f"kalelite.marshal.formats.{file.stem}".removesuffix(".__init__")
+        name = f"kalelite.marshal.formats.{file.stem}".removesuffix(".__init__")
+        if libraries or name not in of_packages:
+            yield name
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

@@ -201,6 +201,12 @@ class StepOptions:
         empty: tuple[Any, ...] = (None, (), {})
         return {name: value for name, value in every.items() if value not in empty}
 
+    @property
+    def memory_bound(self) -> int:
+        """The bytes that a step may have; 0 for no bound. A limit goes before a request."""
+        wanted = self.memory_limit or self.memory
+        return quantity.size_of(wanted) if wanted else 0
+
 
 def _step_defaults(value: Any, name: str) -> Any:
     """Options of steps, or keyword arguments of some, which are read and checked later."""

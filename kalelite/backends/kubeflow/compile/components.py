@@ -36,8 +36,8 @@ class Component:
 
     ``inputs`` and ``outputs`` are names and types, ``arguments`` hold a wire or a constant for
     each input. ``options`` are the step's, with the volumes that the run adds; ``made_by`` are
-    claims to mount: the task that makes it, and the path. ``optional``: its inputs may be without
-    a value, for it runs after failures. ``description`` is the first paragraph of the docstring.
+    claims to mount: the task that makes it, and the path. ``looped``: it has to know its place in
+    the loops around it. ``own``: it is the user's own container. ``description`` is the first paragraph of the docstring.
     """
 
     id: str
@@ -49,7 +49,8 @@ class Component:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     options: StepOptions
     made_by: tuple[tuple[str, str], ...] = ()
-    optional: bool = False
+    looped: bool = False
+    own: bool = False
     description: str = ""
 
 
@@ -74,7 +75,7 @@ class Components:
         self.setup = setup
 
     def waits(self, block: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """What stands in a block, in an order in which it can run, and its waits without a wire."""
+        """What stands in a block, in an order in which it can run, and what each waits for."""
         scopes = self.wiring.scopes
         last: tuple[str, ...] = ()
         for component in self.setup if block == ROOT else ():
@@ -83,7 +84,7 @@ class Components:
         for id in scopes.children[block]:
             if id not in scopes.handlers:
                 # Whatever waits for something else waits for the setup through that.
-                yield id, scopes.orders[id] if scopes.waits[id] else last
+                yield id, tuple(scopes.waits[id]) or last
 
     def task(self, task: Task, *, handler: bool = False) -> Component:
         """The component of a task; the handler of an exit scope mounts no claim of another task."""
@@ -97,7 +98,8 @@ class Components:
         # KFP distinguishes containers by their content alone, so the task is in it; the code is, too,
         # for the bundle is named by its digest.
         args = ("run", "--task", task.id, "--home", self.storage.home)
-        extra = [f"--package={package}" for package in options.packages]
+        extra = ["--work", self.storage.work] if self.storage.work else []
+        extra += [f"--package={package}" for package in options.packages]
         extra += [
             f"--file={name}={artifact_path('outputs' if wire.kind == 'own' else 'inputs', name)}"
             for name, wire in ((port.name, port.wire) for port in ports if port.reading == "file")
@@ -122,7 +124,7 @@ class Components:
                 config_maps=(*self.storage.config_maps, *options.config_maps),
             ),
             made_by=() if handler else self.storage.made_by,
-            optional=bool(options.ignore_failures),
+            looped=bool(self.wiring.scopes.loops[task.id]),
             description=summary(task.step.description),
         )
 
@@ -164,5 +166,6 @@ class Components:
             outputs=dict(found.values()),
             arguments=arguments,
             options=replace(task.options, env=env),
+            own=True,
             description=summary(step.description),
         )

@@ -136,7 +136,7 @@ def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
         yield f"experiment: choose {plan.options.experiment!r} when you create a run of the file"
     tasks: dict[str, list[str]] = {}
     for task in plan.tasks:
-        for note in notes(task.options):
+        for note in notes(task.options, container=isinstance(task.step, ContainerDef)):
             tasks.setdefault(note, []).append(task.id)
     for note, names in tasks.items():
         yield f"{note} ({few(names)})"

@@ -9,9 +9,9 @@ from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.kfp_options import NEWEST, refusals
 from kalelite.backends.kubeflow.compile.kfp_parameters import parameter_problems
 from kalelite.backends.kubeflow.compile.mounts import mount_problems, storage_of
-from kalelite.backends.kubeflow.compile.task_checks import task_problems, values_of_exit_scopes
+from kalelite.backends.kubeflow.compile.task_checks import plan_problems, task_problems
 from kalelite.errors import Problem
-from kalelite.plan.graph import ExitScope, Plan
+from kalelite.plan.graph import ContainerDef, ExitScope, Plan
 
 
 def kfp_problems(plan: Plan, settings: Settings) -> list[Problem]:
@@ -28,10 +28,11 @@ def kfp_problems(plan: Plan, settings: Settings) -> list[Problem]:
         problems.append(least.problem(plan, "{} or more"))
     problems += parameter_problems(plan, settings)
     for task in plan.tasks:
-        problems += refusals(task.options, task.where, version)
+        is_container = isinstance(task.step, ContainerDef)
+        problems += refusals(task.options, task.where, version, container=is_container)
         problems += task_problems(task, handler=task.id in handlers)
         problems += mount_problems(task, settings)
-    problems += values_of_exit_scopes(plan)
+    problems += plan_problems(plan)
     return problems
 
 

@@ -41,16 +41,18 @@ class OnTask(Handled):
 
     ``write`` takes kfp's task, the value, and all options of the step. ``since`` is the first
     release of KFP that does it; ``lacks`` yields a phrase and a hint for what a release cannot do
-    of a value, ``note`` what is true of a value and might surprise.
+    of a value, ``note`` what is true of a value and might surprise. ``in_pod``: for Python steps
+    the executor does it, in the pod, so all this is about containers.
     """
 
     write: Write = _nothing
     since: str = OLDEST
     lacks: Callable[[Any, str], Iterable[tuple[str, str]]] | None = None
     note: Callable[[Any], Iterable[str]] | None = None
+    in_pod: bool = False
 
 
-def configure(task: Any, options: StepOptions) -> None:
+def configure(task: Any, options: StepOptions, *, container: bool = False) -> None:
     """Give one of kfp's tasks its options; `refusals` has found nothing against them.
 
     KFP's own cache stays off: it is never right for a task with a volume.
@@ -58,36 +60,40 @@ def configure(task: Any, options: StepOptions) -> None:
     task.set_caching_options(False)
     for name, value in options.explicit().items():
         treatment = KFP_STEP_OPTIONS[name]
-        if isinstance(treatment, OnTask):
+        if isinstance(treatment, OnTask) and (container or not treatment.in_pod):
             treatment.write(task, value, options)
 
 
-def refusals(options: StepOptions, where: Where | None, version: str) -> list[Problem]:
+def refusals(
+    options: StepOptions, where: Where | None, version: str, *, container: bool = False
+) -> list[Problem]:
     """One problem for each option that the KFP of that version cannot honour."""
     return [
         Problem(message, hint, where)
         for name, value in options.explicit().items()
-        for message, hint in _lacking(name, value, version)
+        for message, hint in _lacking(name, value, version, container)
     ]
 
 
-def notes(options: StepOptions) -> Iterator[str]:
+def notes(options: StepOptions, *, container: bool = False) -> Iterator[str]:
     """What is true of an option on KFP and might surprise."""
     for name, value in options.explicit().items():
         treatment = KFP_STEP_OPTIONS[name]
         if isinstance(treatment, OnTask) and treatment.note:
+            if treatment.in_pod and not container:
+                continue
             yield from treatment.note(value)
         elif isinstance(treatment, Noted) and value:
             yield f"{name}={value!r}: {treatment.instead}"
 
 
-def _lacking(name: str, value: Any, version: str) -> Iterator[tuple[str, str]]:
+def _lacking(name: str, value: Any, version: str, container: bool) -> Iterator[tuple[str, str]]:
     treatment = KFP_STEP_OPTIONS[name]
     if isinstance(treatment, Refused):
         yield _never(name, treatment.hint)
     elif isinstance(treatment, OnTask):
         yield from _needs(name, treatment.since, version)
-        if treatment.lacks:
+        if treatment.lacks and (container or not treatment.in_pod):
             yield from treatment.lacks(value, version)
 
 
@@ -111,9 +117,6 @@ def _number(version: str) -> tuple[int, ...]:
 def _lacks_volumes(volumes: tuple[Volume, ...], version: str) -> Iterator[tuple[str, str]]:
     if any(volume.sub_path for volume in volumes):
         yield from _needs("volumes: sub_path", "2.16.0", version)
-    if any(volume.read_only for volume in volumes):
-        hint = "Mount it without read_only, or make the claim ReadOnlyMany."
-        yield _never("volumes: a mount with read_only=True", hint)
 
 
 def _lacks_retries(retries: Retries, _version: str) -> Iterator[tuple[str, str]]:
@@ -218,11 +221,6 @@ def _retries(task: Any, retries: Retries, _options: StepOptions) -> None:
         task.set_retry(retries.count, wait, retries.factor, _FOREVER)
 
 
-def _ignore_failures(task: Any, ignore: bool, _options: StepOptions) -> None:
-    if ignore:
-        task.ignore_upstream_failure()
-
-
 def _mounts(volumes: tuple[Volume, ...]) -> list[Json]:
     return [
         {"mountPath": volume.path}
@@ -271,8 +269,21 @@ def _int64(number: float | None) -> str | None:
 
 
 def _note_timeout(timeout: float) -> Iterator[str]:
-    if timeout != int(timeout):
-        yield f"timeout: {math.ceil(timeout)} whole seconds"
+    yield f"timeout: {math.ceil(timeout)} s from the start of the container's pod, image pull included"
+
+
+def _note_retries(retries: Retries) -> Iterator[str]:
+    if retries.count:
+        yield "retries: KFP 2.17 as shipped does not try a container again that ends with an error"
+
+
+def _note_volumes(volumes: tuple[Volume, ...]) -> Iterator[str]:
+    for volume in volumes:
+        if volume.read_only:
+            yield (
+                f"volumes: KFP mounts {volume.claim!r} so that steps could write to it, although "
+                "it says read_only"
+            )
 
 
 # --- the tables ------------------------------------------------------------------------------
@@ -284,7 +295,9 @@ KFP_STEP_OPTIONS = treatments(
         "display_name": OnTask("also in the graph of the run", write=_set("set_display_name")),
         "cpu": OnTask("request", write=_set("set_cpu_request", _cores)),
         "cpu_limit": OnTask("limit", write=_set("set_cpu_limit", _cores)),
-        "memory": OnTask("request", write=_set("set_memory_request", _bytes)),
+        "memory": OnTask(
+            "request, and what the step may have", write=_set("set_memory_request", _bytes)
+        ),
         "memory_limit": OnTask("limit", write=_set("set_memory_limit", _bytes)),
         "gpu": OnTask("limit of the accelerator", write=_gpus),
         "accelerator": OnTask(),
@@ -295,17 +308,21 @@ KFP_STEP_OPTIONS = treatments(
             "no release can limit it", "Leave it out on KFP, or write large files to a volume."
         ),
         "retries": OnTask(
-            except_for="`only`, and `max_wait` where it would shorten a wait",
+            "in the same pod; of containers by KFP",
+            except_for="for containers `only`, and `max_wait` where it would shorten a wait",
             write=_retries,
             lacks=_lacks_retries,
+            note=_note_retries,
+            in_pod=True,
         ),
         "timeout": OnTask(
-            "the pod is stopped",
+            "of each attempt in the pod; of containers that of the pod",
             write=_field("activeDeadlineSeconds", spelled=_int64),
             note=_note_timeout,
+            in_pod=True,
         ),
         "cache": Noted("steps on KFP run anew in every run"),
-        "ignore_failures": OnTask(write=_ignore_failures),
+        "ignore_failures": OnTask(),
         "image": OnTask(),
         "packages": OnTask(
             "installed by pip when the pod starts",
@@ -317,9 +334,10 @@ KFP_STEP_OPTIONS = treatments(
             write=_references(ConfigMapEnv, "configMap", lambda each: each.config_map)
         ),
         "volumes": OnTask(
-            except_for="`read_only=True`, and `sub_path` before 2.16",
+            except_for="`sub_path` before 2.16; `read_only` is not enforced",
             write=_field("pvcMount", spelled=_mounts),
             lacks=_lacks_volumes,
+            note=_note_volumes,
         ),
         "node_selector": OnTask(write=_field("nodeSelector", "labels", spelled=dict)),
         "tolerations": OnTask(write=_field("tolerations", spelled=_tolerations)),

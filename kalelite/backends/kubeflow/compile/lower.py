@@ -21,10 +21,11 @@ from typing import Any
 from kalelite.backends.kubeflow.compile.container_calls import Call, call_of
 from kalelite.backends.kubeflow.compile.native_values import element_type, native_type, plain_items
 from kalelite.backends.kubeflow.compile.rewriting import Rewriting
+from kalelite.backends.kubeflow.compile.tolerance import Tolerance, with_elses
 from kalelite.backends.kubeflow.pod import builtin_steps
 from kalelite.frozen import frozen
 from kalelite.plan import graph
-from kalelite.plan.order import ROOT, in_call_order
+from kalelite.plan.order import ROOT, Scopes, in_call_order
 
 
 @frozen
@@ -33,7 +34,8 @@ class Lowered:
 
     ``numbered`` holds the items of loops that go over numbers; ``added`` are the tasks that
     stand for something in the user's plan that is no task. ``calls`` is how each container is
-    called, ``writers`` the tasks that write files for them.
+    called, ``writers`` the tasks that write files for them. ``elses`` is the task of each ``Else``
+    that was added, by its ``If``; ``verdict`` the task that tells KFP of failures, empty for none.
     """
 
     plan: graph.Plan
@@ -41,11 +43,21 @@ class Lowered:
     added: frozenset[str]
     calls: Mapping[str, Call]
     writers: frozenset[str]
+    elses: Mapping[str, str]
+    verdict: str
 
 
 def lower(plan: graph.Plan) -> Lowered:
     """Rewrite a checked plan."""
+    tolerance = Tolerance(Scopes(plan))
+    added = tuple(with_elses(plan, tolerance.lone))
+    plan = replace(plan, blocks=(*plan.blocks, *added))
     rewriting = Rewriting(plan)
+    nothing = {"value": graph.Constant(None)}
+    elses = {
+        branch.parent: rewriting.add(branch.id, builtin_steps.same, nothing, branch.id).task
+        for branch in added
+    }
     for block in plan.blocks:
         if isinstance(block, graph.Loop) and isinstance(block.items, graph.Constant):
             items = tuple(block.items.value)
@@ -66,9 +78,15 @@ def lower(plan: graph.Plan) -> Lowered:
     tasks = [_waiting(task, filled, rewriting) for task in ordered.tasks]
     options = replace(plan.options, order="data")
     tasks += rewriting.added
+    verdict = ""
+    if tolerance.hidden:
+        verdict = rewriting.add("outcome", builtin_steps.same, nothing, ROOT).task
+        after = tuple(id for id in tolerance.roots if id in filled or id in rewriting.tasks)
+        tasks.append(replace(rewriting.tasks[verdict], after=after))
     lowered = replace(plan, tasks=tuple(tasks), blocks=blocks, result=result, options=options)
-    added = frozenset(task.id for task in rewriting.added)
-    return Lowered(lowered, rewriting.numbered, added, calls, frozenset(rewriting.writers))
+    made = frozenset(task.id for task in rewriting.added)
+    writers = frozenset(rewriting.writers)
+    return Lowered(lowered, rewriting.numbered, made, calls, writers, elses, verdict)
 
 
 def _gone(item: graph.Task | graph.Block, plan: Rewriting) -> bool:
@@ -175,6 +193,7 @@ def _items(loop: graph.Loop, plan: Rewriting) -> graph.Expr:
     if (
         isinstance(items, graph.OutputRef)
         and not items.path
+        and isinstance(plan.tasks[items.task].step, graph.StepDef)
         and plan.tasks[items.task].output(items.output).native == "list"
     ):
         return items

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from kalelite.backends.kubeflow.compile.compile_settings import CodeMap, Settings
 from kalelite.backends.kubeflow.compile.escaping import JOB_NAME
@@ -41,7 +42,7 @@ class Storage:
     ``home`` is the folder of kalelite: code, store and run records. ``new_root`` is the mount
     point of a volume that is empty at first, which a stage task has to make writable. ``staged``
     is whether a task has to write the bundle; if not, it is in the workspace that was cloned, or in
-    the ``code_map``.
+    the ``code_map``. ``work`` is the folder that steps start in, if the run has it.
     """
 
     creations: tuple[Creation, ...]
@@ -50,6 +51,7 @@ class Storage:
     existing: tuple[Volume, ...] = ()
     new_root: str = ""
     code_map: CodeMap | None = None
+    work: str = ""
 
     def code_path(self, digest: str) -> str:
         """Where a bundle lies; on a volume its name is its digest, so nothing is ever changed."""
@@ -101,7 +103,9 @@ def storage_of(settings: Settings) -> Storage:
     code_map = settings.code_map
     if workspace is not None:
         home = f"{workspace.path}/.kalelite"
-        return Storage(tuple(creations), home, False, made, code_map=code_map)
+        here = Path.cwd()
+        work = str(here) if here.is_relative_to(workspace.path) else workspace.path
+        return Storage(tuple(creations), home, False, made, code_map=code_map, work=work)
     path = settings.marshal_path or "/marshal"
     home = f"{path}/.kalelite"
     if isinstance(settings.marshal_volume, str):

@@ -1,8 +1,8 @@
 """The inputs and outputs of each task as KFP parameters, and the wires between them.
 
-Values stay in the store: what travels is a reference, a text. Only what KFP itself has to read
-travels as it is: pipeline parameters, loop items, the values of container steps and the primitive
-results that conditions, loops and the KFP UI look at.
+Values stay in the store, and steps find them by the records of the steps that left them. Through
+KFP travels only what it reads itself: pipeline parameters, loop items, the values of container
+steps, and the primitive results that conditions, loops and the KFP UI look at.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ class Wire:
     """Where a parameter comes from.
 
     ``kind`` is "own" for the file that the task itself is to write. ``ids`` are the ids that it
-    needs: of an output the task and the port, of collected values the task, the port and the loop,
-    of a choice the switch and then a task and port for each branch. The type follows from these.
+    needs: of an output the task and the port. The type follows from these.
     """
 
-    kind: Literal["parameter", "output", "item", "collected", "choice", "status", "own"]
+    kind: Literal["parameter", "output", "item", "status", "own"]
     ids: tuple[str, ...]
     type: str = field(default="", compare=False)
 
@@ -69,7 +68,7 @@ class Wiring:
         self._outputs = {id: self._outputs_of(task) for id, task in self.tasks.items()}
 
     def inputs(self, task: graph.Task, taken: tuple[str, ...] = ()) -> list[Port]:
-        """The inputs of a task: one for each different thing that its arguments refer to."""
+        """What KFP brings to a task: one for each different thing that its arguments refer to."""
         if isinstance(task.step, graph.ContainerDef):
             # Each under its own name, and as it is.
             return [
@@ -79,7 +78,7 @@ class Wiring:
             ]
         ports: dict[Wire, Port] = {}
         names = {*taken, *(name for name, _ in self.outputs(task).values())}
-        for leaf in (leaf for expr in task.arguments.values() for leaf in _leaves(expr)):
+        for leaf in self._brought(task):
             if leaf == graph.OutputRef(task.id, FILE):
                 wire = Wire("own", (task.id, FILE), FILE)
                 ports[wire] = Port(FILE, wire, "file", ("output", task.id, FILE))
@@ -90,6 +89,25 @@ class Wiring:
                 names.add(name)
                 ports[port.wire] = replace(port, name=name)
         return list(ports.values())
+
+    def collected(self, task: graph.Task) -> Iterator[graph.Collected]:
+        """What a task collects from loops."""
+        for expr in task.arguments.values():
+            yield from (part for part in expr.walk() if isinstance(part, graph.Collected))
+
+    def _brought(self, task: graph.Task) -> Iterator[graph.Expr]:
+        """What of a task's arguments is not in the records of other tasks."""
+        loops = [self.scopes.blocks[id] for expr in self.collected(task) for id in expr.loops]
+        counted = [loop.items for loop in loops if isinstance(loop, graph.Loop)]
+        for leaf in (
+            leaf for expr in (*task.arguments.values(), *counted) for leaf in _leaves(expr)
+        ):
+            is_recorded = isinstance(leaf, graph.OutputRef) and (
+                isinstance(self.tasks[leaf.task].step, graph.StepDef)
+                and leaf.task not in self.lowered.writers
+            )
+            if not is_recorded and not isinstance(leaf, graph.Collected | graph.OneOf):
+                yield leaf
 
     def outputs(self, task: graph.Task) -> Outputs:
         """Outputs by (output, form), each with its KFP name and type.
@@ -109,10 +127,8 @@ class Wiring:
             forms: list[tuple[Form, str]] = [("native", output.native)] if output.native else []
             if isinstance(task.step, graph.ContainerDef):
                 forms = [("native", FILE if output.type is Path else output.native or "str")]
-            else:
-                forms.append(("ref", "str"))
-                if (task.id, output.name) in self._looped:
-                    forms.append(("items", TEXTS))
+            elif (task.id, output.name) in self._looped:
+                forms.append(("items", TEXTS))
             for form, kind in forms:
                 is_plain = form == "native" or len(forms) == 1
                 name = identifier(output.name if is_plain else f"{output.name}_{form}", names)
@@ -128,25 +144,11 @@ class Wiring:
                 wire = Wire("parameter", (name,), native or "str")
                 return Port(name, wire, "value" if native else "text", ("parameter", name))
             case graph.OutputRef(task=task, output=output):
-                found = self.outputs(self.tasks[task])
-                form: Form = "ref" if (output, "ref") in found else "native"
-                wire = self._output(leaf, form)
-                reading: Reading = "ref" if form == "ref" else "value"
-                if wire.type == FILE:
-                    reading = "file"
+                wire = self._output(leaf, "native")
+                reading: Reading = "file" if wire.type == FILE else "value"
                 return Port(f"{task}_{output}", wire, reading, ("output", task, output))
             case graph.ItemRef(loop=loop):
                 return Port("item", *self.item(loop), ("item", loop))
-            case graph.Collected(source=source, loops=loops):
-                port = self.port(source)
-                wire = Wire("collected", (*port.wire.ids, loops[0]), "list")
-                symbol = ("collected", *port.symbol[1:], loops[0])
-                return Port(f"{port.name}_list", wire, port.reading, symbol)
-            case graph.OneOf(switch=switch, choices=choices):
-                ports = [self.port(choice) for choice in choices]
-                ids = [id for port in ports for id in port.wire.ids]
-                symbol = ("choice", switch, [port.symbol[1:] for port in ports])
-                return Port(switch, Wire("choice", (switch, *ids), "str"), "ref", symbol)
             case graph.StatusRef(scope=scope):
                 wire = Wire("status", (scope,), "status")
                 return Port("status", wire, "value", ("status", scope))
@@ -201,18 +203,12 @@ class Wiring:
         outputs: dict[str, Wire] = {}
         for id, item in self.scopes.items.items():
             for wire in self._read_by(item):
-                # Collected values begin at their loop.
-                begin = wire.ids[2 if wire.kind == "collected" else 0]
-                is_inner = wire.kind != "parameter" and begin in inside
+                is_inner = wire.kind != "parameter" and wire.ids[0] in inside
                 if id in inside:
                     if not is_inner:
                         _name(wire, inputs)
                 elif is_inner:
                     _name(wire, outputs)
-                elif wire.kind == "collected" and wire.ids[0] in inside:
-                    task, port, _ = wire.ids
-                    types = dict(self.outputs(self.tasks[task]).values())
-                    _name(Wire("output", (task, port), types[port]), outputs)
         return inputs, outputs
 
     def _read_by(self, item: graph.Task | graph.Block) -> Iterator[Wire]:

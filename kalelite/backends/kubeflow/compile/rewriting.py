@@ -3,8 +3,7 @@
 Values that KFP cannot hand on become the outputs of small tasks (`Rewriting.add`):
 
 - a choice of branches that is not one output of one task: a task in each branch that picks it;
-- values collected from a loop in a loop: a task in the outer loop that collects the inner one,
-  because KFP collects nested loops into one flat list;
+- values of a container that are collected from a loop: a task beside it that keeps each in a record;
 - a file that a container has written: a task behind it that puts it into the store.
 """
 
@@ -132,23 +131,30 @@ class Rewriting:
         return replace(stored, path=ref.path)
 
     def _collected(self, expr: graph.Collected) -> graph.Expr:
-        """The collected values of one loop; those of an inner loop are collected by a task."""
-        outer, *inner = expr.loops
-        if outer in self.empty:
+        """Values that tasks of ours leave in the loop, for the records are what they are read from."""
+        if expr.loops[0] in self.empty:
             return graph.Constant([])
+        for depth, loop in enumerate(expr.loops):
+            if loop in self.empty:
+                nothing = {"value": graph.Constant([])}
+                made = self._make(expr, nothing, self.blocks[loop].parent)
+                return graph.Collected(made, expr.loops[:depth])
         source = self.rewrite(expr.source, "")
         assert isinstance(source, graph.OutputRef)
-        expr = replace(expr, source=source)
-        if not inner:
-            return expr
+        if isinstance(self.tasks[source.task].step, graph.ContainerDef):
+            source = self._make(expr, {"value": source}, self.tasks[source.task].parent)
+        return replace(expr, source=source)
+
+    def _make(
+        self, expr: graph.Collected, arguments: Mapping[str, graph.Expr], parent: str
+    ) -> graph.OutputRef:
+        """The output of a task that has one part of the collected values."""
         if expr not in self._made:
-            collected = self._collected(replace(expr, loops=tuple(inner)))
-            name = f"{source.task}-{source.output}-collected"
-            body = self.blocks[inner[0]].parent
-            self._made[expr] = self.add(name, builtin_steps.same, {"value": collected}, body)
+            name = f"{expr.source.task}-{expr.source.output}-collected"
+            self._made[expr] = self.add(name, builtin_steps.same, arguments, parent)
         made = self._made[expr]
         assert isinstance(made, graph.OutputRef)
-        return graph.Collected(made, (outer,))
+        return made
 
     def _one_of(self, expr: graph.OneOf) -> graph.Expr:
         """A choice between one output of each branch, all of them stored in the same way."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from kalelite.backends.kubeflow.compile.container_calls import given, uses
 from kalelite.backends.kubeflow.compile.escaping import expansion
+from kalelite.backends.kubeflow.compile.tolerance import tolerance_problems
 from kalelite.errors import Problem
 from kalelite.executor.own_functions import snapshot
 from kalelite.plan.container_command import walk
@@ -40,7 +41,13 @@ def task_problems(task: Task, *, handler: bool) -> Iterator[Problem]:
         yield from _container(task, task.step, handler=handler)
 
 
-def values_of_exit_scopes(plan: Plan) -> Iterator[Problem]:
+def plan_problems(plan: Plan) -> Iterator[Problem]:
+    """What KFP cannot do of tasks together."""
+    yield from _values_of_exit_scopes(plan)
+    yield from tolerance_problems(plan)
+
+
+def _values_of_exit_scopes(plan: Plan) -> Iterator[Problem]:
     """KFP lets no value out of an ExitHandler."""
     nesting = Nesting(plan)
     taken: list[tuple[Task | Block, Expr]] = [

@@ -28,6 +28,7 @@ from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 from kalelite.backends.kubeflow.compile.kfp_options import configure
 from kalelite.backends.kubeflow.compile.native_values import FILE
 from kalelite.backends.kubeflow.compile.ports import Wire
+from kalelite.backends.kubeflow.pod.surroundings import NODE, NODE_FIELD
 from kalelite.plan import graph
 from kalelite.plan.comparisons import COMPARISONS
 from kalelite.plan.names import slug
@@ -136,13 +137,10 @@ def _component(component: Component) -> Callable[..., Any]:
             image=component.image, command=list(component.command), args=list(component.args)
         )
 
-    default = None if component.optional else inspect.Parameter.empty
-    parameters = [
-        _parameter(name, _TYPES[kind], default) for name, kind in component.inputs.items()
-    ]
+    parameters = [_parameter(name, _TYPES[kind]) for name, kind in component.inputs.items()]
     for name, kind in component.outputs.items():
         annotation = dsl.Output[dsl.Artifact] if kind == FILE else dsl.OutputPath(_TYPES[kind])
-        parameters.append(_parameter(name, annotation, default))
+        parameters.append(_parameter(name, annotation))
     _sign(container, parameters)
     container.__name__ = component.id.replace("-", "_")
     made = dsl.container_component(container)
@@ -192,7 +190,9 @@ class _Trace:
             if not isinstance(source, Wire) or source.kind != "status"
         }
         task = _component(component)(**arguments)
-        configure(task, component.options)
+        configure(task, component.options, container=component.own)
+        if component.looped:
+            kubernetes.use_field_path_as_env(task, env_name=NODE, field_path=NODE_FIELD)
         for maker, path in component.made_by:
             kubernetes.mount_pvc(task, pvc_name=self.claims[maker], mount_path=path)
         for name in component.outputs:
@@ -204,13 +204,6 @@ class _Trace:
 
     def channel(self, wire: Wire) -> Any:
         """Kfp's own object for a value."""
-        if wire.kind == "collected" and wire not in self.channels:
-            # One for each consumer: kfp renames it, while it compiles, for the place of its task.
-            return dsl.Collected(self.channels[Wire("output", wire.ids[:2])])
-        if wire.kind == "choice" and wire not in self.channels:
-            pairs = zip(wire.ids[1::2], wire.ids[2::2], strict=True)
-            choices = (self.channels[Wire("output", pair)] for pair in pairs)
-            self.channels[wire] = dsl.OneOf(*choices)
         return self.channels[wire]
 
     def operand(self, side: graph.Expr) -> Any:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-Reading = Literal["value", "text", "slot", "index", "ref", "file"]
-"""How the pod reads an input: as KFP has it; a pipeline parameter from its text; a loop item from
-the text of a slot, or from its index among constants; a reference to the store; the path of a file.
-"""
+Reading = Literal["value", "text", "slot", "index", "file"]
+"""How the pod reads an input of KFP: as KFP has it; a pipeline parameter from its text; a loop item
+from the text of a slot, or from its index among constants; the path of a file."""
 
-Form = Literal["native", "ref", "items"]
-"""How an output is handed on: as a primitive of KFP, as a reference to the store, or as a list of
-the texts of slots, over which a loop goes."""
+Form = Literal["native", "items"]
+"""How KFP gets an output: as a primitive, or as a list of the texts of slots, over which a loop
+goes. Everything else is in the records, where the tasks themselves read it."""
 
 Reader = Literal["", "kfp", "container"]
 """Who reads a primitive output: no one but people, KFP for a condition or loop, or the command of
@@ -23,12 +22,12 @@ a container."""
 
 
 class InputPort(TypedDict):
-    """An input of a task; of values collected from a loop, ``reading`` is that of each of them.
+    """An input that KFP brings.
 
-    ``symbol`` is what `kalelite.executor.template` calls the input, as ``["output", "<task>",
-    "<output>"]``; ``name`` and ``type`` are those of the KFP parameter. The others are there for
-    some inputs only: the name of the constant that holds a loop's items, and of the one that holds
-    a parameter's annotation, and the tasks whose end a status is about.
+    ``symbol`` is what `kalelite.executor.template` calls the input, as ``["item", "<loop>"]``;
+    ``name`` and ``type`` are those of the KFP parameter. The others are there for some inputs only:
+    the name of the constant that holds a loop's items, of the one that holds a parameter's
+    annotation, and the tasks whose end a status is about.
     """
 
     symbol: list[Any]
@@ -50,16 +49,50 @@ class OutputPort(TypedDict):
     reader: Reader
 
 
-class TaskManifest(TypedDict):
+class Terms(TypedDict):
+    """How a step is tried: seconds, bytes with 0 for no bound, and the fields of its `Retries`."""
+
+    timeout: float | None
+    memory: int
+    retries: dict[str, Any] | None
+
+
+class Need(TypedDict):
+    """A task that has to have gone well; the instances that count share so many loops with this.
+
+    With ``skips``, it is there to say that a condition was false: where it ran, this is skipped.
+    """
+
+    task: str
+    shared: int
+    skips: bool
+
+
+class Sources(TypedDict):
+    """Where the values are that a task finds by records.
+
+    ``depths`` has how many loops stand around the task itself and around each task whose values it
+    takes; ``counts`` what the loops go over that it collects from: a number of items, or a slot.
+    """
+
+    depths: dict[str, int]
+    counts: dict[str, Any]
+
+
+class TaskManifest(Sources):
     """A task.
 
-    ``template`` is the JSON of a `kalelite.executor.spec.TaskSpec` to be filled. ``looped``: the
-    task runs once for each item of a loop; ``tolerant``: it runs without the values of
-    tasks that have failed.
+    ``template`` is the JSON of a `kalelite.executor.spec.TaskSpec` to be filled.
+    ``tolerant``: it runs without the values of tasks that have failed. ``hidden``: KFP is not told
+    of its failure, for something runs all the same. ``verdict`` are tasks whose failures this one
+    tells KFP of, and does nothing else.
     """
 
     template: dict[str, Any]
+    terms: Terms
     inputs: list[InputPort]
     outputs: list[OutputPort]
-    looped: bool
+    needs: list[Need]
     tolerant: bool
+    hidden: bool
+    verdict: list[str]

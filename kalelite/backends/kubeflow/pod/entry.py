@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.backends.kubeflow.pod.inputs import record_path, spec_of
-from kalelite.backends.kubeflow.pod.outputs import write_outputs
+from kalelite.backends.kubeflow.pod.inputs import RUN
+from kalelite.backends.kubeflow.pod.pod_step import PodStep
+from kalelite.backends.kubeflow.pod.run_records import RunRecords
+from kalelite.capture.load import CodeReader
 from kalelite.errors import KaleliteError, StepError, UsageError
-from kalelite.executor.execute import execute
+from kalelite.marshal.store import Store
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import TaskManifest
@@ -32,29 +34,31 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
         flags = _flags(argv)
         task: TaskManifest = json.loads(read("tasks.json"))[flags.task]
         received: dict[str, Any] = json.loads(flags.executor_input)
+        values = {**received.get("inputs", {}).get("parameterValues", {}), **flags.files}
+        records = RunRecords(Path(flags.home) / "runs" / str(values.get(RUN) or "run") / "tasks")
+        if task["verdict"]:
+            return _verdict(task["verdict"], records)
         _install(flags.packages)
-        from kalelite.capture.load import CodeReader
-        from kalelite.marshal.store import Store
-
+        code = CodeReader(lambda name: read(f"code/{name}"))
         # sha256, because no other digest is in every image.
         store = Store(Path(flags.home) / "store", digest="sha256", durable=True)
-        code = CodeReader(lambda name: read(f"code/{name}"))
-        values = {**received.get("inputs", {}).get("parameterValues", {}), **flags.files}
-        path = record_path(task, values, Path(flags.home) / "runs")
-        spec = spec_of(task, values, path, code, store)
-        sys.argv = [flags.task]
-        record = execute(spec, code, store, durable=True)
-        if record.failure is not None:
-            print(record.failure.traceback or record.failure.message, file=sys.stderr)
-            if record.failure.hint:
-                print(f"  {record.failure.hint}", file=sys.stderr)
-            return 1
         files = received.get("outputs", {}).get("parameters", {})
-        write_outputs(task["outputs"], record, files, store.load)
-    except KaleliteError as error:
+        sys.argv = [flags.task]
+        return PodStep(task, values, files, records, code, store).run(flags.work)
+    except (KaleliteError, LookupError) as error:
         print(error, file=sys.stderr)
         return 1
-    return 0
+
+
+def _verdict(tasks: Sequence[str], records: RunRecords) -> int:
+    """Tell KFP of failures that it was not told of: 1 if there are any."""
+    bad = 0
+    for name in (name for task in tasks for name in records.instances(task)):
+        state, reason = records.end(name)
+        if state in ("failed", "lost", "not run"):
+            print(f"kalelite: {name} {state}: {reason}", file=sys.stderr)
+            bad = 1
+    return bad
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class _Flags:
     task: str
     home: str
     executor_input: str
+    work: str = ""
     packages: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,7 +88,8 @@ def _flags(argv: list[str]) -> _Flags:
             files[port] = path
         else:
             flags[flag.lstrip("-").replace("-", "_")] = next(rest, "")
-    if argv[:1] != ["run"] or set(flags) != {"task", "home", "executor_input"}:
+    wanted = {"task", "home", "executor_input"}
+    if argv[:1] != ["run"] or set(flags) - {"work"} != wanted:
         raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
     return _Flags(**flags, packages=tuple(packages), files=files)
 

@@ -1,18 +1,16 @@
-"""KFP's input parameters as what fills a task's template."""
+"""What fills a task's template: KFP's parameters, and the records of the tasks before it."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.errors import KaleliteError, StepError
-from kalelite.executor import record_file as records
+from kalelite.backends.kubeflow.pod.run_records import RunRecords, instance_name
+from kalelite.errors import StepError
 from kalelite.executor.spec import Record, Slot, TaskSpec
-from kalelite.executor.template import fill_slot, value_slot
+from kalelite.executor.template import fill_slot, value_slot, with_path
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import InputPort, TaskManifest
@@ -24,82 +22,75 @@ RUN = "run"
 
 _CASTS: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool}
 _SUCCEEDED = ("COMPLETE", "COMPLETED", "CACHED")
+_BAD = ("failed", "not run", "lost")
 
 
-def record_path(task: TaskManifest, values: Mapping[str, Any], runs: Path) -> Path:
-    """Where this run of the task leaves its record: in a loop there is one for each item."""
-    name = str(task["template"]["task"])
-    if task["looped"]:
-        inputs = {port["name"]: values.get(port["name"]) for port in task["inputs"]}
-        text = json.dumps(inputs, sort_keys=True).encode()
-        name = f"{name}-{hashlib.sha256(text).hexdigest()[:12]}"
-    return runs / str(values.get(RUN) or "run") / "tasks" / name / "record.json"
+def obstacle(
+    task: TaskManifest, records: RunRecords, index: Sequence[int]
+) -> tuple[str, str] | None:
+    """Why an instance may not run although KFP has started it: the state it is in, and the reason.
 
-
-def spec_of(
-    task: TaskManifest, values: Mapping[str, Any], record: Path, code: CodeSource, store: Store
-) -> TaskSpec:
-    """The filled template; an argument without a value is left to the function's default.
-
-    ``values`` are those of KFP's parameters, by name. ``record`` is where the record goes; an
-    attempt that has failed has left one there. Raises `StepError` if an argument has no value and
-    the task does not run after failures.
+    KFP is not told of failures that something else tolerates, so who does not asks the records.
     """
-    template = TaskSpec.from_json(task["template"])
-    inputs = Inputs(task["inputs"], values, code, store, record.parent.parent)
-    arguments = {}
-    for name, slot in template.arguments.items():
-        try:
-            arguments[name] = fill_slot(slot, inputs)
-        except _AbsentError:
-            if not task["tolerant"]:
-                message = f"task {template.task!r} got no value for {name!r}"
-                raise StepError(message) from None
-    return replace(
-        template,
-        arguments=arguments,
-        attempt=_attempt(record),
-        record=str(record),
-        place=record.parent.name,
-    )
-
-
-def _attempt(path: Path) -> int:
-    """One more than the attempt whose failure lies there."""
-    before = _read(path)
-    return before.attempt + 1 if before is not None and before.status == "failed" else 1
-
-
-def _read(path: Path) -> Record | None:
-    try:
-        return records.read(path)
-    except (KaleliteError, OSError):
-        return None
-
-
-class _AbsentError(Exception):
-    """A parameter has no value: the task that it comes from did not succeed."""
+    for need in task["needs"]:
+        for name in records.instances(need["task"], index[: need["shared"]]):
+            state, reason = records.end(name)
+            if need["skips"] and state == "succeeded":
+                return "skipped", "a condition before it was false"
+            if state in _BAD and not need["skips"]:
+                return "not run", f"{name} failed" if state != "not run" else reason
+            if state == "skipped":
+                return "skipped", f"{name} was skipped: {reason}"
+    return None
 
 
 class Inputs:
-    """The `kalelite.executor.template.Values` of one task; ``folder`` holds the run's records."""
+    """The `kalelite.executor.template.Values` of one instance; ``values`` are KFP's, by name."""
 
     def __init__(
         self,
-        ports: Sequence[InputPort],
+        task: TaskManifest,
         values: Mapping[str, Any],
+        index: Sequence[int],
         code: CodeSource,
         store: Store,
-        folder: Path,
+        records: RunRecords,
     ) -> None:
-        self._ports = {json.dumps(port["symbol"]): port for port in ports}
+        self._task = task
+        self._ports = {json.dumps(port["symbol"]): port for port in task["inputs"]}
         self._values = values
+        self._index = tuple(index)
         self._code = code
         self._store = store
-        self._folder = folder
+        self._records = records
+
+    def spec(self, name: str, attempt: int) -> TaskSpec:
+        """The filled template; an argument without a value is left to the function's default.
+
+        Raises `StepError` if an argument has no value and the task does not run after failures.
+        """
+        template = TaskSpec.from_json(self._task["template"])
+        arguments = {}
+        for argument, slot in template.arguments.items():
+            try:
+                arguments[argument] = fill_slot(slot, self)
+            except _AbsentError as missing:
+                if not self._task["tolerant"]:
+                    message = f"task {name!r} got no value for {argument!r}: {missing}"
+                    raise StepError(message) from None
+        record = str(self._records.folder / name / "record.json")
+        return replace(
+            template, task=name, arguments=arguments, attempt=attempt, record=record, place=name
+        )
+
+    # --- the values --------------------------------------------------------------------------
 
     def output(self, task: str, output: str) -> Slot:
-        return self._slot("output", task, output)
+        if json.dumps(["output", task, output]) in self._ports:
+            return self._slot("output", task, output)
+        name = instance_name(task, self._index[: self._task["depths"][task]])
+        _, record = self._records.first([name], wait=not self._task["tolerant"])
+        return _of_record(record, name, output)
 
     def parameter(self, name: str) -> Slot:
         return self._slot("parameter", name)
@@ -108,63 +99,78 @@ class Inputs:
         return self._slot("item", loop)
 
     def collected(self, source: Slot, loops: Sequence[str]) -> Slot:
-        """The list of the values; a path into each of them is followed when it is loaded."""
-        port = self._port("collected", source["output"], source["name"], loops[0])
-        path = source.get("path", [])
-        slots = []
-        for value in self._given(port):
-            if value is None:  # as that of an item that skipped the task
-                slots.append({"value": None})
-                continue
-            slot = {"ref": value} if port["reading"] == "ref" else self._as_slot(value)
-            slots.append({**slot, "path": path})
-        return {"pack": "list", "of": slots}
+        """The lists of the values, in the order of the items; None for an item without one."""
+        task, output, path = source["output"], source["name"], source.get("path", [])
+        outer = self._index[: self._task["depths"][task] - len(loops)]
+        there = set(self._records.instances(task, outer))
+
+        def below(index: tuple[int, ...], loops: Sequence[str]) -> Slot:
+            if loops:
+                count = range(self._count(loops[0], index))
+                return {"pack": "list", "of": [below((*index, n), loops[1:]) for n in count]}
+            name = instance_name(task, index)
+            if name not in there or self._records.end(name)[0] == "skipped":
+                return {"value": None}
+            return with_path(_of_record(self._records.record(name), name, output), path)
+
+        return below(outer, loops)
+
+    def _count(self, loop: str, index: tuple[int, ...]) -> int:
+        """How many items a loop has gone over, at a place in the loops around it."""
+        items = self._task["counts"][loop]
+        if isinstance(items, int):
+            return items
+        if "output" in items:
+            name = instance_name(items["output"], index[: self._task["depths"][items["output"]]])
+            slot = _of_record(self._records.record(name), name, items["name"])
+        else:
+            slot = self.parameter(items["parameter"])
+        if "of" in slot:
+            return len(slot["of"])
+        self._code.function(self._task["template"]["step"])  # whose classes may be in the list
+        return len(self._store.load(slot["ref"]))
 
     def choose(self, switch: str, choices: Sequence[Slot]) -> Slot:
-        names = [[choice["output"], choice["name"]] for choice in choices]
-        return self._slot("choice", switch, names)
+        """The choice whose task has run: it stands in the branch that was taken."""
+        names = [
+            instance_name(slot["output"], self._index[: self._task["depths"][slot["output"]]])
+            for slot in choices
+        ]
+        name, _ = self._records.first(names, wait=not self._task["tolerant"])
+        if not name:
+            raise _AbsentError(f"no branch of {switch} has run")
+        return choices[names.index(name)]
 
     def status(self, scope: str) -> Mapping[str, Any]:
         """How the body of an exit scope ended.
 
-        KFP reports whether it failed, but neither where nor why: the records on the volume do.
+        KFP reports whether a task failed that it saw fail, but neither where nor why.
         """
-        port = self._port("status", scope)
-        status = self._values.get(port["name"]) or {}
-        state = str(status.get("state", ""))
-        failures = [record for task in port["tasks"] for record in self._failures(task)]
-        first = min(failures, key=lambda record: record.finished, default=None)
-        message = first.failure.message if first is not None and first.failure else ""
-        return {
-            "state": "SUCCEEDED" if state in _SUCCEEDED else state,
-            "failed_task": first.task if first is not None else "",
-            "message": message or str(status.get("error", {}).get("message", "")),
-        }
-
-    def _failures(self, task: str) -> list[Record]:
-        paths = [self._folder / task, *self._folder.glob(f"{task}-" + "[0-9a-f]" * 12)]
-        found = [_read(path / "record.json") for path in paths]
-        return [
-            record
-            for record in found
-            if record and record.status == "failed" and record.task == task
+        port = self._ports[json.dumps(["status", scope])]
+        state = str((self._values.get(port["name"]) or {}).get("state", ""))
+        failed = [
+            (self._finished(name), name, *self._records.end(name))
+            for task in port["tasks"]
+            for name in self._records.instances(task)
         ]
+        failed = sorted(each for each in failed if each[2] in ("failed", "lost"))
+        name, message = (failed[0][1], failed[0][3]) if failed else ("", "")
+        good = state in _SUCCEEDED and not failed
+        state = "SUCCEEDED" if good else "FAILED"
+        return {"state": state, "failed_task": name, "message": message}
 
-    def _port(self, *symbol: Any) -> InputPort:
-        return self._ports[json.dumps(symbol)]
+    def _finished(self, name: str) -> float:
+        record = self._records.record(name)
+        return record.finished if record else float("inf")
 
-    def _given(self, port: InputPort) -> Any:
-        value = self._values.get(port["name"])
-        if value is None:
-            raise _AbsentError(port["name"])
-        return value
+    # --- what KFP brings -----------------------------------------------------------------------
 
     def _slot(self, *symbol: Any) -> Slot:
-        port = self._port(*symbol)
-        value = self._given(port)
+        port = self._ports[json.dumps(symbol)]
+        value = self._values.get(port["name"])
+        if value is None:
+            raise _AbsentError(f"KFP gave no {port['name']}")
         match port["reading"]:
-            case "ref":
-                return {"ref": value}
             case "file":
                 return {"value": value}
             case "index":
@@ -185,3 +191,20 @@ class Inputs:
     def _as_slot(self, value: Any) -> Slot:
         """The value itself, or a reference to it where JSON cannot hold it."""
         return value_slot(value) or {"ref": self._store.save(value, name="a parameter")}
+
+
+class _AbsentError(Exception):
+    """A value is not there: the task that it comes from did not succeed."""
+
+
+def _of_record(record: Record | None, name: str, output: str) -> Slot:
+    """An output as its record holds it; raises `_AbsentError`."""
+    if record is None or record.status != "succeeded":
+        raise _AbsentError(f"{name} has left none")
+    entry = record.outputs[output]
+    if "native" in entry:
+        # Shorter than a visit to the store, and the same value.
+        slot = value_slot(entry["native"])
+        if slot is not None:
+            return slot
+    return {"ref": entry["ref"]}

@@ -34,15 +34,20 @@ def write_outputs(
     """
     for port in outputs:
         entry = record.outputs[port["output"]]
-        if port["form"] == "ref":
-            text = entry["ref"]
-        elif port["form"] == "items":
-            text = _items(entry, load)
-        else:
-            text = _text(port, entry, record.task)
-        path = Path(files[port["name"]]["outputFile"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode("utf-8", "backslashreplace"))
+        text = _items(entry, load) if port["form"] == "items" else _text(port, entry, record.task)
+        _write(text, files[port["name"]])
+
+
+def write_stand_ins(outputs: Sequence[OutputPort], files: Mapping[str, Mapping[str, str]]) -> None:
+    """Write something for KFP to read where there is no value; what follows asks the records."""
+    for port in outputs:
+        _write(_NOTHING.get(port["type"], "[]"), files[port["name"]])
+
+
+def _write(text: str, file: Mapping[str, str]) -> None:
+    path = Path(file["outputFile"])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def _items(entry: Mapping[str, Any], load: Callable[[str], Any]) -> str:
@@ -112,6 +117,8 @@ def is_rounded(value: Any) -> bool:
         return any(map(is_rounded, value.values()))
     return isinstance(value, (list, tuple)) and any(map(is_rounded, value))
 
+
+_NOTHING = {"int": "0", "float": "0", "str": "", "bool": "false", "dict": "{}"}
 
 # What the KFP UI shows where a value cannot be shown; nothing reads it.
 _STAND_INS: dict[str, Any] = {

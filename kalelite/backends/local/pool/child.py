@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import gc
 import io
 import json
 import os
-import signal
 import sys
 import time
 import traceback
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from kalelite.backends.local.pool import posix, worker
+from kalelite.attempts import posix
+from kalelite.attempts.task_process import get_ready, leave, write_crashes_to
+from kalelite.backends.local.pool import worker
 from kalelite.backends.local.pool.messages import DONE, Mailbox, TaskRequest, decode, encode
-from kalelite.executor.failure import Terminated
 
 _BOOT = (
     # The current folder last: a module of the user's there is not Python's.
     "import sys; sys.path.append(sys.path.pop(0)); "
     "from kalelite.backends.local.pool.child import main; main()"
 )
-
-_crashes = os.open(os.devnull, os.O_WRONLY)
-"""Where the fault handler writes: a descriptor that no step knows, and so none closes."""
-
-
-def get_ready() -> None:
-    """Give this process what each task's needs and inherits: handlers of signals, and streams.
-
-    Done once, by the process that is forked, because to do it costs more than a fork does. It is
-    done again when that has imported something, which may have put its own in their place.
-    """
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    faulthandler.enable(_crashes, all_threads=False)
-    sys.stdout = sys.__stdout__ = _text(1)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = _text(2)  # type: ignore[misc]
 
 
 def _detach() -> None:
@@ -66,7 +49,7 @@ def _become(request: TaskRequest) -> None:
     log = os.open(request.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    os.dup2(log, _crashes, False)
+    write_crashes_to(log)
     os.close(log)
     env = request.env
     if env:
@@ -117,7 +100,7 @@ def main() -> None:
     sys.path[:] = [request.path, *path] if request.path else path
     os.set_inheritable(notify, False)
     get_ready()
-    os.dup2(2, _crashes, False)
+    write_crashes_to(2)
     _run_and_leave(request, notify)
 
 
@@ -129,23 +112,12 @@ def _run_and_leave(request: TaskRequest, notify: int) -> NoReturn:
     except BaseException:  # it is in the log; the driver finds no record
         with contextlib.suppress(BaseException):
             traceback.print_exc()
-    worker.run_exit_functions()
-    with contextlib.suppress(BaseException):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    posix.flush_c()
-    with contextlib.suppress(OSError):
-        os.write(notify, DONE.pack(request.task, posix.peak()))
-    os._exit(code)
 
+    def done() -> None:
+        with contextlib.suppress(OSError):
+            os.write(notify, DONE.pack(request.task, posix.peak()))
 
-def _text(fd: int) -> Any:
-    """A text stream that shows each line at once and refuses nothing."""
-    raw = open(fd, "wb", buffering=0, closefd=False)  # closed by nobody
-    buffer = io.BufferedWriter(raw)
-    return io.TextIOWrapper(
-        buffer, encoding="utf-8", errors="backslashreplace", line_buffering=True
-    )
+    leave(code, done)
 
 
 def _reseed() -> None:
@@ -156,8 +128,3 @@ def _reseed() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.default_generator.seed()
-
-
-def _end(number: int, _: Any) -> None:
-    """SIGTERM: leave as sys.exit would, so that ``finally`` and ``with`` do their work."""
-    raise Terminated(128 + number)

@@ -1,10 +1,9 @@
-"""What this machine has to give, and how much of it one step may take."""
+"""What this machine has to give."""
 
 from __future__ import annotations
 
 import math
 import os
-import sys
 from pathlib import Path
 
 
@@ -47,40 +46,3 @@ def gpus() -> list[str]:
         return []
     numbers = [name.removeprefix("nvidia") for name in entries if name.startswith("nvidia")]
     return sorted((number for number in numbers if number.isdigit()), key=int)
-
-
-def can_limit_memory() -> bool:
-    """Whether this system holds a process to a bound on its memory."""
-    return sys.platform == "linux"
-
-
-def limit_memory(size: int) -> None:
-    """Let this process have ``size`` more bytes of data than it has now.
-
-    What is mapped from files and not written to does not count, so that large inputs, which are
-    mapped, weigh nothing, as they do not in a pod. Allocations beyond the bound raise MemoryError.
-    """
-    if not can_limit_memory():
-        return
-    import resource
-
-    bound = _number("/proc/self/status", "VmData:") * 1024 + size
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    if hard != resource.RLIM_INFINITY:
-        bound = min(bound, hard)
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, hard))
-
-
-def oom_kills() -> int:
-    """How many processes the kernel has killed for want of memory since it started."""
-    return _number("/proc/vmstat", "oom_kill ")
-
-
-def _number(path: str, name: str) -> int:
-    """What a file of the kernel's has behind a name; 0 where there is no such file or name."""
-    try:
-        text = Path(path).read_text(encoding="ascii")
-    except OSError:
-        return 0
-    lines = (line for line in text.splitlines() if line.startswith(name))
-    return next((int(line.removeprefix(name).split()[0]) for line in lines), 0)

@@ -7,10 +7,12 @@ and are made for it: they stop or restart their threads around a fork.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 
-from kalelite.backends.local.pool.posix import threads
+from kalelite.attempts.posix import threads
+from kalelite.attempts.task_process import get_ready
 
 # Tried: a process that has only imported these forks children that compute correctly.
 _FORKS_WELL = frozenset(
@@ -50,3 +52,9 @@ def _runs_threads() -> bool:
     """Whether Python's own threads run; not imported for that, as each fork would pay for it."""
     threading = sys.modules.get("threading")
     return threading is not None and threading.active_count() > 1
+
+
+def ready_to_fork() -> None:
+    """Do here, once, what each process that is forked from this one would do for itself."""
+    get_ready()
+    gc.freeze()

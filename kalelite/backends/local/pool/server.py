@@ -26,7 +26,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kalelite.backends.local.pool import child, machine, posix, worker
+from kalelite.attempts import posix
+from kalelite.backends.local.pool import child, machine, worker
 from kalelite.backends.local.pool.import_environment import own_path, stale
 from kalelite.backends.local.pool.messages import (
     Command,
@@ -44,7 +45,7 @@ from kalelite.backends.local.pool.messages import (
     send,
     write,
 )
-from kalelite.backends.local.pool.preload import import_quietly
+from kalelite.backends.local.pool.preload import import_quietly, ready_to_fork
 from kalelite.marshal import formats_status
 
 
@@ -111,9 +112,8 @@ class Server:
                 os._exit(0)
         # Import also what knows how to store the values of these modules.
         formats_status()
-        child.get_ready()
         gc.collect()
-        gc.freeze()
+        ready_to_fork()
         self._imported = True
         send(self._reports, Importing())
 
@@ -130,7 +130,7 @@ class Server:
         with contextlib.suppress(OSError):
             os.chdir(setup.cwd)
         self._room = machine.cores()
-        self._oom_kills = machine.oom_kills()
+        self._oom_kills = posix.oom_kills()
 
     def _start(self, request: TaskRequest, line: bytes) -> None:
         task = request.task
@@ -218,7 +218,7 @@ class Server:
         """Whether a killed process may be one of those that the kernel killed for memory."""
         if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
             return False
-        before, self._oom_kills = self._oom_kills, machine.oom_kills()
+        before, self._oom_kills = self._oom_kills, posix.oom_kills()
         return self._oom_kills > before
 
     def _kill_orphans(self) -> None:
@@ -268,10 +268,9 @@ def main(given: Mapping[str, Any]) -> NoReturn:
     posix.adopt_orphans()
     # Threads of compiled libraries count for this warning; `preload` has judged them.
     warnings.filterwarnings("ignore", ".*multi-threaded.*fork", DeprecationWarning)
-    child.get_ready()
     worker.rehearse(Path(given["scratch"]))
     sys.path[:] = given["path"]
-    gc.freeze()
+    ready_to_fork()
     # It stays disabled: a collection would touch, and so copy, each page that the children share.
     Server(*ends).serve()
     os._exit(0)

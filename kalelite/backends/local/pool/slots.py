@@ -1,4 +1,4 @@
-"""What a step may take of this machine: processors and GPUs as places, and memory. Pure."""
+"""What a step may take of this machine: processors and GPUs as places. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from kalelite.frozen import frozen
 from kalelite.plan.options import StepOptions
-from kalelite.plan.options.quantity import parse, size_of
+from kalelite.plan.options.quantity import parse
 
 
 @frozen
@@ -46,9 +46,3 @@ class Slots:
         """Take places back."""
         self._held -= grant.cpu
         self._free = sorted([*self._free, *grant.gpus], key=self.gpus.index)
-
-
-def memory_limit(options: StepOptions) -> int:
-    """The bytes that a step may have; 0 for no limit. A limit goes before a request."""
-    wanted = options.memory_limit or options.memory
-    return size_of(wanted) if wanted else 0

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import functools
 import gc
-import signal
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.local.pool import machine
+from kalelite.attempts.posix import limit_memory
 from kalelite.backends.local.pool.messages import TaskRequest, Verify
 from kalelite.capture.load import CodeFolder
 from kalelite.executor.execute import execute
 from kalelite.executor.spec import OutputSpec, TaskSpec
 from kalelite.marshal import Store
-
-_EXIT_TIMEOUT = 5
-"""Seconds that exit functions may take once the task is over."""
 
 _TIMES = 12
 """As often Python runs code before it has adapted it to the types that it meets."""
@@ -63,7 +57,7 @@ def work(request: TaskRequest) -> int:
 
         around = on(request.container)
     elif request.memory:
-        machine.limit_memory(request.memory)
+        limit_memory(request.memory)
     view = None
     if request.work:
         from kalelite.backends.local.pool.working_folder import WorkingFolder
@@ -113,16 +107,3 @@ class _Rehearsal:
 
     def constant(self, name: str) -> Any:
         raise KeyError(name)
-
-
-def run_exit_functions() -> None:
-    """Run what was registered with atexit; whatever takes too long ends with this process."""
-    if not atexit._ncallbacks():
-        return
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(_EXIT_TIMEOUT)
-    try:
-        atexit._run_exitfuncs()  # os._exit, which ends forked processes, skips them
-    except BaseException:  # the task is over; its record stands
-        with contextlib.suppress(BaseException):
-            traceback.print_exc()

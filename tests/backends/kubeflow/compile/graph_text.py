@@ -79,8 +79,8 @@ def describe(item: Component | graph.Task | graph.Block, components: Components)
 def component(task: Component) -> Iterator[str]:
     image = "" if re.fullmatch(r"python:3\.\d+", task.image) else f" in {task.image}"
     outputs = ", ".join(f"{name}: {kind}" for name, kind in task.outputs.items())
-    optional = ", even after failures" if task.optional else ""
-    yield f"{task.id}{image}{f' -> {outputs}' if outputs else ''}{optional}"
+    looped = ", with its place in the loops" if task.looped else ""
+    yield f"{task.id}{image}{f' -> {outputs}' if outputs else ''}{looped}"
     words = [*task.command, *task.args]
     if words[:1] == ["python3"] and words[1].endswith(".pyz"):
         # What is the same for all of them is left out; the parts of ids are what may go wrong.
@@ -108,14 +108,8 @@ def source(value: Any) -> str:
     if not isinstance(value, Wire):
         return repr(value)
     ids = value.ids
-    match value.kind:
-        case "output" | "own":
-            return f"{ids[0]}.{ids[1]}"
-        case "collected":
-            return f"all {ids[0]}.{ids[1]} of {ids[2]}"
-        case "choice":
-            pairs = zip(ids[1::2], ids[2::2], strict=True)
-            return f"one of {', '.join(map('.'.join, pairs))} by {ids[0]}"
+    if value.kind in ("output", "own"):
+        return f"{ids[0]}.{ids[1]}"
     return f"{value.kind} {ids[0]}"
 
 

@@ -217,6 +217,20 @@ def test_a_container_that_ignores_failures_and_takes_a_value(write_script):
     assert problem.hint
 
 
+def test_a_container_beside_a_step_that_ignores_failures(write_script):
+    """It could neither hide that it fails nor see that another has failed."""
+    text = (
+        "from kalelite import container_step\n"
+        "c = container_step('c', image='i', command=['true'])\n"
+        "@step(ignore_failures=True)\ndef report(): ...\n"
+        "@pipeline\ndef main():\n    first = c()\n    last = report.after(first)()\n"
+        "    c.after(last)()\n"
+    )
+    before, after = problems_of(write_script, text)
+    assert "stands before a step that ignores failures" in before.message
+    assert "stands after a step that ignores failures" in after.message
+
+
 def test_all_constants_that_cannot_travel_are_told_at_once(write_script, tmp_path):
     text = (
         "import threading\n@step\ndef work(x, y=None): ...\n"

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from kalelite.backends.kubeflow.compile.kfp_options import configure, refusals
+from kalelite.backends.kubeflow.compile.kfp_options import configure, notes, refusals
 from kalelite.plan.options import step_options
 from kalelite.plan.options.values import Volume
 
@@ -78,7 +78,6 @@ CASES = {
         {"pull_secrets": ["one", "two"]},
         lambda k, t: k.set_image_pull_secrets(t, ["one", "two"]),
     ),
-    "timeout": ({"timeout": "1m30s"}, lambda k, t: k.set_timeout(t, 90)),
     "security context": (
         {"security_context": {"run_as_user": 1000, "run_as_group": 0, "run_as_non_root": False}},
         lambda k, t: k.set_security_context(
@@ -163,18 +162,24 @@ def test_options_that_switch_something_off_leave_the_task_as_it_is():
     assert task.mock_calls == bare.mock_calls
 
 
-def test_retries_do_not_end_after_kfps_hour(compiled, write_script):
+def test_attempts_and_time_limits_are_the_pods_and_for_a_container_kfps(compiled, write_script):
+    """Retries do not end after KFP's hour."""
     import yaml
 
+    options = "retries={'count': 4, 'wait': 1.5, 'factor': 3}, timeout='1m30s'"
     script = write_script(
-        "from kalelite import pipeline, step\n"
-        "@step(retries={'count': 4, 'wait': 1.5, 'factor': 3})\n"
-        "def work(): ...\n"
-        "@pipeline\n"
-        "def main(): work()\n"
+        "from kalelite import container_step, pipeline, step\n"
+        f"@step({options})\ndef work(): ...\n"
+        f"own = container_step('own', image='i', command=['true'], {options})\n"
+        "@pipeline\ndef main():\n    work()\n    own()\n"
     )
-    spec = next(yaml.safe_load_all(compiled(script).read_text()))
-    policy = spec["root"]["dag"]["tasks"]["work"]["retryPolicy"]
+    spec, platform = yaml.safe_load_all(compiled(script).read_text())
+    tasks = spec["root"]["dag"]["tasks"]
+    assert "retryPolicy" not in tasks["work"]
+    configs = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert "activeDeadlineSeconds" not in configs["exec-work"]
+    assert configs["exec-own"]["activeDeadlineSeconds"] == "90"
+    policy = tasks["own"]["retryPolicy"]
     assert policy["maxRetryCount"] == 4
     assert policy["backoffDuration"] == "2s"
     assert policy["backoffFactor"] == 3
@@ -184,7 +189,6 @@ def test_retries_do_not_end_after_kfps_hour(compiled, write_script):
 REFUSED = {
     "ephemeral_storage": {"ephemeral_storage": "1Gi"},
     "ephemeral_storage_limit": {"ephemeral_storage_limit": "1Gi"},
-    "read_only": {"volumes": [Volume("c", "/data", read_only=True)]},
     "only=": {"retries": {"count": 1, "only": ["OSError"]}},
     "max_wait": {"retries": {"count": 3, "wait": 10, "factor": 10, "max_wait": 20}},
     "podAffinity": {
@@ -197,7 +201,7 @@ REFUSED = {
 def test_what_kfp_cannot_do_is_refused_by_name(name):
     options, problems = step_options(**REFUSED[name])
     assert problems == []
-    (problem,) = refusals(options, None, "2.17.0")
+    (problem,) = refusals(options, None, "2.17.0", container=True)
     assert name in problem.message
     assert "no KFP up to 2.17" in problem.message
     assert problem.hint
@@ -219,4 +223,16 @@ def test_what_came_later_names_its_version(said):
 
 def test_a_bound_that_no_wait_reaches_is_no_problem():
     options, _ = step_options(retries={"count": 2, "wait": 1, "factor": 2, "max_wait": 60})
+    assert refusals(options, None, "2.17.0", container=True) == []
+
+
+@pytest.mark.parametrize("name", ["only=", "max_wait"])
+def test_the_pod_can_do_what_kfp_cannot_of_retries(name):
+    options, _ = step_options(**REFUSED[name])
     assert refusals(options, None, "2.17.0") == []
+
+
+def test_a_mount_that_may_not_be_written_to_is_told_of():
+    options, _ = step_options(volumes=[Volume("c", "/data", read_only=True)])
+    (note,) = notes(options)
+    assert "'c'" in note and "read_only" in note

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kalelite.backends.local.pool.slots import Grant, Slots, memory_limit
+from kalelite.backends.local.pool.slots import Grant, Slots
 from kalelite.plan.options import StepOptions
 
 GB = 1 << 30
@@ -43,4 +43,4 @@ def test_ten_tenths_fit_into_one_processor():
     ],
 )
 def test_a_limit_on_memory_goes_before_a_request(options, expected):
-    assert memory_limit(options) == expected
+    assert options.memory_bound == expected

@@ -6,7 +6,6 @@ import os
 import signal
 from dataclasses import replace
 
-from kalelite.backends.local.pool.messages import Ended
 from kalelite.executor.spec import FailureReport, Frame
 from kalelite.frozen import frozen
 
@@ -15,12 +14,17 @@ from kalelite.frozen import frozen
 class Ending:
     """What is known about the end of a process.
 
-    ``stopped`` is why the run itself ended it ("timeout", "interrupt"); with ``forced`` it did not
+    ``status`` is as `os.waitpid` gives it, ``peak`` its largest resident size in bytes. With ``oom``
+    the kernel has killed processes for want of memory meanwhile. ``error`` is set where no process
+    could be had, or where it was lost. ``stopped`` is why the run itself ended it ("timeout", "interrupt"); with ``forced`` it did not
     react to SIGTERM. ``timeout`` are the seconds that it had, ``limit`` the bytes that the step's
     memory option allows, 0 for no limit.
     """
 
-    process: Ended
+    status: int = 0
+    peak: int = 0
+    oom: bool = False
+    error: str = ""
     stopped: str = ""
     forced: bool = False
     timeout: float | None = None
@@ -56,11 +60,11 @@ _SIGNALS = {
 
 def explain(ending: Ending, frames: tuple[Frame, ...] = ()) -> FailureReport:
     """The failure of a task whose process left no record; ``frames`` are where it crashed."""
-    if ending.stopped or ending.process.error:
+    if ending.stopped or ending.error:
         return _stopped(ending)
-    if os.WIFSIGNALED(ending.process.status):
+    if os.WIFSIGNALED(ending.status):
         return replace(_signalled(ending), frames=frames)
-    code = os.waitstatus_to_exitcode(ending.process.status)
+    code = os.waitstatus_to_exitcode(ending.status)
     hint = "os._exit, or a library that calls exit, ends a process without a result."
     return FailureReport(
         "ProcessEnded",
@@ -86,11 +90,11 @@ def _stopped(ending: Ending) -> FailureReport:
         return FailureReport("TimeoutError", message)
     if ending.stopped:
         return FailureReport("Interrupted", f"the run was interrupted{stubborn}")
-    return FailureReport("ProcessLost", ending.process.error)
+    return FailureReport("ProcessLost", ending.error)
 
 
 def _signalled(ending: Ending) -> FailureReport:
-    number = os.WTERMSIG(ending.process.status)
+    number = os.WTERMSIG(ending.status)
     try:
         name = signal.Signals(number).name
     except ValueError:
@@ -112,9 +116,9 @@ def _limited(ending: Ending) -> str:
 
 
 def _killed(ending: Ending) -> FailureReport:
-    held = f"; it held {_size(ending.process.peak)} at most" if ending.process.peak else ""
+    held = f"; it held {_size(ending.peak)} at most" if ending.peak else ""
     hint = "Give it less to hold, fewer steps at once (--jobs), or a machine with more memory."
-    if ending.process.oom:
+    if ending.oom:
         message = f"the system killed it because memory ran out{held}"
         return FailureReport("MemoryError", message, hint=hint)
     message = f"its process was killed (SIGKILL), by a person or for want of memory{held}"

@@ -1,6 +1,6 @@
 """What the fault handler writes, read."""
 
-from kalelite.backends.local.pool import fault_handler as crash
+from kalelite.attempts import fault_handler as crash
 
 LOG = b"""\
 epoch 1

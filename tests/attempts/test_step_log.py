@@ -2,7 +2,7 @@
 
 import os
 
-from kalelite.backends.local.pool.step_log import Log
+from kalelite.attempts.step_log import Log
 
 
 def test_a_log_keeps_its_start_and_its_end(tmp_path):

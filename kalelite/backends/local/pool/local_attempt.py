@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from dataclasses import field, replace
+from dataclasses import field
 from pathlib import Path
 
-from kalelite.backends.local.pool import fault_handler
-from kalelite.backends.local.pool.exit_causes import Ending, explain, refine
+from kalelite.attempts.exit_causes import Ending
+from kalelite.attempts.settlement import settle
+from kalelite.attempts.step_log import Log
 from kalelite.backends.local.pool.messages import Ended
 from kalelite.backends.local.pool.slots import Grant
-from kalelite.backends.local.pool.step_log import Log
 from kalelite.engine.transitions import Ready
-from kalelite.executor.record_file import commit, read_attempt
 from kalelite.executor.spec import Record
 from kalelite.frozen import mutable
 
@@ -54,26 +52,7 @@ class Attempt:
             self.record.unlink(missing_ok=True)
 
     def outcome(self, ended: Ended | None) -> Record:
-        """The record of this attempt, written here if its process left none.
-
-        What counts is the committed record of this attempt, never the exit code. ``ended`` is
-        None while the process still lives.
-        """
-        record = read_attempt(self.record, self.count)
+        """The record of this attempt; ``ended`` is None while the process still lives."""
         process = ended or Ended(self.number)
-        ending = Ending(process, self.stopped, self.forced, self.timeout, self.memory)
-        if record is not None and record.failure is None:
-            return record
-        if record is None:
-            failure = explain(ending, fault_handler.take(self.log.path))
-            name, now = self.ready.instance.name, time.time()
-            record = Record(name, "failed", self.count, started=self.begun, finished=now)
-        else:
-            assert record.failure is not None
-            failure = refine(record.failure, ending)
-            if failure == record.failure:
-                return record
-        record = replace(record, status="failed", failure=failure, outputs={})
-        with contextlib.suppress(OSError):
-            commit(record, self.record)
-        return record
+        ending = Ending(*process[1:], self.stopped, self.forced, self.timeout, self.memory)
+        return settle(self.folder, self.ready.instance.name, self.count, self.begun, ending)

@@ -4,15 +4,14 @@ import signal
 
 import pytest
 
-from kalelite.backends.local.pool.exit_causes import Ending, explain, refine
-from kalelite.backends.local.pool.messages import Ended
+from kalelite.attempts.exit_causes import Ending, explain, refine
 from kalelite.executor.spec import FailureReport
 
 GB = 1 << 30
 
 
 def test_a_bus_error_leads_to_the_input_that_was_cut():
-    failure = explain(Ending(Ended(1, int(signal.SIGBUS))))
+    failure = explain(Ending(int(signal.SIGBUS)))
     assert "mapped file" in failure.message
     assert "file in the store was cut" in failure.hint
 
@@ -20,27 +19,27 @@ def test_a_bus_error_leads_to_the_input_that_was_cut():
 @pytest.mark.parametrize(
     ("ending", "type", "words"),
     [
-        (Ending(Ended(1, 0)), "ProcessEnded", "exit code 0 before the function returned"),
-        (Ending(Ended(1, signal.SIGKILL, peak=3 * GB)), "ProcessKilled", "held 3.0 GiB at most"),
+        (Ending(0), "ProcessEnded", "exit code 0 before the function returned"),
+        (Ending(signal.SIGKILL, peak=3 * GB), "ProcessKilled", "held 3.0 GiB at most"),
         (
-            Ending(Ended(1, signal.SIGKILL, peak=3 * GB, oom=True)),
+            Ending(signal.SIGKILL, peak=3 * GB, oom=True),
             "MemoryError",
             "the system killed it because memory ran out; it held 3.0 GiB at most",
         ),
-        (Ending(Ended(1, signal.SIGSEGV)), "ProcessKilled", "SIGSEGV: compiled code used memory"),
-        (Ending(Ended(1, signal.SIGRTMIN + 3)), "ProcessKilled", "ended by"),
+        (Ending(signal.SIGSEGV), "ProcessKilled", "SIGSEGV: compiled code used memory"),
+        (Ending(signal.SIGRTMIN + 3), "ProcessKilled", "ended by"),
         (
-            Ending(Ended(1), stopped="timeout", timeout=90),
+            Ending(stopped="timeout", timeout=90),
             "TimeoutError",
             "longer than its timeout of 90 s",
         ),
         (
-            Ending(Ended(1), stopped="interrupt", forced=True),
+            Ending(stopped="interrupt", forced=True),
             "Interrupted",
             "did not react to SIGTERM",
         ),
         (
-            Ending(Ended(1, error="no process could be had")),
+            Ending(error="no process could be had"),
             "ProcessLost",
             "no process could be had",
         ),
@@ -55,12 +54,12 @@ def test_endings_in_words(ending, type, words):
 
 def test_a_crash_under_a_memory_limit_mentions_the_limit():
     for status in (signal.SIGABRT, 1 << 8):  # as OpenBLAS does, which exits with 1
-        hint = explain(Ending(Ended(1, status), limit=2 * GB)).hint
+        hint = explain(Ending(status, limit=2 * GB)).hint
         assert "Its memory option allows 2.0 GiB" in hint
 
 
 def test_a_recorded_failure_keeps_its_words_but_for_what_the_driver_knows():
     failure = FailureReport("ValueError", "boom")
 
-    assert refine(failure, Ending(Ended(1))) == failure
-    assert refine(failure, Ending(Ended(1), stopped="timeout", timeout=1)).type == "TimeoutError"
+    assert refine(failure, Ending()) == failure
+    assert refine(failure, Ending(stopped="timeout", timeout=1)).type == "TimeoutError"

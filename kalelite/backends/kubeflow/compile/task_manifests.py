@@ -1,0 +1,132 @@
+"""The manifest of each Python task: all that its pod needs besides the code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from kalelite.backends.kubeflow.compile.native_values import FILE
+from kalelite.backends.kubeflow.compile.ports import Port, Wiring
+from kalelite.backends.kubeflow.compile.tolerance import Tolerance
+from kalelite.backends.kubeflow.pod.inputs import RUN
+from kalelite.capture.code import Code
+from kalelite.engine.task_templates import task_templates, to_slot
+from kalelite.plan.graph import Constant, ContainerDef, Loop, Parameter, Task
+from kalelite.plan.options import StepOptions
+
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.pod.contract import (
+        InputPort,
+        OutputPort,
+        Reader,
+        Sources,
+        TaskManifest,
+        Terms,
+    )
+
+_PLAIN = (int, float, str, bool, list, dict)
+
+
+def task_manifests(wiring: Wiring, code: Code) -> Mapping[str, TaskManifest]:
+    """The manifest of every Python task, by its id. Constants are added to the code."""
+    lowered, scopes = wiring.lowered, wiring.scopes
+    templates = task_templates(lowered.plan, code)
+    readers = _readers(wiring)
+    tolerance = Tolerance(scopes)
+    hidden = sorted(tolerance.hidden)
+    manifests: dict[str, TaskManifest] = {}
+    for task in wiring.tasks.values():
+        if isinstance(task.step, ContainerDef):
+            continue
+        manifests[task.id] = {
+            "template": asdict(templates[task.id]),
+            "terms": _terms(task.options),
+            "inputs": [_input(port, wiring, code) for port in wiring.inputs(task, taken=(RUN,))],
+            "outputs": _outputs(task, wiring, readers),
+            **_sources(task, wiring, code),
+            "needs": tolerance.needs(task, lowered.elses) if task.id in tolerance.affected else [],
+            "tolerant": bool(task.options.ignore_failures) or task.id in scopes.handlers,
+            "hidden": task.id in tolerance.hidden,
+            "verdict": hidden if task.id == lowered.verdict else [],
+        }
+    return manifests
+
+
+def _terms(options: StepOptions) -> Terms:
+    retries = asdict(options.retries) if options.retries else None
+    return {"timeout": options.timeout, "memory": options.memory_bound, "retries": retries}
+
+
+def _sources(task: Task, wiring: Wiring, code: Code) -> Sources:
+    """Where in the loops the values are that a task finds by the records of others."""
+    scopes = wiring.scopes
+    counts: dict[str, Any] = {}
+    tasks = {task.id, *(ref.task for expr in task.arguments.values() for ref in expr.outputs())}
+    for id in (loop for expr in wiring.collected(task) for loop in expr.loops):
+        loop = scopes.blocks[id]
+        assert isinstance(loop, Loop)
+        if isinstance(loop.items, Constant):
+            counts[id] = len(loop.items.value)
+        else:
+            counts[id] = to_slot(loop.items, code, name="items")
+            tasks |= {ref.task for ref in loop.items.outputs()}
+    return {"depths": {id: len(scopes.loops[id]) for id in sorted(tasks)}, "counts": counts}
+
+
+def _input(port: Port, wiring: Wiring, code: Code) -> InputPort:
+    entry: InputPort = {
+        "symbol": list(port.symbol),
+        "name": port.name,
+        "type": port.wire.type,
+        "reading": port.reading,
+    }
+    if port.reading == "index":
+        items = wiring.lowered.numbered[port.wire.ids[0]]
+        entry["items"] = code.constant(items, name="the items of a loop")
+    if port.wire.kind == "parameter":
+        parameter = wiring.parameters[port.wire.ids[0]]
+        annotation = _annotation(parameter)
+        if annotation is not None and annotation not in _PLAIN:
+            name = f"the type of parameter {parameter.name!r}"
+            entry["convert"] = code.constant(annotation, name=name)
+    if port.wire.kind == "status":
+        entry["tasks"] = [task.id for task in wiring.scopes.tasks_of(port.wire.ids[0])]
+    return entry
+
+
+def _annotation(parameter: Parameter) -> Any:
+    if parameter.default is None:
+        return None if parameter.type is None else parameter.type | None
+    return type(parameter.default) if parameter.type is None else parameter.type
+
+
+def _outputs(
+    task: Task, wiring: Wiring, readers: Mapping[tuple[str, str], Reader]
+) -> list[OutputPort]:
+    return [
+        {
+            "output": output,
+            "form": form,
+            "name": name,
+            "type": kind,
+            "reader": readers.get((task.id, name), ""),
+        }
+        for (output, form), (name, kind) in wiring.outputs(task).items()
+        if kind != FILE
+    ]
+
+
+def _readers(wiring: Wiring) -> dict[tuple[str, str], Reader]:
+    """Who reads an output, by task and parameter name; a container is more particular than KFP."""
+    readers: dict[tuple[str, str], Reader] = {}
+    for item in wiring.scopes.items.values():
+        if not isinstance(item, Task):
+            for wire in wiring.block_wires(item):
+                if wire.kind == "output":
+                    readers.setdefault((wire.ids[0], wire.ids[1]), "kfp")
+        elif isinstance(item.step, ContainerDef):
+            for port in wiring.inputs(item):
+                if port.wire.kind == "output":
+                    readers[port.wire.ids[0], port.wire.ids[1]] = "container"
+    return readers

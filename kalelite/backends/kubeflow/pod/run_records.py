@@ -1,0 +1,109 @@
+"""The records of a run's instances, as they stand on the volume that its pods share."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kalelite.errors import KaleliteError, UsageError
+from kalelite.executor import record_file
+from kalelite.executor.spec import Record
+
+_PATIENCE = 60.0
+"""Seconds in which what one node has written is seen by the others; NFS takes 30 at the most."""
+
+
+def instance_name(task: str, index: Sequence[int]) -> str:
+    """The name of an instance: ``train``, ``train[3]``."""
+    return task + "".join(f"[{position}]" for position in index)
+
+
+class RunRecords:
+    """The folder of a run's tasks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def make(self, name: str) -> Path:
+        """The folder of an instance, made if it is not there; raises `UsageError` if it can't be."""
+        folder = self.folder / name
+        mask = os.umask(0)  # another step may run as another user
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "events.jsonl").touch()
+        except OSError as error:
+            home = self.folder.parents[2]
+            raise UsageError(
+                f"step {name!r} runs as user {os.getuid()}, who may not write to {home}: {error}",
+                hint="Run all steps as the user who owns the volume (security_context=), or make "
+                "that folder writable for all.",
+            ) from error
+        finally:
+            os.umask(mask)
+        return folder
+
+    def record(self, name: str) -> Record | None:
+        """The record of an instance, if it has left one that can be read."""
+        with suppress(KaleliteError, OSError):
+            return record_file.read(self.folder / name / "record.json")
+        return None
+
+    def first(self, names: Sequence[str], *, wait: bool) -> tuple[str, Record | None]:
+        """The first instance that has succeeded; "" if none has.
+
+        ``wait`` where one of them has, as KFP says: another node may have written it just now.
+        """
+        until = time.monotonic() + (_PATIENCE if wait else 0)
+        while True:
+            for name in names:
+                record = self.record(name)
+                if record is not None and record.status == "succeeded":
+                    return name, record
+            if time.monotonic() >= until:
+                return "", None
+            time.sleep(0.5)
+            self.instances("")  # a listing makes NFS look again
+
+    def instances(self, task: str, index: Sequence[int] = ()) -> list[str]:
+        """The instances of a task below a place in the loops that have begun, in order."""
+        first = instance_name(task, index)
+        with suppress(OSError):
+            names = [name for name in os.listdir(self.folder) if name.partition("[")[0] == task]
+            return sorted((n for n in names if n == first or n.startswith(f"{first}[")), key=_order)
+        return []
+
+    def event(self, name: str, state: str, **more: Any) -> None:
+        """Note that the state of an instance changed."""
+        line = json.dumps({"at": time.time(), "task": name, "state": state, **more})
+        with (self.folder / name / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+
+    def events(self, name: str) -> Iterator[dict[str, Any]]:
+        """What was noted of an instance; a line that was cut short is left out."""
+        with suppress(OSError):
+            for line in (self.folder / name / "events.jsonl").read_bytes().splitlines():
+                with suppress(ValueError):
+                    yield json.loads(line)
+
+    def end(self, name: str) -> tuple[str, str]:
+        """The last state of an instance, and why; "lost" if its pod has gone without a word."""
+        *_, last = [{}, *self.events(name)]
+        state, reason = str(last.get("state", "")), str(last.get("reason", ""))
+        record = self.record(name)
+        if record is not None and state != "retrying":
+            return record.status, record.failure.message if record.failure else ""
+        if state in ("running", "retrying"):
+            return (
+                "lost",
+                "its pod was ended before the step was: killed, evicted, or its node gone",
+            )
+        return state, reason
+
+
+def _order(name: str) -> list[int]:
+    return [int(part) for part in name.replace("]", "").split("[")[1:]]
