@@ -1,17 +1,14 @@
-"""The program of a create-volume step: it makes one claim for the run, once.
+"""Claims of a run, made by one of its pods, once.
 
-It travels as text in the step's arguments, because there is no volume yet that could hold code.
-So it imports the standard library only, nothing of kalelite, and runs on any Python from 3.10.
+It travels with the run's code and imports the standard library only, nothing of kalelite.
 
-The claim belongs to the run's Workflow, so it goes when the run is deleted. Making it twice is
+A claim belongs to the run's Workflow, so it goes when the run is deleted. Making it twice is
 harmless: a retry finds the claim of its own run and takes it. `kalelite.volumes.clone` makes the
 same claims from outside of the run.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import http.client
 import json
 import os
@@ -136,7 +133,7 @@ class PodApi:
 
 def fail(message: str) -> NoReturn:
     """End the step with one sentence in its log."""
-    sys.exit("create-volume: " + message)
+    sys.exit("prepare: " + message)
 
 
 def owner_of(api: PodApi) -> Json | None:
@@ -147,7 +144,7 @@ def owner_of(api: PodApi) -> Json | None:
         pod = api.call("GET", "pods/" + name)
     except urllib.error.HTTPError as error:
         print(
-            f"create-volume: this pod cannot be read (HTTP {error.code}): the claim",
+            f"prepare: this pod cannot be read (HTTP {error.code}): the claim",
             "will not be deleted with the run; 'kalelite clean' removes it",
         )
         return None
@@ -176,42 +173,3 @@ def create(api: PodApi, manifest: Json) -> Json:
     if found["metadata"].get("deletionTimestamp"):
         fail(f"the claim {name!r} of this run is being deleted")
     return found
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Create the claim that the arguments describe, and write its name to ``--output``."""
-    parser = argparse.ArgumentParser(prog="create-volume")
-    for flag in ("--name", "--size", "--run", "--output"):
-        parser.add_argument(flag, required=True)
-    parser.add_argument("--suffix", default="")
-    parser.add_argument("--mode", action="append", required=True)
-    parser.add_argument("--storage-class")
-    parser.add_argument("--snapshot")
-    given = parser.parse_args(argv)
-    api = PodApi()
-    manifest = claim_manifest(
-        given.name + given.suffix,
-        size=given.size,
-        modes=given.mode,
-        storage_class=given.storage_class,
-        snapshot=given.snapshot,
-        run=given.run,
-        owner=owner_of(api),
-    )
-    received = create(api, manifest)
-    name = received["metadata"]["name"]
-    if not keeps_source(manifest, received):
-        with contextlib.suppress(urllib.error.HTTPError):  # a retry finds it gone
-            api.call("DELETE", "persistentvolumeclaims/" + name)
-        fail(
-            f"the cluster dropped the snapshot {given.snapshot!r} from the claim; an empty volume "
-            "would have taken its place"
-        )
-    output = Path(given.output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(name, "utf-8")
-    print(f"create-volume: {name} of {given.size}")
-
-
-if __name__ == "__main__":
-    main()

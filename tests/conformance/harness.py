@@ -59,6 +59,53 @@ class Outcome:
         return "\n".join(f"[{a.task}] exit {a.code}\n{a.output}" for a in self.attempts)
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Kubernetes, as far as steps talk to it."""
+
+    def reply(self, code: int, body: Any) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self) -> None:
+        kind, name = self.path.rsplit("/", 2)[1:]
+        if kind == "workflows":
+            self.reply(200, {"spec": self.server.cluster.workflow})
+        elif name in self.server.cluster.pods:
+            self.reply(200, self.server.cluster.pods[name])
+        elif kind == "pods":
+            owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
+            owner |= {"name": "workflow", "uid": "1"}
+            spec = {"serviceAccountName": "runner"}
+            self.reply(200, {"metadata": {"ownerReferences": [owner]}, "spec": spec})
+        elif name in self.server.cluster.objects:
+            self.reply(200, self.server.cluster.objects[name])
+        else:
+            self.reply(404, {"reason": "NotFound"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        name = body["metadata"]["name"]
+        if body["kind"] == "Pod":
+            self.server.cluster.start(name, body)
+            return self.reply(201, body)
+        if name in self.server.cluster.objects:
+            return self.reply(409, {"reason": "AlreadyExists"})
+        self.server.cluster.objects[name] = body
+        self.server.cluster.claim(name)
+        return self.reply(201, body)
+
+    def do_DELETE(self) -> None:
+        self.reply(
+            200, self.server.cluster.pods.pop(self.path.rpartition("/")[2].partition("?")[0])
+        )
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
 class Cluster:
     """Claims as folders, and the API server that makes them."""
 
@@ -70,42 +117,13 @@ class Cluster:
         (self.account / "token").write_text("secret-token\n")
         (self.account / "namespace").write_text("user\n")
         self.objects: dict[str, Any] = {}
+        self.pods: dict[str, Any] = {}
+        self.workflow: Any = {}
+        self.python = Path()
         self.objects_folder = folder / "objects"
         self.objects_folder.mkdir()
-        cluster = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def reply(self, code: int, body: Any) -> None:
-                data = json.dumps(body).encode()
-                self.send_response(code)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def do_GET(self) -> None:
-                kind, name = self.path.rsplit("/", 2)[1:]
-                if kind == "pods":
-                    owner = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
-                    owner |= {"name": "workflow", "uid": "1"}
-                    self.reply(200, {"metadata": {"ownerReferences": [owner]}})
-                elif name in cluster.objects:
-                    self.reply(200, cluster.objects[name])
-                else:
-                    self.reply(404, {"reason": "NotFound"})
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                name = body["metadata"]["name"]
-                if name in cluster.objects:
-                    return self.reply(409, {"reason": "AlreadyExists"})
-                cluster.objects[name] = body
-                cluster.claim(name)
-                return self.reply(201, body)
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.cluster = self
         self.server.daemon_threads = True
         Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -114,6 +132,25 @@ class Cluster:
         path = self.claims / name
         path.mkdir(exist_ok=True)
         return path
+
+    def start(self, name: str, pod: dict) -> None:
+        """Run a pod that a step has made, to its end."""
+        (container,) = pod["spec"]["containers"]
+        (mount,) = container["volumeMounts"]
+        (volume,) = pod["spec"]["volumes"]
+        path = Path(mount["mountPath"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(self.claims / volume["persistentVolumeClaim"]["claimName"])
+        environment = {
+            "PATH": f"{self.python}:/usr/bin:/bin",
+            "KALELITE_API_SERVER": self.url,
+            "KALELITE_SERVICE_ACCOUNT": str(self.account),
+        }
+        done = subprocess.run(container["command"], env=environment, capture_output=True, text=True)
+        path.unlink()
+        phase = "Failed" if done.returncode else "Succeeded"
+        why = {"terminated": {"reason": "Error", "message": done.stderr}}
+        self.pods[name] = {"status": {"phase": phase, "containerStatuses": [{"state": why}]}}
 
     def close(self) -> None:
         self.server.shutdown()
@@ -152,7 +189,10 @@ class Harness:
         self.pods = kubernetes.get("deploymentSpec", {}).get("executors", {})
         self.executors = self.spec["deploymentSpec"]["executors"]
         self.cluster = cluster
-        self.python = python
+        self.python = cluster.python = python
+        # The containers of all tasks are in a Workflow as texts, each once.
+        texts = [{"value": json.dumps(each)} for each in self.executors.values()]
+        cluster.workflow = {"arguments": {"parameters": texts}}
         self.run_name = run_name
         self.run_id = str(uuid.uuid4())
         self.counter = itertools.count(1)
@@ -379,7 +419,7 @@ class Harness:
         environment = {
             "PATH": f"{self.python}:/usr/bin:/bin",
             "HOME": str(work),
-            "HOSTNAME": work.name,
+            "KFP_POD_NAME": work.name,
             "KALELITE_API_SERVER": self.cluster.url,
             "KALELITE_SERVICE_ACCOUNT": account,
             **self.fields(config),

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kalelite.attempts.posix import can_limit_memory
 from kalelite.backends.local.local_options import without_effect
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.blake import blake2b
@@ -59,8 +58,11 @@ def notes_on(
     notes = list(advice(plan, arguments, apart=not settings.debug))
     names = without_effect(plan)
     options = [task.options for task in plan.tasks]
-    if not can_limit_memory() and any(each.memory for each in options):
-        names.append("memory")
+    if any(each.memory for each in options):
+        from kalelite.attempts.posix import can_limit_memory  # which loads the C library
+
+        if not can_limit_memory():
+            names.append("memory")
     if names:
         notes.append(f"These options have no effect on this machine: {', '.join(names)}.")
     wanted = max((each.gpu or 0 for each in options), default=0)

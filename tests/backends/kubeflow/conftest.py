@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kubeflow_scripts import compile_script
 
-WITHOUT_KFP = ("test_setup_tasks", "test_workflow_size", "test_outputs")
+WITHOUT_KFP = ("test_workflow_size", "test_outputs")
 
 
 @pytest.fixture(autouse=True)

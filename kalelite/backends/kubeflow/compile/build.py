@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +11,14 @@ from kalelite.atomic import write_atomically
 from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.code_bundle import code_bundle
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
-from kalelite.backends.kubeflow.compile.components import Component, Components
+from kalelite.backends.kubeflow.compile.components import Components
 from kalelite.backends.kubeflow.compile.escaping import prose, summary
 from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import Root, root_of
 from kalelite.backends.kubeflow.compile.lower import lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
 from kalelite.backends.kubeflow.compile.ports import Wiring
-from kalelite.backends.kubeflow.compile.setup_tasks import stage_tasks, volume_task
+from kalelite.backends.kubeflow.compile.setup_tasks import carrier_task, preparation, prepare_task
 from kalelite.errors import PipelineError, UsageError
 from kalelite.frozen import frozen
 from kalelite.plan.graph import Plan
@@ -34,7 +33,7 @@ class Compiled:
 
     ``root`` and ``components`` are what kfp is given, ``pipeline`` and ``platform`` its
     PipelineSpec and PlatformSpec as JSON data. ``bundle`` is the zip application that the steps
-    run, and ``digest`` its SHA-256; no ``stages`` write it if it goes into the workspace.
+    run, and ``digest`` its SHA-256.
     """
 
     root: Root
@@ -45,7 +44,6 @@ class Compiled:
     files: DataFiles
     digest: str
     storage: Storage
-    stages: tuple[Component, ...]
     estimate: size.Estimate
 
     @property
@@ -94,21 +92,20 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     if problems:
         raise PipelineError(*problems)
     wiring = Wiring(lower(plan))
-    bundle, files = code_bundle(wiring)
-    digest = hashlib.sha256(bundle).hexdigest()
     storage = storage_of(settings)
-    image = settings.default_image
-    stages = stage_tasks(bundle, digest, storage, image)
-    setup = (*(volume_task(creation, image) for creation in storage.creations), *stages)
-    components = Components(wiring, storage, settings, storage.code_path(digest), setup)
+    plan_of_setup = preparation(storage, settings) if storage.prepared else b""
+    bundle, files = code_bundle(wiring, plan_of_setup)
+    digest = hashlib.sha256(bundle).hexdigest()
+    setup = (prepare_task(digest, storage, settings),) if storage.prepared else ()
+    carried = storage.prepared and not storage.code_map
+    carrier = carrier_task(bundle, digest, settings) if carried else None
+    components = Components(wiring, storage, settings, storage.code_path(digest), setup, carrier)
     root = root_of(plan, settings)
     pipeline, platform = _to_ir(root, components)
-    estimate = _estimate(pipeline, platform, stages)
+    estimate = size.estimate_of(pipeline, platform)
     if not estimate.fits:
         raise PipelineError(estimate.problem(plan, "about {}"))
-    return Compiled(
-        root, components, pipeline, platform, bundle, files, digest, storage, stages, estimate
-    )
+    return Compiled(root, components, pipeline, platform, bundle, files, digest, storage, estimate)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:
@@ -149,12 +146,3 @@ def _to_ir(root: Root, components: Components) -> tuple[dict[str, Any], dict[str
             hint="pip install 'kalelite[kfp]'",
         ) from error
     return to_ir(root, components)
-
-
-def _estimate(
-    pipeline: dict[str, Any], platform: dict[str, Any], stages: tuple[Component, ...]
-) -> size.Estimate:
-    text = len(json.dumps(pipeline, separators=(",", ":")))
-    text += len(json.dumps(platform, separators=(",", ":")))
-    code = sum(len(word) for stage in stages for word in stage.args)
-    return size.estimate(text, size.tasks_in(pipeline), code)

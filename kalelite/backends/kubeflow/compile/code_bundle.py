@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.task_manifests import task_manifests
 from kalelite.capture import bundle as bundles
+from kalelite.capture.bundle.runtime_sources import ENTRY
 from kalelite.capture.code import capture
 from kalelite.executor import container_io
 from kalelite.plan.graph import StepDef
@@ -19,12 +20,15 @@ from kalelite.plan.graph import StepDef
 if TYPE_CHECKING:
     from kalelite.capture.archive import DataFiles
 
+PREPARE_ENTRY = "kalelite.backends.kubeflow.pod.prepare_run:main"
 _CONVERTER = "kalelite.plan.types.convert"
 """For parameters that are no primitives, and for values as text. It travels on request only."""
 
 
-def code_bundle(wiring: Wiring) -> tuple[bytes, DataFiles]:
+def code_bundle(wiring: Wiring, preparation: bytes = b"") -> tuple[bytes, DataFiles]:
     """The content of a zip application, and the files that its code names.
+
+    With a ``preparation`` it is also what the prepare task runs.
 
     Raises `CaptureError` if code or constants cannot travel.
     """
@@ -41,4 +45,6 @@ def code_bundle(wiring: Wiring) -> tuple[bytes, DataFiles]:
     ports = (port for manifest in manifests.values() for port in manifest["inputs"])
     if container_io.__name__ in modules or any("convert" in port for port in ports):
         modules.add(_CONVERTER)
-    return bundles.bundle(code, {"tasks.json": tasks}, modules=tuple(sorted(modules))), code.data
+    files = {"tasks.json": tasks, **({"prepare.json": preparation} if preparation else {})}
+    entry = PREPARE_ENTRY if preparation else ENTRY
+    return bundles.bundle(code, files, entry=entry, modules=tuple(sorted(modules))), code.data

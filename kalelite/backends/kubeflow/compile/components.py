@@ -17,6 +17,7 @@ from kalelite.backends.kubeflow.compile.escaping import (
 from kalelite.backends.kubeflow.compile.native_values import FILE
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.pod.inputs import RUN
+from kalelite.backends.kubeflow.pod.surroundings import NODE, NODE_FIELD
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill
 from kalelite.plan.graph import Constant, ContainerDef, Task
 from kalelite.plan.order import ROOT
@@ -36,8 +37,8 @@ class Component:
 
     ``inputs`` and ``outputs`` are names and types, ``arguments`` hold a wire or a constant for
     each input. ``options`` are the step's, with the volumes that the run adds; ``made_by`` are
-    claims to mount: the task that makes it, and the path. ``looped``: it has to know its place in
-    the loops around it. ``own``: it is the user's own container. ``description`` is the first paragraph of the docstring.
+    claims to mount: the output of the prepare task that names it, and the path. ``fields`` are
+    variables that have a field of the pod itself. ``own``: it is the user's own container. ``description`` is the first paragraph of the docstring.
     """
 
     id: str
@@ -49,7 +50,7 @@ class Component:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     options: StepOptions
     made_by: tuple[tuple[str, str], ...] = ()
-    looped: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
     own: bool = False
     description: str = ""
 
@@ -57,7 +58,7 @@ class Component:
 class Components:
     """The components of one compilation.
 
-    ``setup`` are tasks that run one after the other before everything else.
+    ``setup`` are tasks that run before everything else, ``carrier`` is one that never runs.
     """
 
     def __init__(
@@ -66,13 +67,15 @@ class Components:
         storage: Storage,
         settings: Settings,
         bundle: str,
-        setup: tuple[Component, ...],
+        setup: tuple[Component, ...] = (),
+        carrier: Component | None = None,
     ) -> None:
         self.wiring = wiring
         self.storage = storage
         self.settings = settings
         self.bundle = bundle
         self.setup = setup
+        self.carrier = carrier
 
     def waits(self, block: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """What stands in a block, in an order in which it can run, and what each waits for."""
@@ -124,14 +127,13 @@ class Components:
                 config_maps=(*self.storage.config_maps, *options.config_maps),
             ),
             made_by=() if handler else self.storage.made_by,
-            looped=bool(self.wiring.scopes.loops[task.id]),
+            fields={NODE: NODE_FIELD} if self.wiring.scopes.loops[task.id] else {},
             description=summary(task.step.description),
         )
 
     def claims(self) -> dict[str, str]:
-        """The parameters of a nested pipeline that hold claims, with the tasks that make them."""
-        makers = dict.fromkeys(maker for maker, _ in self.storage.made_by)
-        return {f"claim_{number}": maker for number, maker in enumerate(makers, 1)}
+        """The parameters of a nested pipeline that hold claims, and what names them outside."""
+        return {name: name for name, _ in self.storage.made_by}
 
     def _container(self, task: Task, step: ContainerDef) -> Component:
         """The user's own container: its command, with KFP's placeholders in them."""

@@ -51,7 +51,7 @@ def _pipeline(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, ...]]:
     code = f"{size.human(len(compiled.bundle))}, digest {compiled.digest[:16]}"
     yield "code", code
     estimate = compiled.estimate
-    yield "Workflow", f"about {size.human(estimate.total)} of {size.human(size.LIMIT)}"
+    yield "Workflow", f"about {size.human(estimate.stored)} of {size.human(size.LIMIT)}"
     for parameter in plan.parameters:
         yield "parameter", parameter.name
 
@@ -63,12 +63,12 @@ def _volumes(compiled: Compiled) -> Iterator[tuple[str, ...]]:
         what = (
             f"{creation.what}, {creation.size}, {' '.join(creation.modes)}, "
             f"class {creation.storage_class or 'of the cluster'}{snapshot}; "
-            f"made by {creation.task}, deleted with the run"
+            "made by the task kalelite-prepare, deleted with the run"
         )
         yield creation.path, what
     for volume in storage.existing:
         yield volume.path, f"claim {volume.claim}, which has to exist"
-    how = f"written by {len(compiled.stages)} stage task(s)" if storage.staged else "in the clone"
+    how = "brought by the task kalelite-prepare" if storage.staged else "in the clone"
     if storage.code_map:
         how = f"in the ConfigMap {storage.code_map.name}"
     yield storage.code_path(compiled.digest), how

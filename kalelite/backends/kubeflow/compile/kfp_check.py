@@ -8,7 +8,7 @@ from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.kfp_options import NEWEST, refusals
 from kalelite.backends.kubeflow.compile.kfp_parameters import parameter_problems
-from kalelite.backends.kubeflow.compile.mounts import mount_problems, storage_of
+from kalelite.backends.kubeflow.compile.mounts import mount_problems
 from kalelite.backends.kubeflow.compile.task_checks import plan_problems, task_problems
 from kalelite.errors import Problem
 from kalelite.plan.graph import ContainerDef, ExitScope, Plan
@@ -22,8 +22,7 @@ def kfp_problems(plan: Plan, settings: Settings) -> list[Problem]:
     if not plan.tasks:
         problems.append(Problem("a pipeline without steps cannot be compiled", "", plan.where))
     # Tracing hundreds of tasks with kfp takes seconds: do not, if it can only be too large.
-    code = size.SMALLEST_CODE if storage_of(settings).staged else 0
-    least = size.least(len(plan.tasks), code)
+    least = size.least(len(plan.tasks))
     if not least.fits:
         problems.append(least.problem(plan, "{} or more"))
     problems += parameter_problems(plan, settings)

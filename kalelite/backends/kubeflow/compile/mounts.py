@@ -20,12 +20,11 @@ CODE = "/kalelite"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creation:
-    """A task that makes a claim named after the run, with ``suffix`` behind it.
+    """A claim that is made for the run and named after it, with ``suffix`` behind it.
 
     Every step mounts it at ``path``; ``what`` says what it is.
     """
 
-    task: str
     path: str
     size: str
     modes: tuple[str, ...]
@@ -37,7 +36,7 @@ class Creation:
 
 @frozen
 class Storage:
-    """The volumes of a run: those that it makes, and ``existing`` ones.
+    """The volumes of a run: those that it makes, and ``existing`` ones, kalelite's own last.
 
     ``home`` is the folder of kalelite: code, store and run records. ``new_root`` is the mount
     point of a volume that is empty at first, which a stage task has to make writable. ``staged``
@@ -72,8 +71,18 @@ class Storage:
 
     @property
     def made_by(self) -> tuple[tuple[str, str], ...]:
-        """The tasks that make the other claims, and where those are mounted."""
-        return tuple((each.task, each.path) for each in self.creations if each.suffix)
+        """The outputs of the prepare task that name the other claims, and where those are mounted."""
+        return tuple((claim_output(each), each.path) for each in self.creations if each.suffix)
+
+    @property
+    def prepared(self) -> bool:
+        """Whether a task has to run before all others."""
+        return bool(self.creations) or self.staged
+
+
+def claim_output(creation: Creation) -> str:
+    """The output of the prepare task that names a claim."""
+    return f"claim{creation.suffix.replace('-', '_')}"
 
 
 def storage_of(settings: Settings) -> Storage:
@@ -87,7 +96,6 @@ def storage_of(settings: Settings) -> Storage:
         workspace = None
     creations = [
         Creation(
-            task=f"create-volume-{number}",
             path=clone.path,
             suffix="" if clone is workspace else f"-{number}",
             size=clone.size,
@@ -113,7 +121,6 @@ def storage_of(settings: Settings) -> Storage:
         volumes = (*made, Volume(settings.marshal_volume, path))
         return Storage(tuple(creations), home, not code_map, volumes, code_map=code_map)
     marshal = Creation(
-        task="create-marshal-volume",
         path=path,
         size=settings.marshal_volume_size or "5Gi",
         modes=(settings.access_mode,),

@@ -1,22 +1,25 @@
-"""The tasks before the plan's own: they make the run's volumes and write the code to them.
+"""The task before the plan's own: it makes the run's volumes and brings the code to them.
 
-There is no code on a volume yet, so what they run travels in their arguments:
+There is no code on a volume yet, so what it runs travels in its arguments:
 
-    ["python3", "-c", BOOT, "<base64 of the zlib of the source>", "--flag", "value"]
+    ["python3", "-c", BOOT, "<base64 of the zlib of the source>", "argument", …]
 
-Nothing of it passes through a shell, and base64 holds no brace, so neither a shell nor Argo can
-read anything into it.
+That is small: the code itself is in the arguments of a task that is never run, which are in the
+Workflow once, not nine times, and the program takes it from there. Nothing of it passes through a
+shell, and base64 holds no brace, so neither a shell nor Argo can read anything into it.
 """
 
 from __future__ import annotations
 
 import base64
 import inspect
+import json
 import re
 import zlib
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from kalelite.backends.kubeflow.compile import stage_program
+from kalelite.backends.kubeflow.compile import boot_program
 from kalelite.backends.kubeflow.compile.components import Component
 from kalelite.backends.kubeflow.compile.escaping import (
     JOB_ID,
@@ -24,79 +27,76 @@ from kalelite.backends.kubeflow.compile.escaping import (
     input_value,
     output_file,
 )
-from kalelite.backends.kubeflow.compile.mounts import Creation, Storage
+from kalelite.backends.kubeflow.compile.mounts import Storage, claim_output
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.plan.options import StepOptions
-from kalelite.volumes import provision
 
-BOOT = "import base64,sys,zlib;exec(zlib.decompress(base64.b64decode(sys.argv.pop(1))))"
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.compile.compile_settings import Settings
+    from kalelite.backends.kubeflow.pod.prepare_run import Preparation
 
-ARGUMENT_LIMIT = 131_071
-"""Bytes that one argument of a process may have on Linux (MAX_ARG_STRLEN less the final zero)."""
+BOOT = "import base64,sys,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 
-PART_LIMIT = 96_000
-"""Base64 characters that one stage task brings.
-
-The driver gets a task's whole container as *one* argument, so all chunks of a task together, and
-the JSON around them, have to stay below `ARGUMENT_LIMIT`.
-"""
-
-CHUNK = 48_000
-"""Characters in each argument."""
+PREPARE = "kalelite-prepare"
+PREPARED = "prepared"
+"""The task, and its output that says so."""
 
 
-def volume_task(creation: Creation, image: str) -> Component:
-    """The task that makes a claim for the run."""
-    args = ["--name", input_value("job")]
-    if creation.suffix:
-        args.append(f"--suffix={creation.suffix}")
-    args += ["--size", creation.size, "--run", input_value(RUN), "--output", output_file("name")]
-    for mode in creation.modes:
-        args += ["--mode", mode]
-    if creation.storage_class is not None:
-        args += ["--storage-class", creation.storage_class]
-    if creation.snapshot:
-        args += ["--snapshot", creation.snapshot]
+def preparation(storage: Storage, settings: Settings) -> bytes:
+    """What the prepare task does: a file of the bundle."""
+    made = any(not creation.suffix for creation in storage.creations)
+    plan: Preparation = {
+        "claims": [
+            {
+                "suffix": creation.suffix,
+                "size": creation.size,
+                "modes": list(creation.modes),
+                "storage_class": creation.storage_class,
+                "snapshot": creation.snapshot,
+            }
+            for creation in storage.creations
+        ],
+        "home": storage.home if storage.staged else "",
+        "volume": storage.new_root,
+        "suffix": "" if made else None,
+        "root": bool(storage.new_root),
+        "image": settings.default_image,
+        "user": settings.run_as_user,
+    }
+    return json.dumps(plan).encode()
+
+
+def prepare_task(digest: str, storage: Storage, settings: Settings) -> Component:
+    """The task that makes the claims and brings the code, which has this SHA-256."""
+    names = {claim_output(creation): "str" for creation in storage.creations}
+    outputs = {PREPARED: "str", **names}
+    own = ("python3", storage.code_path(digest)) if storage.code_map else inline(boot_program)
+    code = () if storage.code_map else (input_value("job"), digest)
+    job = ("prepare", input_value("job"), input_value(RUN))
+    lasting = storage.existing[-1:] if storage.staged and not storage.creations else ()
     return Component(
-        id=creation.task,
-        image=image,
-        command=inline(provision),
-        args=tuple(args),
+        id=PREPARE,
+        image=settings.default_image,
+        command=own,
+        args=(*code, *job, *map(output_file, outputs)),
         inputs={"job": "str", RUN: "str"},
-        outputs={"name": "str"},
-        arguments={"job": JOB_NAME, RUN: JOB_ID},
-        options=StepOptions(),
+        outputs=outputs,
+        arguments={"job": JOB_NAME, RUN: settings.run or JOB_ID},
+        # As the image's user, root in a stock image: the owner of a new volume.
+        options=StepOptions(volumes=lasting, config_maps=storage.config_maps),
     )
 
 
-def stage_tasks(bundle: bytes, digest: str, storage: Storage, image: str) -> tuple[Component, ...]:
-    """The tasks that write the bundle, with this SHA-256, to a volume that does not hold it."""
-    if not storage.staged:
-        return ()
+def carrier_task(bundle: bytes, digest: str, settings: Settings) -> Component:
+    """The task that is never run, and has the code in its arguments."""
     text = base64.b64encode(bundle).decode("ascii")
-    # A part is decoded on its own: base64 may be cut after every fourth character only.
-    pieces = [text[start : start + PART_LIMIT] for start in range(0, len(text), PART_LIMIT)]
-    home = storage.home
-    folders = [home, f"{home}/store", f"{home}/runs"]
-    if storage.new_root:
-        folders.insert(0, storage.new_root)
-    common = ["--target", storage.code_path(digest), "--digest", digest]
-    for folder in folders:
-        common += ["--open", folder]
-    tasks = []
-    for number, piece in enumerate(pieces, 1):
-        chunks = [piece[start : start + CHUNK] for start in range(0, len(piece), CHUNK)]
-        place = ["--part", str(number), "--parts", str(len(pieces))]
-        task = Component(
-            id="stage" if number == 1 else f"stage-{number}",
-            # As the image's user, root in a stock image: the owner of a new volume.
-            image=image,
-            command=inline(stage_program),
-            args=(*common, *place, *chunks),
-            options=StepOptions(volumes=storage.volumes),
-        )
-        tasks.append(task)
-    return tuple(tasks)
+    return Component(
+        id="kalelite-code",
+        image=settings.default_image,
+        command=("true",),
+        args=(f"kalelite:{digest}:{text}",),
+        options=StepOptions(),
+    )
 
 
 def inline(program: ModuleType) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 from kalelite.backends.kubeflow.compile.kfp_options import configure
 from kalelite.backends.kubeflow.compile.native_values import FILE
 from kalelite.backends.kubeflow.compile.ports import Wire
-from kalelite.backends.kubeflow.pod.surroundings import NODE, NODE_FIELD
+from kalelite.backends.kubeflow.compile.setup_tasks import PREPARED
 from kalelite.plan import graph
 from kalelite.plan.comparisons import COMPARISONS
 from kalelite.plan.names import slug
@@ -69,7 +69,11 @@ def to_ir(root: Root, components: Components) -> Ir:
             for name, channel in zip(root.parameters, channels, strict=True)
         )
         for component in components.setup:
-            trace.component(component)
+            made = trace.component(component)
+            trace.claims.update((name, made.outputs[name]) for name in component.outputs)
+            if components.carrier:
+                with dsl.If(made.outputs[PREPARED] == "no", name="kalelite-code"):
+                    trace.component(components.carrier)
         trace.block(ROOT)
 
     parameters = [
@@ -191,14 +195,12 @@ class _Trace:
         }
         task = _component(component)(**arguments)
         configure(task, component.options, container=component.own)
-        if component.looped:
-            kubernetes.use_field_path_as_env(task, env_name=NODE, field_path=NODE_FIELD)
+        for name, field in component.fields.items():
+            kubernetes.use_field_path_as_env(task, env_name=name, field_path=field)
         for maker, path in component.made_by:
             kubernetes.mount_pvc(task, pvc_name=self.claims[maker], mount_path=path)
         for name in component.outputs:
             self.channels[Wire("output", (component.id, name))] = task.outputs[name]
-        if "name" in component.outputs and component.id.startswith("create-"):
-            self.claims[component.id] = task.outputs["name"]
         self.names[component.id] = task.name
         return task
 

@@ -1,23 +1,18 @@
 """How large the Argo Workflow of a compiled pipeline becomes, and what it may be.
 
 Kubernetes keeps a whole Workflow, with the state of every step in it, as one object. Argo stops a
-run whose Workflow is over 1 MiB after it has compressed the state of the steps; etcd takes no
-request over 1.5 MiB. KFP installs nothing that would store the state elsewhere.
+run whose Workflow is over 1 MiB, and compresses the state of the steps before it does; etcd takes
+no request over 1.5 MiB. KFP installs nothing that would store the state elsewhere.
 
-The constants of `estimate` are fitted to the 147 pairs of compiled pipeline and Argo Workflow in
-KFP's own tests (release 2.17): nine in ten come out within 11 %. The driver's input and output and
-the executor's two inputs hold a task's container, and so the code, again; these copies do not
-shrink, for they are compressed already, and farther apart than gzip looks back.
-
-The estimate is meant to be kind rather than strict: a flat pipeline of 56 tasks ended with some
-35 kB of state for each, before compression, so that KFP could not retry it (KFP issue 13738);
-`_STATE_PER_TASK` takes what is left of that when compressed. So some 200 flat steps are what KFP
-can be trusted with, and ParallelFor is the way to more: its body is in the Workflow once.
+A task that runs has six nodes in the state, three with the KFP releases before 2.17, which did not
+give each template a retry of its own. Its container, its component and its platform part are in
+the arguments of the Workflow once, and in its nodes eight times, or four.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kalelite.errors import Problem
@@ -30,70 +25,128 @@ LIMIT = 1_048_576
 RETRYABLE = 43
 """Tasks of a run that KFP can surely retry: it sends the state uncompressed, in one request."""
 
-SMALLEST_CODE = 72_000
-"""Base64 characters of a bundle at the least."""
-
-_FIXED = 8_200
-_PER_IR_BYTE = 1.16
-_PER_TASK = 1_130
-_STATE_PER_TASK = 800
-_COPIES_OF_CODE = 4
-_LEAST_IR = 750
+_FIXED = 9_000
+_SPEC_PER_TASK = 1_130
+_LEAST_IR = 1_100
 """Compact JSON of a step that takes and gives nothing."""
+
+
+@frozen
+class _Release:
+    """What a KFP release adds while a run goes on: bytes of each task and block, and copies."""
+
+    per_task: int
+    per_block: int
+    copies: float
+
+
+_RETRYING = _Release(per_task=12_500, per_block=7_000, copies=8)
+_PLAIN = _Release(per_task=6_500, per_block=3_600, copies=4)
+_COMPRESSED = 0.05
+"""What is left of the state when Argo has compressed it, and encoded that in base64."""
+
+_ITEMS = 3
+"""Items of a loop whose number only the run knows."""
 
 
 @frozen
 class Estimate:
     """Expected bytes of a Workflow at the end of its run.
 
-    ``spec`` is what is submitted, ``state`` what Argo adds while it runs, ``code`` the part of
-    both that is the bundle.
+    ``spec`` is what is submitted, ``state`` what Argo adds while it runs.
     """
 
     tasks: int
     spec: int
     state: int
-    code: int
 
     def problem(self, plan: Plan, size: str) -> Problem:
         """Of a Workflow that is over the limit; ``size`` says how sure its ``{}`` is."""
         steps = len(plan.tasks)
-        code = f", {human(self.code)} of it for the code" if self.code else ""
         return Problem(
-            f"{steps} steps make a Workflow of {size.format(human(self.total))}{code}; "
+            f"{steps} steps make a Workflow of {size.format(human(self.stored))}; "
             f"Argo takes {human(LIMIT)}, {self.fitting(steps)} of them at most",
-            "Use ParallelFor for steps that repeat, do more in each step, or split the pipeline.",
+            "Use ParallelFor for steps that repeat, do more in each step, read large constants from a "
+            "file or volume, or split the pipeline.",
             plan.where,
         )
 
     @property
-    def total(self) -> int:
+    def whole(self) -> int:
+        """Before Argo compresses anything."""
         return self.spec + self.state
+
+    @property
+    def stored(self) -> int:
+        """As Argo keeps it: the state is compressed where the whole is over the limit."""
+        return self.whole if self.whole <= LIMIT else self.compressed
+
+    @property
+    def compressed(self) -> int:
+        return self.spec + int(_COMPRESSED * self.state)
 
     def fitting(self, steps: int) -> int:
         """How many of that many steps, all alike, would fit."""
-        fixed = _FIXED + self.code
-        return max(0, int(steps * (LIMIT - fixed) / (self.total - fixed)))
+        each = (self.stored - _FIXED) / max(steps, 1)
+        return max(0, int((LIMIT - _FIXED) / each))
 
     @property
     def fits(self) -> bool:
-        return self.total <= LIMIT
+        return self.stored <= LIMIT
 
 
-def estimate(spec_bytes: int, tasks: int, code_bytes: int = 0) -> Estimate:
-    """Estimate a Workflow.
+def estimate_of(
+    pipeline: Mapping[str, Any], platform: Mapping[str, Any], *, retrying: bool = True
+) -> Estimate:
+    """Estimate the Workflow of a PipelineSpec and its PlatformSpec.
 
-    ``spec_bytes`` is the size of the IR as compact JSON, the platform part included, ``tasks`` the
-    number of tasks and blocks, and ``code_bytes`` that of base64 characters of the bundle in it.
+    ``retrying``: of KFP 2.17, which gives every template a retry as it is shipped.
     """
-    spec = _FIXED + int(_PER_IR_BYTE * spec_bytes) + _PER_TASK * tasks
-    state = _STATE_PER_TASK * tasks + _COPIES_OF_CODE * code_bytes
-    return Estimate(tasks, spec, state, (_COPIES_OF_CODE + 1) * code_bytes)
+    release = _RETRYING if retrying else _PLAIN
+    kubernetes = platform.get("platforms", {}).get("kubernetes", {})
+    configs = kubernetes.get("deploymentSpec", {}).get("executors", {})
+    spec = _FIXED + _length(pipeline) + _length(platform)
+    state = 0
+    for task, component, times in _run(pipeline, pipeline["root"], 1):
+        label = component.get("executorLabel")
+        own = _length(task) + _length({**component, "dag": None})
+        if label:
+            container = pipeline["deploymentSpec"]["executors"][label]
+            own += _length(container) + _length(configs.get(label, {}))
+            state += times * int(release.per_task + release.copies * own)
+        else:
+            state += times * int(release.per_block + release.copies / 4 * own)
+        spec += _SPEC_PER_TASK
+    return Estimate(tasks_in(pipeline), spec, state)
+
+
+def _run(
+    pipeline: Mapping[str, Any], graph: Mapping[str, Any], times: int
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], int]]:
+    """The tasks that run, their components, and how often: all branches, each loop's items."""
+    for task in graph["dag"]["tasks"].values():
+        component = pipeline["components"][task["componentRef"]["name"]]
+        items = 1
+        if "parameterIterator" in task:
+            raw = task["parameterIterator"]["items"].get("raw")
+            items = len(json.loads(raw)) if raw else _ITEMS
+        yield task, component, times
+        if "dag" in component and task["taskInfo"]["name"] != NEVER:
+            yield from _run(pipeline, component, times * items)
+
+
+NEVER = "kalelite-code"
+"""The block that is never entered: it holds the code, which so is in the Workflow once."""
 
 
 def least(steps: int, code_bytes: int = 0) -> Estimate:
     """The smallest Workflow that so many steps can make, before anything is compiled."""
-    return estimate(_LEAST_IR * steps + code_bytes, steps, code_bytes)
+    spec = _FIXED + (_LEAST_IR + _SPEC_PER_TASK) * steps + code_bytes
+    return Estimate(steps, spec, steps * _PLAIN.per_task)
+
+
+def _length(data: Any) -> int:
+    return len(json.dumps(data, separators=(",", ":")))
 
 
 def tasks_in(spec: Mapping[str, Any]) -> int:

@@ -64,7 +64,7 @@ class Attempts:
                 record = self._attempt(attempt)
                 failure = record.failure
                 wait = None
-                if failure and not self._stopped:
+                if failure and self._stopped != "interrupt":
                     wait = self._retries.after(attempt, failure.type, failure.bases)
                 if failure is None or wait is None:
                     reason = {"reason": failure.message} if failure else {}

@@ -79,7 +79,7 @@ def describe(item: Component | graph.Task | graph.Block, components: Components)
 def component(task: Component) -> Iterator[str]:
     image = "" if re.fullmatch(r"python:3\.\d+", task.image) else f" in {task.image}"
     outputs = ", ".join(f"{name}: {kind}" for name, kind in task.outputs.items())
-    looped = ", with its place in the loops" if task.looped else ""
+    looped = ", with its place in the loops" if task.fields else ""
     yield f"{task.id}{image}{f' -> {outputs}' if outputs else ''}{looped}"
     words = [*task.command, *task.args]
     if words[:1] == ["python3"] and words[1].endswith(".pyz"):

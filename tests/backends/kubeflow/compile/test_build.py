@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import zipfile
 from dataclasses import replace
 
 import pytest
@@ -59,7 +62,7 @@ def test_every_container_is_another_one_and_no_cache_is_on(compiled, write_scrip
     containers = [json.dumps(e["container"]) for e in spec["deploymentSpec"]["executors"].values()]
     assert len(set(containers)) == len(containers) == 5
     tasks = spec["root"]["dag"]["tasks"].values()
-    assert not any(task["cachingOptions"].get("enableCache") for task in tasks)
+    assert not any(task.get("cachingOptions", {}).get("enableCache") for task in tasks)
 
 
 def test_parameters_are_native_and_described(compiled, write_script):
@@ -98,6 +101,16 @@ def mounts_of(path):
     return {name: config.get("pvcMount", []) for name, config in executors.items()}
 
 
+def preparation_of(path):
+    """What the prepare task of a compiled pipeline does, from the code that it carries."""
+    (word,) = spec_of(path)["deploymentSpec"]["executors"]["exec-kalelite-code"]["container"][
+        "args"
+    ]
+    data = base64.b64decode(word.rpartition(":")[2])
+    with zipfile.ZipFile(io.BytesIO(data)) as bundle:
+        return json.loads(bundle.read("prepare.json"))
+
+
 def test_marshal_volume_for_the_run(compiled, write_script):
     path = compiled(
         write_script(HELLO),
@@ -106,10 +119,9 @@ def test_marshal_volume_for_the_run(compiled, write_script):
         marshal_path="/data/marshal",
         storage_class="fast",
     )
-    executors = spec_of(path)["deploymentSpec"]["executors"]
-    args = executors["exec-create-marshal-volume"]["container"]["args"]
-    assert args[args.index("--size") + 1] == "10Gi"
-    assert args[args.index("--storage-class") + 1] == "fast"
+    (claim,) = preparation_of(path)["claims"]
+    assert claim["size"] == "10Gi"
+    assert claim["storage_class"] == "fast"
     (mount,) = mounts_of(path)["exec-hello"]
     assert mount["mountPath"] == "/data/marshal"
     assert mount["constant"] == "{{$.pipeline_job_resource_name}}"
@@ -118,11 +130,13 @@ def test_marshal_volume_for_the_run(compiled, write_script):
 def test_lasting_marshal_volume_is_mounted_and_not_made(compiled, write_script):
     path = compiled(write_script(HELLO), marshal_volume="my-claim")
     executors = spec_of(path)["deploymentSpec"]["executors"]
-    assert set(executors) == {"exec-hello", "exec-stage"}
+    assert set(executors) == {"exec-hello", "exec-kalelite-prepare", "exec-kalelite-code"}
     assert mounts_of(path)["exec-hello"][0]["constant"] == "my-claim"
-    args = executors["exec-stage"]["container"]["args"]
-    assert "/marshal" not in args, "somebody else's volume keeps its mode"
-    assert "/marshal/.kalelite" in args
+    assert mounts_of(path)["exec-kalelite-prepare"][0]["constant"] == "my-claim"
+    plan = preparation_of(path)
+    assert plan["claims"] == []
+    assert plan["home"] == "/marshal/.kalelite"
+    assert not plan["root"], "somebody else's volume keeps its mode"
 
 
 def clones(tmp_path):
@@ -138,11 +152,12 @@ def test_clones_are_made_and_mounted_where_the_notebook_has_them(compiled, write
         write_script(HELLO), clones=clones(tmp_path), run_as_user=1000, run_as_group=100
     )
     tasks = spec_of(path)["root"]["dag"]["tasks"]
-    assert set(tasks) == {"create-volume-1", "create-volume-2", "hello"}
+    assert set(tasks) == {"kalelite-prepare", "condition-1", "hello"}
     home, data = mounts_of(path)["exec-hello"]
     assert home["mountPath"] == str(tmp_path / "jovyan")
     assert data["mountPath"] == "/data"
-    assert data["taskOutputParameter"]["producerTask"] == "create-volume-2"
+    produced = data["taskOutputParameter"]
+    assert produced == {"producerTask": "kalelite-prepare", "outputParameterKey": "claim_2"}
     _, platform = yaml.safe_load_all(path.read_text())
     config = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]["exec-hello"]
     assert config["securityContext"] == {"runAsUser": "1000", "runAsGroup": "100"}
@@ -153,13 +168,8 @@ def test_clones_are_made_and_mounted_where_the_notebook_has_them(compiled, write
 def test_clones_beside_a_marshal_volume(compiled, write_script, tmp_path):
     path = compiled(write_script(HELLO), clones=clones(tmp_path), marshal_volume=True)
     tasks = spec_of(path)["root"]["dag"]["tasks"]
-    assert set(tasks) == {
-        "create-volume-1",
-        "create-volume-2",
-        "create-marshal-volume",
-        "stage",
-        "hello",
-    }
+    assert set(tasks) == {"kalelite-prepare", "condition-1", "hello"}
+    assert [claim["suffix"] for claim in preparation_of(path)["claims"]] == ["-1", "-2", ""]
     assert len(mounts_of(path)["exec-hello"]) == 3
 
 
@@ -187,7 +197,7 @@ def test_dry_run_tells_what_would_be_and_touches_nothing(write_script, tmp_path)
     )
     text = "\n".join("  ".join(row) for section in sections for row in section.rows)
     assert sorted(tmp_path.rglob("*")) == before
-    for part in ("hello", "7Gi", "clone of data", "snap-2", "stage", "of 1.0 MB", "/data"):
+    for part in ("hello", "7Gi", "clone of data", "snap-2", "prepare", "of 1.0 MB", "/data"):
         assert part in text, text
 
 

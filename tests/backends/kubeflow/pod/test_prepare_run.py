@@ -1,4 +1,4 @@
-"""The program of create-volume steps, against a small API server."""
+"""The claims that a prepare step makes, against a small API server."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from threading import Thread
 
 import pytest
 
-from kalelite.backends.kubeflow.compile.setup_tasks import inline, source_of
 from kalelite.volumes import provision
+
+PREPARE = """
+import sys
+from kalelite.backends.kubeflow.pod.prepare_run import main
+sys.exit(main(["prepare", "run-1", "r1", *sys.argv[2:]], lambda _: sys.argv[1].encode()))
+"""
 
 
 class Api:
@@ -86,16 +91,17 @@ class Api:
             handler.reply(fault, {"message": "not now"})
         return fault is not None
 
-    def run(self, *args, output):
+    def run(self, output, **claim):
         environment = {
             **os.environ,
             "KALELITE_API_SERVER": f"http://127.0.0.1:{self.server.server_address[1]}",
             "KALELITE_SERVICE_ACCOUNT": str(self.account),
             "HOSTNAME": "pod-1",
         }
-        flags = ["--run", "r1", "--mode", "ReadWriteOnce", "--output", str(output), *args]
+        usual = {"suffix": "", "size": "1Gi", "modes": ["ReadWriteOnce"], "storage_class": None}
+        plan = {"claims": [{**usual, "snapshot": None, **claim}], "home": "", "suffix": None}
         return subprocess.run(
-            [sys.executable, *inline(provision)[1:], *flags],
+            [sys.executable, "-c", PREPARE, json.dumps(plan), f"{output}-done", str(output)],
             env=environment,
             capture_output=True,
             text=True,
@@ -112,18 +118,7 @@ def api(tmp_path):
 
 def test_makes_a_clone_that_belongs_to_the_run(api, tmp_path):
     output = tmp_path / "deep" / "name"
-    done = api.run(
-        "--name",
-        "run-1",
-        "--suffix=-2",
-        "--size",
-        "10Gi",
-        "--snapshot",
-        "snap",
-        "--storage-class",
-        "fast",
-        output=output,
-    )
+    done = api.run(output, suffix="-2", size="10Gi", snapshot="snap", storage_class="fast")
     assert done.returncode == 0, done.stderr
     assert output.read_text() == "run-1-2"
     claim = api.claims["run-1-2"]
@@ -146,14 +141,14 @@ def test_makes_a_clone_that_belongs_to_the_run(api, tmp_path):
 
 def test_a_retry_takes_the_claim_of_its_own_run(api, tmp_path):
     for _ in range(2):
-        done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+        done = api.run(tmp_path / "name")
         assert done.returncode == 0, done.stderr
     assert list(api.claims) == ["run-1"]
 
 
 def test_the_claim_of_another_run_is_refused(api, tmp_path):
     api.claims["run-1"] = provision.claim_manifest("run-1", size="1Gi", modes=[], run="other")
-    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    done = api.run(tmp_path / "name")
     assert done.returncode == 1
     assert "belongs to another run" in done.stderr
     assert not (tmp_path / "name").exists()
@@ -161,14 +156,14 @@ def test_the_claim_of_another_run_is_refused(api, tmp_path):
 
 def test_an_empty_volume_in_the_place_of_a_clone_is_deleted_and_refused(api, tmp_path):
     api.drop = True
-    done = api.run("--name", "run-1", "--size", "1Gi", "--snapshot", "snap", output=tmp_path / "n")
+    done = api.run(tmp_path / "n", snapshot="snap")
     assert done.returncode == 1
     assert "dropped the snapshot 'snap'" in done.stderr
     assert api.claims == {}
 
 
 def test_what_the_server_says_is_told(api, tmp_path):
-    done = api.run("--name", "run-1", "--size", "9Ti", output=tmp_path / "name")
+    done = api.run(tmp_path / "name", size="9Ti")
     assert done.returncode == 1
     assert "exceeded quota" in done.stderr
     assert "secret-token" not in done.stderr + done.stdout
@@ -176,7 +171,7 @@ def test_what_the_server_says_is_told(api, tmp_path):
 
 def test_a_pod_that_may_not_be_read_costs_only_the_owner(api, tmp_path):
     api.pod_status = 403
-    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    done = api.run(tmp_path / "name")
     assert done.returncode == 0
     assert "ownerReferences" not in api.claims["run-1"]["metadata"]
     assert "will not be deleted with the run" in done.stdout
@@ -185,28 +180,20 @@ def test_a_pod_that_may_not_be_read_costs_only_the_owner(api, tmp_path):
 @pytest.mark.parametrize("faults", [[503], [500, 429], ["reset"], [401], [None, "reset"]])
 def test_what_passes_is_tried_again(api, tmp_path, faults):
     api.faults = list(faults)
-    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    done = api.run(tmp_path / "name")
     assert done.returncode == 0, done.stderr
     assert list(api.claims) == ["run-1"]
 
 
 def test_a_claim_whose_making_was_not_answered_is_taken(api, tmp_path):
     api.faults = [None, "carried out, and the connection lost"]
-    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    done = api.run(tmp_path / "name")
     assert done.returncode == 0, done.stderr
     assert list(api.claims) == ["run-1"]
 
 
 def test_the_pod_is_called_what_kfp_calls_it(api, tmp_path, monkeypatch):
     monkeypatch.setenv("KFP_POD_NAME", "a-name-that-no-hostname-can-hold" * 2)
-    done = api.run("--name", "run-1", "--size", "1Gi", output=tmp_path / "name")
+    done = api.run(tmp_path / "name")
     assert done.returncode == 0, done.stderr
     assert api.requests[0][1].endswith("/pods/" + "a-name-that-no-hostname-can-hold" * 2)
-
-
-def test_the_program_is_small_and_stands_alone():
-    assert "kalelite" not in [
-        line for line in source_of(provision).splitlines() if "import" in line
-    ]
-    assert len(inline(provision)[3]) < 4_000
-    assert "{{" not in "".join(inline(provision))
