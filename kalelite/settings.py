@@ -271,6 +271,16 @@ def backend_settings(backend: str, values: Mapping[str, Value]) -> dict[str, Any
     }
 
 
+def settings_here(backend: str, environ: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """The settings of a backend from the environment and the files of a folder, without defaults.
+
+    Raises `UsageError` if one cannot be used.
+    """
+    sources = [environment(environ), *find_files(folder)]
+    values = {name: resolve(setting, sources) for name, setting in SETTINGS.items()}
+    return backend_settings(backend, values)
+
+
 def flags(given: Mapping[str, Any]) -> Source:
     """The flags of the command line."""
     return Source("--{name}", {name: given.get(name) for name in SETTINGS})

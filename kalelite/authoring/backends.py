@@ -73,6 +73,9 @@ class Submission(Protocol):
     def logs(self, step: str) -> str:
         """What a step has printed so far."""
 
+    def fetch(self, names: Sequence[str] = ()) -> Any:
+        """Bring its records, and outputs by their names, from where they are; the run as recorded."""
+
     def cancel(self) -> None:
         """Ask for its end."""
 

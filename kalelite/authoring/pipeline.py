@@ -223,7 +223,12 @@ class Pipeline(Generic[P, R]):
         ClusterError
             Kubeflow Pipelines refuses the run, or does not answer.
         """
-        given = {**(settings or {}), **({} if client is None else {"client": client})}
+        import os
+
+        from kalelite.settings import settings_here  # here: decorating needs no settings
+
+        given = {**settings_here(backend, os.environ, Path.cwd()), **(settings or {})}
+        given |= {} if client is None else {"client": client}
         opened = open_backend(backend, **given)
         return opened.submit(*self._checked(opened, args, kwargs))
 

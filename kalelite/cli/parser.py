@@ -27,6 +27,7 @@ VERBS: Final = {
     "resume": "go on with a run that failed or was stopped",
     "explain": "why the steps of a run ran or were taken from an earlier one",
     "follow": "a run on Kubeflow Pipelines, from where it is to its end",
+    "get": "what a run gave; --fetch brings it from a volume of the cluster",
     "cancel": "end a run on Kubeflow Pipelines",
     "graph": "a picture of a script's pipeline",
     "convert": "a notebook as a script with steps",

@@ -219,6 +219,12 @@ class Run:
             for output, entry in task.record.outputs.items()
         }
 
+    def output_names(self, name: str) -> list[str]:
+        """The outputs that a name stands for, as `outputs` has them; raises `UsageError`."""
+        from kalelite.runs.stored_values import chosen_outputs
+
+        return chosen_outputs(name, self.outputs())[0]
+
     def read(self, entry: OutputEntry) -> Any:
         """The value of an output."""
         from kalelite.runs.stored_values import load_entry

@@ -48,7 +48,9 @@ class KfpData(TypedDict):
     ``run`` is its id there, empty until it is known; ``name`` what it is called. ``host`` and
     ``context`` are the settings by which the API was reached; empty is not given. ``nodes`` are the
     ids of tasks and loops by the paths of their nodes. ``home`` is the folder of kalelite in the
-    pods, on the lasting ``claim``, which is empty where the volume is the run's own.
+    pods, on the ``claim``, which is empty where a task of the run made it, named like the Workflow;
+    ``records`` is the id under which the pods keep their records, empty for that of KFP. ``image``,
+    ``user`` and ``group`` are those of the steps, the last two -1 for those of the image.
     """
 
     run: str
@@ -60,6 +62,10 @@ class KfpData(TypedDict):
     nodes: dict[str, str]
     home: str
     claim: str
+    records: str
+    image: str
+    user: int
+    group: int
 
 
 class RunDetails(TypedDict, total=False):

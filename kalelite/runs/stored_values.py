@@ -23,29 +23,39 @@ if TYPE_CHECKING:
 def load_output(run: Run, name: str) -> Any:
     """What `Run.load` gives."""
     outputs = run.outputs()
-    chosen, many = _choose(name, outputs)
+    chosen, many = chosen_outputs(name, outputs)
     store = Store(run.home / "store")
     with _code(run):
         try:
-            values = [store.load(outputs[key]["ref"]) for key in chosen]
+            values = [_value(store, outputs[key]) for key in chosen]
             store.settle()
         except MissingObjectError as error:
             raise MissingObjectError(
                 f"{name} of run {run.id} is no longer in the store",
-                hint="run the pipeline again",
+                hint=f"kalelite get {run.id} {name} --fetch brings it from the run's volume"
+                if "kfp" in run.data
+                else "run the pipeline again",
             ) from error
     return values if many else values[0]
 
 
 def load_entry(run: Run, entry: OutputEntry) -> Any:
     """What `Run.read` gives."""
-    if "native" in entry:
-        return entry["native"]
     store = Store(run.home / "store")
     with _code(run):
-        value = store.load(entry["ref"])
+        value = _value(store, entry)
         store.settle()
     return value
+
+
+def _value(store: Store, entry: Mapping[str, Any]) -> Any:
+    """The value of an output; a small one stands in the record, too, which may be all that is here."""
+    try:
+        return store.load(entry["ref"])
+    except MissingObjectError:
+        if "native" not in entry:
+            raise
+        return entry["native"]
 
 
 @contextlib.contextmanager
@@ -67,7 +77,7 @@ def _reader(folder: Path) -> CodeFolder:
     return CodeFolder(folder)
 
 
-def _choose(name: str, outputs: Mapping[str, Any]) -> tuple[list[str], bool]:
+def chosen_outputs(name: str, outputs: Mapping[str, Any]) -> tuple[list[str], bool]:
     """The keys of the outputs that a name stands for, and whether it stands for a list."""
     if name in outputs:
         return [name], False

@@ -190,6 +190,11 @@ class Cluster:
             "utf-8", "replace"
         )
 
+    def through(self, pod: str, port: int, path: str) -> bytes:
+        """What the server in a pod answers to a GET, by way of the API server."""
+        target = f"{self._path(PODS)}/{quote(pod)}:{port}/proxy/{quote(path)}"
+        return self._request("GET", target, f"read from pod {pod!r}").body
+
     def may(self, verb: str, resource: Resource) -> bool:
         """Whether the credentials allow this verb on a kind of object; changes nothing."""
         asked = {"verb": verb, "group": resource.group, "resource": resource.plural}

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.events import BriefReporter, Note, RunFinished, RunStarted
+from kalelite.backends.kubeflow.bring.fetching import fetch
 from kalelite.backends.kubeflow.follow.cluster_traces import ClusterTraces
 from kalelite.backends.kubeflow.follow.follower import Follower
 from kalelite.backends.kubeflow.follow.run_source import RunSource
-from kalelite.errors import StepError, UsageError
+from kalelite.errors import MissingObjectError, StepError, UsageError
 from kalelite.runs.reading import Run
 from kalelite.runs.recording import recording
-from kalelite.runs.writing import RunFolder
 
 if TYPE_CHECKING:
     from kalelite.authoring.backends import Listener
     from kalelite.backends.kubeflow.submit.kfp_service import KfpService
     from kalelite.plan.graph import Plan
     from kalelite.runs.run_files import KfpData
+    from kalelite.runs.writing import RunFolder
     from kalelite.volumes.cluster import Cluster
 
 
@@ -119,9 +121,14 @@ class SubmittedRun:
     def value(self, name: str) -> Any:
         """An output of a step: ``"train.model"``, or ``"train"`` if it has one.
 
-        Raises `UsageError` if there is none, `MarshalError` if its value cannot be read from here.
+        It is brought from the run's volume if it is not here.
+
+        Raises `UsageError` if there is none, `ClusterError` if it cannot be brought.
         """
-        return self.record().load(name)
+        try:
+            return self.record().load(name)
+        except (UsageError, MissingObjectError):
+            return self.fetch([name]).load(name)
 
     def logs(self, step: str) -> str:
         """What a step has printed so far, as far as it can be read from here."""
@@ -137,6 +144,16 @@ class SubmittedRun:
     def cancel(self) -> None:
         """Ask for the end of the run; its pods are stopped within some seconds."""
         self._service.terminate(self._data["run"])
+
+    def fetch(self, names: Sequence[str] = ()) -> Run:
+        """Bring the records of the steps, and the outputs of these names, from the run's volume.
+
+        A pod that mounts the volume gives them away; nothing is unpickled here.
+
+        Raises `ClusterError` if Kubernetes cannot be reached, or such a pod may not be made;
+        `UsageError` if there is no such output.
+        """
+        return fetch(self._cluster, self._service, self._data, self.record(), names)
 
     def record(self) -> Run:
         """The run as its record here has it."""

@@ -232,3 +232,58 @@ def test_options_of_a_submission_need_one(shell):
         done = shell("chain.py", *words)
         assert done.returncode == 2
         assert "is about a run that is submitted" in done.stderr
+
+
+NATIVE = """
+import sys
+from kalelite import pipeline, step
+
+@step
+def make(n: int) -> int:
+    return n
+
+@pipeline
+def single(n: int = 3):
+    return make(n)
+
+run = single.submit(4, settings={"run_name": "mine"})
+print(run.state, run.url)
+print(run.wait().state, run.logs("make") == "")
+again = single.submit(5)
+again.cancel()
+try:
+    again.wait()
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_run_that_is_submitted_in_python(shell, kfp_server):
+    kfp_server.script = [Frame("RUNNING"), Frame("SUCCEEDED", step("make", "Succeeded", at=1))]
+    (shell.folder / "single.py").write_text(NATIVE)
+    process = subprocess.run(
+        [sys.executable, "single.py"],
+        cwd=shell.folder,
+        env=shell.environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, second, third = process.stdout.splitlines()[:3]
+    bodies = [run.body for run in kfp_server.runs.values()]
+
+    assert first.startswith(f"running {kfp_server.host}/#/runs/details/")
+    assert second == "succeeded True"
+    assert third.startswith("StepError the run 20") and third.endswith("was cancelled")
+    assert [body["runtime_config"]["parameters"] for body in bodies] == [{"n": 4}, {"n": 5}]
+    assert bodies[0]["display_name"] == "mine"
+
+
+def test_what_cannot_be_brought_is_said(shell, kfp_server):
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    shell("chain.py", "--kfp")
+
+    done = shell("get", "last", "make", "--fetch")
+
+    assert done.returncode == 5
+    assert "Kubernetes cannot be reached from here" in done.stderr

@@ -116,6 +116,7 @@ def _data(
 ) -> KfpData:
     experiment = naming.experiment or plan.options.experiment or "Default"
     volume = settings.marshal_volume
+    clone = next((each.made for each in settings.clones if each.workspace), "")
     return {
         "run": "",
         "name": fitted(naming.run or f"{plan.name} {id}", LONGEST_RUN),
@@ -125,7 +126,11 @@ def _data(
         "experiment": fitted(experiment, LONGEST_EXPERIMENT),
         "nodes": node_map(compiled.pipeline),
         "home": compiled.storage.home,
-        "claim": volume if isinstance(volume, str) else "",
+        "claim": volume if isinstance(volume, str) else clone,
+        "records": settings.run or "",
+        "image": settings.default_image,
+        "user": -1 if settings.run_as_user is None else settings.run_as_user,
+        "group": -1 if settings.run_as_group is None else settings.run_as_group,
     }
 
 

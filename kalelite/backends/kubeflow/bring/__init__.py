@@ -1,0 +1,1 @@
+"""Values and records of a run, brought here from the volume that holds them."""
