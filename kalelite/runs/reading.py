@@ -153,8 +153,11 @@ class Run:
     def _events(self) -> dict[str, dict[str, Any]]:
         """The last event of each instance, with the time of its first start."""
         found: dict[str, dict[str, Any]] = {}
-        with contextlib.suppress(OSError):
-            for line in (self.folder / "events.jsonl").read_bytes().split(b"\n"):
+        files = [self.folder / "events.jsonl"]
+        if "kfp" in self.data:  # the pod of each instance has a file of its own, the truth about it
+            files += (self.folder / "tasks").glob("*/events.jsonl")
+        for file in files:
+            for line in _lines(file):
                 with contextlib.suppress(ValueError, KeyError, TypeError):
                     event = json.loads(line)
                     before = found.get(event["task"], {})
@@ -266,6 +269,13 @@ class Run:
         from kalelite.runs.html import run_html
 
         return run_html(self)
+
+
+def _lines(file: Path) -> list[bytes]:
+    """The lines of a file, which need not be there."""
+    with contextlib.suppress(OSError):
+        return file.read_bytes().split(b"\n")
+    return []
 
 
 def list_runs(*, folder: str | Path | None = None, limit: int | None = None) -> list[Run]:

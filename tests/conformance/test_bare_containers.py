@@ -37,7 +37,8 @@ class InContainers(Harness):
     def process(self, command, container, config, work):
         variables = {
             "HOME": str(work),
-            "HOSTNAME": work.name,
+            "KFP_POD_NAME": work.name,
+            **self.fields(config),
             "KALELITE_API_SERVER": self.cluster.url,
             "KALELITE_SERVICE_ACCOUNT": str(self.cluster.account),
             **{entry["name"]: entry.get("value", "") for entry in container.get("env", ())},
@@ -67,13 +68,13 @@ def test_program_runs_in_bare_containers(name, engine, kubernetes, tmp_path, mon
     arguments = arguments_of(module, plan, journal)
     path = tmp_path / "pipeline.yaml"
     marshal = tmp_path / "mounts" / "marshal"
-    compiled = compile_plan(plan, path, arguments=arguments, marshal_path=str(marshal))
+    compile_plan(plan, path, arguments=arguments, marshal_path=str(marshal))
 
     harness = InContainers(path, kubernetes, engine, tmp_path)
     outcome = harness.run()
 
     claim = kubernetes.claims / "run-1" / ".kalelite"
-    hold(module, seen_in(plan, compiled, outcome, claim, harness.run_id, arguments), [])
+    hold(module, seen_in(plan, outcome, claim, harness.run_id, arguments), [])
 
 
 @pytest.mark.slow

@@ -181,6 +181,19 @@ def test_a_record_that_no_event_tells_of_counts(home):
     assert Run.open(folder=home).tasks["a"].status == "succeeded"
 
 
+def test_what_the_pods_of_a_run_have_noted_counts(home):
+    run = begin(home, "a", "b")
+    run.update(kfp={"run": "1"})
+    run.event("a", "running")
+    lines = [{"at": 2.0, "task": "a", "state": "running", "attempt": 2}]
+    lines += [{"at": 3.0, "task": "a", "state": "not run", "reason": "b failed"}]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (run.task("a") / "events.jsonl").write_text(text + '{"torn')
+
+    task = Run.open(folder=home).tasks["a"]
+    assert (task.status, task.reason) == ("not run", "b failed")
+
+
 def test_run_json_is_never_seen_half_written(home):
     folder = begin(home, "a", backend="local")
     folder.update(code="code/x", url=None)
