@@ -73,6 +73,9 @@ class Submission(Protocol):
     def logs(self, step: str) -> str:
         """What a step has printed so far."""
 
+    def refresh(self, step: str | None = None) -> str:
+        """Read the logs of a step, or of all, into the record here; the state of the run."""
+
     def fetch(self, names: Sequence[str] = ()) -> Any:
         """Bring its records, and outputs by their names, from where they are; the run as recorded."""
 

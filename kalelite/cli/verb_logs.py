@@ -13,7 +13,11 @@ from kalelite.errors import ExitCode, UsageError
 _TICK = 0.2
 """Seconds between two looks at a log that is followed."""
 
+_TICK_AWAY = 3.0
+"""The same for a run in a cluster."""
+
 if TYPE_CHECKING:
+    from kalelite.authoring.backends import Submission
     from kalelite.cli.command import Command
     from kalelite.cli.screen import Screen
     from kalelite.runs.reading import Run, TaskState
@@ -29,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow", action="store_true", help="go on with what is printed, to the run's end"
     )
-    add_setting(parser, "home")
+    for name in ("home", "kfp_host", "kfp_context", "kfp_namespace"):
+        add_setting(parser, name)
 
 
 def perform(command: Command) -> int:
@@ -41,6 +46,10 @@ def perform(command: Command) -> int:
 
     step, lines, out = command.options.step, command.options.lines, command.out
     run = Run.open(command.options.run, folder=command.home)
+    away: Submission | None = None
+    if "kfp" in run.data and run.state == "running":
+        away = command.open_backend("kubeflow").attach(run.id)
+        away.refresh(step)
     tasks = run.tasks
     chosen = [name for name in tasks if step in {None, name, name.partition("[")[0]}]
     if not chosen:
@@ -54,7 +63,7 @@ def perform(command: Command) -> int:
     if lines is not None and lines < 1:
         raise UsageError(f"-n {lines} shows nothing", hint="Give a number from 1.")
     if command.options.follow:
-        _follow(run, step, lines, out)
+        _follow(run, step, lines, out, away)
         return ExitCode.OK
     for name in chosen:
         text = _log(tasks[name], lines)
@@ -66,12 +75,14 @@ def perform(command: Command) -> int:
     return ExitCode.OK
 
 
-def _follow(run: Run, step: str | None, lines: int | None, out: Screen) -> None:
-    """Print what is in the logs, and what comes, until the run is over."""
+def _follow(
+    run: Run, step: str | None, lines: int | None, out: Screen, away: Submission | None
+) -> None:
+    """Print what is in the logs, and what comes, until the run is over; it may run elsewhere."""
     shown: dict[str, int] = {}
     several = False
     while True:
-        going_on = run.state == "running"
+        going_on = (away.refresh(step) if away is not None else run.state) == "running"
         for name, task in run.tasks.items():
             text = _log(task, None) if step in {None, name, name.partition("[")[0]} else b""
             new = text[shown.get(name, 0) :]
@@ -82,7 +93,7 @@ def _follow(run: Run, step: str | None, lines: int | None, out: Screen) -> None:
                 _print(_named(recent, name) if several else recent, out)
         if not going_on:
             return
-        time.sleep(_TICK)
+        time.sleep(_TICK if away is None else _TICK_AWAY)
         run = type(run).open(run.id, folder=run.home)
 
 

@@ -24,7 +24,7 @@ def load_output(run: Run, name: str) -> Any:
     """What `Run.load` gives."""
     outputs = run.outputs()
     chosen, many = chosen_outputs(name, outputs)
-    store = Store(run.home / "store")
+    store = _store(run)
     with _code(run):
         try:
             values = [_value(store, outputs[key]) for key in chosen]
@@ -41,11 +41,17 @@ def load_output(run: Run, name: str) -> Any:
 
 def load_entry(run: Run, entry: OutputEntry) -> Any:
     """What `Run.read` gives."""
-    store = Store(run.home / "store")
+    store = _store(run)
     with _code(run):
         value = _value(store, entry)
         store.settle()
     return value
+
+
+def _store(run: Run) -> Store:
+    """Where the values are: for a run in a cluster on its volume, if that is mounted here."""
+    away = Path(run.data["kfp"]["home"], "store") if "kfp" in run.data else None
+    return Store(away if away is not None and away.is_dir() else run.home / "store")
 
 
 def _value(store: Store, entry: Mapping[str, Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ from kalelite.authoring.events import BriefReporter, Note, RunFinished, RunStart
 from kalelite.backends.kubeflow.bring.fetching import fetch
 from kalelite.backends.kubeflow.follow.cluster_traces import ClusterTraces
 from kalelite.backends.kubeflow.follow.follower import Follower
+from kalelite.backends.kubeflow.follow.live_logs import refresh_logs
 from kalelite.backends.kubeflow.follow.run_source import RunSource
-from kalelite.errors import MissingObjectError, StepError, UsageError
+from kalelite.errors import ClusterError, MissingObjectError, StepError, UsageError
 from kalelite.runs.reading import Run
 from kalelite.runs.recording import recording
 
@@ -80,7 +82,8 @@ class SubmittedRun:
         begun = float(run.data["started"])
         emit(Note(self.url))
         emit(RunStarted(self.id, self._plan, self._folder.folder, 0, at=begun))
-        traces = ClusterTraces(self._cluster)
+        records = Path(self._data["home"], "runs", self._data["records"] or self._data["run"])
+        traces = ClusterTraces(self._cluster, records / "tasks")
         workflows = traces if self._cluster is not None else None
         source = RunSource(self._service, self._data["run"], self._data["nodes"], workflows)
         tasks = [task.id for task in self._plan.tasks]
@@ -132,6 +135,7 @@ class SubmittedRun:
 
     def logs(self, step: str) -> str:
         """What a step has printed so far, as far as it can be read from here."""
+        self.refresh(step)
         run = self.record()
         task = run.tasks.get(step)
         if task is None:
@@ -140,6 +144,19 @@ class SubmittedRun:
             )
         path: Path | None = task.log
         return path.read_text("utf-8", "replace") if path is not None and path.exists() else ""
+
+    def refresh(self, step: str | None = None) -> str:
+        """Read the logs of a step, or of all, from the cluster into the record; the run's state.
+
+        Without Kubernetes the logs stay as they are.
+        """
+        state = self.state
+        if self._cluster is not None:
+            tasks = {task.id for task in self._plan.tasks}
+            traces = ClusterTraces(self._cluster)
+            with suppress(ClusterError):
+                refresh_logs(traces, self._data, self._folder.tasks, tasks, step)
+        return state
 
     def cancel(self) -> None:
         """Ask for the end of the run; its pods are stopped within some seconds."""

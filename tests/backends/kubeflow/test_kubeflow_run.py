@@ -12,7 +12,11 @@ import time
 import pytest
 from kfp_server import Frame, node, step
 
+from kalelite import load
 from kalelite.cli import main
+from kalelite.executor import record_file
+from kalelite.executor.spec import Record
+from kalelite.marshal import Store
 
 SCRIPT = """
 from kalelite import pipeline, step
@@ -287,3 +291,25 @@ def test_what_cannot_be_brought_is_said(shell, kfp_server):
 
     assert done.returncode == 5
     assert "Kubernetes cannot be reached from here" in done.stderr
+
+
+def test_a_mounted_volume_gives_records_and_values(shell, kfp_server, tmp_path):
+    home = tmp_path / "marshal" / ".kalelite"
+    store = Store(home / "store")
+    entry = {"ref": store.save({"a": 1}), "preview": "{'a': 1}"}
+
+    def leave_record():
+        (run,) = kfp_server.runs
+        folder = home / "runs" / run / "tasks" / "make"
+        folder.mkdir(parents=True)
+        record = Record("make", "succeeded", outputs={"output": entry})
+        record_file.commit(record, folder / "record.json")
+
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    (shell.folder / "setup.cfg").write_text(f"[kalelite]\nmarshal_path = {home.parent}\n")
+    shell("chain.py", "--kfp", "--no-wait")
+    leave_record()
+    shell("follow")
+
+    assert "{'a': 1}" in shell("get", "last", "make").stdout
+    assert load("last", "make", folder=shell.folder / ".kalelite") == {"a": 1}

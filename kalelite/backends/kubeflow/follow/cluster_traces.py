@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.follow.step_output import cleaned
 from kalelite.backends.kubeflow.submit.run_owner import WORKFLOWS
-from kalelite.errors import ClusterError
+from kalelite.errors import ClusterError, CorruptObjectError
+from kalelite.executor import record_file
 from kalelite.volumes.resources import PODS
 
 if TYPE_CHECKING:
@@ -21,10 +23,14 @@ _LINES = 10_000
 
 
 class ClusterTraces:
-    """Reads Workflows, logs and events; without a cluster there are none."""
+    """Reads Workflows, logs and events; without a cluster there are none.
 
-    def __init__(self, cluster: Cluster | None) -> None:
+    ``records`` is the folder of the run's tasks on its volume, where that is mounted here.
+    """
+
+    def __init__(self, cluster: Cluster | None, records: Path | None = None) -> None:
         self._cluster = cluster
+        self._records = records
 
     def workflow(self, run: str) -> Mapping[str, Any] | None:
         """The Workflow of a run; raises `ClusterError` where it may not be read."""
@@ -43,9 +49,14 @@ class ClusterTraces:
             return None
 
     def record(self, instance: str, seen: Observation, log: str | None) -> Record | None:
-        """None: no record can be read by way of Kubernetes."""
-        del instance, seen, log
-        return None
+        """The record that the step has left on the volume, if that is mounted here."""
+        del seen, log
+        if self._records is None:
+            return None
+        try:
+            return record_file.read(self._records / instance / "record.json")
+        except (CorruptObjectError, OSError):
+            return None
 
     def events(self, pod: str) -> list[str]:
         """What has happened to a pod, oldest first."""
