@@ -68,7 +68,7 @@ class _Filling:
         self._view = view
 
     def output(self, task: str, output: str) -> Slot:
-        return _entry_slot(self._view.entry(OutputRef(task, output)))
+        return _entry_slot(self._view.entry(OutputRef(task, output)), task, output)
 
     def parameter(self, name: str) -> Slot:
         return self._specs.parameters[name]
@@ -80,7 +80,9 @@ class _Filling:
     def collected(self, source: Slot, loops: Sequence[str]) -> Slot:
         ref = OutputRef(source["output"], source["name"])
         path = list(source.get("path", ()))
-        return _list_slot(self._view.entries(Collected(ref, tuple(loops))), path)
+        return _list_slot(
+            self._view.entries(Collected(ref, tuple(loops))), path, ref.task, ref.output
+        )
 
     def choose(self, switch: str, choices: Sequence[Slot]) -> Slot:
         # The choices of the plan and of the template stand in the same order.
@@ -98,22 +100,23 @@ def _tasks_of(slot: Slot) -> Iterator[str]:
         yield from _tasks_of(inner)
 
 
-def _entry_slot(entry: OutputEntry) -> Slot:
+def _entry_slot(entry: OutputEntry, task: str, output: str) -> Slot:
     if "native" in entry and not isinstance(entry["native"], list | dict):
         # Shorter than a visit to the store, and the same value; what can be changed is one object.
         slot = value_slot(entry["native"])
         if slot is not None:
             return slot
-    return {"ref": entry["ref"]}
+    return {"ref": entry["ref"], "from": f"{task}.{output}"}
 
 
-def _list_slot(entries: list[Any], path: list[str | int]) -> Slot:
-    def one(entry: Any) -> Slot:
+def _list_slot(entries: list[Any], path: list[str | int], task: str, output: str) -> Slot:
+    def one(number: int, entry: Any) -> Slot:
+        item = f"{task}[{number}]"
         if isinstance(entry, list):
-            return _list_slot(entry, path)
+            return _list_slot(entry, path, item, output)
         if entry is None:  # an item that skipped the task
             return {"value": None}
-        slot = _entry_slot(entry)
+        slot = _entry_slot(entry, item, output)
         return {**slot, "path": path} if path else slot
 
-    return {"pack": "list", "of": list(map(one, entries))}
+    return {"pack": "list", "of": [one(*each) for each in enumerate(entries)]}

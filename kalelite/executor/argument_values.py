@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ArgumentValues:
-    """Turns slots into values; one reference is loaded once, and is one object as it was before."""
+    """Turns slots into values; an output is loaded once, and is one object as it was before."""
 
     def __init__(self, code: CodeSource, store: Store) -> None:
         self._code = code
@@ -33,7 +33,7 @@ class ArgumentValues:
 
     def _base(self, slot: Slot) -> Any:
         if "ref" in slot:
-            return self._loads.load(slot["ref"])
+            return self._loads.load(slot["ref"], slot.get("from", ""))
         if "value" in slot:
             return slot["value"]
         if "const" in slot:

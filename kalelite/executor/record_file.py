@@ -70,8 +70,17 @@ _LONGEST = 65_536
 
 
 def inputs_of(arguments: Mapping[str, Slot]) -> dict[str, Slot]:
-    """The arguments of a task as its record keeps them: a long one as ``{"digest": ...}``."""
-    return {name: _short(slot) for name, slot in arguments.items()}
+    """The arguments of a task as its record keeps them: a long one as ``{"digest": ...}``.
+
+    From which outputs they come is left out: the same values make the same result.
+    """
+    return {name: _short(_without_origin(slot)) for name, slot in arguments.items()}
+
+
+def _without_origin(slot: Slot) -> Slot:
+    if "from" in slot:
+        return {key: part for key, part in slot.items() if key != "from"}
+    return {**slot, "of": [*map(_without_origin, slot["of"])]} if "of" in slot else slot
 
 
 def _short(slot: Slot) -> Slot:

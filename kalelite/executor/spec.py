@@ -4,7 +4,8 @@ An argument is a *slot*, a small JSON tree:
 
     {"value": 3}                        a JSON primitive: None, bool, int, finite float, str
     {"const": "<name>"}                 a pickled constant that travels with the code
-    {"ref": "<reference>", "path": []}  a value in the marshal store, or a part of it
+    {"ref": "<reference>", "path": []}  a value in the marshal store, or a part of it; ``from``
+                                        names the output, for equal values are not one object
     {"pack": "list", "of": [slot, …]}   also "tuple"
     {"pack": "dict", "keys": [slot, …], "of": [slot, …]}
     {"pack": "named", "type": slot, "of": [slot, …]}   a NamedTuple; type is a const

@@ -87,18 +87,23 @@ class SharedSaves:
 
 
 class SharedLoads:
-    """Loads values for one use: what is stored once is one object there."""
+    """Loads values for one use: a value is one object there, and what it shares is shared."""
 
     def __init__(self, store: _Store) -> None:
         self._store = store
-        self._loaded: dict[str, Any] = {}
+        self._loaded: dict[tuple[str, str], Any] = {}
 
-    def load(self, reference: str) -> Any:
-        """The value of a reference; raises what the store raises."""
+    def load(self, reference: str, origin: str = "") -> Any:
+        """The value of a reference; raises what the store raises.
+
+        ``origin`` is the output that it is, as ``make[2].model``: equal values of two outputs
+        are two objects, unless they were stored together.
+        """
         whole, part = part_of(reference)
-        if whole not in self._loaded:
-            self._loaded[whole] = self._store.load(whole)
-        value = self._loaded[whole]
+        key = whole, origin.rpartition(".")[0] if part else origin
+        if key not in self._loaded:
+            self._loaded[key] = self._store.load(whole)
+        value = self._loaded[key]
         return value[part[0]] if part else value
 
 

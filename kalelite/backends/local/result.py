@@ -52,7 +52,7 @@ class RunResult:
             return None
         try:
             loads = SharedLoads(self.store)
-            view = self.view.reading(lambda entry: loads.load(entry["ref"]))
+            view = self.view.reading(lambda entry: loads.load(entry["ref"], f".{id(entry)}"))
             return evaluate(self.plan.result, view)
         except MissingError as missing:
             verb = "failed" if missing.failed else "did not run"

@@ -207,4 +207,4 @@ def _of_record(record: Record | None, name: str, output: str) -> Slot:
         slot = value_slot(entry["native"])
         if slot is not None:
             return slot
-    return {"ref": entry["ref"]}
+    return {"ref": entry["ref"], "from": f"{name}.{output}"}
