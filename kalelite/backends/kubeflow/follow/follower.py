@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +20,7 @@ from kalelite.authoring.events import (
 )
 from kalelite.backends.kubeflow.follow.observing import Observation
 from kalelite.backends.kubeflow.follow.pod_troubles import failure_of, trouble_of, waiting_for
-from kalelite.backends.kubeflow.follow.step_output import failure_in, without_failure
+from kalelite.backends.kubeflow.follow.step_output import failure_in, own_verdict, without_failure
 from kalelite.errors import ClusterError
 from kalelite.executor import record_file
 from kalelite.executor.spec import FailureReport, Record
@@ -165,6 +166,12 @@ class Follower:
 
     def _finish(self, name: str, seen: Observation) -> None:
         log = self._keep_log(name, seen) if self._is_task(name) or seen.state == "failed" else None
+        verdict = own_verdict(log) if log and seen.state == "succeeded" else None
+        if verdict is not None and verdict[0] == "failed":
+            seen = replace(seen, state="failed")
+        elif verdict is not None and self._is_task(name):
+            self._emit(TaskSkipped(name, *verdict))
+            return
         record = self._traces.record(name, seen, log)
         if record is None or record.status != seen.state:
             failure = None

@@ -19,6 +19,21 @@ _FRAME = re.compile(r'  File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<funct
 _ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
 
 
+_RULED_OUT = re.compile(r"^kalelite: \S+ was (skipped|not run): (.*)$", re.MULTILINE)
+_HIDDEN = "kalelite: Kubeflow Pipelines shows it as done"
+
+
+def own_verdict(log: str) -> tuple[str, str] | None:
+    """How a step really ended that Kubeflow shows as done: the state, and the reason.
+
+    KFP is not told of failures that something else tolerates, nor of what the pod itself left out.
+    """
+    found = _RULED_OUT.search(log)
+    if found:
+        return found[1], found[2]
+    return ("failed", "") if _HIDDEN in log else None
+
+
 def cleaned(text: str) -> str:
     """The log of a pod without what Argo and KFP have written into it."""
     lines = text.splitlines(keepends=True)

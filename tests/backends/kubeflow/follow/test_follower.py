@@ -205,6 +205,27 @@ def test_a_workflow_that_became_too_large_is_said(follow):
     assert "has outgrown what Kubernetes keeps" in of_kind(events, Note)[0].text
 
 
+def test_a_step_that_its_pod_left_out_is_skipped(follow):
+    log = "kalelite: train was skipped: a condition before it was false\n"
+
+    _, events, _ = follow(DONE, traces=Traces(log=log))
+
+    assert [(e.status, e.reason) for e in of_kind(events, TaskSkipped)] == [
+        ("skipped", "a condition before it was false")
+    ]
+    assert of_kind(events, TaskFinished) == []
+
+
+def test_a_failure_that_kubeflow_is_not_told_of_is_one(follow):
+    log = "Traceback (most recent call last):\n  F\nKeyError: 'x'\n"
+    log += "kalelite: Kubeflow Pipelines shows it as done, for something runs all the same\n"
+
+    _, events, _ = follow(DONE, traces=Traces(log=log))
+
+    (finished,) = of_kind(events, TaskFinished)
+    assert (finished.record.status, finished.record.failure.type) == ("failed", "KeyError")
+
+
 def test_a_task_of_the_compiler_is_told_of_only_when_it_fails(follow):
     nodes = [
         node("root.stage.executor", "Failed", "pod deleted", at=1, until=2),
