@@ -39,7 +39,7 @@ class Storage:
     """The volumes of a run: those that it makes, and ``existing`` ones, kalelite's own last.
 
     ``home`` is the folder of kalelite: code, store and run records. ``new_root`` is the mount
-    point of a volume that is empty at first, which a stage task has to make writable. ``staged``
+    point of a volume that is empty at first, which has to be made writable. ``staged``
     is whether a task has to write the bundle; if not, it is in the workspace that was cloned, or in
     the ``code_map``. ``work`` is the folder that steps start in, if the run has it.
     """

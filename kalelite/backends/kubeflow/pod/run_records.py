@@ -36,6 +36,7 @@ class RunRecords:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "events.jsonl").touch()
+            (self.folder.parents[2] / "store").mkdir(exist_ok=True)
         except OSError as error:
             home = self.folder.parents[2]
             raise UsageError(
