@@ -21,9 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def perform(command: Command) -> int:
     """Print the picture, or write it to a file."""
-    from kalelite import picture
     from kalelite.cli.choose import choose, known_names
     from kalelite.cli.script_run import opened
+    from kalelite.picture.mermaid import to_mermaid
+    from kalelite.picture.page import to_html
+    from kalelite.picture.svg import to_svg
+    from kalelite.picture.text import to_text
 
     options = command.options
     kind = picture_format(options)
@@ -35,10 +38,10 @@ def perform(command: Command) -> int:
             plan, problems = pipeline.draft()
         known_names(plan.parameters, options.parameters)
     draw = {
-        "text": picture.to_text,
-        "mermaid": picture.to_mermaid,
-        "svg": picture.to_svg,
-        "html": picture.to_html,
+        "text": to_text,
+        "mermaid": to_mermaid,
+        "svg": to_svg,
+        "html": to_html,
     }[kind]
     text = draw(plan, tuple(problems))
     if options.file is None:

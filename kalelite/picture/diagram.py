@@ -9,7 +9,13 @@ from typing import Literal
 
 from kalelite.errors import Problem, Where
 from kalelite.frozen import frozen
-from kalelite.picture.labels import block_title
+from kalelite.picture.labels import (
+    badges,
+    block_title,
+    first_line,
+    option_list,
+    parameter_list,
+)
 from kalelite.plan.graph import Block, Branch, ExitScope, Group, Loop, Plan, Switch, Task
 from kalelite.plan.order import Nesting, dependencies, expressions
 
@@ -27,27 +33,20 @@ _KINDS: dict[type[Block], FrameKind] = {
 
 @frozen
 class TaskNode:
-    """A task. ``problems`` are the numbers, from 1, of the problems found in its line."""
+    """A task. ``problems`` are the numbers, from 1, of the problems found in its line.
 
-    task: Task
+    ``outputs`` are the names of its outputs behind an arrow, empty if there are none; ``badges``
+    the options that change how it runs, ``details`` all that a card has no room for.
+    """
+
+    id: str
+    title: str
     parent: str
+    outputs: str = ""
+    badges: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
     handler: bool = False
     problems: tuple[int, ...] = ()
-
-    @property
-    def id(self) -> str:
-        return self.task.id
-
-    @property
-    def title(self) -> str:
-        """What the task is called in a picture."""
-        return self.task.options.display_name or self.task.id
-
-    @property
-    def outputs(self) -> str:
-        """The names of its outputs, behind an arrow; empty if there are none."""
-        names = ", ".join(output.name for output in self.task.outputs if not output.optional)
-        return f"→ {names}" if names else ""
 
 
 @frozen
@@ -73,9 +72,13 @@ class Edge:
 
 @frozen
 class Diagram:
-    """All that is in a picture. Parents come before what stands in them."""
+    """All that is in a picture. Parents come before what stands in them.
 
-    plan: Plan
+    ``about`` are the first line of the description and the parameters.
+    """
+
+    name: str
+    about: tuple[str, ...]
     nodes: tuple[TaskNode, ...]
     frames: tuple[BlockFrame, ...]
     edges: tuple[Edge, ...]
@@ -97,7 +100,7 @@ def diagram_of(plan: Plan, problems: Iterable[Problem] = ()) -> Diagram:
     nodes = []
     for task in plan.tasks:
         parent = hidden.get(task.parent, task.parent)
-        nodes.append(TaskNode(task, parent, task.id in handlers, marks.get(task.id, ())))
+        nodes.append(_node(task, parent, handler=task.id in handlers, found=marks.get(task.id, ())))
     frames = []
     begun = set()
     for block in plan.blocks:
@@ -114,7 +117,27 @@ def diagram_of(plan: Plan, problems: Iterable[Problem] = ()) -> Diagram:
         for edge in _edges(plan, hidden)
         if edge.source in known and edge.target in known and edge.source != edge.target
     )
-    return Diagram(plan, tuple(nodes), tuple(frames), edges, problems)
+    about = first_line(plan.description), parameter_list(plan)
+    return Diagram(plan.name, about, tuple(nodes), tuple(frames), edges, problems)
+
+
+def _node(task: Task, parent: str, *, handler: bool, found: tuple[int, ...]) -> TaskNode:
+    names = ", ".join(output.name for output in task.outputs if not output.optional)
+    options = option_list(task.options)
+    return TaskNode(
+        task.id,
+        task.options.display_name or task.id,
+        parent,
+        f"→ {names}" if names else "",
+        badges(task),
+        (
+            first_line(task.step.description),
+            *(f"{name}: {value}" for name, value in options if name != "display_name"),
+            str(task.where or ""),
+        ),
+        handler,
+        found,
+    )
 
 
 def titles(diagram: Diagram) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 from kalelite.errors import Problem
 from kalelite.plan import graph
 from kalelite.plan.options import STEP_OPTIONS, StepOptions, duration
+from kalelite.plan.options.secrecy import secret_reason
 from kalelite.plan.types.hints import UNKNOWN, spell
 
 _short = reprlib.Repr()
@@ -143,7 +144,7 @@ def _value(name: str, value: Any) -> str:
         return duration.spell(value)
     if isinstance(value, Mapping):
         return ", ".join(
-            f"{key}={entry if isinstance(entry, str) else constant(entry)}"
+            f"{key}={_entry(key, entry) if isinstance(entry, str) else constant(entry)}"
             for key, entry in value.items()
         )
     if isinstance(value, tuple):
@@ -154,3 +155,8 @@ def _value(name: str, value: Any) -> str:
             f"{item.name}={_value('', entry)}" for item, entry in pairs if entry != item.default
         )
     return constant(value)
+
+
+def _entry(name: str, text: str) -> str:
+    """An entry of a mapping, as of ``env``; one that looks like a secret is not shown."""
+    return "•••" if secret_reason(name, text) else text

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from kalelite.errors import Problem
 from kalelite.picture.diagram import BlockFrame, TaskNode, diagram_of
-from kalelite.picture.labels import badges, clip, marks, problem_text
+from kalelite.picture.labels import clip, marks, problem_text
 from kalelite.plan.graph import Plan
 
 _ARROWS = {"data": "-->", "order": "-.->", "condition": "-.->", "exit": "-.->"}
@@ -21,7 +21,7 @@ def to_mermaid(plan: Plan, problems: Iterable[Problem] = ()) -> str:
     diagram = diagram_of(plan, problems)
     names = {node.id: f"t{number}" for number, node in enumerate(diagram.nodes, 1)}
     names.update((frame.id, f"b{number}") for number, frame in enumerate(diagram.frames, 1))
-    lines = ["flowchart TD", f"  %% {_comment(diagram.plan.name)}"]
+    lines = ["flowchart TD", f"  %% {_comment(plan.name)}"]
     inside: dict[str, list[BlockFrame | TaskNode]] = {}
     items: tuple[TaskNode | BlockFrame, ...] = (*diagram.nodes, *diagram.frames)
     for item in items:
@@ -59,7 +59,7 @@ def _content(
 
 def _label(node: TaskNode) -> str:
     lines = [_text(node.title) + marks(node.problems), _text(node.outputs)]
-    lines.append(_text(" · ".join(badges(node.task))))
+    lines.append(_text(" · ".join(node.badges)))
     return "<br/>".join(line for line in lines if line)
 
 

@@ -7,7 +7,8 @@ from html import escape
 from typing import Any
 
 from kalelite.errors import Problem
-from kalelite.picture import to_svg, to_text
+from kalelite.picture.svg import to_svg
+from kalelite.picture.text import to_text
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.types.hints import spell
 

@@ -21,8 +21,9 @@ from kalelite.picture.labels import (
     parameter_list,
     problem_text,
 )
-from kalelite.picture.svg import STYLE, drawing, escape, themed
-from kalelite.plan.graph import Plan
+from kalelite.picture.svg import STYLE, drawing, escape
+from kalelite.picture.theme import themed
+from kalelite.plan.graph import Plan, Task
 
 _STYLE = STYLE + themed("""\
 html,body{margin:0;height:100%}
@@ -118,7 +119,7 @@ def to_html(plan: Plan, problems: Iterable[Problem] = ()) -> str:
             '<div class="table"><table>\n<thead><tr>',
             *(f"<th>{head}</th>" for head in _HEADS),
             "</tr></thead>\n<tbody>\n",
-            *_rows(diagram),
+            *_rows(plan, diagram),
             f"</tbody>\n</table></div>\n<script>{_SCRIPT}</script>\n</body>\n</html>\n",
         ]
     )
@@ -160,20 +161,20 @@ def _problems(diagram: Diagram) -> Iterable[str]:
     yield "</ol>\n"
 
 
-def _rows(diagram: Diagram) -> Iterator[str]:
+def _rows(plan: Plan, diagram: Diagram) -> Iterator[str]:
     waits: dict[str, list[str]] = {}
     names = titles(diagram)
+    tasks = {task.id: task for task in plan.tasks}
     for edge in diagram.edges:
         waits.setdefault(edge.target, []).append(names[edge.source])
     for node in diagram.nodes:
         css = ' class="bad"' if node.problems else ""
-        cells = _cells(node, waits.get(node.id, []))
+        cells = _cells(node, tasks[node.id], waits.get(node.id, []))
         columns = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
         yield f'<tr{css} data-id="{escape(node.id)}">{columns}</tr>\n'
 
 
-def _cells(node: TaskNode, waits: list[str]) -> tuple[str, ...]:
-    task = node.task
+def _cells(node: TaskNode, task: Task, waits: list[str]) -> tuple[str, ...]:
     takes = (f"{name} = {expression(value)}" for name, value in task.arguments.items())
     return (
         node.title + marks(node.problems),

@@ -5,58 +5,24 @@ from __future__ import annotations
 import html
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from string import Template
+from types import MappingProxyType
 
 from kalelite.errors import Problem
 from kalelite.frozen import frozen
+from kalelite.picture.card_states import STATE_STYLE, CardState
 from kalelite.picture.diagram import BlockFrame, Diagram, Edge, TaskNode, diagram_of, with_siblings
 from kalelite.picture.frame_layout import Box, FrameSize, Layout, lay_out
-from kalelite.picture.labels import (
-    badges,
-    clip,
-    first_line,
-    option_list,
-    parameter_list,
-    problem_text,
-)
+from kalelite.picture.labels import clip, problem_text
 from kalelite.picture.layers import Stroke
+from kalelite.picture.theme import themed
 from kalelite.plan.graph import Plan
 
 MARGIN = 20.0
 LINE = 16.0
 SMALL = 11.5
 _NARROW, _WIDE = set("iljtfr.,:;'|!()[]{} "), set("mwMW@%")
-
-_COLOURS = {  # in light and in dark mode
-    "ink": ("#1d2733", "#e5eaf0"),
-    "soft": ("#5b6875", "#9fb0c0"),
-    "paper": ("#fff", "#14191f"),
-    "task": ("#fff", "#1f2730"),
-    "line": ("#8c99a6", "#6f7f8f"),
-    "rim": ("#9fb0c0", "#55677a"),
-    "frame": ("#f3f6f9", "#1a2129"),
-    "accent": ("#2563a8", "#7ab3ef"),
-    "loop": ("#7c4dbd", "#bb9af0"),
-    "condition": ("#b0710a", "#e0ae5c"),
-    "exit": ("#2e7d4f", "#74c596"),
-    "bad": ("#c62828", "#ff7b72"),
-    "badfill": ("#fdecec", "#3a1d1f"),
-    "chip": ("#e8eef4", "#2c3742"),
-}
-
-
-def themed(rules: str) -> str:
-    """CSS whose ``$colours`` are those of light mode, and those of dark mode where it is on.
-
-    Each is written out: many viewers of SVG know no ``var()``.
-    """
-    light, dark = ({name: pair[mode] for name, pair in _COLOURS.items()} for mode in (0, 1))
-    coloured = "\n".join(line for line in rules.splitlines() if "$" in line)
-    night = Template(coloured).substitute(dark)
-    return f"{Template(rules).substitute(light)}@media(prefers-color-scheme:dark){{\n{night}\n}}\n"
-
 
 STYLE = themed("""\
 .kp{font:13px system-ui,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;color-scheme:light dark}
@@ -126,6 +92,7 @@ class _Card:
     """A task's box, ready to be written."""
 
     node: TaskNode
+    state: CardState | None
     title: str
     outputs: str
     chips: tuple[str, ...]
@@ -147,21 +114,43 @@ def to_svg(plan: Plan, problems: Iterable[Problem] = (), *, header: bool = True)
 
     ``header`` writes the name, the description, the parameters and the problems into it.
     """
-    picture = drawing(diagram_of(plan, problems), header=header)
-    name = escape(plan.name)
+    return svg_of(diagram_of(plan, problems), header=header)
+
+
+def svg_of(
+    diagram: Diagram,
+    *,
+    header: bool = False,
+    states: Mapping[str, CardState] = MappingProxyType({}),
+    href: Callable[[str], str] | None = None,
+) -> str:
+    """A diagram as an SVG document.
+
+    ``states`` are those of a run's tasks, by their ids: cards have their colours, and notes.
+    ``href`` gives where a click on a task leads.
+    """
+    picture = drawing(diagram, header=header, states=states, href=href)
+    name = escape(diagram.name)
+    role = "img" if href is None else "group"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="kp" role="img" aria-label="pipeline {name}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="kp" role="{role}" aria-label="pipeline {name}" '
         f'viewBox="0 0 {picture.width:.0f} {picture.height:.0f}" '
         f'width="{picture.width:.0f}" height="{picture.height:.0f}">\n'
-        f"<title>{name}</title>\n<style>{STYLE}</style>\n"
+        f"<title>{name}</title>\n<style>{STYLE}{STATE_STYLE if states else ''}</style>\n"
         f'<rect class="paper" width="100%" height="100%"/>\n{picture.body}</svg>\n'
     )
 
 
-def drawing(diagram: Diagram, *, header: bool = True) -> Drawing:
-    """The diagram without the outermost element; ``header`` adds the texts above and below it."""
+def drawing(
+    diagram: Diagram,
+    *,
+    header: bool = True,
+    states: Mapping[str, CardState] = MappingProxyType({}),
+    href: Callable[[str], str] | None = None,
+) -> Drawing:
+    """The diagram without the outermost element, as of `svg_of`; ``header`` adds texts around it."""
     diagram = with_siblings(diagram)
-    cards = {node.id: _card(node) for node in diagram.nodes}
+    cards = {node.id: _card(node, states.get(node.id)) for node in diagram.nodes}
     layout = _layout(diagram, cards)
     heads = _heads(diagram) if header else []
     problems = list(_problem_lines(diagram)) if header else []
@@ -175,7 +164,7 @@ def drawing(diagram: Diagram, *, header: bool = True) -> Drawing:
         *(_frame(frame, layout.boxes[frame.id]) for frame in diagram.frames),
         *(_edge(edge, route) for edge, route in routes if route),
         *(_frame_title(frame, layout.boxes[frame.id]) for frame in diagram.frames),
-        *(_task(card, layout.boxes[id]) for id, card in cards.items()),
+        *(_task(card, layout.boxes[id], href) for id, card in cards.items()),
         "</g>",
     ]
     y = MARGIN + 14
@@ -214,26 +203,31 @@ def _centered(css: str, x: float, y: float, text: str) -> str:
     return _text(css, x, y, text, ' text-anchor="middle"')
 
 
-def _card(node: TaskNode) -> _Card:
+def _card(node: TaskNode, state: CardState | None) -> _Card:
     title = _clip(node.title, 230.0, 13.0)
     outputs = _clip(node.outputs, 230.0, SMALL)
-    chips = tuple(_clip(badge, 150.0, 10.5) for badge in badges(node.task))
-    widths = size_of(title, bold=True), size_of(outputs, SMALL), _chips_width(chips), 64.0
-    height = 34.0 + (14.0 if outputs else 0.0) + (20.0 if chips else 0.0)
-    return _Card(node, title, outputs, chips, max(widths) + 24, height)
+    chips = tuple(_clip(badge, 150.0, 10.5) for badge in node.badges)
+    # The note's room does not change while the run goes on, nor does anything else's place.
+    noted = 84.0 if state is not None else 0.0
+    widths = size_of(title, bold=True), size_of(outputs, SMALL), _chips_width(chips), 64.0, noted
+    height = 34.0 + (14.0 if outputs else 0.0) + (20.0 if chips else 0.0) + (16.0 if noted else 0.0)
+    return _Card(node, state, title, outputs, chips, max(widths) + 24, height)
 
 
 def _chips_width(chips: Sequence[str]) -> float:
     return sum(size_of(chip, 10.5) + 14 for chip in chips) - 4
 
 
-def _task(card: _Card, box: Box) -> str:
-    node = card.node
+def _task(card: _Card, box: Box, href: Callable[[str], str] | None) -> str:
+    node, state = card.node, card.state
     css = "task" + (" handler" if node.handler else "") + (" bad" if node.problems else "")
+    css += f" {state.css}" if state else ""
+    tag = "g" if href is None else "a"
+    link = f' href="{escape(href(node.id))}"' if href is not None else ""
     middle = box.width / 2
     parts = [
-        f'<g class="{css}" data-id="{escape(node.id)}" data-parent="{escape(node.parent)}" {_at(box)}>',
-        f"<title>{escape(_details(node))}</title>",
+        f'<{tag}{link} class="{css}" data-id="{escape(node.id)}" data-parent="{escape(node.parent)}" {_at(box)}>',
+        f"<title>{escape(_details(node, state))}</title>",
         f'<rect class="card" width="{box.width:.1f}" height="{box.height:.1f}" rx="7"/>',
         _centered("name", middle, 21, card.title),
     ]
@@ -241,6 +235,9 @@ def _task(card: _Card, box: Box) -> str:
     if card.outputs:
         y += 15
         parts.append(_centered("out", middle, y, card.outputs))
+    if state is not None:
+        y += 17
+        parts.append(_centered("state", middle, y, state.text))
     x = middle - _chips_width(card.chips) / 2
     for chip in card.chips:
         width = _chips_width([chip])
@@ -249,7 +246,7 @@ def _task(card: _Card, box: Box) -> str:
         )
         parts.append(_centered("badge", x + width / 2, y + 18, chip))
         x += width + 4
-    return "".join((*parts, _numbers(node.problems, box.width), "</g>"))
+    return "".join((*parts, _numbers(node.problems, box.width), f"</{tag}>"))
 
 
 def _numbers(problems: Sequence[int], right: float) -> str:
@@ -261,15 +258,11 @@ def _numbers(problems: Sequence[int], right: float) -> str:
     )
 
 
-def _details(node: TaskNode) -> str:
+def _details(node: TaskNode, state: CardState | None) -> str:
     """What the mouse shows over a task: all that its card has no room for."""
-    task = node.task
-    lines = [node.title, task.id if task.id != node.title else ""]
-    lines.append(first_line(task.step.description))
-    options = option_list(task.options)
-    lines += [f"{name}: {value}" for name, value in options if name != "display_name"]
-    lines.append(str(task.where or ""))
-    return "\n".join(line for line in lines if line)
+    lines = [node.title, node.id if node.id != node.title else ""]
+    lines.append(f"{state.state} {state.note}".strip() if state else "")
+    return "\n".join(line for line in (*lines, *node.details) if line)
 
 
 def _frame(frame: BlockFrame, box: Box) -> str:
@@ -337,10 +330,8 @@ def _path(route: Sequence[Stroke]) -> Iterator[str]:
 
 def _heads(diagram: Diagram) -> list[tuple[str, str, float]]:
     """Lines above the picture: class, text, size."""
-    plan = diagram.plan
-    about = first_line(plan.description), parameter_list(plan)
-    heads = [("title", _clip(plan.name, 900.0, 16.0), 16.0)]
-    return heads + [("soft", _clip(text, 900.0, SMALL), SMALL) for text in about if text]
+    heads = [("title", _clip(diagram.name, 900.0, 16.0), 16.0)]
+    return heads + [("soft", _clip(text, 900.0, SMALL), SMALL) for text in diagram.about if text]
 
 
 def _problem_lines(diagram: Diagram) -> Iterator[str]:

@@ -10,7 +10,6 @@ from kalelite.errors import Problem
 from kalelite.humanize import count
 from kalelite.picture.diagram import BlockFrame, Diagram, TaskNode, diagram_of, titles
 from kalelite.picture.labels import (
-    badges,
     clip,
     first_line,
     marks,
@@ -29,33 +28,32 @@ def to_text(plan: Plan, problems: Iterable[Problem] = (), *, width: int = 100) -
     """The plan as a tree of lines of at most ``width`` columns (and no fewer than 40)."""
     diagram = diagram_of(plan, problems)
     width = max(width, LEAST_WIDTH)
-    lines = [*_head(diagram, width), *_tree(diagram, width)]
+    lines = [*_head(plan, width), *_tree(plan, diagram, width)]
     for number, problem in enumerate(diagram.problems, 1):
         lines += _problem(number, problem, width)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _head(diagram: Diagram, width: int) -> Iterator[str]:
-    plan = diagram.plan
+def _head(plan: Plan, width: int) -> Iterator[str]:
     yield clip(f"{_flat(plan.name)}  ({count(len(plan.tasks), 'step')})", width, cells)
     for text in (first_line(plan.description), parameter_list(plan, ",  ")):
         yield from (f"  {line}" for line in wrap(_flat(text), width - 2))
 
 
-def _tree(diagram: Diagram, width: int) -> Iterator[str]:
+def _tree(plan: Plan, diagram: Diagram, width: int) -> Iterator[str]:
     """One line for each task and block, in the order of the body."""
     items: dict[str, Item] = {node.id: node for node in diagram.nodes}
     items.update((frame.id, frame) for frame in diagram.frames if frame.title)
     parents = {frame.id: frame.parent for frame in diagram.frames}
     parents.update((node.id, node.parent) for node in diagram.nodes)
     children: dict[str, list[str]] = {}
-    for id in _in_order(diagram, parents):
+    for id in _in_order(plan, diagram, parents):
         if id in items:
             parent = parents[id]
             while parent and parent not in items:
                 parent = parents[parent]
             children.setdefault(parent, []).append(id)
-    takes = _takes(diagram)
+    takes = _takes(plan, diagram)
     rows = [(rail, below, items[id]) for rail, below, id in _rails("", "", children)]
     names = [cells(rail + _name(item)) for rail, _, item in rows if isinstance(item, TaskNode)]
     column = min(max(names, default=0), MOST_NAME, width // 2) + 2
@@ -67,13 +65,13 @@ def _tree(diagram: Diagram, width: int) -> Iterator[str]:
         yield from _row(name, below, details, column, width)
 
 
-def _in_order(diagram: Diagram, parents: Mapping[str, str]) -> Iterable[str]:
+def _in_order(plan: Plan, diagram: Diagram, parents: Mapping[str, str]) -> Iterable[str]:
     """All tasks and blocks; a block comes where its first task does, one without any last."""
     placed: dict[str, None] = {}
     for node in diagram.nodes:
         placed.update(dict.fromkeys((*reversed(list(_around(node.id, parents))), node.id)))
     order = list(dict.fromkeys((*placed, *parents)))
-    for block in diagram.plan.blocks:
+    for block in plan.blocks:
         if isinstance(block, ExitScope) and block.handler in placed and block.id in parents:
             # A handler is called before the block that it ends, and runs after it.
             order.remove(block.handler)
@@ -101,10 +99,10 @@ def _rails(
         yield from _rails(id, inner, children)
 
 
-def _takes(diagram: Diagram) -> dict[str, str]:
+def _takes(plan: Plan, diagram: Diagram) -> dict[str, str]:
     """For each task, what it waits for."""
     names = titles(diagram)
-    scopes = {b.handler: b.id for b in diagram.plan.blocks if isinstance(b, ExitScope)}
+    scopes = {b.handler: b.id for b in plan.blocks if isinstance(b, ExitScope)}
     found: dict[str, dict[str, None]] = {}
     for edge in diagram.edges:
         name = names[edge.source]
@@ -119,7 +117,7 @@ def _takes(diagram: Diagram) -> dict[str, str]:
 
 
 def _details(node: TaskNode, takes: str) -> str:
-    options = " ".join(f"[{badge}]" for badge in badges(node.task))
+    options = " ".join(f"[{badge}]" for badge in node.badges)
     parts = (f"← {takes}" if takes else "", node.outputs, options)
     return "  ".join(_flat(part) for part in parts if part)
 

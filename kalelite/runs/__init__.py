@@ -1,6 +1,7 @@
 """Run records: what a run was, how far it came, and what it left, as files.
 
     <home>/runs/<run-id>/run.json                 the plan in short, parameters, state, times
+                         diagram.json             the picture of the plan
                          events.jsonl             one line for each change of a task's state
                          tasks/<instance>/record.json, log.txt, artifacts/
     <home>/store/                                 the values

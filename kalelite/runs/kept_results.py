@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from kalelite.atomic import write_atomically
 from kalelite.executor.spec import Record
-from kalelite.executor.task_key import TaskKey
+from kalelite.executor.task_key import TaskKey, digest
 from kalelite.humanize import moment
 from kalelite.runs.run_files import KeptData, KeysData
 
@@ -35,6 +36,22 @@ def read_records(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
             if path.name not in kept:
                 with contextlib.suppress(OSError, ValueError):
                     yield path.name, json.loads((path / "record.json").read_bytes())
+
+
+def write_keys(folder: Path, keys: Mapping[str, TaskKey]) -> None:
+    """Keep what the results of the tasks depend on: `kalelite resume` and `explain` ask for it."""
+    data: KeysData = {"parts": {}, "tasks": {}}
+    for id, key in keys.items():
+        name = digest(f"{part}\0{text}" for part, text in key.parts.items())
+        data["parts"][name] = dict(key.parts)
+        data["tasks"][id] = {
+            "parts": name,
+            "lineage": key.lineage,
+            "constants": dict(key.constants),
+            "first": key.first,
+            "sources": {argument: list(found) for argument, found in key.sources.items()},
+        }
+    write_atomically(folder / "keys.json", json.dumps(data).encode())
 
 
 def read_keys(folder: Path) -> dict[str, TaskKey]:

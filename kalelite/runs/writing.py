@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 from kalelite.atomic import write_atomically
 from kalelite.errors import UsageError
 from kalelite.executor.record_file import encode
-from kalelite.executor.task_key import digest
 from kalelite.home_folder import home
 from kalelite.plan.graph import Plan, StepDef, Task
 from kalelite.runs.run_dirs import born, new_folder
 from kalelite.runs.run_files import (
     EventData,
     EventDetails,
-    KeysData,
     RunData,
     RunDetails,
     StartData,
@@ -29,16 +27,21 @@ from kalelite.runs.run_files import (
 
 if TYPE_CHECKING:
     from kalelite.executor.spec import Record
-    from kalelite.executor.task_key import TaskKey
 
 _ENCODE = json.JSONEncoder(default=repr).encode
 
 
 class RunFolder:
-    """The record of a run in the making; one process writes it."""
+    """The record of a run in the making; one process writes it.
 
-    def __init__(self, folder: Path, data: RunData, clock: Callable[[], float]) -> None:
+    ``plan`` is what its diagram shows; None if that is there already.
+    """
+
+    def __init__(
+        self, folder: Path, data: RunData, clock: Callable[[], float], plan: Plan | None
+    ) -> None:
         self.folder = folder
+        self._plan = plan
         self._data = data
         self._clock = clock
         self._events = self._kept = -1
@@ -102,20 +105,13 @@ class RunFolder:
             self._kept = _opened(self.folder / "kept.jsonl")
         os.write(self._kept, line.encode() + b"\n")
 
-    def write_keys(self, keys: Mapping[str, TaskKey]) -> None:
-        """Keep what the results of the tasks depend on: `kalelite resume` and `explain` ask for it."""
-        data: KeysData = {"parts": {}, "tasks": {}}
-        for id, key in keys.items():
-            name = digest(f"{part}\0{text}" for part, text in key.parts.items())
-            data["parts"][name] = dict(key.parts)
-            data["tasks"][id] = {
-                "parts": name,
-                "lineage": key.lineage,
-                "constants": dict(key.constants),
-                "first": key.first,
-                "sources": {argument: list(found) for argument, found in key.sources.items()},
-            }
-        write_atomically(self.folder / "keys.json", json.dumps(data).encode())
+    def draw(self) -> None:
+        """Keep the diagram of the plan, which reports show; at the latest when the run is over."""
+        if self._plan is not None:
+            from kalelite.runs.diagram_file import write_diagram  # the start of a run need not wait
+
+            write_diagram(self.folder, self._plan)
+            self._plan = None
 
     def update(self, **fields: Unpack[RunDetails]) -> None:
         """Add fields to run.json, such as ``code`` or ``url``."""
@@ -124,6 +120,7 @@ class RunFolder:
 
     def finish(self, state: str, at: float = 0.0) -> None:
         """The run is over: "succeeded", "failed", "interrupted" or "cancelled"; now, or since `at`."""
+        self.draw()
         self.update(state=state, finished=at or self._clock())
         for number in (self._events, self._kept):
             if number >= 0:
@@ -190,7 +187,7 @@ def create(
         "tasks": [_task_summary(task) for task in plan.tasks],
         **fields,
     }
-    return RunFolder(path, data, clock)
+    return RunFolder(path, data, clock, plan)
 
 
 def plain_parameters(values: Mapping[str, Any]) -> dict[str, Any]:

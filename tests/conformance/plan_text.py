@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kalelite.picture import to_text
+from kalelite.picture.text import to_text
 from kalelite.plan import graph
 
 

@@ -20,8 +20,12 @@ from hypothesis import strategies as st
 from kalelite.authoring.control import Elif, Else, ExitHandler, If, ParallelFor
 from kalelite.authoring.decorators import pipeline, step
 from kalelite.errors import Problem, Where
-from kalelite.picture import to_html, to_mermaid, to_svg, to_text
-from kalelite.picture.svg import size_of
+from kalelite.picture.card_states import card_state
+from kalelite.picture.diagram import diagram_of
+from kalelite.picture.mermaid import to_mermaid
+from kalelite.picture.page import to_html
+from kalelite.picture.svg import size_of, svg_of, to_svg
+from kalelite.picture.text import to_text
 from kalelite.plan.graph import (
     Block,
     Branch,
@@ -419,3 +423,25 @@ def test_any_name_at_any_width(name, width):
     for line in to_text(plan, width=width).splitlines():
         assert len(line) <= max(width, 40)
     ET.fromstring(to_svg(plan))
+
+
+# --- the state of a run
+
+
+def test_cards_show_the_states_of_a_run_as_links_to_its_steps():
+    plan = blocks.plan()
+    first, second, *_ = plan.tasks
+    states = {
+        first.id: card_state([("succeeded", 12.34)]),
+        second.id: card_state([("succeeded", 1.0), ("failed", 1.0), ("running", 1.0)]),
+    }
+
+    svg = ET.fromstring(svg_of(diagram_of(plan), states=states, href="#step-{}".format))
+
+    cards = {link.get("data-id"): link for link in svg.iter(f"{SVG}a")}
+    assert set(cards) == {task.id for task in plan.tasks}
+    assert cards[first.id].get("href") == f"#step-{first.id}"
+    assert "is-succeeded" in cards[first.id].get("class").split()
+    assert "✓ 12.3 s" in cards[first.id].itertext()
+    assert "is-failed" in cards[second.id].get("class").split()
+    assert "✗ 1 of 3" in cards[second.id].itertext()

@@ -59,7 +59,7 @@ def attach(
         raise UsageError(f"run {found.id} is not one on Kubeflow Pipelines")
     service = KfpService(connection.or_else(data), client)
     service.greet()
-    folder = RunFolder(found.folder, found.data, time.time)
+    folder = RunFolder(found.folder, found.data, time.time, None)
     if not data["run"]:
         id = service.find(data["name"], marker(found.id))
         if id is None:

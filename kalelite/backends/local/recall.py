@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kalelite.executor.record_file import inputs_of
 from kalelite.executor.result_cache import ResultCache
 from kalelite.executor.task_key import Keys, brings_code
+from kalelite.runs.kept_results import write_keys
 
 if TYPE_CHECKING:
     from kalelite.backends.local.local_settings import LocalSettings
@@ -99,13 +100,14 @@ class Recall:
     def idle(self) -> bool:
         """Make the key of one more task, while nothing else is to be done; false if all are made.
 
-        With the last one all are written, for those who go on from this run.
+        With the last one all are written, for those who go on from this run, and its diagram.
         """
         if self._pending is None:
             return False
         if next(self._pending, None) is None:
             self._pending = None
-            self.run.write_keys(self.keys.all())
+            write_keys(self.run.folder, self.keys.all())
+            self.run.draw()
         return True
 
     def _keys_of(self, task: Task, *, noting: bool) -> Keys | None:

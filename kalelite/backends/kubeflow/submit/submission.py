@@ -65,14 +65,13 @@ def submit(
     ClusterError
         The cluster or the API has refused it, or does not answer.
     """
-    problems = [
-        *kfp_problems(plan, settings),
-        *parameter_problems(plan, replace(settings, arguments=arguments)),
-    ]
+    asked = replace(settings, arguments=arguments)
+    problems = [*kfp_problems(plan, settings), *parameter_problems(plan, asked)]
     if problems:
         raise PipelineError(*problems)
     bundle = bundle_of(plan)
     folder = create(plan, arguments, folder=home, backend="kubeflow")
+    folder.draw()
     owner: Owner | None = None
     try:
         provided = supply(folder.id, bundle)
