@@ -25,6 +25,10 @@ RATE = 4000.0
 """Bytes a second that following may take on average."""
 
 _SHORTEST, _LONGEST = 2.0, 60.0
+_PER_NODE = 340
+"""Bytes that a node of a Workflow takes on its way from Kubernetes, which compresses it."""
+
+_GOING_ON = {"", "Pending", "Running"}
 _RANK = ("waiting", "starting", "running")
 
 
@@ -69,15 +73,20 @@ class RunSource:
         self._manifest_size = 0
         self._manifest_at = float("-inf")
         self._last: RunNodes | None = None
+        self._answer: RunAnswer | None = None
+        self._read = 0
 
     def look(self, *, wanted: bool = False) -> Sighting:
         """The state now; with ``wanted`` the Workflow is asked for as soon as may be.
 
         Raises `ClusterError` if nobody answers.
         """
-        answer = self._service.run(self._run)
-        over = answer.state != "running"
-        nodes, fresh = self._nodes(at_once=over, wanted=wanted)
+        nodes, fresh = self._in_cluster()
+        if self._answer is None or nodes is None or nodes.phase not in _GOING_ON:
+            self._answer = self._service.run(self._run)
+        answer = self._answer
+        if nodes is None:
+            nodes, fresh = self._of_kfp(at_once=answer.state != "running", wanted=wanted)
         self._last = nodes or self._last
         picture = observe(self._last.nodes if self._last else (), self._ids)
         if not fresh:
@@ -89,18 +98,26 @@ class RunSource:
 
     def pause(self, quiet: int) -> float:
         """Seconds until the next look, after so many looks that have shown nothing new."""
-        spent = self._service.received / RATE
+        spent = (self._service.received + self._read) / RATE
         behind = spent - (self._clock() - self._begun)
         calm = min(_SHORTEST * 1.25**quiet, 10.0)
         return min(max(calm, behind), _LONGEST)
 
-    def _nodes(self, *, at_once: bool, wanted: bool) -> tuple[RunNodes | None, bool]:
-        if self._workflows is not None:
-            try:
-                found = self._workflows.workflow(self._run)
-                return (run_nodes(found), True) if found else (None, False)
-            except ClusterError:
-                self._workflows = None  # it may not be read: KFP tells, too
+    def _in_cluster(self) -> tuple[RunNodes | None, bool]:
+        if self._workflows is None:
+            return None, False
+        try:
+            found = self._workflows.workflow(self._run)
+        except ClusterError:
+            self._workflows = None  # it may not be read: KFP tells, too
+            return None, False
+        if found is None:
+            return None, False
+        nodes = run_nodes(found)
+        self._read += _PER_NODE * len(nodes.nodes)
+        return nodes, True
+
+    def _of_kfp(self, *, at_once: bool, wanted: bool) -> tuple[RunNodes | None, bool]:
         age = self._clock() - self._manifest_at
         due = self._manifest_size / RATE
         if not (at_once or age > (due if wanted else 3 * due + 10)):

@@ -256,3 +256,30 @@ def test_following_ten_steps_stays_within_its_bytes(kfp_server, tmp_path):
         time[0] += source.pause(quiet)
 
     assert kfp_server.sent / 10 < 300_000
+
+
+def test_the_workflow_in_kubernetes_is_asked_for_first(kfp_server, tmp_path):
+    class Workflows:
+        phase = "Running"
+
+        def workflow(self, run):
+            nodes = step("s0", "Running", at=1)
+            status = {"phase": self.phase, "nodes": {n["id"]: n for n in nodes}}
+            return {"metadata": {"name": "w"}, "status": status}
+
+    kfp_server.script = [Frame("RUNNING"), Frame("SUCCEEDED")]
+    service = KfpService(Connection(kfp_host=kfp_server.host))
+    path = tmp_path / "p.yaml"
+    path.write_text("a: 1")
+    uploaded = service.upload("p", "v", path)
+    run = service.start(uploaded, name="r", marker="m", experiment="e", parameters={})
+    workflows = Workflows()
+    source = RunSource(service, run, {"s0": "s0"}, workflows)
+
+    looks = [source.look() for _ in range(5)]
+    workflows.phase = "Succeeded"
+    last = source.look()
+
+    assert {look.picture.instances["s0"].state for look in looks} == {"running"}
+    assert last.run.state == "succeeded"
+    assert kfp_server.calls["run"] == 2
