@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kalelite.authoring.backends import Backend, Result, Submission
     from kalelite.cli.command import Command
+    from kalelite.cli.run_tagging import RunTagging
     from kalelite.cli.run_view import RunView
     from kalelite.cli.script_backend import Act
     from kalelite.cli.siblings import Siblings
@@ -42,6 +43,7 @@ def _run_inside(
     backend = command.open_backend(name, **extra)
     backend.prepare(script.text, script.import_path())
     from kalelite.cli.printed_lines import with_printed_lines
+    from kalelite.cli.run_tagging import RunTagging
     from kalelite.cli.run_view import RunView, reporter_for
     from kalelite.cli.script_run import run_script
 
@@ -49,8 +51,10 @@ def _run_inside(
     reporter = reporter_for(output, command.out, debug=options.debug)
     if not options.debug:  # else steps print to the terminal themselves
         reporter = with_printed_lines(reporter, follow=options.follow)
-    view = RunView(reporter, command.out, command.err, command.again(), explain=options.explain)
-    act = _act(command, backend, view, siblings)
+    tagging = RunTagging(options.name, options.note)
+    again, explain = command.again(), options.explain
+    view = RunView(reporter, command.out, command.err, again, explain=explain, tagging=tagging)
+    act = _act(command, backend, view, tagging, siblings)
     if not options.file:
         return run_script(command, script, act, view)
     from kalelite.notebook.executed import run_and_write
@@ -58,7 +62,13 @@ def _run_inside(
     return run_and_write(command, script, act, view)
 
 
-def _act(command: Command, backend: Backend, view: RunView, siblings: Siblings | None) -> Act:
+def _act(
+    command: Command,
+    backend: Backend,
+    view: RunView,
+    tagging: RunTagging,
+    siblings: Siblings | None,
+) -> Act:
     """What is done with each pipeline: a run, a file, or a look at what a run would create."""
     out, options = command.out, command.options
     file = os.path.abspath(options.compile or "")  # a notebook runs in its own folder
@@ -75,7 +85,11 @@ def _act(command: Command, backend: Backend, view: RunView, siblings: Siblings |
                 out.line(note)
             out.line(f"compiled {plan.name} to {options.compile}")
         elif options.no_wait:
-            _tell_of(backend.submit(plan, arguments), command)
+            run = backend.submit(plan, arguments)
+            from kalelite.runs.reading import Run
+
+            tagging.tag(Run.open(run.id, folder=command.home).folder)
+            _tell_of(run, command)
         else:
             found = resume or (siblings.take(plan, arguments) if siblings else "")
             on = backend.resuming(found) if found else backend

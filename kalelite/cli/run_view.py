@@ -16,6 +16,7 @@ from kalelite.errors import ExitCode, KaleliteError, StepError
 
 if TYPE_CHECKING:
     from kalelite.authoring.backends import Backend, Listener, Result, Submission
+    from kalelite.cli.run_tagging import RunTagging
     from kalelite.cli.screen import Screen
     from kalelite.plan.graph import Plan
 
@@ -44,6 +45,8 @@ class RunView:
         The command to be typed again after a failure.
     explain
         Say at the end why each step ran or was taken from an earlier run.
+    tagging
+        What each run is called, and what is noted about it.
 
     Attributes
     ----------
@@ -56,7 +59,14 @@ class RunView:
     """
 
     def __init__(
-        self, reporter: Listener, out: Screen, err: Screen, command: str, *, explain: bool = False
+        self,
+        reporter: Listener,
+        out: Screen,
+        err: Screen,
+        command: str,
+        *,
+        explain: bool = False,
+        tagging: RunTagging | None = None,
     ) -> None:
         self.also: Listener | None = None
         self.status: int = ExitCode.OK
@@ -66,10 +76,13 @@ class RunView:
         self._err = err
         self._command = command
         self._explain = explain
+        self._tagging = tagging
         self._run: RunProgress | None = None
 
     def emit(self, event: Event) -> None:
         """Show an event."""
+        if isinstance(event, RunStarted) and self._tagging is not None:
+            self._tagging.tag(event.folder, event.resumes)
         self._reporter.emit(event)
         if self.also is not None:
             self.also.emit(event)

@@ -45,6 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--follow", action="store_true", help="show what all steps print, with their names"
     )
     add_setting(here, "home")
+    parser.add_argument(
+        "--name",
+        help="what the run is called wherever a run is asked for, as kalelite tag says; the second "
+        "run of a script is NAME-2, and so on",
+    )
+    parser.add_argument("--note", metavar="TEXT", help="a note about the run")
     _add_reuse(parser.add_argument_group("results of earlier runs"))
     look = parser.add_argument_group("looking without running")
     look.add_argument("--check", action="store_true", help="print all problems, start nothing")

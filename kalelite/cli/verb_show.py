@@ -34,6 +34,7 @@ def perform(command: Command) -> int:
     tasks = run.tasks
     if command.as_json:
         more = {"run": run.id, "state": run.state, "tasks": list(tasks.values())}
+        more |= run.tags.as_json()
         command.write_json({**run.data, **more})
         return ExitCode.OK
     records = {name: task.record for name, task in tasks.items() if task.record is not None}
@@ -48,6 +49,7 @@ def perform(command: Command) -> int:
     ]
     # A text may stand for a value that JSON does not have: so none of them has quotes.
     parameters = [(name, str(value)) for name, value in run.parameters.items()]
+    print_section("tags", run.tags.rows(), out)
     print_section("parameters", parameters, out)
     print_section("steps", [(name, _state(task)) for name, task in tasks.items()], out)
     print_section("values", values, out)

@@ -31,10 +31,12 @@ def sweep(blobs: BlobStore, older_than: float) -> Freed:
     return _remove(blobs, (f"{folder}/{name}" for name in os.listdir(folder)), older_than)
 
 
-def collect(blobs: BlobStore, keep: Iterable[str], older_than: float) -> Freed:
-    """Remove objects, payloads and adopted files that `keep` does not lead to."""
+def collect(
+    blobs: BlobStore, keep: Iterable[str], older_than: float, *, dry: bool = False
+) -> Freed:
+    """Remove objects, payloads and adopted files that `keep` does not lead to; or only count them."""
     live = _live(blobs, keep)
-    return _remove(blobs, _dead(blobs, live), older_than)
+    return _remove(blobs, _dead(blobs, live), older_than, dry=dry)
 
 
 def _live(blobs: BlobStore, keep: Iterable[str]) -> set[str]:
@@ -57,12 +59,14 @@ def _dead(blobs: BlobStore, live: set[str]) -> Iterator[str]:
                 folders.clear()
 
 
-def _remove(blobs: BlobStore, paths: Iterable[str], older_than: float) -> Freed:
+def _remove(
+    blobs: BlobStore, paths: Iterable[str], older_than: float, *, dry: bool = False
+) -> Freed:
     count = size = 0
     try:
         before = _now(blobs) - older_than
         for path in paths:
-            freed = _remove_one(blobs, path, before)
+            freed = _remove_one(blobs, path, before, dry=dry)
             if freed is not None:
                 count, size = count + 1, size + freed
     except OSError as error:
@@ -76,11 +80,13 @@ def _now(blobs: BlobStore) -> float:
         return os.stat(folder).st_mtime
 
 
-def _remove_one(blobs: BlobStore, path: str, before: float) -> int | None:
+def _remove_one(blobs: BlobStore, path: str, before: float, *, dry: bool) -> int | None:
     """Remove a file or folder last changed before `before`; how many bytes that frees."""
     try:
         if os.lstat(path).st_mtime >= before or _in_use(path):
             return None
+        if dry:
+            return _size(path)
         # A step may store the same content right now, which gives the name a new file. So first
         # take what has the name away, then look again at what was taken.
         taken = blobs.new_name()
@@ -94,16 +100,24 @@ def _remove_one(blobs: BlobStore, path: str, before: float) -> int | None:
         except OSError:  # a folder that was stored again meanwhile
             remove_tree(taken)
         return None
-    if not stat.S_ISDIR(state.st_mode):
+    size = _size(taken)
+    if stat.S_ISDIR(state.st_mode):
+        remove_tree(taken)
+    else:
         os.unlink(taken)
+    return size
+
+
+def _size(path: str) -> int:
+    """The bytes on the disk of a file, or of the files in a folder."""
+    state = os.lstat(path)
+    if not stat.S_ISDIR(state.st_mode):
         return state.st_blocks * 512
-    size = sum(
+    return sum(
         os.lstat(f"{folder}/{name}").st_blocks * 512
-        for folder, _, names in os.walk(taken)
+        for folder, _, names in os.walk(path)
         for name in names
     )
-    remove_tree(taken)
-    return size
 
 
 def _in_use(path: str) -> bool:

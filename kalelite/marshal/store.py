@@ -220,8 +220,10 @@ class Store:
 
         return sweep(self._blobs, older_than)
 
-    def collect(self, keep: Iterable[str], *, older_than: float = 3_600.0) -> Freed:
-        """Remove every value that `keep` does not name.
+    def collect(
+        self, keep: Iterable[str], *, older_than: float = 3_600.0, dry: bool = False
+    ) -> Freed:
+        """Remove every value that `keep` does not name; with ``dry`` only say what that frees.
 
         It may run beside running steps: what was stored within the last `older_than` seconds
         stays, whether or not a record refers to it yet.
@@ -233,7 +235,7 @@ class Store:
         """
         from kalelite.marshal.garbage import collect  # as above
 
-        return collect(self._blobs, (part_of(each)[0] for each in keep), older_than)
+        return collect(self._blobs, (part_of(each)[0] for each in keep), older_than, dry=dry)
 
     def describe(self, reference: str) -> Manifest:
         """What is known of a value without loading it."""

@@ -17,6 +17,7 @@ from kalelite.executor import record_file as records
 from kalelite.frozen import frozen
 from kalelite.runs.kept_results import cached_reason, read_kept
 from kalelite.runs.run_dirs import born, is_alive, natural, run_ids, runs_folder, task_of
+from kalelite.runs.run_tags import RunTags, folders_named
 
 if TYPE_CHECKING:
     from kalelite.executor.spec import OutputEntry, Record
@@ -63,7 +64,7 @@ class Run:
 
     @classmethod
     def open(cls, run: str = "last", *, folder: str | Path | None = None) -> Run:
-        """Read a run by its id, by the beginning of it, or "last".
+        """Read a run by its id, by the beginning of it, by its name, or "last".
 
         Raises
         ------
@@ -75,10 +76,13 @@ class Run:
         if not ids:
             raise UsageError(f"there is no run in {base}", hint="run a pipeline first")
         found = ids[-1:] if run == "last" else [name for name in ids if name.startswith(run)]
+        called = [] if found else list(folders_named(base, run))
+        found = found or called
         if len(found) != 1:
             close = found or difflib.get_close_matches(run, ids, 3, 0.5) or ids[-3:]
-            count = "several runs begin" if found else "there is no run that begins"
-            raise UsageError(f"{count} with {run!r}", hint=f"there are {', '.join(close[-5:])}")
+            title = "several runs begin with" if found else "there is no run that begins with"
+            title = "several runs are called" if called else title
+            raise UsageError(f"{title} {run!r}", hint=f"there are {', '.join(close[-5:])}")
         return cls._read(base / found[0])
 
     @classmethod
@@ -139,6 +143,11 @@ class Run:
             for id, names in instances.items()
             for name in sorted(names or {id}, key=natural)
         }
+
+    @property
+    def tags(self) -> RunTags:
+        """Its name, note and tags."""
+        return RunTags.read(self.folder)
 
     @property
     def resumes(self) -> str:

@@ -193,6 +193,7 @@ def _installed(code: Code, folder: Path) -> Path:
         digest.update(data)
     target = folder / digest.hexdigest()
     if (target / "index.json").exists():
+        os.utime(target)  # whoever frees unused code sees that it is wanted
         return target
     part = folder / f".{target.name}.{os.getpid()}"
     code.write(part)

@@ -1,0 +1,28 @@
+"""What the runs of a command are called, and what is noted about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from kalelite.runs.run_tags import RunTags, checked_name
+
+
+class RunTagging:
+    """Gives each run of a command the same tags, and a name of its own: NAME, NAME-2, ..."""
+
+    def __init__(self, name: str | None, note: str | None) -> None:
+        self._tags = RunTags(checked_name(name) if name else "", note or "")
+        self._runs = 0
+
+    def tag(self, folder: Path, resumes: str = "") -> None:
+        """Tag a run that has begun; one that goes on from another takes over what that has."""
+        self._runs += 1
+        base = folder.parent / resumes
+        before = RunTags.read(base) if resumes else RunTags()
+        if before != RunTags():
+            before.write(folder)
+            replace(before, name="").write(base)
+        elif self._tags != RunTags():
+            number = f"-{self._runs}" if self._tags.name and self._runs > 1 else ""
+            replace(self._tags, name=self._tags.name + number).write(folder)
