@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from lab import Kit, Lab, find_kit
+
+for folder in ("conformance", "backends/kubeflow"):
+    sys.path.insert(0, str(Path(__file__).parent.parent / folder))
 
 HOW = (
     "needs Kubernetes: KALELITE_CLUSTER=1 pytest tests/cluster starts that of ../shared/cluster"
@@ -32,4 +37,15 @@ def kit():
 def lab(kit):
     """A namespace that goes with everything in it."""
     with Lab(kit) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def runs(kit):
+    """A namespace for runs as Kubeflow Pipelines would run them."""
+    from in_pods import RIGHTS, know_workflows
+
+    with Lab(kit) as made:
+        know_workflows(made)
+        made.grant(f"system:serviceaccount:{made.namespace}:default", *RIGHTS)
         yield made

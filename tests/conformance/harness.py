@@ -12,6 +12,7 @@ it mounts, and no others, at its mount paths.
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import json
 import re
@@ -19,8 +20,10 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -29,6 +32,8 @@ from typing import Any
 import yaml
 
 ARGUMENT_LIMIT = 131_071
+PATH: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("path", default=())
+"""The names of the nodes around the one that is run."""
 SUCCEEDED, FAILED, SKIPPED, OMITTED = "succeeded", "failed", "skipped", "omitted"
 
 
@@ -211,8 +216,8 @@ class Harness:
         if arguments:
             raise HarnessError(f"unknown parameters {sorted(arguments)}")
         inputs = {name: _float(value) for name, value in inputs.items()}
-        self.path = [f"{self.run_name}.root"]
-        state, _ = self.graph(root["dag"], inputs, {})
+        with below(f"{self.run_name}.root"):
+            state, _ = self.graph(root["dag"], inputs, {})
         self.result.state = state
         return self.result
 
@@ -229,11 +234,17 @@ class Harness:
             ready = [name for name, task in left.items() if needs(task) <= set(states)]
             if not ready:
                 raise HarnessError(f"tasks wait for one another: {sorted(left)}")
-            for name in sorted(ready):
-                task = left.pop(name)
-                states[name], outputs[name] = self.node(name, task, inputs, states, outputs)
+            names = sorted(ready)
+            given = (inputs, dict(states), dict(outputs))
+            ends = self.together([partial(self.node, n, left.pop(n), *given) for n in names])
+            for name, (state, values) in zip(names, ends, strict=True):
+                states[name], outputs[name] = state, values
         bad = any(state == FAILED for state in states.values())
         return (FAILED if bad else SUCCEEDED), outputs
+
+    def together(self, calls: Sequence[Callable[[], Any]], _limit: int = 0) -> list[Any]:
+        """Run what does not wait for one another, here one by one."""
+        return [call() for call in calls]
 
     def node(self, name, task, inputs, states, outputs) -> tuple[str, Any]:
         policy = task.get("triggerPolicy", {})
@@ -248,14 +259,15 @@ class Harness:
         if "condition" in policy and not condition(policy["condition"], values):
             return SKIPPED, {}
         if "executorLabel" in component:
-            return self.container(name, task, component, values)
+
+            def named(source: dict) -> str:
+                return self.value(name, source, inputs, states, outputs)
+
+            return self.container(name, task, component, values, named)
         if any(isinstance(value, Artifact) for value in values.values()):
             raise HarnessError(f"{name} is a graph, and takes an artifact: nothing here does")
-        self.path.append(name)
-        try:
+        with below(name):
             return self.block(task, component, values)
-        finally:
-            self.path.pop()
 
     def block(self, task, component, values) -> tuple[str, Any]:
         if "parameterIterator" in task:
@@ -269,15 +281,18 @@ class Harness:
             items = json.loads(iterator["items"]["raw"])
         else:
             items = values.pop(iterator["items"]["inputParameter"])
-        states, results = [], []
         kind = component["inputDefinitions"]["parameters"][iterator["itemInput"]]["parameterType"]
-        for position, value in enumerate(items):
+
+        def iteration(position: int, value: Any) -> tuple[str, dict]:
             item = {iterator["itemInput"]: typed("item", _float(value), kind)}
-            self.path.append(f"iteration-iterations({position}:{position}).iteration-item")
-            state, inner = self.graph(component["dag"], values, item)
-            self.path.pop()
-            states.append(state)
-            results.append(dag_outputs(component, inner))
+            with below(f"iteration-iterations({position}:{position}).iteration-item"):
+                state, inner = self.graph(component["dag"], values, item)
+            return state, dag_outputs(component, inner)
+
+        limit = int(task.get("iteratorPolicy", {}).get("parallelismLimit", 0))
+        calls = [partial(iteration, position, value) for position, value in enumerate(items)]
+        ends = self.together(calls, limit)
+        states, results = [state for state, _ in ends], [found for _, found in ends]
         names = component.get("outputDefinitions", {}).get("parameters", {})
         collected = {name: [] for name in names}
         for result, name in itertools.product(results, names):
@@ -339,7 +354,7 @@ class Harness:
 
     # --- containers -----------------------------------------------------------------------
 
-    def container(self, name, task, component, values) -> tuple[str, Any]:
+    def container(self, name, task, component, values, named) -> tuple[str, Any]:
         label = component["executorLabel"]
         if task.get("cachingOptions", {}).get("enableCache"):
             raise HarnessError(f"task {name} would be cached")
@@ -349,7 +364,7 @@ class Harness:
             if attempt:
                 self.result.waits.append(wait)
                 wait *= float(retries.get("backoffFactor", 2))
-            code, text, outputs = self.pod(name, label, component, values)
+            code, text, outputs = self.pod(name, label, component, values, named)
             self.result.attempts.append(Attempt(name, code, text))
             if code == 0:
                 self.result.states[name] = SUCCEEDED
@@ -358,9 +373,9 @@ class Harness:
         self.result.states[name] = FAILED
         return FAILED, {}
 
-    def pod(self, name, label, component, inputs) -> tuple[int, str, dict[str, Any]]:
+    def pod(self, name, label, component, inputs, named) -> tuple[int, str, dict[str, Any]]:
         container = self.executors[label]["container"]
-        config = self.pods.get(label, {})
+        config = resolved(self.pods.get(label, {}), named)
         work = Path(
             tempfile.mkdtemp(prefix=f"pod-{next(self.counter)}-", dir=self.cluster.claims.parent)
         )
@@ -383,7 +398,6 @@ class Harness:
         }
         words = [*container.get("command", ()), *container.get("args", ())]
         command = [self.replaced(word, received, values, files, paths) for word in words]
-        command = [kubernetes_word(word) for word in command]
         text = json.dumps(container)
         for word in (*command, text, go_json(received)):
             if len(word.encode()) > ARGUMENT_LIMIT:
@@ -428,7 +442,7 @@ class Harness:
         seconds = float(config.get("activeDeadlineSeconds", 120))
         try:
             done = subprocess.run(
-                command,
+                [kubernetes_word(word) for word in command],
                 cwd=work,
                 env=environment,
                 stdout=subprocess.PIPE,
@@ -446,14 +460,14 @@ class Harness:
         node = "metadata.annotations['workflows.argoproj.io/node-name']"
         names = [field["name"] for field in config.get("fieldPathAsEnv", ())]
         assert all(field["fieldPath"] == node for field in config.get("fieldPathAsEnv", ()))
-        return dict.fromkeys(names, ".".join([*self.path, "executor"]))
+        return dict.fromkeys(names, ".".join([*PATH.get(), "executor"]))
 
     @contextmanager
     def mounted(self, config: dict):
         """The claims of a pod at their paths, for as long as it runs."""
         paths = []
         for mount in config.get("pvcMount", ()):
-            claim = self.placeholder(mount["pvcNameParameter"]["runtimeValue"]["constant"])
+            claim = mount["pvcNameParameter"]
             folder = self.cluster.claims / claim
             if not folder.is_dir():
                 raise HarnessError(
@@ -468,6 +482,28 @@ class Harness:
         finally:
             for path in paths:
                 path.unlink()
+
+
+def resolved(part: Any, named: Callable[[dict], str]) -> Any:
+    """What Kubernetes is told of a pod, with the values of its parameters."""
+    if isinstance(part, list):
+        return [resolved(each, named) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: named(value) if key.endswith("Parameter") else resolved(value, named)
+        for key, value in part.items()
+    }
+
+
+@contextmanager
+def below(name: str):
+    """What is run meanwhile is inside a node of this name."""
+    token = PATH.set((*PATH.get(), name))
+    try:
+        yield
+    finally:
+        PATH.reset(token)
 
 
 @dataclass(frozen=True)
