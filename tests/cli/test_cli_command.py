@@ -521,11 +521,11 @@ def test_the_environment_goes_before_the_decorator(shell):
     assert "7Gi" in shell(*words, KALELITE_MARSHAL_VOLUME_SIZE="7Gi").stdout
 
 
-def test_submitting_says_what_to_do_instead(shell):
-    done = shell(SCRIPTS / "hello.py", "--kfp")
+def test_submitting_without_an_address_says_what_to_give(shell):
+    done = shell(SCRIPTS / "hello.py", "--kfp", KUBECONFIG="/nowhere")
 
-    assert done.returncode == 2
-    assert "--compile" in done.stderr
+    assert done.returncode == 5
+    assert "KALELITE_KFP_HOST" in done.stderr
 
 
 FILED = """
