@@ -176,14 +176,14 @@ def test_the_same_code_gives_the_same_bytes(tmp_path):
     assert first == second
 
 
-def test_without_user_code_it_is_at_most_58_kb(bundle):
+def test_without_user_code_it_is_at_most_64_kb(bundle):
     with zipfile.ZipFile(bundle) as archive:
         own = [
             item
             for item in archive.infolist()
             if not item.filename.startswith(("code/", "tasks.json"))
         ]
-    assert sum(item.compress_size + 2 * len(item.filename) + 76 for item in own) <= 58_000
+    assert sum(item.compress_size + 2 * len(item.filename) + 76 for item in own) <= 64_000
 
 
 def test_it_carries_the_licence_of_cloudpickle(bundle):

@@ -17,6 +17,7 @@ from typing import Any
 
 from kalelite.errors import Problem
 from kalelite.frozen import frozen
+from kalelite.humanize import count
 from kalelite.plan.graph import Plan
 
 LIMIT = 1_048_576
@@ -63,9 +64,11 @@ class Estimate:
     def problem(self, plan: Plan, size: str) -> Problem:
         """Of a Workflow that is over the limit; ``size`` says how sure its ``{}`` is."""
         steps = len(plan.tasks)
+        fitting = self.fitting(steps)
+        most = f"{fitting} of them at most" if fitting else "the code alone is too large"
         return Problem(
-            f"{steps} steps make a Workflow of {size.format(human(self.stored))}; "
-            f"Argo takes {human(LIMIT)}, {self.fitting(steps)} of them at most",
+            f"{count(steps, 'step')} {'makes' if steps == 1 else 'make'} a Workflow of "
+            f"{size.format(human(self.stored))}; Argo takes {human(LIMIT)}, {most}",
             "Use ParallelFor for steps that repeat, do more in each step, read large constants from a "
             "file or volume, or split the pipeline.",
             plan.where,

@@ -26,13 +26,16 @@ def read(file):
 
 def parts_of(path):
     """The tasks of the root, the containers and the claims that each mounts."""
-    spec, platform = yaml.safe_load_all(path.read_text())
+    spec, *platforms = yaml.safe_load_all(path.read_text())
     executors = {
         name.removeprefix("exec-"): entry["container"]
         for name, entry in spec["deploymentSpec"]["executors"].items()
     }
-    pods = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    mounts = {name.removeprefix("exec-"): pod.get("pvcMount", []) for name, pod in pods.items()}
+    mounts = {
+        name.removeprefix("exec-"): pod.get("pvcMount", [])
+        for platform in platforms
+        for name, pod in platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"].items()
+    }
     return spec["root"]["dag"]["tasks"], executors, mounts
 
 
