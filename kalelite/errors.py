@@ -21,6 +21,7 @@ This module imports the standard library only: it travels with the steps.
 from __future__ import annotations
 
 import re
+import sys
 from enum import IntEnum
 from typing import TYPE_CHECKING, ClassVar
 
@@ -46,12 +47,23 @@ _CELLS = re.compile(r"(?:^|\.ipynb:)((?:\+?In\[\d+\](?:@\d+)?)+)$")
 _CELL = re.compile(r"In\[(\d+)\](?:@(\d+))?")
 
 
+def cell_name(file: str) -> str:
+    """``In[7]`` for the name by which this kernel has compiled a cell; any other is that itself."""
+    ipython = sys.modules.get("IPython")
+    shell = getattr(ipython, "get_ipython", lambda: None)()
+    if shell is None or (file.endswith("]") and _CELLS.search(file)):
+        return file
+    found = shell.compile.format_code_name(file)
+    return file if found is None else str(found[1])
+
+
 def in_cell(file: str, line: int) -> tuple[int, int] | None:
     """The number of a notebook's cell and the line in it; None for a line of a file.
 
     ``book.ipynb:In[7]`` names the source of a cell, ``book.ipynb:In[7]@1+In[9]@12`` that of cells
     in a row, each with its first line. So the places of frames are known in every process.
     """
+    file = cell_name(file)
     cells = _CELLS.search(file) if file.endswith(tuple("0123456789]")) else None
     if cells is None:
         return None
@@ -67,6 +79,8 @@ def book_of(file: str) -> str:
 
 def place_text(file: str, line: int) -> str:
     """``train.py:7``, or ``Cell In[7], line 3``."""
+    if file == "<timed exec>":
+        return f"the cell under %%time, line {line + 1}"
     cell = in_cell(file, line)
     return f"{file}:{line}" if cell is None else f"Cell In[{cell[0]}], line {cell[1]}"
 

@@ -1,11 +1,15 @@
-"""Durations, sizes, counts, times and paths as people read them."""
+"""Durations, sizes, counts, times, paths and printed texts as people read them."""
 
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from kalelite.errors import place_text
+
+_ESCAPES = r"(?s)\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)"
+_CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 
 
 def duration(seconds: float) -> str:
@@ -65,3 +69,27 @@ def near_place(file: str, line: int) -> str:
 def short_name(type_name: str) -> str:
     """The name of an exception's type as a traceback shows it."""
     return type_name.removeprefix("builtins.").removeprefix("__main__.")
+
+
+def error_line(type_name: str, message: str) -> str:
+    """An exception in one line, as at the end of a traceback."""
+    name = short_name(type_name)
+    return f"{name}: {message}" if message else name
+
+
+def clean(text: str) -> str:
+    """`text` without escape sequences and control characters.
+
+    What a step printed or raised is shown to a person; it must not move their cursor or set
+    their window's title. A progress bar that rewrote its line is shown as it last looked.
+    """
+    lines = (
+        line.rstrip("\r").rsplit("\r", 1)[-1] for line in re.sub(_ESCAPES, "", text).split("\n")
+    )
+    return re.sub(_CONTROLS, "\N{REPLACEMENT CHARACTER}", "\n".join(lines))
+
+
+def one_line(text: str, longest: int = 1000) -> str:
+    """`text` on one line of at most `longest` characters, cut with an ellipsis."""
+    line = " ".join(clean(text).split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"

@@ -157,7 +157,7 @@ class Pipeline(Generic[P, R]):
             return cast("Any", self.__wrapped__)(*args, **kwargs)
         if "resume" in kwargs and all(each.name != "resume" for each in self.parameters):
             backend = backend.resuming(kwargs.pop("resume"))
-        return self._run_on(backend, args, kwargs)
+        return self.run_on(backend, args, kwargs)
 
     def compile(
         self, path: str | Path, *, backend: str = "kubeflow", **settings: Unpack[CompileKeywords]
@@ -232,14 +232,15 @@ class Pipeline(Generic[P, R]):
         opened = open_backend(backend, **given)
         return opened.submit(*self._checked(opened, args, kwargs))
 
-    def _run_on(self, backend: Backend, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def run_on(self, backend: Backend, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """As `run`, on a backend that is given."""
         plan, arguments = self._checked(backend, args, kwargs)
         result = backend.run(plan, arguments, ambient_listener())
         result.check()
         return result.value
 
     def _checked(
-        self, backend: Backend, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+        self, backend: Backend, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> tuple[Plan, Mapping[str, Any]]:
         """The plan, and a converted value for every parameter."""
         from kalelite.authoring.trace.tracing import user_frame
@@ -250,7 +251,9 @@ class Pipeline(Generic[P, R]):
             dataclasses.replace(parameter, default=fixed.get(parameter.name, parameter.default))
             for parameter in plan.parameters
         )
-        arguments = arguments_of(self, parameters, args, kwargs, places.of_frame(user_frame()))
+        arguments = arguments_of(
+            self, parameters, tuple(args), kwargs, places.of_frame(user_frame())
+        )
         return plan, {**arguments, **fixed}
 
     def __repr__(self) -> str:

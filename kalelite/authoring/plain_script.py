@@ -13,6 +13,12 @@ _FLAGS = ("--kfp", "--dry-run", "--compile", "--backend")
 _OURS = str(Path(__file__).resolve().parent.parent) + os.sep
 
 
+def in_kernel() -> bool:
+    """Whether a cell runs now, of a notebook that a kernel stands behind."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython.get_ipython() if ipython is not None else None, "kernel")
+
+
 @functools.cache
 def prepare() -> None:
     """Say which flags plain Python does not know, and let tracebacks end in the user's code."""

@@ -17,6 +17,7 @@ from types import CodeType
 from typing import Any, TypeGuard
 
 from kalelite.blake import blake2b
+from kalelite.errors import cell_name
 from kalelite.frozen import frozen
 
 _KNOWN = (3, 11) <= sys.version_info[:2] <= (3, 13)
@@ -254,3 +255,12 @@ def _operations(code: CodeType, docstrings: bool) -> Iterator[tuple[str, Any]]:
     for entry in entries:
         places = (positions.get(at, len(found)) for at in (entry.start, entry.end, entry.target))
         yield "handler", (*places, entry.depth, entry.lasti)
+
+
+def of_cell(code: CodeType) -> CodeType:
+    """The code with the number of its cell for its file: what a kernel calls that ends with it."""
+    name = cell_name(code.co_filename)
+    if name == code.co_filename:
+        return code
+    inner = (of_cell(each) if isinstance(each, CodeType) else each for each in code.co_consts)
+    return code.replace(co_filename=name, co_consts=tuple(inner))

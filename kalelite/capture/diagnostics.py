@@ -7,6 +7,7 @@ import contextlib
 import dis
 import inspect
 import linecache
+import re
 import sys
 from collections.abc import Iterator
 from types import CodeType, FunctionType
@@ -119,6 +120,14 @@ def refusal(
     limit
         The limit that its pickle exceeds, in bytes, if it does.
     """
+    if name == "get_ipython" and where is not None:
+        magic = _magic(where.text)
+        return Problem(
+            f"{what.partition(' that ')[2] or 'a step uses'} {magic}, and there is no IPython where a "
+            "step runs",
+            "Put it into a cell of its own, or write it in Python: subprocess.run for a command.",
+            where,
+        )
     line = _assignment(file, name) if name and isinstance(file, str) else None
     bound = f" ({name} is assigned on line {line})" if line else ""
     if limit is not None:
@@ -133,6 +142,19 @@ def refusal(
         "make it inside the step, or pass it on as something that can be copied",
         where,
     )
+
+
+def _magic(line: str) -> str:
+    """What a line asks of IPython, as the user has written it."""
+    found = re.search(r"get_ipython\(\)\.(\w+)(\(.*\))", line)
+    try:
+        words = ast.literal_eval(found[2][:-1] + ",)") if found else ()
+    except (SyntaxError, ValueError):
+        words = ()
+    if found is None or not words:
+        return "get_ipython()"
+    sign = {"run_line_magic": "%", "run_cell_magic": "%%"}.get(found[1], "!")
+    return f"the magic `{sign}{' '.join(words[:2]).strip()}`"
 
 
 def no_source(name: str, file: str, what: str, where: Where | None) -> Problem:

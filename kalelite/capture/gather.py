@@ -15,7 +15,7 @@ from kalelite.capture.module_overrides import changed
 from kalelite.capture.namespaces import World
 from kalelite.capture.pickled import Pickled, TooLargeError
 from kalelite.capture.pickler import pickled
-from kalelite.errors import Problem, Where
+from kalelite.errors import Problem, Where, cell_name
 from kalelite.frozen import frozen
 
 
@@ -182,7 +182,8 @@ class Gatherer:
         """The text of the source files, and notebook cells, of all code that the root reaches."""
         entries = self.reached(root).entries.values()
         files = sorted({file for item in entries for file in item.files if _is_source(file)})
-        return {file: text for file in files if (text := "".join(linecache.getlines(file)))}
+        texts = ((cell_name(file), "".join(linecache.getlines(file))) for file in files)
+        return {file: text for file, text in texts if text}
 
     def reached(self, root: Pickled) -> Reached:
         """What the root reaches of all that was gathered."""

@@ -23,7 +23,7 @@ from typing import Any
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
 from kalelite.capture import rebuild
-from kalelite.capture.bytecode import codes, hashed, is_class, references, resolve_import
+from kalelite.capture.bytecode import codes, hashed, is_class, of_cell, references, resolve_import
 from kalelite.capture.class_parts import reduced_class, reduced_member
 from kalelite.capture.edited_modules import is_edited
 from kalelite.capture.hidden_names import OWN_NAMES, hidden_names, public
@@ -247,7 +247,7 @@ class _Pickler(pickle.Pickler):
     def _code(self, code: CodeType) -> Any:
         try:
             # Version 2 has no back-references, so the bytes do not depend on what else is alive.
-            data = marshal.dumps(code, 2)
+            data = marshal.dumps(of_cell(code), 2)
         except ValueError:
             return NotImplemented
         self._sink.take(len(data))

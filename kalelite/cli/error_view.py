@@ -9,10 +9,10 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kalelite.cli.screen import Line, Piece, clean
+from kalelite.cli.screen import Line, Piece
 from kalelite.errors import KaleliteError, Problem, Where, book_of
 from kalelite.executor.spec import FailureReport, Frame
-from kalelite.humanize import count, near_path, near_place, short_name
+from kalelite.humanize import clean, count, near_path, near_place, short_name
 from kalelite.source.libraries import is_library
 from kalelite.source.locations import characters_before
 

@@ -13,8 +13,8 @@ from kalelite.authoring.events import (
     RunStarted,
 )
 from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
-from kalelite.cli.screen import Line, Screen, clean, one_line
-from kalelite.humanize import clock, count, duration, size
+from kalelite.cli.screen import Line, Screen
+from kalelite.humanize import clean, clock, count, duration, one_line, size
 
 _SHOWN = 4
 """Steps that are named where many have something in common."""

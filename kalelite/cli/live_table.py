@@ -19,8 +19,8 @@ from rich.text import Text
 from kalelite.authoring.events import Event, Note, RunFinished, RunResumed, RunStarted
 from kalelite.cli.line_reporter import resumed_lines
 from kalelite.cli.run_progress import RunProgress, Status, TaskProgress, Window
-from kalelite.cli.screen import Screen, clean, one_line
-from kalelite.humanize import count, duration
+from kalelite.cli.screen import Screen
+from kalelite.humanize import clean, count, duration, one_line
 
 _SHORTEST = 0.05
 _SHARE = 0.03

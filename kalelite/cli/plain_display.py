@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from kalelite.authoring.events import Event, TaskFinished
+from kalelite.authoring.plain_script import in_kernel
 from kalelite.cli.printed_lines import with_printed_lines
 from kalelite.cli.run_view import reporter_for
 from kalelite.cli.screen import Screen
@@ -40,12 +41,16 @@ class _WithLogs:
 
 
 def plain_display() -> Listener:
-    """The listener for where this process is: a table on a terminal, lines elsewhere.
+    """The listener for where this process is: a table on a terminal or in a cell, else lines.
 
-    They go to the standard error, as the standard output is the script's own. Nothing is shown
+    Lines go to the standard error, as the standard output is the script's own. Nothing is shown
     where the environment says ``KALELITE_QUIET=1``.
     """
     if os.environ.get("KALELITE_QUIET", "0") not in {"", "0"}:
         return _Silent()
+    if in_kernel():
+        from kalelite.notebook.live_cell import LiveCell
+
+        return LiveCell()
     out = Screen(sys.stderr)
     return _WithLogs(with_printed_lines(reporter_for("auto", out, debug=False)), out)

@@ -22,15 +22,14 @@ from kalelite.authoring.events import (
 from kalelite.errors import Where
 from kalelite.executor.spec import FailureReport, Record
 from kalelite.frozen import frozen, mutable
-from kalelite.humanize import short_name
+from kalelite.humanize import error_line
 from kalelite.plan.graph import Loop
 from kalelite.runs.kept_results import cached_reason
 
 
 def headline(failure: FailureReport) -> str:
     """A failure in one line."""
-    name = short_name(failure.type)
-    return f"{name}: {failure.message}" if failure.message else name
+    return error_line(failure.type, failure.message)
 
 
 class Status(Enum):

@@ -22,28 +22,8 @@ Fit = Literal["wrap", "cut", "keep"]
 _IN_ASCII = str.maketrans(
     {"│": "|", "✓": "+", "✗": "x", "·": "-", "→": "->", "…": "~", "▸": ">", "↻": "@", "⊘": "o"}
 )
-_ESCAPES = r"(?s)\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)"
-_CONTROLS = r"[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 _INDENT = 2
 """Columns by which the rest of a wrapped line is set in."""
-
-
-def clean(text: str) -> str:
-    """`text` without escape sequences and control characters.
-
-    What a step printed or raised is shown to a person; it must not move their cursor or set
-    their window's title. A progress bar that rewrote its line is shown as it last looked.
-    """
-    lines = (
-        line.rstrip("\r").rsplit("\r", 1)[-1] for line in re.sub(_ESCAPES, "", text).split("\n")
-    )
-    return re.sub(_CONTROLS, "\N{REPLACEMENT CHARACTER}", "\n".join(lines))
-
-
-def one_line(text: str, longest: int = 1000) -> str:
-    """`text` on one line of at most `longest` characters, cut with an ellipsis."""
-    line = " ".join(clean(text).split())
-    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def in_ascii(text: str) -> str:

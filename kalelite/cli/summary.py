@@ -9,10 +9,10 @@ from typing import Any
 
 from kalelite.cli.error_view import call_lines, failure_lines
 from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
-from kalelite.cli.screen import Fit, Screen, clean, one_line
+from kalelite.cli.screen import Fit, Screen
 from kalelite.errors import Where
 from kalelite.executor.spec import Record
-from kalelite.humanize import count, duration, near_path, size
+from kalelite.humanize import clean, count, duration, near_path, one_line, size
 from kalelite.plan.graph import Collected, Expr, OneOf, OutputRef, Pack, Plan, subscripts
 
 _FULL_FAILURES = 3

@@ -114,7 +114,7 @@ def _log(task: TaskState, lines: int | None) -> bytes:
 
 
 def _print(text: bytes, out: Screen) -> None:
-    from kalelite.cli.screen import clean
+    from kalelite.humanize import clean
 
     if text and not text.endswith(b"\n"):
         text += b"\n"

@@ -82,8 +82,7 @@ def perform(command: Command) -> int:
 def row(run: Run) -> Line:
     """A run in a line."""
     from kalelite.cli.run_progress import status_of
-    from kalelite.cli.screen import one_line
-    from kalelite.humanize import duration
+    from kalelite.humanize import duration, one_line
 
     tags = run.tags
     words = (tags.name, *(f"{key}={value}" for key, value in tags.tags.items()), tags.note)

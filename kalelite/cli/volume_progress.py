@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kalelite.cli.screen import Line, Screen, one_line
-from kalelite.humanize import duration
+from kalelite.cli.screen import Line, Screen
+from kalelite.humanize import duration, one_line
 from kalelite.volumes.waiting import Action, VolumeProgress
 
 _EVERY = 10.0

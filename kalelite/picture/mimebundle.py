@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import base64
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from kalelite.errors import Problem
-from kalelite.picture.svg import to_svg
+from kalelite.picture.any_ground import ON_ANY_GROUND
+from kalelite.picture.card_states import CardState
+from kalelite.picture.diagram import Diagram, diagram_of
+from kalelite.picture.svg import NO_STATES, svg_of
 from kalelite.picture.text import to_text
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.types.hints import spell
@@ -28,8 +32,19 @@ def plan_html(plan: Plan, problems: Sequence[Problem] = ()) -> str:
     parts += [
         f"<pre style='{RED};margin:4px 0'>{escape(problem.render())}</pre>" for problem in problems
     ]
-    parts.append(to_svg(plan, tuple(problems), header=False))
+    parts.append(picture_html(diagram_of(plan, problems)))
     return f"<div>{''.join(parts)}</div>"
+
+
+def picture_html(diagram: Diagram, states: Mapping[str, CardState] = NO_STATES) -> str:
+    """A diagram as an image, which also stays where a notebook is shown without its SVG.
+
+    ``states`` are those of a run's tasks.
+    """
+    svg = svg_of(diagram, states=states, style=ON_ANY_GROUND)
+    encoded = base64.b64encode(svg.encode()).decode()
+    name = escape(f"pipeline {diagram.name}")
+    return f"<img alt='{name}' style='max-width:100%' src='data:image/svg+xml;base64,{encoded}'>"
 
 
 def plan_text(plan: Plan, problems: Sequence[Problem] = ()) -> str:
@@ -48,11 +63,14 @@ def plan_mimebundle(plan: Plan, problems: Sequence[Problem] = ()) -> dict[str, s
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A plain table of HTML; all texts are escaped."""
     head = "".join(f"<th style='{_CELL};{DIM}'>{escape(text)}</th>" for text in heads)
+    head = f"<thead><tr style='background:none'>{head}</tr></thead>" if any(heads) else ""
     body = "".join(
-        "<tr>" + "".join(f"<td style='{_CELL}'>{escape(cell)}</td>" for cell in row) + "</tr>"
+        "<tr style='background:none'>"
+        + "".join(f"<td style='{_CELL}'>{escape(cell)}</td>" for cell in row)
+        + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<table style='margin:0'>{head}<tbody>{body}</tbody></table>"
 
 
 def _type(kind: Any) -> str:

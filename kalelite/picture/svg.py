@@ -22,6 +22,7 @@ from kalelite.plan.graph import Plan
 MARGIN = 20.0
 LINE = 16.0
 SMALL = 11.5
+NO_STATES: Mapping[str, CardState] = MappingProxyType({})
 _NARROW, _WIDE = set("iljtfr.,:;'|!()[]{} "), set("mwMW@%")
 
 STYLE = themed("""\
@@ -121,14 +122,17 @@ def svg_of(
     diagram: Diagram,
     *,
     header: bool = False,
-    states: Mapping[str, CardState] = MappingProxyType({}),
+    states: Mapping[str, CardState] = NO_STATES,
     href: Callable[[str], str] | None = None,
+    style: str = "",
 ) -> str:
     """A diagram as an SVG document.
 
     ``states`` are those of a run's tasks, by their ids: cards have their colours, and notes.
-    ``href`` gives where a click on a task leads.
+    ``href`` gives where a click on a task leads. With a ``style`` of its own it has no ground.
     """
+    paper = "" if style else '<rect class="paper" width="100%" height="100%"/>\n'
+    style = style or STYLE + (STATE_STYLE if states else "")
     picture = drawing(diagram, header=header, states=states, href=href)
     name = escape(diagram.name)
     role = "img" if href is None else "group"
@@ -136,8 +140,7 @@ def svg_of(
         f'<svg xmlns="http://www.w3.org/2000/svg" class="kp" role="{role}" aria-label="pipeline {name}" '
         f'viewBox="0 0 {picture.width:.0f} {picture.height:.0f}" '
         f'width="{picture.width:.0f}" height="{picture.height:.0f}">\n'
-        f"<title>{name}</title>\n<style>{STYLE}{STATE_STYLE if states else ''}</style>\n"
-        f'<rect class="paper" width="100%" height="100%"/>\n{picture.body}</svg>\n'
+        f"<title>{name}</title>\n<style>{style}</style>\n{paper}{picture.body}</svg>\n"
     )
 
 
@@ -145,7 +148,7 @@ def drawing(
     diagram: Diagram,
     *,
     header: bool = True,
-    states: Mapping[str, CardState] = MappingProxyType({}),
+    states: Mapping[str, CardState] = NO_STATES,
     href: Callable[[str], str] | None = None,
 ) -> Drawing:
     """The diagram without the outermost element, as of `svg_of`; ``header`` adds texts around it."""

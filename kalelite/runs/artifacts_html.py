@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from kalelite.runs.html_tables import plain_table
+from kalelite.runs.values_html import folded, picture_html
 
 _LARGEST = 4 << 20
 """Bytes of a file from which on only its path is shown: a notebook keeps all that it shows."""
@@ -18,18 +20,20 @@ _IMAGES = {
     ".gif": "image/gif",
     ".svg": "image/svg+xml",
 }
-_TITLE = "margin:8px 0 2px"
 
 
 def artifacts_html(artifacts: Iterable[Mapping[str, Any]]) -> str:
     """The artifacts of a run, each below its name.
 
-    Images are shown as images, Markdown as what it means, and pages in a frame of their own whose
+    Images are shown as images, tables as tables, Markdown as what it means, and pages in a frame of their own whose
     scripts do not run; of everything else, of what is large and of what has gone, the path.
     """
     return "".join(
-        f"<details open><summary style='{_TITLE}'>{escape(one['task'])}.{escape(one['name'])}"
-        f"</summary>{_shown(str(one.get('kind')), Path(str(one['path'])))}</details>"
+        folded(
+            f"{escape(one['task'])}.{escape(one['name'])}",
+            _shown(str(one.get("kind")), Path(str(one["path"]))),
+            is_open=True,
+        )
         for one in artifacts
     )
 
@@ -46,12 +50,10 @@ def _shown(kind: str, path: Path) -> str:
 def _file(kind: str, path: Path) -> str:
     data = path.read_bytes()
     if kind == "image":
-        # As an image, also an SVG runs no scripts.
-        source = f"data:{_IMAGES.get(path.suffix.lower(), 'image/png')};base64,"
-        return f"<img style='max-width:100%' src='{source}{base64.b64encode(data).decode()}'>"
+        return picture_html(data, _IMAGES.get(path.suffix.lower(), "image/png"))
     text = data.decode("utf-8", "replace")
     if kind == "html":
-        return (
+        return plain_table(text) or (
             f'<iframe sandbox srcdoc="{escape(text)}" '
             # White, as pages expect it, also in a dark notebook.
             "style='width:100%;height:320px;resize:vertical;background:#fff;border:1px solid #8884'>"

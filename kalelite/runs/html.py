@@ -1,49 +1,58 @@
-"""A run as a notebook shows it: pure functions from data to HTML."""
+"""A run as a notebook shows it: its steps, what they gave, and what went wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
 from html import escape
-from typing import TYPE_CHECKING, Any
+from itertools import starmap
+from typing import TYPE_CHECKING
 
-from kalelite.executor.spec import FailureReport
-from kalelite.picture.mimebundle import DIM, RED, table
+from kalelite.humanize import count, duration, error_line
 from kalelite.runs.artifacts_html import artifacts_html
+from kalelite.runs.failure_html import failure_html
+from kalelite.runs.run_picture import run_picture
+from kalelite.runs.steps_html import DIM, FONT, StepLine, grouped, head_html, last_line, steps_html
+from kalelite.runs.values_html import displayed_values, folded, metrics_html, values_html
 
 if TYPE_CHECKING:
-    from kalelite.runs.reading import Run
+    from kalelite.runs.reading import Run, TaskState
+
+_FAILURES = 3
 
 
 def run_html(run: Run) -> str:
-    """A run: what each task did, how long it took, what it gave and logged, and what failed."""
-    rows: list[tuple[str, ...]] = []
-    failures: list[str] = []
-    for name, task in run.tasks.items():
-        seconds = "" if task.seconds is None else f"{task.seconds:.2f} s"
-        values, metrics = task.reason, ""
-        if task.record is not None:
-            outputs = task.record.outputs.items()
-            values = ", ".join(f"{output} = {_preview(entry)}" for output, entry in outputs)
-            metrics = ", ".join(f"{one['name']} = {one['value']}" for one in task.record.metrics)
-            if task.record.failure is not None:
-                failures.append(_failure(name, task.record.failure))
-        rows.append((name, task.status, seconds, values, metrics))
-    heads = ("task", "state", "time", "values", "metrics" if any(row[4] for row in rows) else "")
-    state = f"{run.state} in {run.seconds:.2f} s"
-    return (
-        f"<div><h4 style='margin:4px 0'>{escape(run.pipeline)} <span style='{DIM}'>{escape(state)}"
-        f"</span></h4>{table(heads, rows)}{artifacts_html(run.artifacts)}{''.join(failures)}"
-        f"<p style='{DIM};margin:4px 0'>run {escape(run.id)}</p></div>"
-    )
+    """A run: what each step did, its picture, all that it gave, and what failed."""
+    tasks = run.tasks
+    lines = [_line(name, task) for name, task in tasks.items()]
+    failed = [
+        (name, task.record.failure, task.log)
+        for name, task in tasks.items()
+        if task.record is not None and task.record.failure is not None
+    ]
+    done = sum(line.state in {"succeeded", "cached"} for line in lines)
+    about = f"{done} of {count(len(lines), 'step')} in {duration(run.seconds)}"
+    parts = [
+        head_html(run.pipeline, run.state, about),
+        steps_html(grouped(lines), time.time()),
+        *(failure_html(*one) for one in failed[:_FAILURES]),
+        folded("graph", run_picture(run, tasks), is_open=True),
+        folded("values", values_html(run) + "".join(starmap(folded, displayed_values(run)))),
+        folded("metrics", metrics_html(run.metrics), is_open=True),
+        artifacts_html(run.artifacts),
+    ]
+    return f"<div style='{FONT}'>{''.join(parts)}{_foot(run)}</div>"
 
 
-def _failure(name: str, failure: FailureReport) -> str:
-    text = failure.traceback or f"{failure.type}: {failure.message}"
-    return (
-        f"<details><summary style='{RED}'>{escape(name)}: {escape(failure.message[:200])}"
-        f"</summary><pre>{escape(text)}</pre></details>"
-    )
+def _line(name: str, task: TaskState) -> StepLine:
+    note = task.reason
+    if task.record is not None and task.record.failure is not None:
+        note = error_line(task.record.failure.type, task.record.failure.message)
+    note = note or ("" if "[" in name else last_line(task.log))
+    return StepLine(name, task.status, task.started or 0.0, task.finished or 0.0, note)
 
 
-def _preview(output: Mapping[str, Any]) -> str:
-    return str(output.get("preview") or output.get("type", ""))
+def _foot(run: Run) -> str:
+    again = ""
+    if run.state in {"failed", "interrupted", "crashed"} and run.data.get("backend") == "local":
+        again = f" · to go on: <code>kalelite.runs.Run.open('{escape(run.id)}').resume()</code>"
+    return f"<div style='{DIM};margin:6px 0 0;font-size:12px'>run {escape(run.id)}{again}</div>"

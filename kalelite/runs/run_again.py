@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kalelite.authoring.backends import open_backend, use_backend
+from kalelite.authoring.backends import open_backend
 from kalelite.authoring.pipeline import pipelines_of
 from kalelite.errors import UsageError
 
@@ -20,5 +20,5 @@ def resume(run: Run) -> Any:
             f"there is no pipeline {run.pipeline!r} here to go on with",
             hint=f"Define it first; where a script has it: kalelite resume {run.id}",
         )
-    with use_backend(open_backend("local", home=run.home, resume=run.id)):
-        return found[-1].run(**run.parameters)
+    backend = open_backend("local", home=run.home, resume=run.id)
+    return found[-1].run_on(backend, (), run.parameters)

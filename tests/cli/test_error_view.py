@@ -18,10 +18,11 @@ from kalelite.cli.error_view import (
 from kalelite.cli.json_lines import JsonLines, encode
 from kalelite.cli.line_reporter import LineReporter
 from kalelite.cli.run_progress import RunProgress
-from kalelite.cli.screen import Screen, clean, one_line
+from kalelite.cli.screen import Screen
 from kalelite.cli.script import read_script
 from kalelite.cli.summary import log_tail, print_summary
 from kalelite.errors import PipelineError, Problem, UsageError, Where
+from kalelite.humanize import clean, one_line
 from kalelite.plan.graph import OutputRef, Pack
 
 

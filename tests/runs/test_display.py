@@ -47,7 +47,8 @@ class Tags(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.seen.add(tag)
-        self.open.append(tag)
+        if tag not in {"img", "br"}:
+            self.open.append(tag)
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
@@ -63,7 +64,7 @@ def tags_of(html):
 def test_a_pipeline_shows_its_parameters_and_its_picture():
     bundle = shown._repr_mimebundle_()
 
-    assert {"table", "svg"} <= tags_of(bundle["text/html"])
+    assert {"table", "img"} <= tags_of(bundle["text/html"])
     assert "i" not in tags_of(bundle["text/html"])
     assert "Loads &amp; fails." in bundle["text/html"]
     assert "&#x27;&lt;i&gt;&#x27;" in bundle["text/html"]
@@ -74,7 +75,7 @@ def test_the_page_around_the_picture_says_what_the_picture_would_say_again():
     html = shown._repr_mimebundle_()["text/html"]
 
     assert html.count("Loads &amp; fails.") == 1
-    assert html.count(">shown</") == 2  # the heading, and what a screen reader calls the picture
+    assert html.count("shown") == 2  # the heading, and what a screen reader calls the picture
 
 
 def test_a_broken_pipeline_is_shown_with_its_problems():
@@ -134,7 +135,7 @@ def test_the_decorators_work_in_the_cells_of_a_real_kernel(tmp_path):
     def value_of(cell):
         return next(o["data"]["text/plain"] for o in cell if o.output_type == "execute_result")
 
-    assert "<svg" in outputs[5][0]["data"]["text/html"]
+    assert "data:image/svg+xml" in outputs[5][0]["data"]["text/html"]
     assert value_of(outputs[6]) == "42"
     assert value_of(outputs[8]) == "41"
     error = next(output for output in outputs[9] if output.output_type == "error")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kalelite.backends.local.pool.client import ForkServer
-from kalelite.backends.local.pool.interrupts import Interrupts
+from kalelite.backends.local.pool.interrupts import Interrupts, stop_grace
 from kalelite.backends.local.pool.local_attempt import Attempt
 from kalelite.backends.local.pool.messages import Done, Ended, Started
 from kalelite.backends.local.pool.slots import Grant, Slots
@@ -44,6 +44,7 @@ class Driver:
         self._requests = requests
         self._interrupts = interrupts
         self._grace = settings.grace
+        self._stop_grace = stop_grace(settings.grace)
         self._log_limit = settings.log_limit
         self._running: dict[int, Attempt] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
@@ -177,7 +178,7 @@ class Driver:
             attempt.forced = not attempt.settled
             self._kill(attempt)
 
-        self._after(self._grace, force)
+        self._after(self._stop_grace if why == "interrupt" else self._grace, force)
 
     def _kill(self, attempt: Attempt) -> None:
         if attempt.number in self._running:
@@ -195,7 +196,7 @@ class Driver:
                     self._settle(attempt, None, 0)
             return
         self._progress.note(
-            f"Stopping: running steps have {self._grace:g} s to end. Interrupt again to kill them."
+            f"Stopping: running steps have {self._stop_grace:g} s to end. Interrupt again to kill them."
         )
         waiting = list(self._between.values())
         self._between.clear()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kalelite.engine.evaluate import evaluate
 from kalelite.engine.results import MissingError, ResultsView
@@ -16,6 +19,8 @@ from kalelite.frozen import frozen
 from kalelite.marshal import Store
 from kalelite.marshal.sharing import SharedLoads
 from kalelite.plan.graph import Plan
+
+Error = TypeVar("Error", bound=BaseException)
 
 
 @frozen
@@ -87,13 +92,20 @@ class RunResult:
         Raises `StepError`: a step failed; `KeyboardInterrupt`: the run was interrupted.
         """
         if self.state == "interrupted":
-            raise KeyboardInterrupt
+            again = f"kalelite.runs.Run.open({self.run!r}).resume()"
+            text = f"the run was stopped. To go on with it: {again}, or in a shell: kalelite resume"
+            raise _shown_as(KeyboardInterrupt(text), f"KeyboardInterrupt: {text}")
         if self.state == "failed":
             for record in self.failures:
                 assert record.failure is not None
                 failed = step_error(record.task, record.failure)
                 failed.add_note(record.failure.traceback)
-                raise self._raised(record.failure) or failed from failed
+                raised = self._raised(record.failure)
+                if raised is None:
+                    raise failed
+                title = f"{record.task} failed in run {self.run}"
+                text = re.sub(r'File "(In\[\d+\])"', r"Cell \1", record.failure.traceback)
+                raise _shown_as(raised, f"{title}\n\n{text}") from failed
             raise StepError(f"the run {self.run} failed", hint="Its notes say why.")
 
     def _raised(self, failure: FailureReport) -> Exception | None:
@@ -103,6 +115,14 @@ class RunResult:
         except Exception:  # of its own code; `StepError` says what is known
             return None
         return error if isinstance(error, Exception) else None
+
+
+def _shown_as(error: Error, text: str) -> Error:
+    """Let a notebook show this text, and not the frames of kalelite that raise the error."""
+    if "IPython" in sys.modules:
+        with contextlib.suppress(Exception):  # its class may not have it
+            error._render_traceback_ = text.splitlines  # type: ignore[attr-defined]
+    return error
 
 
 def step_error(task: str, failure: FailureReport) -> StepError:

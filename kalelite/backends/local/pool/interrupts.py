@@ -9,6 +9,15 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from kalelite.authoring.plain_script import in_kernel
+
+_KERNEL_GRACE = 0.5
+
+
+def stop_grace(grace: float) -> float:
+    """Seconds that steps have to end when their run is stopped: few in a notebook, as people wait."""
+    return min(grace, _KERNEL_GRACE) if in_kernel() else grace
+
 
 class Interrupts:
     """How many requests to stop have come; ``fileno`` is readable after each time."""

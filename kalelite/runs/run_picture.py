@@ -1,0 +1,25 @@
+"""The picture of a run: its plan, with what has become of the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from kalelite.picture.card_states import card_state
+from kalelite.picture.mimebundle import picture_html
+from kalelite.runs.diagram_file import read_diagram
+from kalelite.runs.run_dirs import task_of
+
+if TYPE_CHECKING:
+    from kalelite.runs.reading import Run, TaskState
+
+
+def run_picture(run: Run, tasks: Mapping[str, TaskState]) -> str:
+    """The plan with the states of its tasks; nothing where the record does not have it."""
+    diagram = read_diagram(run.folder)
+    if diagram is None:
+        return ""
+    instances: dict[str, list[tuple[str, float | None]]] = {}
+    for name, task in tasks.items():
+        instances.setdefault(task_of(name), []).append((task.status, task.seconds))
+    return picture_html(diagram, {id: card_state(found) for id, found in instances.items()})
