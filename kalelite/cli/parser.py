@@ -28,6 +28,7 @@ VERBS: Final = {
     "explain": "why the steps of a run ran or were taken from an earlier one",
     "follow": "a run on Kubeflow Pipelines, from where it is to its end",
     "get": "what a run gave; -o writes it to a file, --fetch brings it from the cluster",
+    "sweep": "a run for each value of parameters, and which was best",
     "tag": "name a run, and note something about it",
     "delete": "remove runs, and what nothing refers to any more",
     "cancel": "end a run on Kubeflow Pipelines",
@@ -133,7 +134,7 @@ def parse(argv: Sequence[str]) -> Request:
         cut = words.index("--")
         words, script_args = words[:cut], tuple(words[cut + 1 :])
     name = words.pop(0) if words and words[0] in VERBS else "run"
-    if name not in {"run", "graph", "check"} and script_args:
+    if name not in {"run", "graph", "check", "sweep"} and script_args:
         raise UsageError(f"kalelite {name} runs no script and takes no arguments after --")
     if name == "run":
         _suggest_verb(words)

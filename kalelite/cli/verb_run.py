@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.cli.parser import add_setting
@@ -45,12 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--follow", action="store_true", help="show what all steps print, with their names"
     )
     add_setting(here, "home")
-    parser.add_argument(
-        "--name",
-        help="what the run is called wherever a run is asked for, as kalelite tag says; the second "
-        "run of a script is NAME-2, and so on",
-    )
-    parser.add_argument("--note", metavar="TEXT", help="a note about the run")
+    _add_naming(parser)
     _add_reuse(parser.add_argument_group("results of earlier runs"))
     look = parser.add_argument_group("looking without running")
     look.add_argument("--check", action="store_true", help="print all problems, start nothing")
@@ -74,6 +70,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kfp.add_argument(
         "--dry-run", action="store_true", help="with --kfp: check all, show what would be created"
     )
+
+
+def _add_naming(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--name",
+        help="what the run is called wherever a run is asked for, as kalelite tag says; the second "
+        "run of a script is NAME-2, and so on",
+    )
+    parser.add_argument("--note", metavar="TEXT", help="a note about the run")
+    parser.add_argument(
+        "--tag",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="a tag of the run; may be repeated",
+    )
+    # For the trials of a sweep: the results of all steps, shared with runs beside this one.
+    parser.add_argument("--share-results", metavar="FOLDER", help=argparse.SUPPRESS)
 
 
 def _add_reuse(group: argparse._ActionsContainer) -> None:
@@ -138,6 +152,8 @@ def _run(command: Command, name: str) -> int:
         extra["cache"] = not options.no_cache
     if options.refresh:
         extra["refresh"] = tuple(options.refresh)
+    if options.share_results:
+        extra["share"] = Path(options.share_results)
     if options.start_after:
         extra["start_after"] = _run_and_step(options.start_after)
     extra |= {

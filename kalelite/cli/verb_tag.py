@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kalelite.cli.parser import add_setting
-from kalelite.errors import ExitCode, UsageError
+from kalelite.errors import ExitCode
 
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def perform(command: Command) -> int:
     """Change what was given, and show what holds now."""
+    from kalelite.cli.run_tagging import tags_given
     from kalelite.runs.reading import Run
     from kalelite.runs.run_tags import checked_name
 
@@ -51,14 +52,3 @@ def perform(command: Command) -> int:
         return ExitCode.OK
     command.out.table([("run", run.id), *now.rows()])
     return ExitCode.OK
-
-
-def tags_given(words: list[str]) -> dict[str, str]:
-    """Tags from ``key=value``; raises `UsageError` for anything else."""
-    found = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or not key.strip():
-            raise UsageError(f"{word!r} is no tag", hint="Write KEY=VALUE, such as data=v2.")
-        found[key.strip()] = value
-    return found

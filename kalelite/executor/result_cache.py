@@ -10,9 +10,11 @@ This module travels with the steps. It imports the standard library only.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 from collections.abc import Container
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,6 +71,38 @@ class ResultCache:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
+
+
+@frozen
+class ResultClaims:
+    """Who makes a shared result: the process that holds a lock by the name of its key.
+
+    A process that dies has no locks any more.
+    """
+
+    folder: Path
+    _held: dict[str, int] = field(default_factory=dict)
+
+    def take(self, key: str) -> bool:
+        """Whether this process makes it from now on; not if another does, or this one already."""
+        if key in self._held:
+            return False
+        self.folder.mkdir(parents=True, exist_ok=True)
+        number = os.open(self.folder / key, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            # Of this process alone: a lock by `flock` would pass to its forks.
+            fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(number)
+            return False
+        self._held[key] = number
+        return True
+
+    def release(self, key: str) -> None:
+        """It is made, or will not be."""
+        number = self._held.pop(key, None)
+        if number is not None:
+            os.close(number)
 
 
 def prune(folder: Path, keep: Container[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from kalelite.atomic import write_atomically
 from kalelite.errors import UsageError
 from kalelite.frozen import frozen
-from kalelite.runs.freeing import TRASH, FreedSpace, free, size_of
+from kalelite.runs.freeing import TRASH, FreedSpace, caches, free, size_of
 from kalelite.runs.kept_results import read_kept
 from kalelite.runs.reading import Run, list_runs
 from kalelite.runs.run_filter import RunFilter
@@ -128,7 +128,7 @@ def _hand_on_cached(home: Path, left: Sequence[Run], gone: Collection[Path]) -> 
 
 
 def _cached(home: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for path in (home / "cache").glob("*/*.json"):
+    for path in (path for cache in caches(home) for path in cache.glob("*/*.json")):
         with contextlib.suppress(OSError, ValueError):
             yield path, json.loads(path.read_bytes())
 

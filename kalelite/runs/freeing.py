@@ -55,7 +55,8 @@ def free(
         freed = store.collect(keep, older_than=older_than, dry=dry)
         files, size = freed.count, freed.size
         if not dry:
-            prune(home / "cache", keep)
+            for cache in caches(home):
+                prune(cache, keep)
             left = store.sweep(older_than=max(older_than, _LEFT_BEHIND))
             files, size = files + left.count, size + left.size
     for folder in (*_unused_code(home, runs), *_trash(home)):
@@ -64,6 +65,11 @@ def free(
         if not dry:
             remove_folder(str(folder))
     return FreedSpace(files, size, len(keep))
+
+
+def caches(home: Path) -> list[Path]:
+    """The folders of results by their keys: that of all runs, and one for each sweep."""
+    return [home / "cache", *home.glob("sweeps/*/results")]
 
 
 def _refuse_unread(home: Path, known: Collection[str]) -> None:

@@ -26,6 +26,10 @@ _TICK = 0.25
 """Seconds between looks at the sizes of logs."""
 
 
+def _look_again() -> None:
+    """Nothing: what is ready is looked at each time."""
+
+
 class Driver:
     """Runs a plan to its end, every task in a process of its own."""
 
@@ -83,6 +87,10 @@ class Driver:
             record = self._requests.recall(ready)
             if record is not None:
                 self._progress.finish(ready, record, self._requests.log(ready))
+                continue
+            if self._requests.waits(ready):
+                passed.append(entry)
+                self._after(_TICK, _look_again)
                 continue
             options = self._progress.options(ready)
             grant = self._slots.take(options)

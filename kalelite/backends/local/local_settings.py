@@ -40,6 +40,9 @@ class LocalSettings:
         their new results are kept.
     refresh
         Steps, or their tasks, that run anew whatever is known of them.
+    share
+        A folder in which the results of all steps are kept, for the runs that are given it, too:
+        those beside each other make each result once. None is not to share.
     resume
         The id of a run to go on from: what is finished there and unchanged is taken.
     start_after
@@ -64,6 +67,7 @@ class LocalSettings:
     volumes: Mapping[str, Path] = field(default_factory=dict)
     cache: bool | None = None
     refresh: tuple[str, ...] = ()
+    share: Path | None = None
     resume: str = ""
     start_after: tuple[str, str] | None = None
     words: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kalelite.executor.record_file import inputs_of
-from kalelite.executor.result_cache import ResultCache
+from kalelite.executor.result_cache import ResultCache, ResultClaims
 from kalelite.executor.task_key import Keys, brings_code
 from kalelite.runs.kept_results import write_keys
 
@@ -39,11 +39,15 @@ class Recall:
     earlier: Earlier | None = None
     given: Given | None = None
     _looked: set[str] = field(default_factory=set)
-    _cached: dict[str, str] = field(default_factory=dict)
+    _kept: dict[str, tuple[str, list[ResultCache]]] = field(default_factory=dict)
+    _busy: set[str] = field(default_factory=set)
     _made: dict[str, Keys | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._cache = ResultCache(self.run.home / "cache", self.store)
+        share = self.settings.share
+        self._shared = ResultCache(share, self.store) if share else None
+        self._claims = ResultClaims(share / "claims") if share else None
         self._pending: Iterator[str] | None = self.keys.make()
 
     @property
@@ -56,6 +60,7 @@ class Recall:
         if name in self._looked:
             return None
         self._looked.add(name)
+        self._busy.discard(name)
         found = self._find(task, name, spec)
         if found is None:
             return None
@@ -69,7 +74,9 @@ class Recall:
         if self.given is not None and self.given.has(name):
             return self.given.find(name)
         cached = self._caches(task)
-        keys = self._keys_of(task, noting=cached) if cached or self.earlier else None
+        shared = self._shared if task.options.cache is not False else None
+        needed = cached or shared or self.earlier
+        keys = self._keys_of(task, noting=cached) if needed else None
         if keys is None:
             return None
         inputs = inputs_of(spec().arguments)
@@ -78,13 +85,28 @@ class Recall:
             found = self.earlier.find(keys, inputs, name)
             if found is not None:
                 return found
-        if not cached:
+        caches = [*([self._cache] if cached else []), *([shared] if shared else [])]
+        if not caches:
             return None
         lineage = brings_code(inputs, lambda ref: self.store.describe(ref).encoding)
-        key = self._cached[name] = keys.of(inputs, name, lineage=lineage)
+        key = keys.of(inputs, name, lineage=lineage)
+        self._kept[name] = key, caches
         if fresh or self.settings.cache is False:
             return None
-        return self._cache.find(key, name)
+        found = next(filter(None, (cache.find(key, name) for cache in caches)), None)
+        if found is None and shared is not None and self._claims is not None:
+            self._claim(key, name, self._claims)
+        return found
+
+    def _claim(self, key: str, name: str, claims: ResultClaims) -> None:
+        """Be the one that makes a shared result, or look again later."""
+        if not claims.take(key):
+            self._busy.add(name)
+            self._looked.discard(name)
+
+    def waits(self, name: str) -> bool:
+        """Whether another run is making the result of an instance."""
+        return name in self._busy
 
     def _caches(self, task: Task) -> bool:
         """Whether the results of a task are kept for all runs to come."""
@@ -93,9 +115,11 @@ class Recall:
 
     def remember(self, record: Record) -> None:
         """Keep the record of an instance, for steps that ask for it."""
-        key = self._cached.get(record.task)
-        if key is not None and record.status == "succeeded":
-            self._cache.keep(key, record, self.run.id, self.run.tasks / record.task)
+        key, caches = self._kept.get(record.task, ("", []))
+        for cache in caches if record.status == "succeeded" else ():
+            cache.keep(key, record, self.run.id, self.run.tasks / record.task)
+        if self._claims is not None:
+            self._claims.release(key)
 
     def idle(self) -> bool:
         """Make the key of one more task, while nothing else is to be done; false if all are made.

@@ -105,6 +105,10 @@ class TaskRequestBuilder:
         task = self.tasks[ready.instance.task]
         return self.known.find(task, ready.instance.name, lambda: self.spec(ready, 1))
 
+    def waits(self, ready: Ready) -> bool:
+        """Whether another run is making the result of an instance right now."""
+        return self.known.waits(ready.instance.name)
+
     def remember(self, record: Record) -> None:
         """Keep what a task has left, for the runs to come, if it asks for that."""
         self.known.remember(record)
