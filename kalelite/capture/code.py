@@ -125,6 +125,10 @@ class Code:
             self._known[name] = self._fingerprints.of(taken)
         return self._known[name]
 
+    def names(self, task: Task) -> frozenset[str]:
+        """All names in the code that a task may run, also of attributes and inside of strings."""
+        return self._fingerprints.names(self.step(task).pickled)
+
     def state_digest(self) -> str:
         """A digest of what the script has done to its process, as the steps meet it.
 

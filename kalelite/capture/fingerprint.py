@@ -82,6 +82,13 @@ class Fingerprints:
         )
         return Fingerprint(digest.hex(), texts, _libraries(reached))
 
+    def names(self, root: Pickled) -> frozenset[str]:
+        """All names in the code of a root and of what it reaches, also inside of strings."""
+        reached = self._gatherer.reached(root)
+        mentioned = _mentioned(reached)
+        counted(reached.modules, mentioned)
+        return frozenset(mentioned.names)
+
     def class_id(self, cls: type) -> str:
         """By this, cloudpickle knows a class that comes twice into one process."""
         if cls not in self._class_ids:

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+import kalelite
 from kalelite.source.libraries import is_library
 
 
@@ -15,6 +16,7 @@ from kalelite.source.libraries import is_library
     [
         (json.__file__, True),
         (np.__file__, True),
+        (kalelite.__file__, True),
         ("/other/machine/lib/python3.12/site-packages/kfp/dsl.py", True),
         (__file__, False),
         ("<stdin>", False),

@@ -73,7 +73,7 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
 
 def bundle_of(plan: Plan) -> bytes:
     """The zip application of a plan, as `build` makes it; raises `CaptureError`."""
-    return code_bundle(Wiring(lower(plan)))[0]
+    return code_bundle(Wiring(lower(plan))).content
 
 
 def package(plan: Plan, compiled: Compiled) -> bytes:
@@ -94,17 +94,19 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     wiring = Wiring(lower(plan))
     storage = storage_of(settings)
     plan_of_setup = preparation(storage, settings) if storage.prepared else b""
-    bundle, files = code_bundle(wiring, plan_of_setup)
-    digest = hashlib.sha256(bundle).hexdigest()
+    code = code_bundle(wiring, plan_of_setup)
+    digest = hashlib.sha256(code.content).hexdigest()
     setup = (prepare_task(digest, storage, settings),) if storage.prepared else ()
     carried = storage.prepared and not storage.code_map
-    carrier = carrier_task(bundle, digest, settings) if carried else None
-    components = Components(wiring, storage, settings, storage.code_path(digest), setup, carrier)
+    carrier = carrier_task(code.content, digest, settings) if carried else None
+    path = storage.code_path(digest)
+    components = Components(wiring, storage, settings, path, code.logs, setup, carrier)
     root = root_of(plan, settings)
     pipeline, platform = _to_ir(root, components)
     estimate = size.estimate_of(pipeline, platform)
     if not estimate.fits:
         raise PipelineError(estimate.problem(plan, "about {}"))
+    bundle, files = code.content, code.files
     return Compiled(root, components, pipeline, platform, bundle, files, digest, storage, estimate)
 
 

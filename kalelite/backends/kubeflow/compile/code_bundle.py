@@ -7,14 +7,17 @@ these two, not in the compiled pipeline, where Argo and KFP would read braces in
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from kalelite.backends.kubeflow.compile.native_values import LOGGED
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.task_manifests import task_manifests
 from kalelite.capture import bundle as bundles
 from kalelite.capture.bundle.runtime_sources import ENTRY
 from kalelite.capture.code import capture
 from kalelite.executor import container_io
+from kalelite.frozen import frozen
 from kalelite.plan.graph import StepDef
 
 if TYPE_CHECKING:
@@ -25,8 +28,17 @@ _CONVERTER = "kalelite.plan.types.convert"
 """For parameters that are no primitives, and for values as text. It travels on request only."""
 
 
-def code_bundle(wiring: Wiring, preparation: bytes = b"") -> tuple[bytes, DataFiles]:
-    """The content of a zip application, and the files that its code names.
+@frozen
+class CodeBundle:
+    """A zip application, the files that its code names, and what each task may log, by its id."""
+
+    content: bytes
+    files: DataFiles
+    logs: Mapping[str, frozenset[str]]
+
+
+def code_bundle(wiring: Wiring, preparation: bytes = b"") -> CodeBundle:
+    """The bundle of a lowered plan.
 
     With a ``preparation`` it is also what the prepare task runs.
 
@@ -47,4 +59,10 @@ def code_bundle(wiring: Wiring, preparation: bytes = b"") -> tuple[bytes, DataFi
         modules.add(_CONVERTER)
     files = {"tasks.json": tasks, **({"prepare.json": preparation} if preparation else {})}
     entry = PREPARE_ENTRY if preparation else ENTRY
-    return bundles.bundle(code, files, entry=entry, modules=tuple(sorted(modules))), code.data
+    content = bundles.bundle(code, files, entry=entry, modules=tuple(sorted(modules)))
+    logs = {
+        task.id: code.names(task) & LOGGED.keys()
+        for task in lowered.plan.tasks
+        if isinstance(task.step, StepDef) and not task.step.is_own
+    }
+    return CodeBundle(content, code.data, logs)

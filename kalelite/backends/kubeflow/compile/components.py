@@ -10,11 +10,12 @@ from kalelite.backends.kubeflow.compile.escaping import (
     EXECUTOR_INPUT,
     JOB_ID,
     artifact_path,
+    identifier,
     input_value,
     output_file,
     summary,
 )
-from kalelite.backends.kubeflow.compile.native_values import FILE
+from kalelite.backends.kubeflow.compile.native_values import FILE, LOGGED, PAGE
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.backends.kubeflow.pod.surroundings import NODE, NODE_FIELD
@@ -58,7 +59,7 @@ class Component:
 class Components:
     """The components of one compilation.
 
-    ``setup`` are tasks that run before everything else, ``carrier`` is one that never runs.
+    ``logs`` are the functions of `LOGGED` that a task may call. ``setup`` are tasks that run before everything else, ``carrier`` is one that never runs.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Components:
         storage: Storage,
         settings: Settings,
         bundle: str,
+        logs: Mapping[str, frozenset[str]],
         setup: tuple[Component, ...] = (),
         carrier: Component | None = None,
     ) -> None:
@@ -74,6 +76,7 @@ class Components:
         self.storage = storage
         self.settings = settings
         self.bundle = bundle
+        self.logs = logs
         self.setup = setup
         self.carrier = carrier
 
@@ -113,13 +116,19 @@ class Components:
             if port.wire.kind != "own":
                 inputs[port.name] = port.wire.type
                 arguments[port.name] = port.wire
+        outputs = dict(self.wiring.outputs(task).values())
+        for name, kind in (LOGGED[each] for each in sorted(self.logs.get(task.id, ()))):
+            shown = identifier(name, (*outputs, *inputs))
+            outputs[shown] = kind
+            if kind == PAGE:
+                extra.append(f"--file={shown}={artifact_path('outputs', shown)}")
         return Component(
             id=task.id,
             image=options.image or self.settings.default_image,
             command=("python3", self.bundle),
             args=(*args, *extra, "--executor-input", EXECUTOR_INPUT),
             inputs=inputs,
-            outputs=dict(self.wiring.outputs(task).values()),
+            outputs=outputs,
             arguments=arguments,
             options=replace(
                 options,

@@ -6,12 +6,17 @@ import math
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.escaping import expansion
+from kalelite.backends.kubeflow.pod.kfp_artifacts import HTML_TYPE, METRICS_TYPE
 from kalelite.backends.kubeflow.pod.outputs import is_rounded
 from kalelite.plan.graph import Parameter
 from kalelite.plan.types.fit import native_name
 
 FILE = "file"
 """The type of files among the types of parameters, and the output of a task that writes one."""
+
+METRICS, PAGE = METRICS_TYPE, HTML_TYPE
+LOGGED = {"log_metric": ("metrics", METRICS), "log_artifact": ("page", PAGE)}
+"""The artifact that shows what these functions keep, and its type."""
 
 PRIMITIVES = ("int", "float", "str", "bool")
 _ITEMS_LIMIT = 4096

@@ -26,7 +26,7 @@ from kfp import dsl, kubernetes  # type: ignore[import-untyped]
 from kfp.dsl import pipeline_context  # type: ignore[import-untyped]
 
 from kalelite.backends.kubeflow.compile.kfp_options import configure
-from kalelite.backends.kubeflow.compile.native_values import FILE
+from kalelite.backends.kubeflow.compile.native_values import FILE, METRICS, PAGE
 from kalelite.backends.kubeflow.compile.ports import Wire
 from kalelite.backends.kubeflow.compile.setup_tasks import PREPARED
 from kalelite.plan import graph
@@ -52,6 +52,7 @@ _TYPES: dict[str, Any] = {
     "status": dsl.PipelineTaskFinalStatus,
     FILE: dsl.Input[dsl.Artifact],
 }
+_ARTIFACTS: dict[str, Any] = {FILE: dsl.Artifact, METRICS: dsl.Metrics, PAGE: dsl.HTML}
 _ITEM_TYPES = {"int": "Integer", "float": "Float", "str": "String"}
 
 
@@ -143,7 +144,8 @@ def _component(component: Component) -> Callable[..., Any]:
 
     parameters = [_parameter(name, _TYPES[kind]) for name, kind in component.inputs.items()]
     for name, kind in component.outputs.items():
-        annotation = dsl.Output[dsl.Artifact] if kind == FILE else dsl.OutputPath(_TYPES[kind])
+        artifact = _ARTIFACTS.get(kind)
+        annotation = dsl.Output[artifact] if artifact else dsl.OutputPath(_TYPES[kind])
         parameters.append(_parameter(name, annotation))
     _sign(container, parameters)
     container.__name__ = component.id.replace("-", "_")
@@ -151,6 +153,8 @@ def _component(component: Component) -> Callable[..., Any]:
     if component.description:
         # KFP keeps descriptions of parameters only: the step's own stands with what it gives.
         for name, output in (made.component_spec.outputs or {}).items():
+            if component.outputs[name] in (METRICS, PAGE):
+                continue
             many = len(component.outputs) > 1
             output.description = (
                 f"{name}: {component.description}" if many else component.description

@@ -14,6 +14,7 @@ _NOT_THE_STEPS = re.compile(
     r"|[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+\.go:\d+\] "  # KFP's launcher, in glog's form
     r"|Error: exit status \d+$"
 )
+_ARTIFACTS = re.compile(r"^I\d{4} .*\.go:\d+\] ExecutorOutput: \{\n(?: .*\n)*\}\n", re.MULTILINE)
 _HEAD = "Traceback (most recent call last):"
 _FRAME = re.compile(r'  File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+)')
 _ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
@@ -36,7 +37,7 @@ def own_verdict(log: str) -> tuple[str, str] | None:
 
 def cleaned(text: str) -> str:
     """The log of a pod without what Argo and KFP have written into it."""
-    lines = text.splitlines(keepends=True)
+    lines = _ARTIFACTS.sub("", text).splitlines(keepends=True)
     return "".join(line for line in lines if not _NOT_THE_STEPS.match(line))
 
 

@@ -42,9 +42,9 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
         code = CodeReader(lambda name: read(f"code/{name}"))
         # sha256, because no other digest is in every image.
         store = Store(Path(flags.home) / "store", digest="sha256", durable=True)
-        files = received.get("outputs", {}).get("parameters", {})
+        outputs = received.get("outputs", {})
         sys.argv = [flags.task]
-        return PodStep(task, values, files, records, code, store).run(flags.work)
+        return PodStep(task, values, outputs, records, code, store).run(flags.work)
     except (KaleliteError, LookupError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.attempts.settlement import refuse
 from kalelite.backends.kubeflow.pod.inputs import Inputs, obstacle
+from kalelite.backends.kubeflow.pod.kfp_artifacts import show
 from kalelite.backends.kubeflow.pod.outputs import write_outputs, write_stand_ins
 from kalelite.backends.kubeflow.pod.pod_attempts import Attempts
 from kalelite.backends.kubeflow.pod.run_records import RunRecords, instance_name
@@ -23,20 +24,21 @@ if TYPE_CHECKING:
 
 
 class PodStep:
-    """One instance of a task; ``files`` is what KFP says about its outputs."""
+    """One instance of a task; ``outputs`` is what KFP says about what it is to leave."""
 
     def __init__(
         self,
         task: TaskManifest,
         values: Mapping[str, Any],
-        files: Mapping[str, Mapping[str, str]],
+        outputs: Mapping[str, Any],
         records: RunRecords,
         code: CodeReader,
         store: Store,
     ) -> None:
         self._task = task
         self._values = values
-        self._files = files
+        self._outputs = outputs
+        self._files = outputs.get("parameters", {})
         self._records = records
         self._code = code
         self._store = store
@@ -61,10 +63,12 @@ class PodStep:
         settle_down(work)
         if before is not None and before.status == "succeeded":
             write_outputs(task["outputs"], before, self._files, self._store.load)
+            show(before, records.folder / self.name, self._outputs, self._values)
             return 0
         record = Attempts(self.name, task["terms"], records, self._work).run()
         failure = record.failure
         if failure is None:
+            show(record, records.folder / self.name, self._outputs, self._values)
             return 0
         print(failure.traceback or f"{failure.type}: {failure.message}", file=sys.stderr)
         if failure.hint:

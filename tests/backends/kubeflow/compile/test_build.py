@@ -283,3 +283,41 @@ def test_a_workspace_clone_that_is_made_already_carries_the_code(compiled, write
 def config_of(path, executor):
     _, platform = yaml.safe_load_all(path.read_text())
     return platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"][executor]
+
+
+LOGGING = """
+import kalelite
+from kalelite import log_artifact as keep, pipeline, step
+
+def note(text):
+    keep(text, "note")
+
+@step
+def plain(n: int) -> int:
+    return n
+
+@step
+def fit(page: int):
+    kalelite.log_metric("loss", page)
+    note("fine")
+
+@pipeline
+def main():
+    fit(plain(3))
+"""
+
+
+def test_steps_that_log_give_artifacts_that_kfp_shows(compiled, write_script):
+    components = spec_of(compiled(write_script(LOGGING)))["components"]
+    found = {
+        name: {
+            artifact: each["artifactType"]["schemaTitle"]
+            for artifact, each in component["outputDefinitions"].get("artifacts", {}).items()
+        }
+        for name, component in components.items()
+        if name in ("comp-plain", "comp-fit")
+    }
+    assert found == {
+        "comp-plain": {},
+        "comp-fit": {"metrics": "system.Metrics", "page": "system.HTML"},
+    }

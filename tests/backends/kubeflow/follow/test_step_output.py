@@ -34,6 +34,19 @@ def test_lines_of_argo_and_kfp_are_left_out():
     assert cleaned(POD).endswith("  Look at the file.\n")
 
 
+def test_what_kfp_prints_of_artifacts_is_left_out():
+    told = """\
+before
+I1128 13:15:05.721712      15 launcher_v2.go:1230] ExecutorOutput: {
+  "artifacts": {
+    "metrics": {}
+  }
+}
+after
+"""
+    assert cleaned(told) == "before\nafter\n"
+
+
 def test_the_failure_is_cut_to_the_users_frames():
     failure = failure_in(cleaned(POD))
 
