@@ -191,7 +191,7 @@ def test_a_library_that_is_not_there_is_named_before_anything_runs(project):
     def elsewhere():
         return sync("gs://bucket/in", "data")
 
-    with pytest.raises(UsageError, match="sync needs gcsfs, which is not installed"):
+    with pytest.raises(UsageError, match="sync needs .*gcsfs: not installed here"):
         elsewhere()
     assert not (project / ".kalelite" / "runs").exists()
 

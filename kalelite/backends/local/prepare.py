@@ -45,7 +45,7 @@ def require_libraries(plan: Plan) -> None:
         missing = [name for name in libraries_of(task) if find_spec(name) is None]
         if missing and not task.options.packages:
             raise UsageError(
-                f"{task.step.name} needs {' and '.join(missing)}, which is not installed",
+                f"{task.step.name} needs {' and '.join(missing)}: not installed here",
                 hint=f"pip install {' '.join(missing)}, or .options(packages={missing})",
                 where=task.where,
             )
