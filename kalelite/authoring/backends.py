@@ -128,6 +128,10 @@ class Backend(Protocol):
         del plan, arguments, listener
         raise UsageError(f"the backend {self.name!r} runs pipelines here: nothing to submit to")
 
+    def greet(self) -> str:
+        """The service that runs pipelines: its version and address; `ClusterError` if it is away."""
+        raise UsageError(f"the backend {self.name!r} needs no service")
+
     def attach(self, run: str) -> Submission:
         """A run that was submitted before, by its id; raises `UsageError` if there is none."""
         raise UsageError(f"the backend {self.name!r} has submitted no run {run!r}")

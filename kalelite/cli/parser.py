@@ -39,6 +39,7 @@ VERBS: Final = {
     "formats": "which types are stored in which format",
     "snapshots": "list, restore and delete the states that pipelines have kept",
     "clean": "free what no run refers to",
+    "doctor": "what may be done in a namespace of the cluster, and the roles that are missing",
     "config": "every setting, its value and where it came from",
 }
 """Each verb and its help; ``run`` is what a script without a verb asks for."""

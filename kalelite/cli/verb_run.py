@@ -51,7 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     look = parser.add_argument_group("looking without running")
     look.add_argument("--check", action="store_true", help="print all problems, start nothing")
     add_picture(look, "--graph")
-    kfp = parser.add_argument_group("Kubeflow Pipelines")
+    _add_kfp(parser.add_argument_group("Kubeflow Pipelines"))
+
+
+def _add_kfp(kfp: argparse._ActionsContainer) -> None:
     kfp.add_argument(
         "--kfp",
         dest="backend",
@@ -63,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     kfp.add_argument("--no-wait", action="store_true", help="with --kfp: start the run, and leave")
     kfp.add_argument("--run-name", metavar="TEXT", help="what the run is called there")
     kfp.add_argument("--experiment", metavar="TEXT", help="the experiment that it belongs to")
+    kfp.add_argument(
+        "--snapshot",
+        metavar="RUN",
+        help="with --kfp: start from the volumes as they were for that run, or as a step of it has "
+        "kept them (ids as kalelite snapshots lists them)",
+    )
     add_setting(kfp, "kfp_host")
     add_setting(kfp, "kfp_context")
     add_setting(kfp, "kfp_namespace")
@@ -158,7 +167,7 @@ def _run(command: Command, name: str) -> int:
         extra["start_after"] = _run_and_step(options.start_after)
     extra |= {
         name: getattr(options, name)
-        for name in ("run_name", "experiment")
+        for name in ("run_name", "experiment", "snapshot")
         if getattr(options, name) is not None
     }
     from kalelite.cli.command_run import run_pipelines
@@ -198,7 +207,8 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     here = [name for name in _HERE if getattr(options, name)]
     if options.home and (options.compile or options.dry_run or options.check or options.graph):
         here.append("home")
-    there = [name for name in ("no_wait", "run_name", "experiment") if getattr(options, name)]
+    submitting = ("no_wait", "run_name", "experiment", "snapshot")
+    there = [name for name in submitting if getattr(options, name)]
     if there and (options.backend is None or options.compile or options.dry_run):
         raise UsageError(
             f"--{there[0].replace('_', '-')} is about a run that is submitted: it goes with --kfp"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def snapshot(volume: str = "workspace") -> str:
-    """Keep the state that a folder is in now.
+    """Keep the state that a folder is in now: here the folder, on Kubernetes the volume it is on.
 
     In the body of a pipeline it is a step: ``kept = snapshot("workspace", after=model)``; steps
     that change the folder later wait for it, ``after=kept``. Called elsewhere, it is taken at once.
@@ -39,13 +40,15 @@ def snapshot(volume: str = "workspace") -> str:
     ------
     UsageError
         There is no such folder, or no room.
+    ClusterError
+        On Kubernetes: the folder is on no volume, or its snapshot does not get ready.
     """
     from kalelite.volumes.folder_snapshots import FolderSnapshots
-    from kalelite.volumes.workspace import workspace
+    from kalelite.volumes.step_snapshot import POD, take_of_volume
 
     record = current_record()
     if not record:
-        return FolderSnapshots(home()).take(volume, _folder(volume, workspace())).id
+        return FolderSnapshots(home()).take(volume).id
     run = Path(record).parents[2]
     if Path.cwd().is_relative_to(run):
         raise UsageError(
@@ -53,26 +56,14 @@ def snapshot(volume: str = "workspace") -> str:
             hint="Call snapshot() in the body of the pipeline, after the step.",
         )
     step = Path(record).parent.name
-    taken = FolderSnapshots(run.parents[1]).take(
-        volume, _folder(volume, workspace()), run=run.name, step=step
-    )
+    if POD in os.environ:
+        return take_of_volume(volume, run=run.name, step=step)
+    taken = FolderSnapshots(run.parents[1]).take(volume, run=run.name, step=step)
     what = f"{count(taken.files, 'file')}, {size(taken.size)}"
     print(f"snapshot {taken.id} of {taken.folder}: {what}")
     for each in taken.left_out:
         print(f"left out: {each}")
     return taken.id
-
-
-def _folder(volume: str, workspace: Path) -> Path:
-    if volume == "workspace":
-        return workspace
-    folder = Path(volume).expanduser()
-    if not folder.is_dir():
-        raise UsageError(
-            f"there is no folder {str(folder)!r} to take a snapshot of",
-            hint="Name a folder, or 'workspace' for that of the project.",
-        )
-    return folder.resolve()
 
 
 def sync(

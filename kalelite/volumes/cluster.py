@@ -115,6 +115,11 @@ class Cluster:
             namespace or _namespace_of_context(context) or "default",
         )
 
+    @property
+    def host(self) -> str:
+        """The address of the API server."""
+        return str(self._client.configuration.host)
+
     def get(self, resource: Resource, name: str) -> Json:
         """An object; raises `NotFoundError` if there is none of that name."""
         return self._json("GET", self._path(resource, name), f"read {resource.noun} {name!r}")
@@ -197,7 +202,8 @@ class Cluster:
 
     def may(self, verb: str, resource: Resource) -> bool:
         """Whether the credentials allow this verb on a kind of object; changes nothing."""
-        asked = {"verb": verb, "group": resource.group, "resource": resource.plural}
+        kind, _, part = resource.plural.partition("/")
+        asked = {"verb": verb, "group": resource.group, "resource": kind, "subresource": part}
         if resource.namespaced:
             asked["namespace"] = self.namespace
         review = self.create(ACCESS_REVIEWS, {"spec": {"resourceAttributes": asked}})

@@ -20,6 +20,7 @@ from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 from kalelite.volumes.claimed_folder import claimed, sweep
 from kalelite.volumes.folder_clone import clone_folder, remove_folder
+from kalelite.volumes.workspace import named_folder
 
 
 @frozen
@@ -57,11 +58,14 @@ class FolderSnapshots:
         self._base = home / "snapshots"
         self._clock = clock
 
-    def take(self, volume: str, folder: Path, *, run: str = "", step: str = "") -> FolderSnapshot:
-        """Keep the state of a folder.
+    def take(
+        self, volume: str, folder: Path | None = None, *, run: str = "", step: str = ""
+    ) -> FolderSnapshot:
+        """Keep the state of a folder, by default the one that ``volume`` names.
 
-        Raises `UsageError`: it cannot be read, or there is no room.
+        Raises `UsageError`: there is none, it cannot be read, or there is no room.
         """
+        folder = folder or named_folder(volume)
         now = self._clock()
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
         id = f"{stamp}-{os.urandom(3).hex()}"

@@ -129,10 +129,9 @@ def _rights(book: Notebook, facts: Facts, wishes: Wishes) -> Iterator[Problem]:
         needless = not (facts.has_snapshots and wishes.snapshots)
         if resource == CLAIMS or (resource == SNAPSHOTS and needless):
             continue
-        kind = f"{resource.plural}.{resource.group}" if resource.group else resource.plural
         yield Problem(
-            f"you may not {', '.join(verbs)} {kind} in namespace {book.namespace}",
-            "Ask the namespace's administrator for a Role with these verbs.",
+            f"you may not {', '.join(verbs)} {resource.full_name} in namespace {book.namespace}",
+            "kalelite doctor prints the Role that the namespace's administrator has to make.",
         )
 
 
@@ -156,7 +155,8 @@ def _notes_of_cluster(
     book: Notebook, facts: Facts, wishes: Wishes, classes: Mapping[str, str | None]
 ) -> Iterator[str]:
     if wishes.clones and CLAIMS in facts.missing:
-        yield "you may not make claims here: steps of the run will make the clones"
+        verbs = ", ".join(facts.missing[CLAIMS])
+        yield f"you may not {verbs} {CLAIMS.full_name}: steps of the run will make the clones"
     if facts.snapshot_classes is None and wishes.snapshots:
         yield "snapshot classes may not be read: the snapshot controller's default is taken"
     for each in facts.snapshot_classes or ():

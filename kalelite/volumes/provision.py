@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 
 SNAPSHOT_GROUP = "snapshot.storage.k8s.io"
 RUN_LABEL = "kalelite.dev/run"
+STEP_LABEL = "kalelite.dev/step"
 _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _PASSING = {429, 500, 502, 503, 504}
 _DELAYS = (0.2, 1, 2, 4, 8, 15, 30)
@@ -97,14 +98,16 @@ class PodApi:
             ssl.create_default_context(cafile=str(authority)) if authority.exists() else None
         )
 
-    def call(self, method: str, path: str, body: Json | None = None) -> Json:
+    def call(
+        self, method: str, path: str, body: Json | None = None, *, group: str = "api/v1"
+    ) -> Json:
         """The JSON answer; `urllib.error.HTTPError` if the API server refuses.
 
         Made again for a minute while the server is busy, restarting or not to be reached.
         """
         for delay in _DELAYS:
             try:
-                return self.once(method, path, body)
+                return self.once(method, path, body, group)
             except urllib.error.HTTPError as error:
                 # A token that has expired was replaced in the file.
                 if error.code not in _PASSING and not (error.code == 401 and delay < 1):
@@ -113,11 +116,11 @@ class PodApi:
                 time.sleep(min(max(delay, int(after) if after.isdecimal() else 0), 30))
             except (OSError, http.client.HTTPException, ValueError):
                 time.sleep(delay)
-        return self.once(method, path, body)
+        return self.once(method, path, body, group)
 
-    def once(self, method: str, path: str, body: Json | None) -> Json:
+    def once(self, method: str, path: str, body: Json | None, group: str) -> Json:
         request = urllib.request.Request(
-            f"{self.base}/api/v1/namespaces/{self.namespace}/{path}",
+            f"{self.base}/{group}/namespaces/{self.namespace}/{path}",
             data=None if body is None else json.dumps(body).encode(),
             method=method,
             headers={

@@ -12,9 +12,7 @@ from kalelite.frozen import frozen
 from kalelite.plan import names
 from kalelite.volumes.discover import MountedVolume
 from kalelite.volumes.resources import Json, labels_of
-
-_ABOUT = "kalelite.dev/about"
-"""The annotation with what a run from this snapshot needs to know, as JSON."""
+from kalelite.volumes.step_snapshot import ABOUT
 
 
 @frozen
@@ -65,12 +63,12 @@ def snapshot_name(claim: str, run: str) -> str:
 
 def is_described(found: Json) -> bool:
     """Whether a VolumeSnapshot carries what a run from it needs to know."""
-    return _ABOUT in (found["metadata"].get("annotations") or {})
+    return ABOUT in (found["metadata"].get("annotations") or {})
 
 
 def described(run: str, found: Sequence[Json]) -> SnapshotSet:
     """The set that these VolumeSnapshots are."""
-    about = json.loads(found[0]["metadata"]["annotations"][_ABOUT])
+    about = json.loads(found[0]["metadata"]["annotations"][ABOUT])
     snapshots = (snapshot for each in found for snapshot in _snapshots(run, each))
     return SnapshotSet(
         run, tuple(sorted(snapshots, key=lambda each: each.volume.path)), **about["notebook"]
@@ -97,7 +95,7 @@ def manifest_of(name: str, taken: SnapshotSet, owner: Json) -> Json:
         "metadata": {
             "name": name,
             "labels": labels_of(taken.run),
-            "annotations": {_ABOUT: json.dumps(about, sort_keys=True)},
+            "annotations": {ABOUT: json.dumps(about, sort_keys=True)},
             "ownerReferences": [owner],
         },
         "spec": spec,
@@ -105,7 +103,7 @@ def manifest_of(name: str, taken: SnapshotSet, owner: Json) -> Json:
 
 
 def _snapshots(run: str, found: Json) -> list[Snapshot]:
-    about = json.loads(found["metadata"]["annotations"][_ABOUT])
+    about = json.loads(found["metadata"]["annotations"][ABOUT])
     return [
         Snapshot(
             found["metadata"]["name"],

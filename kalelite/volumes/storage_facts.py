@@ -10,23 +10,17 @@ from kalelite.frozen import frozen
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import ForbiddenError, MissingApiError
 from kalelite.volumes.resources import (
-    CLAIMS,
-    CONFIG_MAPS,
     LIMIT_RANGES,
     NODES,
     QUOTAS,
     SNAPSHOT_CLASSES,
-    SNAPSHOTS,
     STORAGE_CLASSES,
     Json,
     Resource,
 )
+from kalelite.volumes.rights import CLONE, TAKE
 
-NEEDED: Final[Mapping[Resource, tuple[str, ...]]] = {
-    SNAPSHOTS: ("create", "get", "list", "delete"),
-    CONFIG_MAPS: ("create", "get", "delete"),
-    CLAIMS: ("create", "get", "delete"),
-}
+NEEDED: Final[Mapping[Resource, tuple[str, ...]]] = dict((*TAKE.verbs, *CLONE.verbs))
 """The rights, in the namespace, of whoever takes snapshots and makes clones of them."""
 
 _DEFAULT_SNAPSHOT_CLASS = "snapshot.storage.kubernetes.io/is-default-class"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from kalelite.errors import UsageError
+
 _MARKS = (".kalelite", ".git", "pyproject.toml", "setup.cfg")
 
 
@@ -24,3 +26,19 @@ def workspace() -> Path:
         if any((folder / mark).exists() for mark in _MARKS):
             return folder
     return here
+
+
+def named_folder(volume: str) -> Path:
+    """The folder that is meant: that of the project for ``"workspace"``, else the one of this path.
+
+    Raises `UsageError` if there is none.
+    """
+    if volume == "workspace":
+        return workspace()
+    folder = Path(volume).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"there is no folder {str(folder)!r} to take a snapshot of",
+            hint="Name a folder, or 'workspace' for that of the project.",
+        )
+    return folder.resolve()

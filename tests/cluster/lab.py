@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -96,6 +97,22 @@ class Lab:
 
     def cluster_as(self, user):
         return Cluster.open(client=self.kit.client(user), namespace=self.namespace)
+
+    def cluster_of(self, user):
+        """As anybody: the administrator may speak in anybody's name."""
+        client = self.kit.client()
+        client.default_headers["Impersonate-User"] = user
+        return Cluster.open(client=client, namespace=self.namespace)
+
+    def command(self, *words, user="admin", **environ):
+        """kalelite on this machine's command line, as one of the kit's users."""
+        environ = {"KUBECONFIG": self.kit("kubeconfig", user), "PATH": "/usr/bin", **environ}
+        return subprocess.run(
+            [sys.executable, "-m", "kalelite", *words],
+            env={**environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+        )
 
     def claim(self, name, storage="dir", size="16Mi", mode="ReadWriteOnce", bound=None, **spec):
         body = {"accessModes": [mode], "resources": {"requests": {"storage": size}}, **spec}

@@ -22,7 +22,8 @@ class KubeflowBackend(Backend):
 
     Takes the settings of `kalelite.backends.kubeflow.compile.compile_settings.Settings`, those of
     `kalelite.backends.kubeflow.submit.connection.Connection`, and of a run: ``home``, where its
-    record is kept, ``client``, ``run_name``, ``experiment`` and ``service_account``.
+    record is kept, ``client``, ``run_name``, ``experiment``, ``service_account`` and ``snapshot``,
+    an earlier run, or a snapshot that a step has taken, whose volumes it starts from.
     """
 
     name = "kubeflow"
@@ -35,12 +36,14 @@ class KubeflowBackend(Backend):
         run_name: str = "",
         experiment: str = "",
         service_account: str = "",
+        snapshot: str = "",
         **settings: Any,
     ) -> None:
         from kalelite.backends.kubeflow.submit.connection import Connection, Naming
 
         self._home = home
         self._client = client
+        self._snapshot = snapshot
         self._naming = Naming(run_name, experiment, service_account)
         self._connection = Connection.taken_from(settings)
         self._settings = settings
@@ -76,8 +79,16 @@ class KubeflowBackend(Backend):
             naming=self._naming,
             home=self._home,
             client=self._client,
+            snapshot=self._snapshot,
             note=lambda text: (listener or BriefReporter()).emit(Note(text)),
         )
+
+    def greet(self) -> str:
+        """The address and the version of the API; raises `ClusterError` if it does not answer."""
+        from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+
+        service = KfpService(self._connection, self._client)
+        return f"{service.greet().version or 'of an unknown version'} at {service.host}"
 
     def attach(self, run: str) -> SubmittedRun:
         """A run that was started before, by its id here."""

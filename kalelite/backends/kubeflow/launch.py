@@ -32,6 +32,7 @@ def launch(
     naming: Naming,
     home: str | Path | None,
     client: Any,
+    snapshot: str,
     note: Callable[[str], None],
 ) -> SubmittedRun:
     """Start a run of a checked plan; raises as `kalelite.backends.kubeflow.submit.submission`."""
@@ -41,7 +42,7 @@ def launch(
     folder = None if home is None else Path(home)
     settled = settings_for(plan, given)
     cluster = _cluster(connection, service)
-    supply = Supply(cluster, plan, settled, report=VolumeNotes(note), note=note)
+    supply = Supply(cluster, plan, settled, snapshot=snapshot, report=VolumeNotes(note), note=note)
     submitted = submit(plan, arguments, service, connection, settled, naming, folder, supply)
     return SubmittedRun(submitted.folder, submitted.data, submitted.url, plan, service, cluster)
 

@@ -12,7 +12,6 @@ from kalelite.backends.kubeflow.compile.container_calls import given, uses
 from kalelite.backends.kubeflow.compile.escaping import expansion
 from kalelite.backends.kubeflow.compile.tolerance import tolerance_problems
 from kalelite.errors import Problem
-from kalelite.executor.own_functions import snapshot
 from kalelite.plan.container_command import walk
 from kalelite.plan.graph import (
     Block,
@@ -21,7 +20,6 @@ from kalelite.plan.graph import (
     ExitScope,
     Expr,
     Plan,
-    StepDef,
     Task,
     at_line,
 )
@@ -31,12 +29,6 @@ from kalelite.plan.order import Nesting, expressions
 def task_problems(task: Task, *, handler: bool) -> Iterator[Problem]:
     """Everything; ``handler``: it is an exit handler, of which the plan has checked the rest."""
     yield from _templates(task)
-    if isinstance(task.step, StepDef) and task.step.function is snapshot:
-        yield Problem(
-            "a snapshot between steps cannot be taken on Kubeflow Pipelines yet",
-            "Leave the call out for --kfp.",
-            task.where,
-        )
     if isinstance(task.step, ContainerDef):
         yield from _container(task, task.step, handler=handler)
 

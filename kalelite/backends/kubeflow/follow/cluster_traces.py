@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.follow.step_output import cleaned
-from kalelite.backends.kubeflow.submit.run_owner import WORKFLOWS
 from kalelite.errors import ClusterError, CorruptObjectError
 from kalelite.executor import record_file
-from kalelite.volumes.resources import PODS
+from kalelite.volumes.resources import PODS, WORKFLOWS
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.follow.observing import Observation

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.compile.compile_settings import Clone, CodeMap, Settings
 from kalelite.backends.kubeflow.submit.run_claim import marshal_claim, wishes_of
-from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow
+from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow, obstacle_to
 from kalelite.errors import ClusterError, UsageError
 from kalelite.frozen import frozen
 from kalelite.volumes.discover import Notebook, notebook
 from kalelite.volumes.owner import Owner, create_owner, delete_owner
+from kalelite.volumes.past_snapshots import read_snapshots
 from kalelite.volumes.prepare_volumes import Prepared, prepare_volumes
-from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS
 
 if TYPE_CHECKING:
     from kalelite.plan.graph import Plan
     from kalelite.volumes.cluster import Cluster
+    from kalelite.volumes.snapshot_set import SnapshotSet
     from kalelite.volumes.waiting import Report
 
 
@@ -38,7 +39,8 @@ class Provided:
 class Supply:
     """Makes what a run needs, as far as that may be made from here.
 
-    In a notebook of the namespace of the runs, its volumes are snapshotted and cloned.
+    In a notebook of the namespace of the runs, its volumes are snapshotted and cloned; or those of
+    an earlier ``snapshot`` are, which is a run's id, or one that a step has taken.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Supply:
         plan: Plan,
         settings: Settings,
         *,
+        snapshot: str = "",
         report: Report = lambda _: None,
         note: Callable[[str], None] = lambda _: None,
         environ: Mapping[str, str] = os.environ,
@@ -54,6 +57,7 @@ class Supply:
         self._cluster = cluster
         self._plan = plan
         self._settings = settings
+        self._snapshot = snapshot
         self._report = report
         self._note = note
         self._environ = environ
@@ -61,15 +65,27 @@ class Supply:
     def __call__(self, run: str, bundle: bytes) -> Provided:
         """Make it for a run of this id; raises `ClusterError`, and then nothing is left."""
         settings, cluster = self._settings, self._cluster
-        obstacle = _obstacle(cluster, self._plan, settings)
+        obstacle = obstacle_to(cluster, self._plan, settings)
+        if self._snapshot and (obstacle or cluster is None):
+            raise ClusterError(
+                f"no run can be started from snapshot {self._snapshot}: {obstacle}",
+                hint="kalelite doctor tells what may be done in a namespace.",
+            )
         if obstacle or cluster is None:
             self._note(f"{obstacle}: tasks of the run bring the code and make the marshal volume")
             return Provided(settings)
-        book = _notebook(cluster, self._environ, self._note)
+        book: Notebook | SnapshotSet | None
+        if self._snapshot:
+            book = read_snapshots(cluster, self._snapshot)
+            mounted = [each.volume for each in book.snapshots]
+        else:
+            book = _notebook(cluster, self._environ, self._note)
+            mounted = list(book.volumes) if book else []
         files = {CodeMap("").key: bundle}
-        if book is None or not book.volumes:
+        if book is None or not mounted:
             return self._alone(cluster, run, files)
-        keeps_in_clone = book.workspace and not settings.marshal_volume
+        has_workspace = any(each.workspace for each in mounted)
+        keeps_in_clone = has_workspace and not settings.marshal_volume
         wishes = replace(
             wishes_of(settings),
             marshal_volume=False if keeps_in_clone else settings.marshal_volume or True,
@@ -101,23 +117,6 @@ class Supply:
             self._note("what was made for the run stays until kalelite clean removes it")
 
 
-def _obstacle(cluster: Cluster | None, plan: Plan, settings: Settings) -> str:
-    """Why nothing can be made from here; empty if it can."""
-    if cluster is None:
-        return "Kubernetes cannot be reached from here"
-    try:
-        for resource in (CONFIG_MAPS, CLAIMS):
-            if not cluster.may("create", resource):
-                where = f"namespace {cluster.namespace}"
-                return f"you may not make a {resource.noun} in {where}"
-    except ClusterError as error:
-        return error.message
-    users = {task.options.security_context for task in plan.tasks}
-    if users != {None} and not isinstance(settings.marshal_volume, str):
-        return "steps run as users of their own, to whom a new volume has to be opened"
-    return ""
-
-
 def _notebook(
     cluster: Cluster, environ: Mapping[str, str], note: Callable[[str], None]
 ) -> Notebook | None:
@@ -131,7 +130,9 @@ def _notebook(
     return found
 
 
-def _completed(settings: Settings, prepared: Prepared, run: str, book: Notebook) -> Settings:
+def _completed(
+    settings: Settings, prepared: Prepared, run: str, book: Notebook | SnapshotSet
+) -> Settings:
     clones = tuple(
         Clone(
             each.source,

@@ -1,13 +1,34 @@
-"""What was made for a run, and with whom it goes."""
+"""What may be made for a run, and with whom it goes."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from kalelite.errors import ClusterError
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.owner import Owner
-from kalelite.volumes.resources import CONFIG_MAPS, Resource
+from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, WORKFLOWS
 
-WORKFLOWS = Resource("apis/argoproj.io/v1alpha1", "workflows", "Workflow", "workflow")
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.compile.compile_settings import Settings
+    from kalelite.plan.graph import Plan
+
+
+def obstacle_to(cluster: Cluster | None, plan: Plan, settings: Settings) -> str:
+    """Why nothing can be made from here; empty if it can."""
+    if cluster is None:
+        return "Kubernetes cannot be reached from here"
+    try:
+        for resource in (CONFIG_MAPS, CLAIMS):
+            if not cluster.may("create", resource):
+                where = f"namespace {cluster.namespace}"
+                return f"you may not make a {resource.noun} in {where}"
+    except ClusterError as error:
+        return error.message
+    users = {task.options.security_context for task in plan.tasks}
+    if users != {None} and not isinstance(settings.marshal_volume, str):
+        return "steps run as users of their own, to whom a new volume has to be opened"
+    return ""
 
 
 def give_to_workflow(cluster: Cluster, owner: Owner, run: str) -> bool:

@@ -1,0 +1,164 @@
+"""A VolumeSnapshot that a step of a run takes, from inside its pod.
+
+It travels with the run's code and imports the standard library only. It needs of the service
+account: to read pods and claims, and to create and read VolumeSnapshots.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+import urllib.error
+from pathlib import Path
+from typing import Any
+
+from kalelite.errors import ClusterError
+from kalelite.volumes.provision import RUN_LABEL, SNAPSHOT_GROUP, STEP_LABEL, PodApi
+from kalelite.volumes.workspace import named_folder
+
+ABOUT = "kalelite.dev/about"
+"""The annotation with what a run from a snapshot needs to know, as JSON."""
+POD = "KFP_POD_NAME"
+"""The variable with the name of the pod of a step of Kubeflow Pipelines; elsewhere it is not set."""
+
+_GROUP = f"apis/{SNAPSHOT_GROUP}/v1"
+_DEADLINE = 600.0
+_PAUSE = 0.5
+Json = dict[str, Any]
+
+
+def take_of_volume(volume: str, *, run: str, step: str, deadline: float = _DEADLINE) -> str:
+    """Take a snapshot of the volume that holds a folder, and wait until it is ready.
+
+    ``volume`` is the folder's path, or ``"workspace"`` for the one that steps start in.
+
+    A retry of the step finds the one that was taken before. Returns its name.
+
+    Raises `ClusterError`: the folder is on no claim, a right is missing, or the snapshot is not
+    ready after ``deadline`` seconds.
+    """
+    folder = Path.cwd() if volume == "workspace" else named_folder(volume)
+    api = PodApi()
+    pod = _asked(api, "pods/" + os.environ[POD])
+    mount, claim = _mount_of(pod, folder)
+    found = _asked(api, f"persistentvolumeclaims/{claim}")
+    os.sync()
+    body = _manifest(pod, mount, found, folder, run, step)
+    name = str(body["metadata"]["name"])
+    try:
+        made = api.call("POST", "volumesnapshots", body, group=_GROUP)
+    except urllib.error.HTTPError as error:
+        if error.code != 409:
+            raise _refused(error, f"create the snapshot of claim {claim}") from error
+        made = _asked(api, f"volumesnapshots/{name}", _GROUP)
+        if made["metadata"].get("labels") != body["metadata"]["labels"]:
+            raise ClusterError(f"there is a snapshot {name} of another run") from error
+    _wait(api, made, claim, deadline)
+    print(f"snapshot {name} of claim {claim}, which holds {folder}")
+    return name
+
+
+def _wait(api: PodApi, made: Json, claim: str, deadline: float) -> None:
+    """Until it is ready; what ``status.error`` says may pass, and counts at the deadline only."""
+    name, uid = made["metadata"]["name"], made["metadata"]["uid"]
+    end, last = time.monotonic() + deadline, ""
+    while True:
+        found = _asked(api, f"volumesnapshots/{name}", _GROUP)
+        if found["metadata"]["uid"] != uid or found["metadata"].get("deletionTimestamp"):
+            raise ClusterError(f"somebody has deleted the snapshot {name}")
+        status = found.get("status") or {}
+        if status.get("readyToUse"):
+            return
+        error = (status.get("error") or {}).get("message", "")
+        if error and error != last:
+            print(f"snapshot {name} of {claim}: {error}", flush=True)
+        last = error or last
+        if time.monotonic() >= end:
+            raise ClusterError(
+                f"snapshot {name} of claim {claim} is not ready after {deadline:.0f} s: "
+                f"{last or 'nobody says why'}",
+                hint="Can the volume's driver make snapshots, and does the snapshot controller run?",
+            )
+        time.sleep(_PAUSE)
+
+
+def _mount_of(pod: Json, folder: Path) -> tuple[Json, str]:
+    """The innermost mount that holds the folder, and its claim."""
+    claims = {
+        volume["name"]: volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["spec"].get("volumes") or ()
+        if "persistentVolumeClaim" in volume
+    }
+    mounts = [
+        mount
+        for container in pod["spec"]["containers"]
+        for mount in container.get("volumeMounts") or ()
+        if folder.is_relative_to(mount["mountPath"])
+    ]
+    mount = max(mounts, key=lambda each: len(each["mountPath"]), default=None)
+    if mount is None or mount["name"] not in claims:
+        raise ClusterError(
+            f"the folder {folder} is on no volume of the run, so no snapshot of it can be taken",
+            hint="Start the run in a notebook, whose volumes it gets, or name a folder that "
+            "volumes= mounts.",
+        )
+    return mount, claims[mount["name"]]
+
+
+def _manifest(pod: Json, mount: Json, claim: Json, folder: Path, run: str, step: str) -> Json:
+    metadata, spec, status = claim["metadata"], claim["spec"], claim.get("status") or {}
+    container = next(
+        each for each in pod["spec"]["containers"] if mount in (each.get("volumeMounts") or ())
+    )
+    volume = {
+        "claim": metadata["name"],
+        "path": mount["mountPath"],
+        "uid": metadata["uid"],
+        "sub_path": mount.get("subPath", ""),
+        "workspace": Path.cwd().is_relative_to(mount["mountPath"]),
+        "storage_class": spec.get("storageClassName"),
+        "modes": spec.get("accessModes") or [],
+        "size": (status.get("capacity") or {}).get("storage", ""),
+    }
+    about = {
+        "mounts": [{"volume": volume, "marked": False}],
+        "notebook": {
+            "directory": str(folder),
+            "image": container["image"],
+            "user": os.getuid(),
+            "group": os.getgid(),
+        },
+    }
+    digest = hashlib.sha256(f"{run}\0{step}\0{metadata['name']}".encode()).hexdigest()[:8]
+    name = f"{re.sub(r'[^a-z0-9]+', '-', step.lower()).strip('-')[:40]}-{digest}".lstrip("-")
+    labels = {"app.kubernetes.io/managed-by": "kalelite", RUN_LABEL: run, STEP_LABEL: name[:-9]}
+    source: Json = {"source": {"persistentVolumeClaimName": metadata["name"]}}
+    chosen = os.environ.get("KALELITE_SNAPSHOT_CLASS")
+    return {
+        "apiVersion": f"{SNAPSHOT_GROUP}/v1",
+        "kind": "VolumeSnapshot",
+        "metadata": {"name": name, "labels": labels, "annotations": {ABOUT: json.dumps(about)}},
+        "spec": {**source, **({"volumeSnapshotClassName": chosen} if chosen else {})},
+    }
+
+
+def _asked(api: PodApi, path: str, group: str = "api/v1") -> Json:
+    try:
+        return api.call("GET", path, group=group)
+    except urllib.error.HTTPError as error:
+        raise _refused(error, f"read {path}") from error
+
+
+def _refused(error: urllib.error.HTTPError, deed: str) -> ClusterError:
+    text = error.read().decode("utf-8", "replace")
+    try:
+        text = json.loads(text)["message"]
+    except (ValueError, KeyError, TypeError):
+        text = text[:500]
+    hint = "kalelite doctor prints the Role that the account of the steps needs."
+    return ClusterError(
+        f"{deed}: HTTP {error.code}: {text}", hint=hint if error.code == 403 else ""
+    )
