@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 # What type checkers and editors see; `_PUBLIC` is the same for Python.
 if TYPE_CHECKING:
-    from kalelite import marshal as marshal
+    from kalelite import marshal as marshal, runs as runs
     from kalelite.authoring.container.container_step import (
         container_step as container_step,
         load_component as load_component,
@@ -106,7 +106,7 @@ _PUBLIC: Final = {
 
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = [*sorted(_MODULES), "marshal"]  # noqa: PLE0604 - texts, all of them
+__all__ = [*sorted(_MODULES), "marshal", "runs"]  # noqa: PLE0604 - texts, all of them
 
 
 def __getattr__(name: str) -> Any:
@@ -114,8 +114,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("kalelite")
-    if name == "marshal":
-        return importlib.import_module("kalelite.marshal")
+    if name in {"marshal", "runs"}:
+        return importlib.import_module(f"kalelite.{name}")
     if name not in _MODULES:
         if name.startswith("_"):
             raise AttributeError(f"module 'kalelite' has no attribute {name!r}")

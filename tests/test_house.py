@@ -26,6 +26,8 @@ COMPOSITION_ROOTS = {
     "kalelite.backends.kubeflow.launch",
     "kalelite.backends.kubeflow.submitted_run",
     "kalelite.backends.local.run",
+    "kalelite.runs.reading",
+    "kalelite.runs.report.run_page",
     "kalelite.volumes.prepare_volumes",
 }
 """Modules that put the parts of a room together, and so may import more than eight others."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 VERBS: Final = {
     "runs": "list the runs",
     "show": "what a run did: states, values, metrics, artifacts",
+    "compare": "runs beside each other: parameters, metrics, times, code",
     "logs": "what the steps of a run printed",
     "resume": "go on with a run that failed or was stopped",
     "explain": "why the steps of a run ran or were taken from an earlier one",

@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run", metavar="RUN", nargs="?", default="last", help="a run's id, or last (the default)"
     )
+    parser.add_argument(
+        "--html", metavar="FILE", help="write it as a page that needs nothing else; - is the output"
+    )
     add_setting(parser, "output")
     add_setting(parser, "home")
 
@@ -31,6 +34,11 @@ def perform(command: Command) -> int:
     from kalelite.runs.reading import Run
 
     run, out = Run.open(command.options.run, folder=command.home), command.out
+    if command.options.html:
+        from kalelite.cli.page_file import write_page
+
+        write_page([run], command.options.html, out)
+        return ExitCode.OK
     tasks = run.tasks
     if command.as_json:
         more = {"run": run.id, "state": run.state, "tasks": list(tasks.values())}

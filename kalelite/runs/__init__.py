@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kalelite.runs.reading import Run as Run
+    from kalelite.runs.run_table import table as table
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from kalelite.runs.reading import Run
 
         return Run
+    if name == "table":
+        from kalelite.runs.run_table import table
+
+        return table
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

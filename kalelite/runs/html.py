@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kalelite.humanize import count, duration, error_line
 from kalelite.runs.artifacts_html import artifacts_html
 from kalelite.runs.failure_html import failure_html
+from kalelite.runs.logged import artifacts_of
 from kalelite.runs.run_picture import run_picture
 from kalelite.runs.steps_html import DIM, FONT, StepLine, grouped, head_html, last_line, steps_html
 from kalelite.runs.values_html import displayed_values, folded, metrics_html, values_html
@@ -37,8 +38,8 @@ def run_html(run: Run) -> str:
         *(failure_html(*one) for one in failed[:_FAILURES]),
         folded("graph", run_picture(run, tasks), is_open=True),
         folded("values", values_html(run) + "".join(starmap(folded, displayed_values(run)))),
-        folded("metrics", metrics_html(run.metrics), is_open=True),
-        artifacts_html(run.artifacts),
+        folded("metrics", metrics_html(run.curves), is_open=True),
+        artifacts_html(artifacts_of(tasks)),
     ]
     return f"<div style='{FONT}'>{''.join(parts)}{_foot(run)}</div>"
 

@@ -203,24 +203,33 @@ class Run:
         return TaskState(name, state, reason, record, started, finished, folder)
 
     @property
-    def metrics(self) -> list[dict[str, Any]]:
-        """All metrics, with the task that logged each."""
-        return [
-            {"task": name, **metric}
-            for name, task in self.tasks.items()
-            if task.record is not None
-            for metric in task.record.metrics
-        ]
+    def values(self) -> Mapping[str, Any]:
+        """The outputs by "task.output", each loaded from the store when it is asked for."""
+        from kalelite.runs.logged import RunValues
+
+        return RunValues(self)
 
     @property
-    def artifacts(self) -> list[dict[str, Any]]:
-        """All artifacts, with the task that logged each and the path of the file."""
-        return [
-            {"task": name, **entry, "path": str(task.folder / "artifacts" / entry["file"])}
-            for name, task in self.tasks.items()
-            if task.record is not None and task.folder is not None
-            for entry in task.record.artifacts
-        ]
+    def metrics(self) -> Mapping[str, float]:
+        """The last value of every metric, by "task.metric"."""
+        return {name: points[-1][1] for name, points in self.curves.items()}
+
+    @property
+    def curves(self) -> Mapping[str, list[tuple[float, float]]]:
+        """All points of every metric, by "task.metric": step and value.
+
+        Where no step was given, its place in the series stands for it.
+        """
+        from kalelite.runs.logged import curves_of
+
+        return curves_of(self.tasks)
+
+    @property
+    def artifacts(self) -> Mapping[str, Path]:
+        """The files and folders that were logged, by "task.artifact"."""
+        from kalelite.runs.logged import artifacts_of
+
+        return {f"{one.task}.{one.name}": one.path for one in artifacts_of(self.tasks)}
 
     def outputs(self) -> dict[str, Mapping[str, Any]]:
         """What the tasks left, by "task.output": reference, type, size and preview."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kalelite.picture.card_states import card_state
+from kalelite.picture.card_states import CardState, card_state
 from kalelite.picture.mimebundle import picture_html
 from kalelite.runs.diagram_file import read_diagram
 from kalelite.runs.run_dirs import task_of
@@ -19,7 +19,12 @@ def run_picture(run: Run, tasks: Mapping[str, TaskState]) -> str:
     diagram = read_diagram(run.folder)
     if diagram is None:
         return ""
+    return picture_html(diagram, states_of(tasks))
+
+
+def states_of(tasks: Mapping[str, TaskState]) -> dict[str, CardState]:
+    """The states of the tasks as their cards show them, from those of their instances."""
     instances: dict[str, list[tuple[str, float | None]]] = {}
     for name, task in tasks.items():
         instances.setdefault(task_of(name), []).append((task.status, task.seconds))
-    return picture_html(diagram, {id: card_state(found) for id, found in instances.items()})
+    return {id: card_state(found) for id, found in instances.items()}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -98,29 +99,25 @@ def _saved(save: Any) -> bytes:
     return file.getvalue()
 
 
-def picture_html(data: bytes, kind: str = "image/png") -> str:
-    """A picture; as an image, also an SVG runs no scripts."""
+def picture_html(data: bytes, kind: str = "image/png", about: str = "") -> str:
+    """A picture; as an image, also an SVG runs no scripts. ``about`` is read out instead of it."""
     encoded = base64.b64encode(data).decode()
-    return f"<img style='max-width:100%' src='data:{kind};base64,{encoded}'>"
+    return f"<img style='max-width:100%' src='data:{kind};base64,{encoded}' alt='{escape(about)}'>"
 
 
-def metrics_html(metrics: Iterable[Mapping[str, Any]]) -> str:
+def metrics_html(curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
     """Each metric with its last value, and its course if there is one."""
-    series: dict[str, list[Any]] = {}
-    for one in metrics:
-        series.setdefault(f"{one['task']}.{one['name']}", []).append(one["value"])
-    rows = [(name, _number(points[-1]), _course(points)) for name, points in series.items()]
+    rows = [
+        (name, f"{points[-1][1]:.6g}", _course([value for _, value in points]))
+        for name, points in curves.items()
+    ]
     left = [("…", count(len(rows) - _MOST, "more metric"), "")] if rows[_MOST:] else []
     return table(("", "", ""), [*rows[:_MOST], *left]) if rows else ""
 
 
-def _number(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _course(points: list[Any]) -> str:
+def _course(points: Sequence[float]) -> str:
     """A series as a row of bars."""
-    numbers = [float(point) for point in points if isinstance(point, int | float)]
+    numbers = [point for point in points if math.isfinite(point)]
     if len(numbers) < 2:
         return ""
     every = -(-len(numbers) // 30)

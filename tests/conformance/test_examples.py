@@ -13,6 +13,7 @@ from kalelite.authoring.events import Note
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
 from kalelite.errors import StepError
+from kalelite.runs.logged import artifacts_of
 from kalelite.runs.reading import Run
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.py"))
@@ -75,11 +76,8 @@ def hold_records(program, result):
 def hold_run(program, run):
     """What the run's record says of metrics and artifacts."""
     for name, value in getattr(program, "METRICS", {}).items():
-        task, _, metric = name.rpartition(".")
-        found = [one for one in run.metrics if (one["task"], one["name"]) == (task, metric)]
-        assert found[-1]["value"] == pytest.approx(value)
+        assert run.metrics[name] == pytest.approx(value)
     for name, kind in getattr(program, "ARTIFACTS", {}).items():
-        task, _, title = name.rpartition(".")
-        (found,) = [one for one in run.artifacts if (one["task"], one["name"]) == (task, title)]
-        assert found["kind"] == kind
-        assert Path(found["path"]).stat().st_size > 0
+        (found,) = [one for one in artifacts_of(run.tasks) if f"{one.task}.{one.name}" == name]
+        assert found.kind == kind
+        assert run.artifacts[name].stat().st_size > 0

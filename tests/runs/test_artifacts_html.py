@@ -11,6 +11,7 @@ from kalelite.authoring.backends import use_backend
 from kalelite.backends.local.local_backend import LocalBackend
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.runs.artifacts_html import artifacts_html
+from kalelite.runs.logged import Artifact
 from kalelite.runs.reading import Run
 
 PIXEL = base64.b64decode(
@@ -19,7 +20,7 @@ PIXEL = base64.b64decode(
 
 
 def artifact(path, kind, name="it"):
-    return {"task": "draw", "name": name, "kind": kind, "path": str(path)}
+    return Artifact("draw", name, kind, path)
 
 
 @step
@@ -40,7 +41,7 @@ def test_a_run_shows_its_artifacts(tmp_path):
     html = Run.open(folder=tmp_path)._repr_html_()
 
     assert "draw.text" in html
-    assert "<h1>A &lt;b&gt;title&lt;/b&gt;</h1>" in html
+    assert "<h3>A &lt;b&gt;title&lt;/b&gt;</h3>" in html
     assert '<iframe sandbox srcdoc="&lt;h1 onclick=&quot;alert(&#x27;x&#x27;)&quot;' in html
 
 

@@ -213,8 +213,12 @@ def test_metrics_and_artifacts_come_with_their_task(home):
     }
     succeed(folder, home, "a", 1, **more)
     run = Run.open(folder=home)
-    assert run.metrics == [{"task": "a", "name": "acc", "value": 1}]
-    assert run.artifacts[0]["path"] == str(folder.task("a") / "artifacts" / "p.png")
+    assert run.metrics == {"a.acc": 1}
+    assert run.curves == {"a.acc": [(0, 1)]}
+    assert run.artifacts == {"a.p": folder.task("a") / "artifacts" / "p.png"}
+    assert dict(run.values) == {"a.out": 1}
+    assert run.values["a"] == 1
+    assert run.values.get("b") is None
 
 
 def test_outputs_of_loops_come_in_the_order_of_the_items(home):

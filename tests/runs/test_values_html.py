@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from kalelite import log_artifact, log_metric, pipeline, step
@@ -70,8 +72,8 @@ def test_the_last_line_printed_and_the_course_of_a_metric_are_shown(html):
 
 
 def test_a_metric_that_is_no_number_has_no_course():
-    assert "nan" in metrics_html([{"task": "fit", "name": "loss", "value": "nan"}])
-    assert metrics_html([]) == ""
+    assert "nan" in metrics_html({"fit.loss": [(0, math.nan)]})
+    assert metrics_html({}) == ""
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ _WORDS = "token|secrets?|password|passwd|passphrase|credentials?|apikey"
 _KEYS = {"api", "access", "private", "secret", "account", "signing", "encryption", "ssh", "license"}
 _HARMLESS_ENDS = {"file", "path", "dir", "name", "id", "url", "uri", "limit", "count", "type"}
 _SHAPES = (
-    r"(?a)gh[pousr]_\w{20}|github_pat_\w{20}|hf_\w{20}|sk-[\w-]{20}|AKIA[A-Z0-9]{16}|xox[abpr]-\w"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|[a-z]\w*://[^/\s:@]+:[^/\s@]+@|Bearer \S{16}"
+    r"(?a)gh[pousr]_\w{20,}|github_pat_\w{20,}|hf_\w{20,}|sk-[\w-]{20,}|AKIA[A-Z0-9]{16}"
+    r"|xox[abpr]-[\w-]+|-----BEGIN [A-Z ]*PRIVATE KEY-----|\b[a-z]\w{0,20}://[^/\s:@]+:[^/\s@]+@"
+    r"|Bearer \S{16,}"
 )
 
 
@@ -32,3 +33,28 @@ def secret_reason(variable: str, value: str) -> str | None:
     if keyed or any(re.fullmatch(_WORDS, word) for word in words):
         return "is named like a secret"
     return None
+
+
+def without_secret(name: str, value: str) -> str:
+    """The value, or dots if it looks like a secret or is named like one."""
+    return _DOTS if secret_reason(name, value) else hide_secrets(value)
+
+
+def hide_secrets(text: str) -> str:
+    """The text with dots for what looks like a secret, as in a log or in source."""
+    text = re.sub(rf"{_SHAPES}", _DOTS, re.sub(_KEY_BLOCK, _DOTS, text))
+    return re.sub(_ASSIGNED, _hidden, text)
+
+
+_DOTS = "•••"
+_KEY_BLOCK = r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)"
+_ASSIGNED = (
+    # Names of bounded length, from their beginning on: a log may hold a line of many megabytes.
+    r"""(?<![\w-])(?P<name>[\w-]{1,80})(?P<between>["']?\]?[ \t]*[=:][ \t]*)(?P<quote>["'])(?P<value>[^"'\n]+)(?P=quote)"""
+)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    if secret_reason(found["name"], found["value"]) is None:
+        return found[0]
+    return f"{found['name']}{found['between']}{found['quote']}{_DOTS}{found['quote']}"

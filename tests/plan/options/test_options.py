@@ -18,6 +18,7 @@ from kalelite.plan.options import (
     pipeline_options,
     step_options,
 )
+from kalelite.plan.options.secrecy import hide_secrets
 from kalelite.plan.options.values import (
     ConfigMapEnv,
     ConfigMapFiles,
@@ -576,3 +577,23 @@ def test_a_contradiction_in_one_place_is_told_once():
         p.plan()
 
     assert len(caught.value.problems) == 2
+
+
+# --- texts in which secrets may stand
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("token hf_" + "a1" * 15 + " used", "token ••• used"),
+        ("https://me:pass@host/x", "•••host/x"),
+        ('password = "hunter22"', 'password = "•••"'),
+        ("{'api_key': 'k-123'}", "{'api_key': '•••'}"),
+        ("os.environ['DB_PASSWORD'] = 'x y'", "os.environ['DB_PASSWORD'] = '•••'"),
+        ("sort_key = 'name'", "sort_key = 'name'"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nrest", "•••\nrest"),
+        ("x" * 1_000_000, "x" * 1_000_000),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_in_a_text(text, shown):
+    assert hide_secrets(text) == shown
