@@ -5,4 +5,12 @@ try:
 except ImportError:
     from hashlib import blake2b
 
-__all__ = ["blake2b"]
+__all__ = ["blake2b", "hashed"]
+
+
+def hashed(*parts: bytes) -> bytes:
+    """A digest of these parts, in this order."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any, TypeGuard
 
-from kalelite.blake import blake2b
+from kalelite.blake import hashed
 from kalelite.errors import cell_name
 from kalelite.frozen import frozen
 
@@ -56,14 +56,6 @@ def codes(code: CodeType) -> Iterator[CodeType]:
         current = stack.pop()
         yield current
         stack.extend(const for const in reversed(current.co_consts) if isinstance(const, CodeType))
-
-
-def hashed(*parts: bytes) -> bytes:
-    """A digest of these parts, in this order."""
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.digest()
 
 
 # --- names -----------------------------------------------------------------------------------

@@ -9,16 +9,14 @@ packages count by name. It is the same in every process, on every machine and fo
 
 from __future__ import annotations
 
-import hashlib
-import os
 import pickletools
-import stat
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.machinery import PathFinder
-from pathlib import Path
 
-from kalelite.capture.bytecode import hashed, identifiers, references
+from kalelite.blake import hashed
+from kalelite.capture.bytecode import identifiers, references
+from kalelite.capture.file_content import content
 from kalelite.capture.gather import Gatherer, Reached
 from kalelite.capture.load import Name
 from kalelite.capture.local_modules import is_made_by_hand
@@ -29,8 +27,6 @@ from kalelite.frozen import frozen
 
 # Code that uses one of these may read the docstrings of others.
 _READS_DOCSTRINGS = frozenset({"__doc__", "getdoc", "help"})
-_LARGE_FILE = 1 << 28
-"""Of files above this, in bytes, size and time count instead of the content."""
 _IMPORTS_BY_NAME = frozenset({"import_module", "__import__"})
 _NOT_LIBRARIES = sys.stdlib_module_names | {"__main__", "__mp_main__", "cloudpickle", "kalelite"}
 
@@ -70,7 +66,7 @@ class Fingerprints:
         }
         for name, item in reached.entries.items():
             parts[_title(name, item)] = item.digest(docstrings=docstrings)
-            parts.update((f"file {path}", _content(path)) for path in item.paths)
+            parts.update((f"file {path}", content(path)) for path in item.paths)
         for space in {name[0] for name in reached.entries} & self._gatherer.world.spaces.keys():
             text = self._gatherer.world.spaces[space].values.get("__doc__")
             if docstrings:
@@ -125,29 +121,6 @@ def _strings(item: Pickled) -> Iterator[str]:
     for _, argument, _ in pickletools.genops(item.stream):
         if isinstance(argument, str):
             yield from identifiers(argument)
-
-
-def _content(path: Path) -> bytes:
-    """A digest of a file, or of a folder's files with their names; empty if it cannot be read."""
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
-            named = {str(file.relative_to(path)): _content(file) for file in files}
-            return hashed(
-                *(
-                    f"{name}\0{named[name].hex()}".encode("utf-8", "surrogatepass")
-                    for name in sorted(named)
-                )
-            )
-        if not stat.S_ISREG(status.st_mode):
-            return b""
-        if status.st_size > _LARGE_FILE:
-            return f"{status.st_size} {status.st_mtime_ns}".encode()
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "blake2b").digest()
-    except OSError:
-        return b""
 
 
 def _sharing(entries: Mapping[Name, Pickled]) -> bytes:

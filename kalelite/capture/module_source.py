@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import Any
 
-from kalelite.capture.bytecode import Import, hashed, identifiers, resolve_import
+from kalelite.blake import hashed
+from kalelite.capture.bytecode import Import, identifiers, resolve_import
 from kalelite.capture.local_modules import LocalModule
 from kalelite.capture.rebuild import plain
 from kalelite.frozen import frozen, mutable

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from kalelite.capture.bytecode import code_digest, hashed, is_class
+from kalelite.blake import hashed
+from kalelite.capture.bytecode import code_digest, is_class
 from kalelite.capture.load import Name
 from kalelite.frozen import frozen, mutable
 

@@ -22,8 +22,9 @@ from typing import Any
 
 from cloudpickle import cloudpickle  # type: ignore[import-untyped]
 
+from kalelite.blake import hashed
 from kalelite.capture import rebuild
-from kalelite.capture.bytecode import codes, hashed, is_class, of_cell, references, resolve_import
+from kalelite.capture.bytecode import codes, is_class, of_cell, references, resolve_import
 from kalelite.capture.class_parts import reduced_class, reduced_member
 from kalelite.capture.edited_modules import is_edited
 from kalelite.capture.hidden_names import OWN_NAMES, hidden_names, public

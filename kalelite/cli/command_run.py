@@ -38,7 +38,7 @@ def _run_inside(
 
     options = command.options
     script = open_program(command)
-    if name == "local":
+    if name in {"local", "kubeflow"}:
         extra = {**extra, "words": tuple(command.words), "called_in": command.folder}
     backend = command.open_backend(name, **extra)
     backend.prepare(script.text, script.import_path())
@@ -84,16 +84,16 @@ def _act(
             for note in backend.compile(plan, file, arguments):
                 out.line(note)
             out.line(f"compiled {plan.name} to {options.compile}")
-        elif options.no_wait:
-            run = backend.submit(plan, arguments)
+        else:
+            found = resume or (siblings.take(plan, arguments) if siblings else "")
+            on = backend.resuming(found) if found else backend
+            if not options.no_wait:
+                return view.watch(on, plan, arguments)
+            run = on.submit(plan, arguments)
             from kalelite.runs.reading import Run
 
             tagging.tag(Run.open(run.id, folder=command.home).folder)
             _tell_of(run, command)
-        else:
-            found = resume or (siblings.take(plan, arguments) if siblings else "")
-            on = backend.resuming(found) if found else backend
-            return view.watch(on, plan, arguments)
         return None
 
     return act

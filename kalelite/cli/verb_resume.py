@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kalelite.cli.command_run import run_pipelines
 from kalelite.cli.parser import add_setting, parse
-from kalelite.cli.verb_run import add_refresh
+from kalelite.cli.verb_run import add_refresh, extra_settings
 from kalelite.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def perform(command: Command) -> int:
     options = request.options
     options.debug, options.explain = given.debug or options.debug, given.explain
     options.follow = given.follow or options.follow
+    options.refresh = given.refresh
     given.home = str(run.home)
     settings = settings_of(given, options) | {"output": command.settings["output"]}
     again = replace(
@@ -70,12 +71,11 @@ def perform(command: Command) -> int:
         script_args=request.script_args,
         folder=folder,
     )
-    extra: dict[str, Any] = {"debug": True} if options.debug else {}
-    if given.refresh:
-        extra["refresh"] = tuple(given.refresh)
-    if options.no_cache or options.cache:
-        extra["cache"] = not options.no_cache
-    return run_pipelines(again, "local", extra, Siblings(run))
+    name = options.backend or "local"
+    here = next((one for one in ("debug", "explain") if getattr(options, one)), "")
+    if here and name != "local":
+        raise UsageError(f"--{here} is about running here, and run {run.id} ran on {name}")
+    return run_pipelines(again, name, extra_settings(options), Siblings(run))
 
 
 def _words(run: Run) -> list[str]:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 _FLAGS = {"no_cache": "no-cache", "start_after": "from"}
 """Of options with another name, their flags."""
-_HERE = ("jobs", "debug", "no_cache", "cache", "refresh", "start_after", "explain", "isolate")
+_HERE = ("jobs", "debug", "start_after", "explain", "isolate")
 """Options that have no meaning elsewhere."""
+_REUSE = ("no_cache", "cache", "refresh")
+"""Options that have no meaning without a run."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -155,7 +157,13 @@ def perform(command: Command) -> int:
 
 
 def _run(command: Command, name: str) -> int:
-    options = command.options
+    from kalelite.cli.command_run import run_pipelines
+
+    return run_pipelines(command, name, extra_settings(command.options))
+
+
+def extra_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """What the flags say to a backend, beside the settings."""
     extra: dict[str, Any] = {"debug": True} if options.debug else {}
     if options.no_cache or options.cache:
         extra["cache"] = not options.no_cache
@@ -165,14 +173,11 @@ def _run(command: Command, name: str) -> int:
         extra["share"] = Path(options.share_results)
     if options.start_after:
         extra["start_after"] = _run_and_step(options.start_after)
-    extra |= {
+    return extra | {
         name: getattr(options, name)
         for name in ("run_name", "experiment", "snapshot")
         if getattr(options, name) is not None
     }
-    from kalelite.cli.command_run import run_pipelines
-
-    return run_pipelines(command, name, extra)
 
 
 def _run_and_step(text: str) -> tuple[str, str]:
@@ -204,7 +209,8 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         raise UsageError("--output is about runs and has no meaning with --graph")
     if options.cache and options.no_cache:
         raise UsageError("--cache and --no-cache cannot be given together")
-    here = [name for name in _HERE if getattr(options, name)]
+    looks = options.check or options.graph
+    here = [name for name in (*_HERE, *(_REUSE if looks else ())) if getattr(options, name)]
     if options.home and (options.compile or options.dry_run or options.check or options.graph):
         here.append("home")
     submitting = ("no_wait", "run_name", "experiment", "snapshot")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
-from importlib.machinery import PathFinder
-from pathlib import Path
 from typing import Any
 
 from kalelite.capture.code import Code, fingerprint
+from kalelite.executor.package_version import package_version
 from kalelite.executor.spec import Slot, TaskSpec
 from kalelite.executor.task_key import TaskKey, digest
 from kalelite.executor.template import value_slot
@@ -35,7 +33,7 @@ class TaskKeys:
     """The keys of a plan's tasks, each made when it is first asked for.
 
     ``templates`` are those of the tasks, ``parameters`` the values of the pipeline's. ``shared``
-    are the slots of parameters and of what loops go over.
+    are the slots of parameters and of what loops go over. ``version`` gives that of a package.
     """
 
     def __init__(
@@ -45,6 +43,7 @@ class TaskKeys:
         templates: Mapping[str, TaskSpec],
         parameters: Mapping[str, Any],
         shared: Iterable[Slot] = (),
+        version: Callable[[str], str] = package_version,
     ) -> None:
         self._code = code
         self._templates = templates
@@ -58,7 +57,7 @@ class TaskKeys:
         self._lineages: dict[str, str] = {}
         self._results: dict[str, str] = {}
         self._rest = iter(plan.tasks)
-        self._version = functools.cache(_version)
+        self._version = functools.cache(version)
 
     def get(self, id: str) -> TaskKey | None:
         """The key of a task; None if its results cannot be told from others, as `failed` says."""
@@ -155,21 +154,6 @@ def _constants(slots: list[Slot]) -> set[str]:
         pending += [*slot.get("of", ()), *slot.get("keys", ())]
         pending += [slot["type"]] if "type" in slot else []
     return found
-
-
-def _version(package: str) -> str:
-    """The version of an installed package; where that takes long to find, when it was installed."""
-    import importlib.metadata  # slow to import, and many steps use no libraries
-
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version(package)
-    # Its distribution has another name. To find that, all that is installed would have to be read.
-    with contextlib.suppress(ImportError, ValueError, OSError, AttributeError):
-        spec = PathFinder.find_spec(package)
-        if spec is not None and spec.origin is not None:
-            found = Path(spec.origin).stat()
-            return f"{found.st_size}.{found.st_mtime_ns}"
-    return ""
 
 
 def _code_of(value: Any) -> str:

@@ -26,7 +26,7 @@ class Earlier:
         self.run = run
         self._store = store
         self._known: dict[str, tuple[Run, Mapping[str, Any]]] = {}
-        for each in _chain(run):
+        for each in chain(run):
             self._index(each)
 
     def _index(self, run: Run) -> None:
@@ -94,7 +94,7 @@ def _taken(run: Run, record: Record, instance: str, store: Store) -> Found | Non
     return Found(replace(record, task=instance, cached=record.cached or run.id), folder)
 
 
-def _chain(run: Run) -> Iterator[Run]:
+def chain(run: Run) -> Iterator[Run]:
     """A run and those that it went on from, as far as they are still there."""
     seen = {run.id}
     yield run

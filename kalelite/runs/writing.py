@@ -81,7 +81,7 @@ class RunFolder:
         # One write of a whole line: a reader, or a crash, sees all of it or a torn last line.
         os.write(self._events, line.encode() + b"\n")
 
-    def keep(self, record: Record, folder: Path) -> None:
+    def take(self, record: Record, folder: Path) -> None:
         """Note that an instance was taken from an earlier run, whose folder for it is given.
 
         What it has printed and logged is linked into this run, so that either may be deleted.
@@ -100,6 +100,10 @@ class RunFolder:
                 symlinks=True,
                 copy_function=_link_or_copy,
             )
+        self.keep(record)
+
+    def keep(self, record: Record) -> None:
+        """Note that an instance was taken from an earlier run."""
         line = encode({"at": self._clock(), "record": record})
         if self._kept < 0:
             self._kept = _opened(self.folder / "kept.jsonl")

@@ -99,7 +99,7 @@ def test_what_cannot_be_meant_is_refused_with_a_way_out(argv, message, hint):
         (["a.py", "-o", "x.svg"], "-o goes with --graph", ""),
         (["a.py", "--check", "--jobs", "2"], "--jobs", "Leave one"),
         (["a.py", "--kfp", "--debug"], "--debug", "Leave one"),
-        (["a.py", "--kfp", "--no-cache"], "--no-cache", "Leave one"),
+        (["a.py", "--check", "--no-cache"], "--no-cache", "Leave one"),
     ],
 )
 def test_options_that_would_be_ignored_beside_each_other_are_refused(argv, message, hint):

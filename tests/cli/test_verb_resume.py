@@ -198,7 +198,7 @@ def test_two_runs_at_once_make_a_value_that_a_third_one_takes(broken):
         (["--cache", "--no-cache"], "cannot be given together"),
         (["--from", "load"], "--from takes a run and a step"),
         (["--refresh", "trian"], "Did you mean 'train'?"),
-        (["--kfp", "--refresh", "train"], "--refresh is about running here"),
+        (["--check", "--refresh", "train"], "--refresh is about running here"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(broken, words, message):

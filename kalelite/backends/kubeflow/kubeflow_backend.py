@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import Backend, Listener, Section
@@ -23,7 +23,8 @@ class KubeflowBackend(Backend):
     Takes the settings of `kalelite.backends.kubeflow.compile.compile_settings.Settings`, those of
     `kalelite.backends.kubeflow.submit.connection.Connection`, and of a run: ``home``, where its
     record is kept, ``client``, ``run_name``, ``experiment``, ``service_account`` and ``snapshot``,
-    an earlier run, or a snapshot that a step has taken, whose volumes it starts from.
+    an earlier run, or a snapshot that a step has taken, whose volumes it starts from. ``words`` and
+    ``called_in`` are as in a local run, ``resume`` is the id of a run to go on from.
     """
 
     name = "kubeflow"
@@ -37,16 +38,38 @@ class KubeflowBackend(Backend):
         experiment: str = "",
         service_account: str = "",
         snapshot: str = "",
+        words: Sequence[str] = (),
+        called_in: str = "",
+        resume: str = "",
         **settings: Any,
     ) -> None:
         from kalelite.backends.kubeflow.submit.connection import Connection, Naming
+        from kalelite.backends.kubeflow.submit.run_start import Start
 
         self._home = home
         self._client = client
         self._snapshot = snapshot
         self._naming = Naming(run_name, experiment, service_account)
-        self._connection = Connection.taken_from(settings)
-        self._settings = settings
+        self._start = Start(tuple(words), called_in, resume)
+        self._given = settings
+        self._settings = dict(settings)
+        self._connection = Connection.taken_from(self._settings)
+
+    def resuming(self, run: str) -> KubeflowBackend:
+        """The same backend, which goes on with a run."""
+        naming, start = self._naming, self._start
+        return KubeflowBackend(
+            home=self._home,
+            client=self._client,
+            run_name=naming.run,
+            experiment=naming.experiment,
+            service_account=naming.account,
+            snapshot=self._snapshot,
+            words=start.words,
+            called_in=start.called_in,
+            resume=run,
+            **self._given,
+        )
 
     def check(self, plan: Plan) -> list[Problem]:
         """Everything that is wrong with a plan for Kubeflow Pipelines."""
@@ -80,6 +103,7 @@ class KubeflowBackend(Backend):
             home=self._home,
             client=self._client,
             snapshot=self._snapshot,
+            start=self._start,
             note=lambda text: (listener or BriefReporter()).emit(Note(text)),
         )
 

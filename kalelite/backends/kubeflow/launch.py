@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
+from kalelite.backends.kubeflow.compile.recalling import recall_notes
 from kalelite.backends.kubeflow.submit.connection import Connection, Naming
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService
 from kalelite.backends.kubeflow.submit.provisioning import Supply
+from kalelite.backends.kubeflow.submit.run_start import Start, going_on
 from kalelite.backends.kubeflow.submit.submission import marker, submit
 from kalelite.backends.kubeflow.submit.volume_notes import VolumeNotes
 from kalelite.backends.kubeflow.submitted_run import SubmittedRun
+from kalelite.engine.named_steps import require_steps
 from kalelite.errors import ClusterError, UsageError
 from kalelite.plan.graph import ContainerDef, Loop, Output, Plan, Task
 from kalelite.runs.reading import Run
@@ -33,17 +36,27 @@ def launch(
     home: str | Path | None,
     client: Any,
     snapshot: str,
+    start: Start,
     note: Callable[[str], None],
 ) -> SubmittedRun:
     """Start a run of a checked plan; raises as `kalelite.backends.kubeflow.submit.submission`."""
+    require_steps(plan, settings.get("refresh", ()))
     service = KfpService(connection, client)
     greeting = service.greet()
     given = {"kfp_version": greeting.version or None, **settings}
     folder = None if home is None else Path(home)
     settled = settings_for(plan, given)
     cluster = _cluster(connection, service)
+    run = Run.open(start.resume, folder=folder) if start.resume else None
+    if run is not None:
+        settled = going_on(run, plan, settled, service, cluster, note)
+    for text in recall_notes(plan, settled.reuse, lasts=settled.lasts):
+        note(text)
+    details = start.details(settled, run.id if run else "")
     supply = Supply(cluster, plan, settled, snapshot=snapshot, report=VolumeNotes(note), note=note)
-    submitted = submit(plan, arguments, service, connection, settled, naming, folder, supply)
+    submitted = submit(
+        plan, arguments, service, connection, settled, naming, folder, supply, details
+    )
     return SubmittedRun(submitted.folder, submitted.data, submitted.url, plan, service, cluster)
 
 

@@ -81,7 +81,7 @@ class SubmittedRun:
         emit = recording(reporter, self._folder)
         begun = float(run.data["started"])
         emit(Note(self.url))
-        emit(RunStarted(self.id, self._plan, self._folder.folder, 0, at=begun))
+        emit(RunStarted(self.id, self._plan, self._folder.folder, 0, run.resumes, at=begun))
         records = Path(self._data["home"], "runs", self._data["records"] or self._data["run"])
         traces = ClusterTraces(self._cluster, records / "tasks")
         workflows = traces if self._cluster is not None else None

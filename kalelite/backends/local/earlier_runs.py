@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kalelite.engine.named_steps import require_steps
 from kalelite.errors import UsageError
 from kalelite.plan.order import Scopes
-from kalelite.plan.suggest import did_you_mean
 from kalelite.runs.earlier import Earlier, Given
 from kalelite.runs.reading import Run
 
@@ -26,10 +26,7 @@ def earlier_of(
 
     Raises `UsageError`: there is no such run or step, it is of another pipeline, or it goes on.
     """
-    names = {name: None for task in plan.tasks for name in (task.id, task.step.name)}
-    for name in settings.refresh:
-        if name not in names:
-            raise _no_step(plan, name, names)
+    require_steps(plan, settings.refresh)
     earlier = given = None
     if settings.resume:
         earlier = Earlier(_of_same(plan, settings.resume, home), store)
@@ -39,9 +36,8 @@ def earlier_of(
             )
     if settings.start_after:
         run, step = settings.start_after
+        require_steps(plan, [step])
         after = [task.id for task in plan.tasks if step in {task.id, task.step.name}]
-        if not after:
-            raise _no_step(plan, step, names)
         given = Given(_of_same(plan, run, home), _with_all_before(plan, after), store)
     return earlier, given
 
@@ -65,8 +61,3 @@ def _of_same(plan: Plan, name: str, home: Path) -> Run:
     if run.pipeline != plan.name:
         raise UsageError(f"run {run.id} is of the pipeline {run.pipeline!r}, not of {plan.name!r}")
     return run
-
-
-def _no_step(plan: Plan, name: str, names: Iterable[str]) -> UsageError:
-    hint = did_you_mean(name, set(names)) or f"It has {', '.join(names)}."
-    return UsageError(f"the pipeline {plan.name!r} has no step {name!r}", hint=hint)

@@ -65,7 +65,7 @@ class Recall:
         if found is None:
             return None
         try:
-            self.run.keep(found.record, found.folder)
+            self.run.take(found.record, found.folder)
         except OSError:  # what it logged has gone meanwhile
             return None
         return found.record

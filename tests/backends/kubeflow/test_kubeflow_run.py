@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 from kfp_server import Frame, node, step
 
 from kalelite import load
+from kalelite.backends.kubeflow.follow.follower import Follower
 from kalelite.cli import main
 from kalelite.executor import record_file
 from kalelite.executor.spec import Record
@@ -313,3 +318,64 @@ def test_a_mounted_volume_gives_records_and_values(shell, kfp_server, tmp_path):
 
     assert "{'a': 1}" in shell("get", "last", "make").stdout
     assert load("last", "make", folder=shell.folder / ".kalelite") == {"a": 1}
+
+
+def bundled(shell) -> dict:
+    """What the code of the last run says of its tasks."""
+    run = max((shell.folder / ".kalelite" / "runs").iterdir())
+    texts = (run / "pipeline.yaml").read_text()
+    code = base64.b64decode(re.search(r"kalelite:[0-9a-f]{64}:([A-Za-z0-9+/=]+)", texts)[1])
+    with zipfile.ZipFile(io.BytesIO(code)) as archive:
+        return json.loads(archive.read("tasks.json"))
+
+
+def test_a_failed_run_goes_on_on_its_own_volume(shell, kfp_server):
+    kfp_server.script = [Frame("FAILED", [*DONE[:-1]])]
+    assert shell("chain.py", "--kfp", "--run-name", "again").returncode
+    first = runs(shell)
+
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    done = shell("resume", "--refresh", "use")
+
+    second = runs(shell)
+    assert done.returncode == 0, done.stderr
+    assert second["resumes"] == first["id"]
+    assert second["kfp"]["claim"], "the claim that a task of the first run made"
+    tasks = bundled(shell)
+    assert tasks["make"]["recalling"]["runs"] == [first["kfp"]["run"]]
+    assert tasks["use"]["recalling"]["runs"] == []
+    assert f"the values lie on the volume of run {first['id']}" in done.stdout
+
+
+def test_a_run_that_goes_on_is_not_gone_on_with(shell, kfp_server):
+    kfp_server.script = [Frame("RUNNING", [])]
+    shell("chain.py", "--kfp", "--no-wait")
+
+    done = shell("resume")
+
+    assert done.returncode == 2
+    assert "is still going on" in done.stderr
+    assert "kalelite cancel" in done.stderr
+
+
+def test_flags_about_results_reach_the_pods(shell):
+    shell("chain.py", "--kfp", "--no-wait", "--cache", "--refresh", "make")
+
+    tasks = bundled(shell)
+    assert (tasks["use"]["recalling"]["kept"], tasks["use"]["recalling"]["taken"]) == (True, True)
+    assert (tasks["make"]["recalling"]["kept"], tasks["make"]["recalling"]["taken"]) == (
+        True,
+        False,
+    )
+    assert "Did you mean 'make'?" in shell("chain.py", "--kfp", "--refresh", "maek").stderr
+
+
+def test_what_pods_have_taken_is_shown_with_its_run(shell, kfp_server, monkeypatch):
+    taken = "kalelite: make was taken from run 20260101-000000-000abcd\n"
+    monkeypatch.setattr(Follower, "_keep_log", lambda self, name, seen: taken)
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+
+    done = shell("chain.py", "--kfp")
+
+    assert "as in run 20260101-000000-000abcd" in done.stdout
+    assert "as in run 20260101-000000-000abcd" in shell("show").stdout

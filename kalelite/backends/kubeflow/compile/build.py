@@ -71,9 +71,9 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
     return compiled
 
 
-def bundle_of(plan: Plan) -> bytes:
+def bundle_of(plan: Plan, settings: Settings) -> bytes:
     """The zip application of a plan, as `build` makes it; raises `CaptureError`."""
-    return code_bundle(Wiring(lower(plan))).content
+    return code_bundle(Wiring(lower(plan)), settings.reuse).content
 
 
 def package(plan: Plan, compiled: Compiled) -> bytes:
@@ -94,7 +94,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     wiring = Wiring(lower(plan))
     storage = storage_of(settings)
     plan_of_setup = preparation(storage, settings) if storage.prepared else b""
-    code = code_bundle(wiring, plan_of_setup)
+    code = code_bundle(wiring, settings.reuse, plan_of_setup)
     digest = hashlib.sha256(code.content).hexdigest()
     setup = (prepare_task(digest, storage, settings),) if storage.prepared else ()
     carried = storage.prepared and not storage.code_map

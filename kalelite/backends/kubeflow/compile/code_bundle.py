@@ -21,6 +21,7 @@ from kalelite.frozen import frozen
 from kalelite.plan.graph import StepDef
 
 if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.compile.recalling import Reuse
     from kalelite.capture.archive import DataFiles
 
 PREPARE_ENTRY = "kalelite.backends.kubeflow.pod.prepare_run:main"
@@ -37,7 +38,7 @@ class CodeBundle:
     logs: Mapping[str, frozenset[str]]
 
 
-def code_bundle(wiring: Wiring, preparation: bytes = b"") -> CodeBundle:
+def code_bundle(wiring: Wiring, reuse: Reuse, preparation: bytes = b"") -> CodeBundle:
     """The bundle of a lowered plan.
 
     With a ``preparation`` it is also what the prepare task runs.
@@ -46,7 +47,7 @@ def code_bundle(wiring: Wiring, preparation: bytes = b"") -> CodeBundle:
     """
     lowered = wiring.lowered
     code = capture(lowered.plan)
-    manifests = task_manifests(wiring, code)
+    manifests = task_manifests(wiring, code, reuse)
     # One file for all tasks: they are alike, and compress well together only.
     tasks = json.dumps(manifests, sort_keys=True, separators=(",", ":")).encode()
     modules = {

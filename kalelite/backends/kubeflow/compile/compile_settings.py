@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, fields
 from typing import Any
 
+from kalelite.backends.kubeflow.compile.recalling import Reuse
 from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 from kalelite.plan import names
@@ -83,6 +84,10 @@ class Settings:
         Whom steps run as by default: the owner of the files on the clones.
     kfp_version
         Version of KFP in the cluster; None takes that of the kfp package here.
+    cache, refresh
+        As in a local run: whether results of earlier runs are used, and which steps run anew.
+    earlier
+        The ids under which the runs that this one goes on from keep their records, latest first.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -99,6 +104,18 @@ class Settings:
     run_as_user: int | None = None
     run_as_group: int | None = None
     kfp_version: str | None = None
+    cache: bool | None = None
+    refresh: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def reuse(self) -> Reuse:
+        return Reuse(self.cache, self.refresh, self.earlier)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the volume with the values is one that outlives the run."""
+        return isinstance(self.marshal_volume, str)
 
     @property
     def default_image(self) -> str:

@@ -12,6 +12,7 @@ from kalelite.backends.kubeflow.compile.build import Compiled, build
 from kalelite.backends.kubeflow.compile.code_notes import code_notes, few
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.kfp_options import notes
+from kalelite.backends.kubeflow.compile.recalling import recall_notes
 from kalelite.plan.graph import ContainerDef, Plan, Task
 
 _NO_RETRY = (
@@ -140,4 +141,6 @@ def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
             tasks.setdefault(note, []).append(task.id)
     for note, names in tasks.items():
         yield f"{note} ({few(names)})"
-    yield from code_notes(plan, settings_for(plan, settings))
+    settled = settings_for(plan, settings)
+    yield from recall_notes(plan, settled.reuse, lasts=settled.lasts)
+    yield from code_notes(plan, settled)

@@ -277,6 +277,11 @@ def _note_retries(retries: Retries) -> Iterator[str]:
         yield "retries: KFP 2.17 as shipped does not try a container again that ends with an error"
 
 
+def _note_cache(cache: bool) -> Iterator[str]:
+    if cache:
+        yield "cache: containers on KFP run anew in every run"
+
+
 def _note_volumes(volumes: tuple[Volume, ...]) -> Iterator[str]:
     for volume in volumes:
         if volume.read_only:
@@ -321,7 +326,12 @@ KFP_STEP_OPTIONS = treatments(
             note=_note_timeout,
             in_pod=True,
         ),
-        "cache": Noted("steps on KFP run anew in every run"),
+        "cache": OnTask(
+            "where the marshal volume is a claim that stays",
+            except_for="for containers",
+            note=_note_cache,
+            in_pod=True,
+        ),
         "ignore_failures": OnTask(),
         "image": OnTask(),
         "packages": OnTask(

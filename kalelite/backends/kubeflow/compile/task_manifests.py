@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.compile.native_values import FILE
 from kalelite.backends.kubeflow.compile.ports import Port, Wiring
+from kalelite.backends.kubeflow.compile.recalling import Recallings, Reuse
 from kalelite.backends.kubeflow.compile.tolerance import Tolerance
 from kalelite.backends.kubeflow.pod.inputs import RUN
-from kalelite.capture.code import Code
 from kalelite.engine.task_templates import task_templates, to_slot
 from kalelite.plan.graph import Constant, ContainerDef, Loop, Parameter, Task
-from kalelite.plan.options import StepOptions
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import (
@@ -24,11 +23,13 @@ if TYPE_CHECKING:
         TaskManifest,
         Terms,
     )
+    from kalelite.capture.code import Code
+    from kalelite.plan.options import StepOptions
 
 _PLAIN = (int, float, str, bool, list, dict)
 
 
-def task_manifests(wiring: Wiring, code: Code) -> Mapping[str, TaskManifest]:
+def task_manifests(wiring: Wiring, code: Code, reuse: Reuse) -> Mapping[str, TaskManifest]:
     """The manifest of every Python task, by its id. Constants are added to the code."""
     lowered, scopes = wiring.lowered, wiring.scopes
     templates = task_templates(lowered.plan, code)
@@ -36,19 +37,38 @@ def task_manifests(wiring: Wiring, code: Code) -> Mapping[str, TaskManifest]:
     tolerance = Tolerance(scopes)
     hidden = sorted(tolerance.hidden)
     manifests: dict[str, TaskManifest] = {}
+    inputs = {
+        task.id: [_input(port, wiring, code) for port in wiring.inputs(task, taken=(RUN,))]
+        for task in wiring.tasks.values()
+        if not isinstance(task.step, ContainerDef)
+    }
+    recallings = Recallings(
+        lowered.plan,
+        code,
+        templates,
+        {name: _converted(parameter) for name, parameter in wiring.parameters.items()},
+        [
+            {"const": port["items"]}
+            for ports in inputs.values()
+            for port in ports
+            if "items" in port
+        ],
+        reuse,
+    )
     for task in wiring.tasks.values():
         if isinstance(task.step, ContainerDef):
             continue
         manifests[task.id] = {
             "template": asdict(templates[task.id]),
             "terms": _terms(task.options),
-            "inputs": [_input(port, wiring, code) for port in wiring.inputs(task, taken=(RUN,))],
+            "inputs": inputs[task.id],
             "outputs": _outputs(task, wiring, readers),
             **_sources(task, wiring, code),
             "needs": tolerance.needs(task, lowered.elses) if task.id in tolerance.affected else [],
             "tolerant": bool(task.options.ignore_failures) or task.id in scopes.handlers,
             "hidden": task.id in tolerance.hidden,
             "verdict": hidden if task.id == lowered.verdict else [],
+            "recalling": recallings.of(task),
         }
     return manifests
 
@@ -86,8 +106,8 @@ def _input(port: Port, wiring: Wiring, code: Code) -> InputPort:
         entry["items"] = code.constant(items, name="the items of a loop")
     if port.wire.kind == "parameter":
         parameter = wiring.parameters[port.wire.ids[0]]
-        annotation = _annotation(parameter)
-        if annotation is not None and annotation not in _PLAIN:
+        annotation = _converted(parameter)
+        if annotation is not None:
             name = f"the type of parameter {parameter.name!r}"
             entry["convert"] = code.constant(annotation, name=name)
     if port.wire.kind == "status":
@@ -95,10 +115,12 @@ def _input(port: Port, wiring: Wiring, code: Code) -> InputPort:
     return entry
 
 
-def _annotation(parameter: Parameter) -> Any:
+def _converted(parameter: Parameter) -> Any:
+    """What the values of a parameter are converted to; None if they are as KFP has them."""
     if parameter.default is None:
         return None if parameter.type is None else parameter.type | None
-    return type(parameter.default) if parameter.type is None else parameter.type
+    annotation = type(parameter.default) if parameter.type is None else parameter.type
+    return None if annotation in _PLAIN else annotation
 
 
 def _outputs(

@@ -20,7 +20,12 @@ from kalelite.authoring.events import (
 )
 from kalelite.backends.kubeflow.follow.observing import Observation
 from kalelite.backends.kubeflow.follow.pod_troubles import failure_of, trouble_of, waiting_for
-from kalelite.backends.kubeflow.follow.step_output import failure_in, own_verdict, without_failure
+from kalelite.backends.kubeflow.follow.step_output import (
+    failure_in,
+    own_verdict,
+    taken_from,
+    without_failure,
+)
 from kalelite.errors import ClusterError
 from kalelite.executor import record_file
 from kalelite.executor.spec import FailureReport, Record
@@ -191,6 +196,10 @@ class Follower:
                 self._emit(Note(f"{name} failed: {record.failure.message}"))
             return
         folder = self._folder.task(name)
+        taken = taken_from(log) if log and not record.cached else ""
+        record = replace(record, cached=taken) if taken else record
+        if record.cached:
+            self._folder.keep(record)
         record_file.commit(record, folder / "record.json")
         self._emit(TaskFinished(record, folder / "log.txt", at=record.finished))
 

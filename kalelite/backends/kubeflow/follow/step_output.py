@@ -21,6 +21,7 @@ _ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
 
 
 _RULED_OUT = re.compile(r"^kalelite: \S+ was (skipped|not run): (.*)$", re.MULTILINE)
+_TAKEN = re.compile(r"^kalelite: \S+ was taken from run (\S+)$", re.MULTILINE)
 _HIDDEN = "kalelite: Kubeflow Pipelines shows it as done"
 
 
@@ -33,6 +34,12 @@ def own_verdict(log: str) -> tuple[str, str] | None:
     if found:
         return found[1], found[2]
     return ("failed", "") if _HIDDEN in log else None
+
+
+def taken_from(log: str) -> str:
+    """The run whose result a step has taken; empty if it ran."""
+    found = _TAKEN.search(log)
+    return found[1] if found else ""
 
 
 def cleaned(text: str) -> str:

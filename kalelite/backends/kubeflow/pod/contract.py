@@ -79,6 +79,21 @@ class Sources(TypedDict):
     counts: dict[str, Any]
 
 
+class Recalling(TypedDict):
+    """Whose results stand for those of a task.
+
+    ``key`` has the fields of its `kalelite.executor.task_key.TaskKey`, None if its results cannot
+    be told from others. Versions of packages and contents of files are empty in it: only the pod
+    knows them. ``kept``: its results are kept for all runs to come; ``taken``: such a result is
+    taken. ``runs`` are those that the run goes on from, by the ids of their records, latest first.
+    """
+
+    key: dict[str, Any] | None
+    kept: bool
+    taken: bool
+    runs: list[str]
+
+
 class TaskManifest(Sources):
     """A task.
 
@@ -96,3 +111,4 @@ class TaskManifest(Sources):
     tolerant: bool
     hidden: bool
     verdict: list[str]
+    recalling: Recalling

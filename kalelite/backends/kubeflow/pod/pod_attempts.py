@@ -68,7 +68,9 @@ class Attempts:
                     wait = self._retries.after(attempt, failure.type, failure.bases)
                 if failure is None or wait is None:
                     reason = {"reason": failure.message} if failure else {}
-                    self._records.event(self._name, record.status, **reason)
+                    self._records.event(
+                        self._name, "cached" if record.cached else record.status, **reason
+                    )
                     return record
                 print(
                     f"kalelite: attempt {attempt} failed: {failure.type}: {failure.message}; "

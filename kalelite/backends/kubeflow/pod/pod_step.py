@@ -13,9 +13,9 @@ from kalelite.backends.kubeflow.pod.inputs import Inputs, obstacle
 from kalelite.backends.kubeflow.pod.kfp_artifacts import show
 from kalelite.backends.kubeflow.pod.outputs import write_outputs, write_stand_ins
 from kalelite.backends.kubeflow.pod.pod_attempts import Attempts
+from kalelite.backends.kubeflow.pod.pod_recall import PodRecall
 from kalelite.backends.kubeflow.pod.run_records import RunRecords, instance_name
 from kalelite.backends.kubeflow.pod.surroundings import NODE, index_of, settle_down
-from kalelite.executor.execute import execute
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import TaskManifest
@@ -81,7 +81,9 @@ class PodStep:
         code, store = self._code, self._store
         inputs = Inputs(self._task, self._values, self._index, code, store, self._records)
         try:
-            record = execute(inputs.spec(self.name, attempt), code, store, durable=True)
+            spec = inputs.spec(self.name, attempt)
+            recall = PodRecall(self._task["recalling"], self._records, store)
+            record = recall.execute(spec, code)
             if record.failure is None:
                 write_outputs(self._task["outputs"], record, self._files, store.load)
         except Exception as error:  # of the user's code, too, when it is loaded

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kalelite.backends.kubeflow.submit.kfp_service import KfpService
     from kalelite.backends.kubeflow.submit.provisioning import Supply
     from kalelite.plan.graph import Plan
-    from kalelite.runs.run_files import KfpData
+    from kalelite.runs.run_files import KfpData, RunDetails
     from kalelite.volumes.owner import Owner
 
 LONGEST_PIPELINE = 127
@@ -52,11 +52,12 @@ def submit(
     naming: Naming,
     home: Path | None,
     supply: Supply,
+    details: RunDetails,
 ) -> Submitted:
     """Start a run of a plan that was checked; ``settings`` hold no arguments.
 
     The record is there before the run is: whoever is killed in between finds it again. ``supply``
-    makes what the run needs in the cluster.
+    makes what the run needs in the cluster. ``details`` are for its record.
 
     Raises
     ------
@@ -69,8 +70,8 @@ def submit(
     problems = [*kfp_problems(plan, settings), *parameter_problems(plan, asked)]
     if problems:
         raise PipelineError(*problems)
-    bundle = bundle_of(plan)
-    folder = create(plan, arguments, folder=home, backend="kubeflow")
+    bundle = bundle_of(plan, settings)
+    folder = create(plan, arguments, folder=home, **details)
     folder.draw()
     owner: Owner | None = None
     try:

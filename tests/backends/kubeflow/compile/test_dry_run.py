@@ -31,12 +31,14 @@ def tried():
 """
 
 
-def test_a_cache_that_kfp_does_not_have_is_named(write_script):
+def test_a_cache_that_goes_with_the_run_is_named(write_script):
     plan = pipeline_in(write_script(STEPS))[0].cached.plan()
 
     assert list(warnings_for(plan)) == [
-        "cache=True: steps on KFP run anew in every run (kept, kept-2, kept-3, kept-4, kept-5 and 2 more)"
+        "cache: results are kept on the marshal volume, which goes with the run; "
+        "marshal_volume=NAME of a claim that stays keeps them for other runs"
     ]
+    assert not list(warnings_for(plan, marshal_volume="kept"))
 
 
 def test_an_experiment_that_a_file_cannot_hold_is_named(write_script):

@@ -1,0 +1,80 @@
+"""How a run was started, and the run that it goes on from: on its volume, with what it finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
+from kalelite.errors import UsageError
+from kalelite.frozen import frozen
+from kalelite.runs.earlier import chain
+from kalelite.runs.reading import Run
+from kalelite.runs.writing import started_by
+from kalelite.volumes.resources import CLAIMS
+
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+    from kalelite.plan.graph import Plan
+    from kalelite.runs.run_files import RunDetails
+    from kalelite.volumes.cluster import Cluster
+
+
+@frozen
+class Start:
+    """The words of the command, the folder that it was given in, and a run to go on from."""
+
+    words: tuple[str, ...] = ()
+    called_in: str = ""
+    resume: str = ""
+
+    def details(self, settings: Settings, resumes: str) -> RunDetails:
+        """What the record of the run says of it."""
+        details: RunDetails = {
+            "backend": "kubeflow",
+            "start": started_by(self.words, self.called_in),
+        }
+        if resumes:
+            details["resumes"] = resumes
+        if settings.cache is False:
+            details["reuse"] = False
+        if settings.refresh:
+            details["fresh"] = list(settings.refresh)
+        return details
+
+
+def going_on(
+    run: Run,
+    plan: Plan,
+    settings: Settings,
+    service: KfpService,
+    cluster: Cluster | None,
+    note: Callable[[str], None],
+) -> Settings:
+    """The settings of a run that goes on from another one.
+
+    Raises `UsageError`: that is none on Kubeflow Pipelines, or of another pipeline, or it still
+    goes on, or its volume has gone.
+    """
+    if run.pipeline != plan.name:
+        raise UsageError(f"run {run.id} is of the pipeline {run.pipeline!r}, not of {plan.name!r}")
+    data = run.data.get("kfp")
+    if data is None or not data["run"]:
+        raise UsageError(f"run {run.id} has not run on Kubeflow Pipelines")
+    if run.state == "running" and service.run(data["run"]).state == "running":
+        hint = f"Wait for its end: kalelite follow {run.id}; or stop it: kalelite cancel {run.id}"
+        raise UsageError(f"run {run.id} is still going on", hint=hint)
+    claim = data["claim"] or run_nodes(service.manifest(data["run"])).workflow
+    claims = cluster.list(CLAIMS) if cluster is not None else None
+    if claims is not None and claim not in {each["metadata"]["name"] for each in claims}:
+        raise UsageError(
+            f"the volume of run {run.id} is gone: there is no claim {claim!r}",
+            hint="Start it anew; marshal_volume=NAME of a claim that stays keeps what a run made.",
+        )
+    if settings.marshal_volume != claim:
+        note(f"the values lie on the volume of run {run.id}, {claim}, and go with that run")
+    kfp = [each.data["kfp"] for each in chain(run) if "kfp" in each.data]
+    earlier = tuple(each["records"] or each["run"] for each in kfp)
+    return replace(settings, marshal_volume=claim, earlier=earlier)
