@@ -13,10 +13,19 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from kalelite.authoring.events import Event, LoopStarted, Note, RunFinished, RunStarted, TaskStarted
+from kalelite.authoring.events import (
+    Event,
+    LoopStarted,
+    Note,
+    RunFinished,
+    RunStarted,
+    TaskFinished,
+    TaskStarted,
+)
 from kalelite.cli.run_progress import RunProgress
 from kalelite.notebook.live_picture import Bundle, progress_bundle, report_bundle
 from kalelite.plan.graph import Loop
+from kalelite.runs.steps_html import last_line
 
 PERIOD = 0.5
 """Seconds between two pictures."""
@@ -80,6 +89,8 @@ class LiveCell:
                 row = self._run.apply(event)
                 if row is not None and isinstance(event, TaskStarted):
                     row.log = self._run.folder / "tasks" / row.task / "log.txt"
+                elif row is not None and isinstance(event, TaskFinished) and "[" not in row.task:
+                    row.note = row.note or last_line(row.log)
                 if isinstance(event, RunFinished):
                     self._over.set()
                     self._update(report_bundle(self._run))

@@ -62,10 +62,9 @@ def _lines(run: RunProgress, items: Mapping[str, int]) -> list[StepLine]:
 
 def _line(row: TaskProgress) -> StepLine:
     note, part = row.note, None
-    if row.status in {Status.RUNNING, Status.SUCCEEDED}:
+    if row.status is Status.RUNNING:
         printed = last_line(row.log)
-        note = note or printed
-        part = part_of(printed) if row.status is Status.RUNNING else None
+        note, part = note or printed, part_of(printed)
     label = "retrying" if row.status is Status.RETRYING else row.status.label
     return StepLine(row.task, label, row.started, row.finished, note, part)
 

@@ -115,7 +115,8 @@ def bar(part: float, state: str, width: str = "84px") -> str:
     """A bar that is filled up to a part."""
     inner = f"width:{part:.0%};height:6px;border-radius:3px;background:{state_colour(state)}"
     return (
-        f"<div style='width:{width};height:6px;border-radius:3px;background:#8884'>"
+        f"<div style='display:inline-block;vertical-align:middle;width:{width};height:6px;"
+        "border-radius:3px;background:#8884'>"
         f"<div style='{inner}'></div></div>"
     )
 
@@ -165,7 +166,7 @@ def _row(line: StepLine, now: float) -> str:
         f"{escape(line.name)}</td>"
         f"<td style='{_CELL};color:{tone};white-space:nowrap'>{state}</td>"
         f"<td style='{_NUMBER};{DIM}'>{line.took(now)}</td>"
-        f"<td style='{_CELL};white-space:nowrap'>{done}<span style='{DIM};font-size:11px'>{said}"
+        f"<td style='{_CELL};white-space:nowrap'>{done}<span style='{DIM};font-size:11px;margin-left:6px'>{said}"
         f"</span></td><td style='{_NOTE}{note}' title='{escape(line.note)}'>{escape(line.note)}</td>"
         "</tr>"
     )

@@ -120,7 +120,7 @@ def _course(points: Sequence[float]) -> str:
     numbers = [point for point in points if math.isfinite(point)]
     if len(numbers) < 2:
         return ""
-    every = -(-len(numbers) // 30)
+    every = -(-len(numbers) // 16)
     numbers = numbers[::every]
     low, high = min(numbers), max(numbers)
     width = (high - low) or 1.0

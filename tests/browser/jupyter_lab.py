@@ -17,16 +17,15 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @contextmanager
-def lab(folder, *, dark=False):
+def lab(folder):
     """JupyterLab over a folder; gives its address. It ends with all its kernels."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     own = Path(folder) / ".lab"
-    theme = own / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    theme.mkdir(parents=True)
-    name = "JupyterLab Dark" if dark else "JupyterLab Light"
-    theme.joinpath("themes.jupyterlab-settings").write_text(f'{{"theme": "{name}"}}')
+    settings = own / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    settings.joinpath("notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     environ = {
         **os.environ,
         "JUPYTER_CONFIG_DIR": str(own / "config"),
@@ -50,7 +49,7 @@ def lab(folder, *, dark=False):
         env=environ,
         cwd=folder,
         stdout=subprocess.DEVNULL,
-        stderr=(own / "lab.log").open("wb"),
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
     address = f"http://127.0.0.1:{port}"
@@ -97,41 +96,43 @@ class Notebook:
         self.page = page
         page.goto(f"{address}/lab/tree/{name}")
         page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=60_000)
-        page.wait_for_selector(
-            "[data-status='idle'], .jp-Notebook-ExecutionIndicator", timeout=60_000
+        page.wait_for_function("() => document.body.innerText.includes('| Idle')", timeout=60_000)
+
+    def command(self, name, **arguments):
+        """Do what a button or a menu of JupyterLab does, and do not wait for it."""
+        self.page.evaluate(
+            "([name, given]) => void window.jupyterapp.commands.execute(name, given)",
+            [name, arguments],
         )
 
-    def command(self, name):
-        """Do what a button or a menu of JupyterLab does."""
-        self.page.evaluate("name => void window.jupyterapp.commands.execute(name)", name)
+    def cell(self, number):
+        """A code cell, from 0; -1 is the last."""
+        return self.page.locator(".jp-CodeCell").nth(number)
 
-    def run_all(self):
-        """Run all cells; it does not wait for them."""
-        self.command("notebook:run-all-cells")
-
-    def wait_idle(self, seconds=60):
-        """Wait until nothing runs."""
+    def add(self, source):
+        """Write a cell below the last one and run it."""
+        cells = self.page.locator(".jp-CodeCell").count()
+        self.cell(-1).locator(".cm-content").click()
+        self.command("notebook:insert-cell-below")
         self.page.wait_for_function(
-            "() => document.querySelectorAll('.jp-InputPrompt').length && "
-            "![...document.querySelectorAll('.jp-InputPrompt')].some(e => e.textContent.includes('*'))",
-            timeout=seconds * 1000,
+            "n => document.querySelectorAll('.jp-CodeCell').length > n", arg=cells
         )
+        self.page.wait_for_timeout(300)
+        self.cell(-1).locator(".cm-content").click()
+        self.page.keyboard.insert_text(source)
+        self.command("notebook:run-cell")
+        return self.cell(-1)
 
-    def cell(self, text):
-        """The code cell whose source begins with a text."""
-        return self.page.locator(
-            ".jp-CodeCell", has=self.page.locator(".cm-content", has_text=text)
-        )
-
-    def texts(self, locator, until, seconds=60):
-        """The different texts of an output, until one of them fits."""
+    def shown(self, cell, pattern, seconds=60):
+        """Wait until the outputs of a cell have a text; all their different texts until then."""
+        output = cell.locator(".jp-OutputArea")
         seen = []
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            text = re.sub(r"\s+", " ", locator.inner_text())
-            if not seen or seen[-1] != text:
+            text = re.sub(r"\s+", " ", output.first.inner_text() if output.count() else "")
+            if text not in seen[-1:]:
                 seen.append(text)
-            if re.search(until, text):
+            if re.search(pattern, text):
                 return seen
-            time.sleep(0.1)
-        raise AssertionError(f"never seen: {until}; last: {seen[-1:]}")
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"never seen: {pattern}; last: {seen[-1:]}")

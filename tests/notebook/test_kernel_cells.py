@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import queue
+import subprocess
+import sys
 import time
 
 import pytest
@@ -260,3 +263,45 @@ def interrupted(kernel, source, until):
         elif got["msg_type"] == "status" and content["execution_state"] == "idle":
             return error, shown
     raise AssertionError("the cell did not end")
+
+
+def test_a_front_end_without_widgets_gets_updates_of_one_display(kernel):
+    """VS Code's way: no comms, and a display that is updated by its id."""
+    from nbclient.util import run_sync
+
+    client = kernel.client.kc
+    message = client.execute("study()")
+    got = []
+    while not got or got[-1]["content"].get("execution_state") != "idle":
+        each = run_sync(client.get_iopub_msg)(timeout=60)
+        if each["parent_header"].get("msg_id") == message:
+            got.append(each)
+    kinds = [each["msg_type"] for each in got]
+    shown = [each["content"] for each in got if "display_data" in each["msg_type"]]
+
+    assert kinds.count("display_data") == 1
+    assert kinds.count("update_display_data") >= 1
+    assert not any(kind.startswith("comm") for kind in kinds)
+    assert len({each["transient"]["display_id"] for each in shown}) == 1
+    assert all(set(each["data"]) <= {"text/html", "text/plain"} for each in shown)
+
+
+def test_ipython_in_a_terminal_shows_lines_and_the_cell(tmp_path):
+    cells = [FIRST, STUDY, TRAIN, FLOW, "study(n=2)"]
+    typed = "".join(f"get_ipython().run_cell({cell!r}, store_history=True);\n" for cell in cells)
+    script = tmp_path / "typed.ipy"
+    script.write_text(typed)
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--no-banner", "--colors=nocolor", str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
+        check=False,
+    )
+
+    assert "✗ failed" in done.stderr
+    assert "train failed in run" in done.stdout
+    assert "Cell In[3], line 5, in train" in done.stdout
+    assert "display_data" not in done.stdout
