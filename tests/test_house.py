@@ -24,6 +24,7 @@ COMPOSITION_ROOTS = {
     "kalelite.backends.kubeflow.compile.build",
     "kalelite.backends.kubeflow.kubeflow_backend",
     "kalelite.backends.kubeflow.launch",
+    "kalelite.backends.kubeflow.recur.kfp_schedules",
     "kalelite.backends.kubeflow.submitted_run",
     "kalelite.backends.local.run",
     "kalelite.runs.reading",

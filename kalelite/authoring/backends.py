@@ -17,10 +17,12 @@ from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from kalelite.authoring.events import Event
     from kalelite.errors import Problem
+    from kalelite.plan.cron import Cron
     from kalelite.plan.graph import Parameter, Plan
 
 BACKENDS: Final[Mapping[str, str]] = {
@@ -98,6 +100,37 @@ class Listener(Protocol):
         """Something happened."""
 
 
+@frozen
+class Recurring:
+    """A pipeline that is run by a schedule, and the next times; none if it is disabled."""
+
+    id: str
+    name: str
+    cron: str
+    enabled: bool
+    times: tuple[datetime, ...]
+    url: str
+
+
+class Schedules(Protocol):
+    """The recurring runs of a backend."""
+
+    def start(self, plan: Plan, arguments: Mapping[str, Any], cron: Cron) -> Recurring:
+        """Run a checked plan by a schedule."""
+
+    def all(self) -> Sequence[Recurring]:
+        """Those that kalelite has made, newest first."""
+
+    def enable(self, id: str) -> None:
+        """Let one start runs again."""
+
+    def disable(self, id: str) -> None:
+        """Let one start no runs."""
+
+    def delete(self, id: str) -> None:
+        """Remove one, and what was made for it; its runs stay."""
+
+
 class Backend(Protocol):
     """Runs or compiles plans. Backends inherit from it and override what they can do."""
 
@@ -135,6 +168,10 @@ class Backend(Protocol):
     def attach(self, run: str) -> Submission:
         """A run that was submitted before, by its id; raises `UsageError` if there is none."""
         raise UsageError(f"the backend {self.name!r} has submitted no run {run!r}")
+
+    def schedules(self) -> Schedules:
+        """Its recurring runs."""
+        raise UsageError(f"the backend {self.name!r} has no schedules", hint="It goes with --kfp.")
 
     def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> Sequence[str]:
         """Write a checked plan to a file; ``arguments`` become the defaults of its parameters.

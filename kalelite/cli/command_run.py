@@ -84,15 +84,17 @@ def _act(
             for note in backend.compile(plan, file, arguments):
                 out.line(note)
             out.line(f"compiled {plan.name} to {options.compile}")
+        elif options.recurring:
+            from kalelite.cli.verb_recurring import begin
+
+            begin(backend, plan, arguments, command)
         else:
             found = resume or (siblings.take(plan, arguments) if siblings else "")
             on = backend.resuming(found) if found else backend
             if not options.no_wait:
                 return view.watch(on, plan, arguments)
             run = on.submit(plan, arguments)
-            from kalelite.runs.reading import Run
-
-            tagging.tag(Run.open(run.id, folder=command.home).folder)
+            tagging.tag_submitted(run.id, command.home)
             _tell_of(run, command)
         return None
 

@@ -32,6 +32,7 @@ VERBS: Final = {
     "sweep": "a run for each value of parameters, and which was best",
     "tag": "name a run, and note something about it",
     "delete": "remove runs, and what nothing refers to any more",
+    "recurring": "pipelines that Kubeflow Pipelines runs by a schedule",
     "cancel": "end a run on Kubeflow Pipelines",
     "graph": "a picture of a script's pipeline",
     "convert": "a notebook as a script with steps",

@@ -29,6 +29,12 @@ class RunTagging:
             number = f"-{self._runs}" if self._tags.name and self._runs > 1 else ""
             replace(self._tags, name=self._tags.name + number).write(folder)
 
+    def tag_submitted(self, run: str, home: Path | None) -> None:
+        """Tag a run that goes on elsewhere."""
+        from kalelite.runs.reading import Run
+
+        self.tag(Run.open(run, folder=home).folder)
+
 
 def tags_given(words: Sequence[str]) -> dict[str, str]:
     """Tags from ``key=value``; raises `UsageError` for anything else."""

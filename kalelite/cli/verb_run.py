@@ -66,6 +66,13 @@ def _add_kfp(kfp: argparse._ActionsContainer) -> None:
     )
     kfp.add_argument("--backend", metavar="NAME", help="run on the backend of that name")
     kfp.add_argument("--no-wait", action="store_true", help="with --kfp: start the run, and leave")
+    kfp.add_argument(
+        "--recurring",
+        metavar="CRON",
+        help="with --kfp: run it by a schedule of cron's five fields, in UTC: '0 6 * * *', @daily; "
+        "kalelite recurring shows and ends it. The volumes of a notebook are cloned from snapshots "
+        "taken now",
+    )
     kfp.add_argument("--run-name", metavar="TEXT", help="what the run is called there")
     kfp.add_argument("--experiment", metavar="TEXT", help="the experiment that it belongs to")
     kfp.add_argument(
@@ -144,6 +151,8 @@ def perform(command: Command) -> int:
         command.out.line(f"kalelite {version('kalelite')}")
         return ExitCode.OK
     _refuse_contradictions(options)
+    if options.recurring:
+        _refuse_beside_recurring(options)
     name = options.backend or ("kubeflow" if options.compile else "local")
     if options.check:
         from kalelite.cli import verb_check
@@ -213,7 +222,7 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     here = [name for name in (*_HERE, *(_REUSE if looks else ())) if getattr(options, name)]
     if options.home and (options.compile or options.dry_run or options.check or options.graph):
         here.append("home")
-    submitting = ("no_wait", "run_name", "experiment", "snapshot")
+    submitting = ("no_wait", "recurring", "run_name", "experiment", "snapshot")
     there = [name for name in submitting if getattr(options, name)]
     if there and (options.backend is None or options.compile or options.dry_run):
         raise UsageError(
@@ -228,3 +237,14 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         )
     if options.graph and elsewhere:
         raise UsageError("--graph shows the plan, which is the same with and without --kfp")
+
+
+def _refuse_beside_recurring(options: argparse.Namespace) -> None:
+    from kalelite.plan.cron import Cron
+
+    Cron.parse(options.recurring)  # before the script runs
+    if options.no_wait or options.name or options.note or options.tag:
+        raise UsageError(
+            "--recurring starts no run now: --no-wait, --name, --note and --tag are about one",
+            hint="--run-name says what its runs are called.",
+        )

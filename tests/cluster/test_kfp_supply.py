@@ -9,9 +9,11 @@ from lab import wait
 
 from kalelite import pipeline, step
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.mounts import storage_of
+from kalelite.backends.kubeflow.recur.recurring_volumes import remove_snapshots, with_snapshots
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.volumes.cluster_errors import NotFoundError
-from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS
+from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SNAPSHOTS
 
 
 @step
@@ -82,3 +84,25 @@ def test_from_where_nothing_may_be_made_the_run_makes_it(lab, cluster):
     assert (made.settings, made.owner) == (Settings(), None)
     (note,) = notes
     assert note.endswith("tasks of the run bring the code and make the marshal volume")
+
+
+def test_runs_that_recur_clone_one_snapshot_which_stays_until_they_end(lab):
+    lab.claim("data")
+    lab.pod("nb-0", claims={"/data": "data"})
+    environ = {"NB_PREFIX": "/notebook/x", "HOSTNAME": "nb-0"}
+
+    made = with_snapshots(lab.cluster, "rec1", Settings(), [].append, environ=environ)
+
+    (clone,) = made.clones
+    (snapshot,) = lab.cluster.list(SNAPSHOTS)
+    assert (clone.claim, clone.path, clone.made) == ("data", "/data", "")
+    assert clone.snapshot == snapshot["metadata"]["name"]
+    assert [each.snapshot for each in storage_of(made).creations] == [clone.snapshot, None]
+    assert [claim["metadata"]["name"] for claim in lab.cluster.list(CLAIMS)] == ["data"]
+
+    again = with_snapshots(lab.cluster, "rec2", Settings(), [].append, snapshot="rec1")
+    assert [each.snapshot for each in again.clones] == [clone.snapshot]
+
+    remove_snapshots(lab.cluster, "rec2")
+    remove_snapshots(lab.cluster, "rec1")
+    wait("the snapshot is gone", lambda: not lab.cluster.list(SNAPSHOTS))

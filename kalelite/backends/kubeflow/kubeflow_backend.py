@@ -11,6 +11,7 @@ from kalelite.authoring.events import BriefReporter, Note
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kalelite.backends.kubeflow.recur.kfp_schedules import KfpSchedules
     from kalelite.backends.kubeflow.remote_result import RemoteResult
     from kalelite.backends.kubeflow.submitted_run import SubmittedRun
     from kalelite.errors import Problem
@@ -120,6 +121,19 @@ class KubeflowBackend(Backend):
 
         return attach(run, self._connection, self._home, self._client)
 
+    def schedules(self) -> KfpSchedules:
+        """The recurring runs of the API; imports kfp."""
+        from kalelite.backends.kubeflow.recur.kfp_schedules import KfpSchedules
+
+        return KfpSchedules(
+            self._connection,
+            self._settings,
+            self._naming,
+            self._client,
+            self._snapshot,
+            _print_note,
+        )
+
     def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> list[str]:
         """Write the pipeline's package; imports kfp."""
         from kalelite.backends.kubeflow.compile.build import compile_plan
@@ -139,3 +153,7 @@ class KubeflowBackend(Backend):
         sections = dry_run(plan, **{"arguments": arguments, **self._settings})
         rows = tuple((line,) for line in advice(plan, arguments))
         return [*sections, *([Section("Worth knowing", rows)] if rows else [])]
+
+
+def _print_note(text: str) -> None:
+    BriefReporter().emit(Note(text))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 from kalelite.backends.kubeflow.compile.recalling import recall_notes
-from kalelite.backends.kubeflow.submit.connection import Connection, Naming
+from kalelite.backends.kubeflow.submit.connection import Connection, Naming, cluster_of
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.backends.kubeflow.submit.run_start import Start, going_on
@@ -21,9 +21,6 @@ from kalelite.errors import ClusterError, UsageError
 from kalelite.plan.graph import ContainerDef, Loop, Output, Plan, Task
 from kalelite.runs.reading import Run
 from kalelite.runs.writing import RunFolder
-
-if TYPE_CHECKING:
-    from kalelite.volumes.cluster import Cluster
 
 
 def launch(
@@ -46,7 +43,7 @@ def launch(
     given = {"kfp_version": greeting.version or None, **settings}
     folder = None if home is None else Path(home)
     settled = settings_for(plan, given)
-    cluster = _cluster(connection, service)
+    cluster = cluster_of(connection, service.namespace)
     run = Run.open(start.resume, folder=folder) if start.resume else None
     if run is not None:
         settled = going_on(run, plan, settled, service, cluster, note)
@@ -85,19 +82,8 @@ def attach(
         data = {**data, "run": id}
         folder.update(kfp=data, url=service.url(id), state="running")
     url = str(found.data.get("url") or service.url(data["run"]))
-    cluster = _cluster(connection, service)
+    cluster = cluster_of(connection, service.namespace)
     return SubmittedRun(folder, data, url, _plan(found), service, cluster)
-
-
-def _cluster(connection: Connection, service: KfpService) -> Cluster | None:
-    """The Kubernetes of the runs, if there is a way to it from here."""
-    from kalelite.volumes.cluster import Cluster
-
-    try:
-        namespace = service.namespace or "kubeflow"
-        return Cluster.open(namespace=namespace, context=connection.kfp_context)
-    except ClusterError:
-        return None
 
 
 def _plan(run: Run) -> Plan:

@@ -90,6 +90,7 @@ class KfpServer:
         self.pipelines: dict[str, dict] = {}
         self.versions: dict[str, dict] = {}
         self.runs: dict[str, KfpRun] = {}
+        self.recurring: dict[str, dict] = {}
         self.host = ""
 
     # --- what the API does ---------------------------------------------------------------
@@ -175,6 +176,39 @@ class KfpServer:
         run.looks = 0
         return {}
 
+    def create_recurring(self, query):
+        body = query["body"]
+        fields = body["trigger"]["cron_schedule"]["cron"].split()
+        if len(fields) != 6 or not 1 <= int(body["max_concurrency"]) <= 10:
+            raise Refused(400, "Invalid input error: the schedule or the concurrency is not valid")
+        id = str(uuid.uuid4())
+        made = {**body, "recurring_run_id": id, "status": "ENABLED", "created_at": _time(BEGUN)}
+        self.recurring[id] = _plain(models.V2beta1RecurringRun(**made))
+        return self.recurring[id]
+
+    def list_recurring(self, query):
+        found = list(self.recurring.values())[::-1]
+        start = int(query.get("page_token") or 0)
+        token = str(start + 2) if start + 2 < len(found) else None
+        answer = models.V2beta1ListRecurringRunsResponse(
+            recurring_runs=found[start : start + 2], next_page_token=token
+        )
+        return _plain(answer)
+
+    def enable_recurring(self, query):
+        return self._switch(query["id"], "ENABLED")
+
+    def disable_recurring(self, query):
+        return self._switch(query["id"], "DISABLED")
+
+    def _switch(self, id, status):
+        self.recurring[id]["status"] = status
+        return {}
+
+    def delete_recurring(self, query):
+        del self.recurring[query["id"]]
+        return {}
+
     def manifest(self, query):
         run = self.runs[query["id"]]
         frame = run.frame
@@ -241,6 +275,11 @@ ROUTES = [
     ("GET", f"/apis/v2beta1/runs/{ID}", "run"),
     ("POST", f"/apis/v2beta1/runs/{ID}:terminate", "terminate"),
     ("GET", f"/apis/v1beta1/runs/{ID}", "manifest"),
+    ("GET", "/apis/v2beta1/recurringruns", "list_recurring"),
+    ("POST", "/apis/v2beta1/recurringruns", "create_recurring"),
+    ("POST", f"/apis/v2beta1/recurringruns/{ID}:enable", "enable_recurring"),
+    ("POST", f"/apis/v2beta1/recurringruns/{ID}:disable", "disable_recurring"),
+    ("DELETE", f"/apis/v2beta1/recurringruns/{ID}", "delete_recurring"),
 ]
 
 
@@ -314,6 +353,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.handle_one("POST")
+
+    def do_DELETE(self) -> None:
+        self.handle_one("DELETE")
 
     def do_PATCH(self) -> None:
         self.handle_one("PATCH")

@@ -12,6 +12,7 @@ from kalelite.frozen import frozen
 
 if TYPE_CHECKING:
     from kalelite.runs.run_files import KfpData
+    from kalelite.volumes.cluster import Cluster
 
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _PROXY = "api/v1/namespaces/kubeflow/services/ml-pipeline:8888/proxy"
@@ -130,4 +131,14 @@ def pod_namespace() -> str | None:
     try:
         return _POD_NAMESPACE.read_text("utf-8").strip() or None
     except OSError:
+        return None
+
+
+def cluster_of(connection: Connection, namespace: str | None) -> Cluster | None:
+    """The Kubernetes of the runs, if there is a way to it from here."""
+    from kalelite.volumes.cluster import Cluster
+
+    try:
+        return Cluster.open(namespace=namespace or "kubeflow", context=connection.kfp_context)
+    except ClusterError:
         return None

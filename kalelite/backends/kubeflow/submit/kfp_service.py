@@ -95,6 +95,11 @@ class KfpService:
         return str(self._backend.api.configuration.host)
 
     @property
+    def api(self) -> Any:
+        """The `kfp_server_api.ApiClient` by which it is asked."""
+        return self._backend.api
+
+    @property
     def received(self) -> int:
         """Bytes of the answers so far."""
         return int(self._backend.api.rest_client.received)

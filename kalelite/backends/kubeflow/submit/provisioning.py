@@ -79,7 +79,7 @@ class Supply:
             book = read_snapshots(cluster, self._snapshot)
             mounted = [each.volume for each in book.snapshots]
         else:
-            book = _notebook(cluster, self._environ, self._note)
+            book = notebook_of(cluster, self._environ, self._note)
             mounted = list(book.volumes) if book else []
         files = {CodeMap("").key: bundle}
         if book is None or not mounted:
@@ -117,7 +117,7 @@ class Supply:
             self._note("what was made for the run stays until kalelite clean removes it")
 
 
-def _notebook(
+def notebook_of(
     cluster: Cluster, environ: Mapping[str, str], note: Callable[[str], None]
 ) -> Notebook | None:
     """The notebook that this runs in, if its volumes can be those of a run."""

@@ -66,10 +66,7 @@ def submit(
     ClusterError
         The cluster or the API has refused it, or does not answer.
     """
-    asked = replace(settings, arguments=arguments)
-    problems = [*kfp_problems(plan, settings), *parameter_problems(plan, asked)]
-    if problems:
-        raise PipelineError(*problems)
+    require_runnable(plan, settings, arguments)
     bundle = bundle_of(plan, settings)
     folder = create(plan, arguments, folder=home, **details)
     folder.draw()
@@ -86,7 +83,7 @@ def submit(
         data = _data(plan, folder.id, connection, service, provided.settings, naming, compiled)
         folder.update(kfp=data)
         run = service.start(
-            service.upload(fitted(plan.name, LONGEST_PIPELINE), _digest(text), path),
+            service.upload(fitted(plan.name, LONGEST_PIPELINE), digest_of(text), path),
             name=data["name"],
             marker=marker(folder.id),
             experiment=service.experiment(data["experiment"]),
@@ -103,6 +100,14 @@ def submit(
     if owner is not None:
         supply.hand_over(owner, run)
     return Submitted(folder, service.url(run), data)
+
+
+def require_runnable(plan: Plan, settings: Settings, arguments: Mapping[str, Any]) -> None:
+    """Raise `PipelineError` with all that KFP has against a plan and the values of its parameters."""
+    asked = replace(settings, arguments=arguments)
+    problems = [*kfp_problems(plan, settings), *parameter_problems(plan, asked)]
+    if problems:
+        raise PipelineError(*problems)
 
 
 def _data(
@@ -134,7 +139,8 @@ def _data(
     }
 
 
-def _digest(text: bytes) -> str:
+def digest_of(text: bytes) -> str:
+    """What a version of a pipeline is called: the same for the same package."""
     return hashlib.sha256(text).hexdigest()[:16]
 
 

@@ -1,0 +1,1 @@
+"""Runs that KFP starts by a schedule."""

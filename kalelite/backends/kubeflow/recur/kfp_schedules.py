@@ -1,0 +1,142 @@
+"""Pipelines that KFP runs by a schedule: begun, listed, enabled, disabled and deleted."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from kalelite.authoring.backends import Recurring
+from kalelite.backends.kubeflow.compile.build import build, package
+from kalelite.backends.kubeflow.compile.compile_settings import settings_for
+from kalelite.backends.kubeflow.recur.recurring_service import RecurringService
+from kalelite.backends.kubeflow.recur.recurring_volumes import remove_snapshots, with_snapshots
+from kalelite.backends.kubeflow.submit.connection import Connection, cluster_of
+from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+from kalelite.backends.kubeflow.submit.submission import (
+    LONGEST_EXPERIMENT,
+    LONGEST_PIPELINE,
+    LONGEST_RUN,
+    digest_of,
+    fitted,
+    require_runnable,
+    runtime_parameters,
+)
+from kalelite.errors import ClusterError, UsageError
+from kalelite.plan.cron import Cron
+
+if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.recur.recurring_service import Recurrence
+    from kalelite.backends.kubeflow.submit.connection import Naming
+    from kalelite.plan.graph import Plan
+
+_MARKER = "kalelite recurring "
+
+
+class KfpSchedules:
+    """Those of one API that are kalelite's.
+
+    ``client`` is the user's own, if any; ``snapshot`` is an earlier run, or a snapshot, whose volumes
+    are cloned, empty for those of the notebook as they are now; ``note`` hears what the user should know.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        settings: Mapping[str, Any],
+        naming: Naming,
+        client: Any,
+        snapshot: str,
+        note: Callable[[str], None],
+    ) -> None:
+        self._snapshot = snapshot
+        self._note = note
+        self._service = KfpService(connection, client)
+        self._version = self._service.greet().version
+        self._recurring = RecurringService(self._service)
+        self._settings = settings
+        self._naming = naming
+        self._cluster = cluster_of(connection, self._service.namespace)
+        self._ui = connection.kfp_ui or self._service.host
+
+    def start(self, plan: Plan, arguments: Mapping[str, Any], cron: Cron) -> Recurring:
+        """Let KFP run a checked plan by a schedule.
+
+        Of a notebook's volumes snapshots are taken now; each run has clones of these, and a marshal
+        volume of its own where no lasting one is given. The same code is the same version of the
+        pipeline. Raises as `kalelite.backends.kubeflow.submit.submission.submit`.
+        """
+        given = {"kfp_version": self._version or None, **self._settings}
+        settings = settings_for(plan, given)
+        require_runnable(plan, settings, arguments)
+        id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
+        settings = replace(settings, marshal_volume=settings.marshal_volume or True)
+        if self._cluster is not None:
+            settings = with_snapshots(
+                self._cluster, id, settings, self._note, snapshot=self._snapshot
+            )
+        elif self._snapshot:
+            raise UsageError(f"snapshot {self._snapshot} is in a cluster that cannot be reached")
+        try:
+            compiled = build(plan, settings)
+            text = package(plan, compiled)
+            with TemporaryDirectory() as folder:
+                path = Path(folder, "pipeline.yaml")
+                path.write_bytes(text)
+                name = fitted(plan.name, LONGEST_PIPELINE)
+                uploaded = self._service.upload(name, digest_of(text), path)
+            experiment = self._naming.experiment or plan.options.experiment or "Default"
+            made = self._recurring.start(
+                uploaded,
+                name=fitted(self._naming.run or f"{plan.name} {cron.text}", LONGEST_RUN),
+                marker=f"{_MARKER}{id}",
+                experiment=self._service.experiment(fitted(experiment, LONGEST_EXPERIMENT)),
+                parameters=runtime_parameters(plan, arguments, compiled),
+                cron=cron.with_seconds(),
+                account=self._naming.account or None,
+            )
+        except BaseException:
+            with contextlib.suppress(ClusterError):
+                self._forget(id)
+            raise
+        return next(each for each in self.all() if each.id == made)
+
+    def all(self) -> list[Recurring]:
+        """Those that kalelite has made, newest first."""
+        found = self._recurring.all()
+        return [self._shown(each) for each in found if each.description.startswith(_MARKER)]
+
+    def _shown(self, one: Recurrence) -> Recurring:
+        # KFP's schedule has a field of seconds before cron's five.
+        cron = one.cron.partition(" ")[2]
+        try:
+            times = Cron.parse(cron).next_times(datetime.now(UTC)) if one.enabled else []
+        except UsageError:  # changed by hand, into what only KFP reads
+            times = []
+        url = f"{self._ui.rstrip('/')}/#/recurringrun/details/{one.id}"
+        return Recurring(one.id, one.name, cron, one.enabled, tuple(times), url)
+
+    def enable(self, id: str) -> None:
+        """Let one start runs again."""
+        self._recurring.enable(id)
+
+    def disable(self, id: str) -> None:
+        """Let one start no runs."""
+        self._recurring.disable(id)
+
+    def delete(self, id: str) -> None:
+        """Remove one, and the snapshots that its runs were clones of."""
+        found = next((each for each in self._recurring.all() if each.id == id), None)
+        self._recurring.delete(id)
+        if found is not None:
+            self._forget(found.description.removeprefix(_MARKER))
+
+    def _forget(self, id: str) -> None:
+        if self._cluster is not None:
+            remove_snapshots(self._cluster, id)

@@ -1,0 +1,73 @@
+"""The volumes of runs that recur: clones, each time, of snapshots that are taken once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from kalelite.backends.kubeflow.compile.compile_settings import Clone, Settings
+from kalelite.backends.kubeflow.submit.provisioning import notebook_of
+from kalelite.backends.kubeflow.submit.run_claim import wishes_of
+from kalelite.volumes.owner import delete_owner, find_owner
+from kalelite.volumes.past_snapshots import read_snapshots
+from kalelite.volumes.prepare_volumes import prepare_volumes
+from kalelite.volumes.run_volumes import plan_clones
+
+if TYPE_CHECKING:
+    from kalelite.volumes.cluster import Cluster
+
+
+def with_snapshots(
+    cluster: Cluster,
+    id: str,
+    settings: Settings,
+    note: Callable[[str], None],
+    *,
+    snapshot: str = "",
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """The settings of runs that clone a notebook's volumes as they are now, or as in a snapshot.
+
+    As they were where this is no notebook of the cluster. Raises `ClusterError`; then nothing is
+    left.
+    """
+    wishes = wishes_of(settings)
+    if snapshot:
+        taken = read_snapshots(cluster, snapshot)
+    else:
+        book = notebook_of(cluster, environ, note)
+        if book is None or not book.volumes:
+            return settings
+        now = replace(wishes, clones=False, marshal_volume=settings.marshal_volume or True)
+        taken = prepare_volumes(cluster, id, book, now, note=note).snapshots
+    planned = plan_clones(
+        id, taken.snapshots, storage_class=settings.storage_class, access_mode=wishes.access_mode
+    )
+    clones = tuple(
+        Clone(
+            each.source,
+            each.path,
+            each.size,
+            each.snapshot or "",
+            each.storage_class,
+            each.modes,
+            each.workspace,
+        )
+        for each in planned
+    )
+    return replace(
+        settings,
+        clones=clones,
+        image=settings.image or taken.image,
+        run_as_user=taken.user if settings.run_as_user is None else settings.run_as_user,
+        run_as_group=taken.group if settings.run_as_group is None else settings.run_as_group,
+    )
+
+
+def remove_snapshots(cluster: Cluster, id: str) -> None:
+    """Remove what `with_snapshots` has taken under an id, if anything."""
+    owner = find_owner(cluster, id, "snapshots")
+    if owner is not None:
+        delete_owner(cluster, owner)
