@@ -67,15 +67,15 @@ def find_leftovers(cluster: Cluster, now: float, older_than: float) -> list[Left
             one = _leftover(kind, each, now)
             what = f"{kind.noun} {one.name}"
             owners = [owner["uid"] for owner in each["metadata"].get("ownerReferences") or ()]
-            is_ours = OURS.items() <= (each["metadata"].get("labels") or {}).items()
-            kept = "" if is_ours else f"{what} is not of kalelite"
+            ours = _is_ours(each)
+            kept = "" if ours else f"{what} is not of kalelite"
             kept = kept or _use(kind, each, owners, there) or held.get(one.uid, "")
             kept = kept or held.get(f"{kind.plural}/{one.name}", "")
             if not kept and one.age < older_than:
                 kept = f"{what} was made {duration(one.age)} ago"
             if kept:
                 held |= dict.fromkeys([*owners, *_still_needed(kind, each)], kept)
-            if is_ours and not each["metadata"].get("deletionTimestamp"):
+            if ours and not each["metadata"].get("deletionTimestamp"):
                 left.append(replace(one, kept=kept))
     # An owner may come before what it owns: once more, now that all is known.
     left = [replace(each, kept=each.kept or held.get(each.uid, "")) for each in left]
@@ -170,16 +170,25 @@ def _still_needed(kind: Resource, found: Json) -> Iterator[str]:
 
 
 def _mounted(pods: Sequence[Json]) -> Iterator[tuple[tuple[Resource, str], str]]:
-    """The claims and config maps that pods use which have not ended, and a pod of each."""
+    """The claims and config maps that pods use, and a pod of each.
+
+    A pod that has ended holds its claims as long as it is there; those of kalelite go first.
+    """
     for pod in pods:
-        if (pod.get("status") or {}).get("phase") in _ENDED:
+        ended = (pod.get("status") or {}).get("phase") in _ENDED
+        if ended and _is_ours(pod):
             continue
-        name = pod["metadata"]["name"]
+        name = pod["metadata"]["name"] + (", which has ended, still" if ended else "")
         for volume in pod["spec"].get("volumes") or ():
             if "persistentVolumeClaim" in volume:
                 yield (CLAIMS, volume["persistentVolumeClaim"]["claimName"]), name
-            if "configMap" in volume:
+            if "configMap" in volume and not ended:
                 yield (CONFIG_MAPS, volume["configMap"].get("name", "")), name
+
+
+def _is_ours(found: Json) -> bool:
+    """Whether kalelite has made an object."""
+    return OURS.items() <= (found["metadata"].get("labels") or {}).items()
 
 
 def _going(cluster: Cluster) -> Iterator[str]:

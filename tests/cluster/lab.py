@@ -45,14 +45,17 @@ def wait(what, test, seconds=60):
 
 
 class Kit:
-    """The cluster of ../shared/cluster."""
+    """The cluster of ../shared/cluster; variables of its own make it another one beside."""
 
-    def __init__(self, program):
+    def __init__(self, program, environ=None):
         self.program = str(program)
+        self.environ = {**os.environ, **(environ or {})}
         self("up")
 
     def __call__(self, *words):
-        done = subprocess.run([self.program, *words], capture_output=True, text=True)
+        done = subprocess.run(
+            [self.program, *words], capture_output=True, text=True, env=self.environ
+        )
         assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 

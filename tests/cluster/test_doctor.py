@@ -228,7 +228,7 @@ def test_what_the_command_prints_makes_all_well(lab, grant, notebook_pod, tmp_pa
 
 def test_what_stands_in_the_way_of_a_notebook_is_told(lab):
     lab.claim("late", "dir-late")
-    lab.pod("nb-0", "true", {"/late": "late"}, pod={"nodeName": "none"})
+    lab.pod("nb-0", "true", {"/late": "late"}, pod={"nodeSelector": {"of": "none"}})
 
     done = lab.command(
         "doctor", "--namespace", lab.namespace, "--pod", "nb-0", "--kfp-host", "http://127.0.0.1:9"

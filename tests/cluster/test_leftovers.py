@@ -18,7 +18,7 @@ from kalelite.volumes.discover import notebook
 from kalelite.volumes.leftovers import find_leftovers, remove_leftovers
 from kalelite.volumes.past_snapshots import delete_snapshot, list_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes
-from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, OURS, SNAPSHOTS
+from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, OURS, PODS, SNAPSHOTS
 from kalelite.volumes.restored_claim import restore_snapshot
 from kalelite.volumes.wishes import Wishes
 
@@ -38,7 +38,8 @@ def prepare(lab, run="r1", storage="dir", **wishes):
     lab.output(f"before-{run}", "echo before > /work/line", {"/work": f"work-{run}"})
     lab.pod(f"nb-{run}", claims={"/work": f"work-{run}"}, workingDir="/work")
     book = notebook(lab.cluster, f"nb-{run}")
-    return prepare_volumes(lab.cluster, run, book, Wishes(snapshot_class="dir", **wishes))
+    wishes = Wishes(**{"snapshot_class": "dir", **wishes})
+    return prepare_volumes(lab.cluster, run, book, wishes)
 
 
 def kept(lab, older_than=0.1):
@@ -164,3 +165,21 @@ def test_labels_are_those_that_clean_looks_for(lab):
         ours = lab.cluster.list(kind, labels="kalelite.dev/run=r1")
         assert ours
         assert all(OURS.items() <= each["metadata"]["labels"].items() for each in ours)
+
+
+@pytest.mark.timeout(300)
+def test_storage_that_mounts_and_deletes_at_the_third_attempt(lab):
+    """The kubelet, the driver and the snapshot controller try again: nothing is left, nothing lost."""
+    made = prepare(lab, "r1", snapshot_class="dir-delete-flaky", storage_class="dir-mount-flaky")
+    lab.pod("reader", "cat /work/line", {"/work": made.clones[0].claim})
+    assert lab.finished("reader", 120) == ("Succeeded", "before\n")
+    claim = made.clones[0].claim
+    held = f"pod reader, which has ended, still mounts claim {claim}"
+    assert kept(lab)[f"claim {claim}"] == held, "the server would not let it go"
+    lab.cluster.delete(PODS, "reader")
+    wait("no pod holds it", lambda: not any(kept(lab).values()))
+
+    found = find_leftovers(lab.cluster, time.time() + 1, 0.1)
+    remove_leftovers(lab.cluster, found, deadline=100)
+
+    assert lab.ours() == []
