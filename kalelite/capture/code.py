@@ -129,6 +129,10 @@ class Code:
         """All names in the code that a task may run, also of attributes and inside of strings."""
         return self._fingerprints.names(self.step(task).pickled)
 
+    def libraries(self, task: Task) -> frozenset[str]:
+        """The installed packages that the code of a task imports."""
+        return self._fingerprints.libraries(self.step(task).pickled)
+
     def state_digest(self) -> str:
         """A digest of what the script has done to its process, as the steps meet it.
 

@@ -85,6 +85,10 @@ class Fingerprints:
         counted(reached.modules, mentioned)
         return frozenset(mentioned.names)
 
+    def libraries(self, root: Pickled) -> frozenset[str]:
+        """The installed packages that a root reaches."""
+        return _libraries(self._gatherer.reached(root))
+
     def class_id(self, cls: type) -> str:
         """By this, cloudpickle knows a class that comes twice into one process."""
         if cls not in self._class_ids:

@@ -12,6 +12,7 @@ from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.mounts import storage_of
 from kalelite.backends.kubeflow.recur.recurring_volumes import remove_snapshots, with_snapshots
 from kalelite.backends.kubeflow.submit.provisioning import Supply
+from kalelite.errors import ClusterError
 from kalelite.volumes.cluster_errors import NotFoundError
 from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SNAPSHOTS
 
@@ -72,6 +73,36 @@ def test_the_volumes_of_a_notebook_are_cloned(lab):
     assert lab.phase(clone.made) == "Bound"
     assert made.settings.image == "localhost/kc/python:3.11"
     assert lab.phase(made.settings.marshal_volume) == "Bound"
+
+
+def notebook_on_a_folder(lab):
+    lab.claim("data")
+    lab.pod(
+        "nb-0",
+        volumes=[{"name": "d", "persistentVolumeClaim": {"claimName": "data"}}],
+        mounts=[{"name": "d", "mountPath": "/data", "subPath": "mine", "readOnly": True}],
+    )
+
+
+def test_a_folder_of_a_volume_that_may_only_be_read(lab):
+    notebook_on_a_folder(lab)
+    notes = []
+
+    made = supply(lab.cluster, pod="nb-0", notes=notes)("r1", b"")
+
+    (clone,) = made.settings.clones
+    assert (clone.path, clone.sub_path) == ("/data", "mine")
+    assert any("read-only" in note and "/data" in note for note in notes)
+
+
+def test_an_old_kfp_cannot_mount_a_folder_of_a_volume(lab):
+    notebook_on_a_folder(lab)
+    claims = [each["metadata"]["name"] for each in lab.cluster.list(CLAIMS)]
+
+    with pytest.raises(ClusterError, match="/data is a folder of data: .* needs KFP 2.16.0"):
+        supply(lab.cluster, Settings(kfp_version="2.15.0"), pod="nb-0")("r1", b"")
+
+    assert [each["metadata"]["name"] for each in lab.cluster.list(CLAIMS)] == claims
 
 
 @pytest.mark.parametrize("cluster", ["none", "alice"])

@@ -52,7 +52,7 @@ def launch(
     details = start.details(settled, run.id if run else "")
     supply = Supply(cluster, plan, settled, snapshot=snapshot, report=VolumeNotes(note), note=note)
     submitted = submit(
-        plan, arguments, service, connection, settled, naming, folder, supply, details
+        plan, arguments, service, connection, settled, naming, folder, supply, details, note
     )
     return SubmittedRun(submitted.folder, submitted.data, submitted.url, plan, service, cluster)
 

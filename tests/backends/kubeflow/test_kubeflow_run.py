@@ -105,6 +105,20 @@ def test_a_run_is_submitted_and_followed_to_its_end(shell, kfp_server):
     assert events == [["make", "▸", "running"], ["make", "✓", "succeeded"]]
 
 
+def test_packages_that_the_stock_image_lacks_are_named_before_the_run(shell, kfp_server):
+    (shell.folder / "chain.py").write_text(
+        f"import numpy\n{SCRIPT.replace('return n', 'return numpy.abs(n)', 1)}"
+    )
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+
+    lines = shell("chain.py", "--kfp").stdout.splitlines()
+
+    assert "lacks what steps import: numpy (make)" in lines[1]
+    assert "'packages': ['numpy']" in lines[1]
+    assert kfp_server.host in lines[2]
+    assert "lacks" not in shell("chain.py", "--kfp", KALELITE_IMAGE="own/image").stdout
+
+
 def test_nothing_but_the_run_is_printed_by_kfp(shell):
     done = shell("chain.py", "--kfp")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kalelite.atomic import write_atomically
 from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.code_bundle import code_bundle
+from kalelite.backends.kubeflow.compile.code_notes import missing_packages
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.components import Components
 from kalelite.backends.kubeflow.compile.escaping import prose, summary
@@ -33,7 +34,7 @@ class Compiled:
 
     ``root`` and ``components`` are what kfp is given, ``pipeline`` and ``platform`` its
     PipelineSpec and PlatformSpec as JSON data. ``bundle`` is the zip application that the steps
-    run, and ``digest`` its SHA-256.
+    run, ``digest`` its SHA-256. ``lacking`` tells what the image has not that steps import.
     """
 
     root: Root
@@ -42,6 +43,7 @@ class Compiled:
     platform: dict[str, Any]
     bundle: bytes
     files: DataFiles
+    lacking: tuple[str, ...]
     digest: str
     storage: Storage
     estimate: size.Estimate
@@ -106,8 +108,18 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     estimate = size.estimate_of(pipeline, platform)
     if not estimate.fits:
         raise PipelineError(estimate.problem(plan, "about {}"))
-    bundle, files = code.content, code.files
-    return Compiled(root, components, pipeline, platform, bundle, files, digest, storage, estimate)
+    return Compiled(
+        root=root,
+        components=components,
+        pipeline=pipeline,
+        platform=platform,
+        bundle=code.content,
+        files=code.code.data,
+        lacking=tuple(missing_packages(plan, settings, code.code)),
+        digest=digest,
+        storage=storage,
+        estimate=estimate,
+    )
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:

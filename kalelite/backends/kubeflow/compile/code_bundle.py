@@ -15,14 +15,13 @@ from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.task_manifests import task_manifests
 from kalelite.capture import bundle as bundles
 from kalelite.capture.bundle.runtime_sources import ENTRY
-from kalelite.capture.code import capture
+from kalelite.capture.code import Code, capture
 from kalelite.executor import container_io
 from kalelite.frozen import frozen
 from kalelite.plan.graph import StepDef
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.recalling import Reuse
-    from kalelite.capture.archive import DataFiles
 
 PREPARE_ENTRY = "kalelite.backends.kubeflow.pod.prepare_run:main"
 _CONVERTER = "kalelite.plan.types.convert"
@@ -31,10 +30,10 @@ _CONVERTER = "kalelite.plan.types.convert"
 
 @frozen
 class CodeBundle:
-    """A zip application, the files that its code names, and what each task may log, by its id."""
+    """A zip application, the code in it, and what each task may log, by its id."""
 
     content: bytes
-    files: DataFiles
+    code: Code
     logs: Mapping[str, frozenset[str]]
 
 
@@ -66,4 +65,4 @@ def code_bundle(wiring: Wiring, reuse: Reuse, preparation: bytes = b"") -> CodeB
         for task in lowered.plan.tasks
         if isinstance(task.step, StepDef) and not task.step.is_own
     }
-    return CodeBundle(content, code.data, logs)
+    return CodeBundle(content, code, logs)

@@ -8,7 +8,7 @@ import importlib.metadata
 from collections.abc import Iterator
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
-from kalelite.capture.code import capture, fingerprint
+from kalelite.capture.code import Code, capture
 from kalelite.errors import CaptureError
 from kalelite.executor.own_functions import libraries_of
 from kalelite.plan.graph import Plan, StepDef
@@ -19,26 +19,20 @@ _IN_STOCK_IMAGES = frozenset({"pip", "pkg_resources", "setuptools", "wheel"})
 def code_notes(plan: Plan, settings: Settings) -> Iterator[str]:
     """A line for each thing."""
     with contextlib.suppress(CaptureError):  # which the compiler reports
-        yield from capture(plan).notes()
-    yield from _missing_packages(plan, settings)
+        code = capture(plan)
+        yield from code.notes()
+        yield from missing_packages(plan, settings, code)
 
 
-def _missing_packages(plan: Plan, settings: Settings) -> Iterator[str]:
+def missing_packages(plan: Plan, settings: Settings, code: Code) -> Iterator[str]:
     """A line about packages that steps import and the stock Python image does not have."""
     if settings.image is not None:
         return
-    known: dict[int, list[str]] = {}
     tasks: dict[str, list[str]] = {}
     for task in plan.tasks:
         if not isinstance(task.step, StepDef) or task.options.image or task.options.packages:
             continue
-        function = task.step.function
-        if id(function) not in known:
-            known[id(function)] = []
-            # A user's object may raise anything when it is looked at; the run need not fail.
-            with contextlib.suppress(Exception):
-                known[id(function)] = sorted(fingerprint(function).libraries)
-        for package in (*known[id(function)], *libraries_of(task)):
+        for package in (*sorted(code.libraries(task)), *libraries_of(task)):
             if package not in _IN_STOCK_IMAGES:
                 tasks.setdefault(package, []).append(task.id)
     if tasks:

@@ -28,6 +28,8 @@ class Clone:
         The notebook's own claim; it is never mounted by the run.
     path
         Where the notebook mounts it, and so where every step finds the clone.
+    sub_path
+        The folder of the volume that is mounted there; empty for all of it.
     size
         Kubernetes quantity.
     snapshot
@@ -48,6 +50,7 @@ class Clone:
     access_modes: tuple[str, ...] = ("ReadWriteOnce",)
     workspace: bool = False
     made: str = ""
+    sub_path: str = ""
 
 
 @frozen

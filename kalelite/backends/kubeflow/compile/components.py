@@ -38,7 +38,7 @@ class Component:
 
     ``inputs`` and ``outputs`` are names and types, ``arguments`` hold a wire or a constant for
     each input. ``options`` are the step's, with the volumes that the run adds; ``made_by`` are
-    claims to mount: the output of the prepare task that names it, and the path. ``fields`` are
+    claims to mount: the output of the prepare task that names it, the path, and the folder in it. ``fields`` are
     variables that have a field of the pod itself. ``own``: it is the user's own container. ``description`` is the first paragraph of the docstring.
     """
 
@@ -50,7 +50,7 @@ class Component:
     outputs: Mapping[str, str] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
     options: StepOptions
-    made_by: tuple[tuple[str, str], ...] = ()
+    made_by: tuple[tuple[str, str, str], ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     own: bool = False
     description: str = ""
@@ -142,7 +142,7 @@ class Components:
 
     def claims(self) -> dict[str, str]:
         """The parameters of a nested pipeline that hold claims, and what names them outside."""
-        return {name: name for name, _ in self.storage.made_by}
+        return {name: name for name, *_ in self.storage.made_by}
 
     def _container(self, task: Task, step: ContainerDef) -> Component:
         """The user's own container: its command, with KFP's placeholders in them."""

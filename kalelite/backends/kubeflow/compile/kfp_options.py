@@ -116,7 +116,12 @@ def _number(version: str) -> tuple[int, ...]:
 
 def _lacks_volumes(volumes: tuple[Volume, ...], version: str) -> Iterator[tuple[str, str]]:
     if any(volume.sub_path for volume in volumes):
-        yield from _needs("volumes: sub_path", "2.16.0", version)
+        yield from lacks_sub_path(version)
+
+
+def lacks_sub_path(version: str) -> Iterator[tuple[str, str]]:
+    """Why this KFP cannot mount a folder of a claim, and what to do; nothing if it can."""
+    yield from _needs("volumes: sub_path", "2.16.0", version)
 
 
 def _lacks_retries(retries: Retries, _version: str) -> Iterator[tuple[str, str]]:

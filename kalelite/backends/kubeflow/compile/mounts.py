@@ -22,7 +22,7 @@ CODE = "/kalelite"
 class Creation:
     """A claim that is made for the run and named after it, with ``suffix`` behind it.
 
-    Every step mounts it at ``path``; ``what`` says what it is.
+    Every step mounts it, or the folder ``sub_path`` in it, at ``path``; ``what`` says what it is.
     """
 
     path: str
@@ -32,6 +32,7 @@ class Creation:
     what: str
     suffix: str = ""
     snapshot: str | None = None
+    sub_path: str = ""
 
 
 @frozen
@@ -61,7 +62,8 @@ class Storage:
     @property
     def volumes(self) -> tuple[Volume, ...]:
         """The claims whose names are known when a task is compiled."""
-        made = (Volume(JOB_NAME, each.path) for each in self.creations if not each.suffix)
+        own = (each for each in self.creations if not each.suffix)
+        made = (Volume(JOB_NAME, each.path, sub_path=each.sub_path) for each in own)
         return (*made, *self.existing)
 
     @property
@@ -70,9 +72,10 @@ class Storage:
         return (ConfigMapFiles(CODE, self.code_map.name),) if self.code_map else ()
 
     @property
-    def made_by(self) -> tuple[tuple[str, str], ...]:
-        """The outputs of the prepare task that name the other claims, and where those are mounted."""
-        return tuple((claim_output(each), each.path) for each in self.creations if each.suffix)
+    def made_by(self) -> tuple[tuple[str, str, str], ...]:
+        """The outputs of the prepare task that name the other claims; their paths and sub-paths."""
+        others = (each for each in self.creations if each.suffix)
+        return tuple((claim_output(each), each.path, each.sub_path) for each in others)
 
     @property
     def prepared(self) -> bool:
@@ -102,12 +105,17 @@ def storage_of(settings: Settings) -> Storage:
             modes=clone.access_modes,
             storage_class=clone.storage_class,
             snapshot=clone.snapshot,
+            sub_path=clone.sub_path,
             what=f"clone of {clone.claim}",
         )
         for number, clone in enumerate(settings.clones, 1)
         if not clone.made
     ]
-    made = tuple(Volume(clone.made, clone.path) for clone in settings.clones if clone.made)
+    made = tuple(
+        Volume(clone.made, clone.path, sub_path=clone.sub_path)
+        for clone in settings.clones
+        if clone.made
+    )
     code_map = settings.code_map
     if workspace is not None:
         home = f"{workspace.path}/.kalelite"

@@ -201,8 +201,9 @@ class _Trace:
         configure(task, component.options, container=component.own)
         for name, field in component.fields.items():
             kubernetes.use_field_path_as_env(task, env_name=name, field_path=field)
-        for maker, path in component.made_by:
-            kubernetes.mount_pvc(task, pvc_name=self.claims[maker], mount_path=path)
+        for maker, path, folder in component.made_by:
+            claim = self.claims[maker]
+            kubernetes.mount_pvc(task, pvc_name=claim, mount_path=path, sub_path=folder)
         for name in component.outputs:
             self.channels[Wire("output", (component.id, name))] = task.outputs[name]
         self.names[component.id] = task.name

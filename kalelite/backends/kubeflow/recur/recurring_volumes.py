@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.compile.compile_settings import Clone, Settings
-from kalelite.backends.kubeflow.submit.provisioning import notebook_of
 from kalelite.backends.kubeflow.submit.run_claim import wishes_of
+from kalelite.backends.kubeflow.submit.volume_source import notebook_of
 from kalelite.volumes.owner import delete_owner, find_owner
 from kalelite.volumes.past_snapshots import read_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 from kalelite.backends.kubeflow.compile.compile_settings import Clone, CodeMap, Settings
 from kalelite.backends.kubeflow.submit.run_claim import marshal_claim, wishes_of
 from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow, obstacle_to
-from kalelite.errors import ClusterError, UsageError
+from kalelite.backends.kubeflow.submit.volume_source import check_mounts, volume_source
+from kalelite.errors import ClusterError
 from kalelite.frozen import frozen
-from kalelite.volumes.discover import Notebook, notebook
 from kalelite.volumes.owner import Owner, create_owner, delete_owner
-from kalelite.volumes.past_snapshots import read_snapshots
 from kalelite.volumes.prepare_volumes import Prepared, prepare_volumes
 
 if TYPE_CHECKING:
     from kalelite.plan.graph import Plan
     from kalelite.volumes.cluster import Cluster
+    from kalelite.volumes.discover import Notebook
     from kalelite.volumes.snapshot_set import SnapshotSet
     from kalelite.volumes.waiting import Report
 
@@ -74,13 +74,8 @@ class Supply:
         if obstacle or cluster is None:
             self._note(f"{obstacle}: tasks of the run bring the code and make the marshal volume")
             return Provided(settings)
-        book: Notebook | SnapshotSet | None
-        if self._snapshot:
-            book = read_snapshots(cluster, self._snapshot)
-            mounted = [each.volume for each in book.snapshots]
-        else:
-            book = notebook_of(cluster, self._environ, self._note)
-            mounted = list(book.volumes) if book else []
+        book, mounted = volume_source(cluster, self._snapshot, self._environ, self._note)
+        check_mounts(mounted, settings.kfp_version, self._note)
         files = {CodeMap("").key: bundle}
         if book is None or not mounted:
             return self._alone(cluster, run, files)
@@ -117,19 +112,6 @@ class Supply:
             self._note("what was made for the run stays until kalelite clean removes it")
 
 
-def notebook_of(
-    cluster: Cluster, environ: Mapping[str, str], note: Callable[[str], None]
-) -> Notebook | None:
-    """The notebook that this runs in, if its volumes can be those of a run."""
-    try:
-        found = notebook(cluster, environ=environ)
-    except (UsageError, ClusterError):
-        return None
-    for other in found.others:
-        note(f"{other.path or other.name} is not in the run: {other.why}")
-    return found
-
-
 def _completed(
     settings: Settings, prepared: Prepared, run: str, book: Notebook | SnapshotSet
 ) -> Settings:
@@ -143,6 +125,7 @@ def _completed(
             each.modes,
             each.workspace,
             each.claim if prepared.made else "",
+            each.sub_path,
         )
         for each in prepared.clones
     )

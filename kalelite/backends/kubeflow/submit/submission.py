@@ -53,11 +53,13 @@ def submit(
     home: Path | None,
     supply: Supply,
     details: RunDetails,
+    note: Callable[[str], None],
 ) -> Submitted:
     """Start a run of a plan that was checked; ``settings`` hold no arguments.
 
     The record is there before the run is: whoever is killed in between finds it again. ``supply``
-    makes what the run needs in the cluster. ``details`` are for its record.
+    makes what the run needs in the cluster; ``note`` hears what its steps will not find there.
+    ``details`` are for its record.
 
     Raises
     ------
@@ -75,11 +77,8 @@ def submit(
         provided = supply(folder.id, bundle)
         owner = provided.owner
         compiled = build(plan, provided.settings)
-        text = package(plan, compiled)
         path = folder.folder / "pipeline.yaml"
-        write_atomically(path, text)
-        if compiled.code_in_workspace:
-            write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
+        text = _written(plan, compiled, path, note)
         data = _data(plan, folder.id, connection, service, provided.settings, naming, compiled)
         folder.update(kfp=data)
         run = service.start(
@@ -108,6 +107,17 @@ def require_runnable(plan: Plan, settings: Settings, arguments: Mapping[str, Any
     problems = [*kfp_problems(plan, settings), *parameter_problems(plan, asked)]
     if problems:
         raise PipelineError(*problems)
+
+
+def _written(plan: Plan, compiled: Compiled, path: Path, note: Callable[[str], None]) -> bytes:
+    """The pipeline's package, written to the path; its code is where the steps will have it."""
+    for line in compiled.lacking:
+        note(line)
+    text = package(plan, compiled)
+    write_atomically(path, text)
+    if compiled.code_in_workspace:
+        write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
+    return text
 
 
 def _data(

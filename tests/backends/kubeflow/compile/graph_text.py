@@ -97,7 +97,7 @@ def component(task: Component) -> Iterator[str]:
         mount.path if mount.claim == JOB_NAME else f"{mount.path} ({mount.claim})"
         for mount in options.pop("volumes", ())
     ]
-    mounts += [f"{path} (made by {maker})" for maker, path in task.made_by]
+    mounts += [f"{path} (made by {maker})" for maker, path, _ in task.made_by]
     if mounts:
         yield f"mounts {', '.join(mounts)}"
     yield from (f"{name} = {value!r}" for name, value in options.items())

@@ -165,6 +165,20 @@ def test_clones_are_made_and_mounted_where_the_notebook_has_them(compiled, write
     assert bundle.suffix == ".pyz", "the clone carries the code"
 
 
+@pytest.mark.parametrize("made", ["", "a-clone"])
+def test_a_clone_of_a_folder_of_a_volume_is_mounted_as_that(compiled, write_script, tmp_path, made):
+    (tmp_path / "jovyan").mkdir()
+    home, data = clones(tmp_path)
+    given = (replace(home, sub_path="me"), replace(data, sub_path="a/b", made=made))
+
+    mounts = mounts_of(compiled(write_script(HELLO), clones=given))["exec-hello"]
+
+    assert {each["mountPath"]: each.get("subPath") for each in mounts} == {
+        str(tmp_path / "jovyan"): "me",
+        "/data": "a/b",
+    }
+
+
 def test_clones_beside_a_marshal_volume(compiled, write_script, tmp_path):
     path = compiled(write_script(HELLO), clones=clones(tmp_path), marshal_volume=True)
     tasks = spec_of(path)["root"]["dag"]["tasks"]
