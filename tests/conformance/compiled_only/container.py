@@ -3,7 +3,7 @@
 No container engine is needed to run the compiled form, whose containers are processes here.
 """
 
-from kalelite import Collected, If, ParallelFor, container_step, pipeline, step
+from kalelite import Collected, ExitHandler, If, ParallelFor, container_step, pipeline, step
 from kalelite.plan.container_command import Concat, InputValue, OutputPath
 
 double = container_step(
@@ -40,8 +40,13 @@ def main(start: int = 3):
         d, _ = double(n)
     with If(c > 10):
         show(other)
-    return show(a, text, b, c, other, Collected(d))
+    with ExitHandler(show("the end")):
+        e, left = double(5)
+    f, _ = double(e, word=left)
+    with If(e == 10):
+        show(f)
+    return show(a, text, b, c, other, Collected(d), e, left, f)
 
 
-EXPECTED = (6, "<ab c>", 8, 16, "<ab c>", [2, 4])
+EXPECTED = (6, "<ab c>", 8, 16, "<ab c>", [2, 4], 10, "<ab c>", 20)
 RAN = {"double": 1, "show": 1}

@@ -130,7 +130,7 @@ def _value(expr: Expr, wanted: Parameter, task: Task, plan: Rewriting) -> Expr:
     if isinstance(expr, Constant):
         # As it is spelled here: KFP rounds numbers, and knows no None in a list.
         return Constant(to_text(expr.value))
-    if _is_carried(expr, plan):
+    if _is_carried(expr, plan) and not plan.leaves(expr, task.parent):
         return expr
     native = native_name(wanted.type) or "str"
     if native == "str":

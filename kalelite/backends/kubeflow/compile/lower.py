@@ -151,10 +151,11 @@ def _condition(branch: graph.Branch, condition: graph.Expr, plan: Rewriting) -> 
     """A comparison that KFP can make, of the user's values or of a task's answer."""
     outside = plan.blocks[branch.parent].parent
     condition = plan.rewrite(condition, outside)
-    if isinstance(condition, graph.OutputRef) and plan.type_of(condition) == "bool":
-        return graph.Compare("==", condition, graph.Constant(True))
-    if isinstance(condition, graph.Compare) and _is_simple(condition, plan):
-        return condition
+    if not plan.leaves(condition, outside):
+        if isinstance(condition, graph.OutputRef) and plan.type_of(condition) == "bool":
+            return graph.Compare("==", condition, graph.Constant(True))
+        if isinstance(condition, graph.Compare) and _is_simple(condition, plan):
+            return condition
     leaves: list[graph.Expr] = []
     tree = _tree(condition, leaves)
     arguments = {"tree": graph.Constant(tree), "values": graph.Pack(list, tuple(leaves))}
@@ -193,6 +194,7 @@ def _items(loop: graph.Loop, plan: Rewriting) -> graph.Expr:
     if (
         isinstance(items, graph.OutputRef)
         and not items.path
+        and not plan.leaves(items, loop.parent)
         and isinstance(plan.tasks[items.task].step, graph.StepDef)
         and plan.tasks[items.task].output(items.output).native == "list"
     ):

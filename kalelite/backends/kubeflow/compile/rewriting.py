@@ -3,14 +3,15 @@
 Values that KFP cannot hand on become the outputs of small tasks (`Rewriting.add`):
 
 - a choice of branches that is not one output of one task: a task in each branch that picks it;
-- values of a container that are collected from a loop: a task beside it that keeps each in a record;
+- values of a container that are collected from a loop, or leave an exit scope: a task beside it that
+  keeps each in a record;
 - a file that a container has written: a task behind it that puts it into the store.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
 
 _VALUE = graph.Output("output")
+_NOWHERE = graph.Block("")
 
 
 class Rewriting:
@@ -79,12 +81,42 @@ class Rewriting:
     def rewrite(self, expr: graph.Expr, scope: str) -> graph.Expr:
         """The expression as a task in ``scope`` may take it."""
         if isinstance(expr, graph.OutputRef):
-            return self._stored(expr) if self.is_file(replace(expr, path=())) else expr
+            if self.is_file(replace(expr, path=())):
+                return self._stored(expr)
+            return self._left(expr) if self.leaves(expr, scope) else expr
         if isinstance(expr, graph.Collected):
             return self._collected(expr)
         if isinstance(expr, graph.OneOf):
             return self._one_of(expr)
         return _with(expr, tuple(self.rewrite(child, scope) for child in expr.children()))
+
+    def leaves(self, expr: graph.Expr, scope: str) -> bool:
+        """Whether a value leaves an exit scope to be in ``scope``: KFP itself lets none out."""
+        around = {scope, *self._around(scope)}
+        return any(
+            isinstance(self.blocks[block], graph.ExitScope) and block not in around
+            for ref in expr.outputs()
+            for block in self._around(ref.task)
+        )
+
+    def _around(self, id: str) -> Iterator[str]:
+        block = (self.tasks.get(id) or self.blocks.get(id) or _NOWHERE).parent
+        while block:
+            yield block
+            block = self.blocks[block].parent
+
+    def _left(self, ref: graph.OutputRef) -> graph.OutputRef:
+        """A value that leaves an exit scope, from where it can be read by its record."""
+        task = self.tasks[ref.task]
+        if isinstance(task.step, graph.StepDef):
+            return ref
+        source = replace(ref, path=())
+        if source not in self._made:
+            name = f"{ref.task}-{ref.output}-value"
+            self._made[source] = self.add(name, builtin_steps.same, {"value": source}, task.parent)
+        made = self._made[source]
+        assert isinstance(made, graph.OutputRef)
+        return replace(made, path=ref.path)
 
     def type_of(self, expr: graph.Expr) -> str | None:
         """The primitive type under which KFP can compare an expression, None if it cannot."""

@@ -14,16 +14,11 @@ from kalelite.backends.kubeflow.compile.tolerance import tolerance_problems
 from kalelite.errors import Problem
 from kalelite.plan.container_command import walk
 from kalelite.plan.graph import (
-    Block,
     Constant,
     ContainerDef,
-    ExitScope,
-    Expr,
     Plan,
     Task,
-    at_line,
 )
-from kalelite.plan.order import Nesting, expressions
 
 
 def task_problems(task: Task, *, handler: bool) -> Iterator[Problem]:
@@ -35,29 +30,7 @@ def task_problems(task: Task, *, handler: bool) -> Iterator[Problem]:
 
 def plan_problems(plan: Plan) -> Iterator[Problem]:
     """What KFP cannot do of tasks together."""
-    yield from _values_of_exit_scopes(plan)
     yield from tolerance_problems(plan)
-
-
-def _values_of_exit_scopes(plan: Plan) -> Iterator[Problem]:
-    """KFP lets no value out of an ExitHandler."""
-    nesting = Nesting(plan)
-    taken: list[tuple[Task | Block, Expr]] = [
-        (task, value) for task in plan.tasks for value in task.arguments.values()
-    ]
-    taken += [(block, value) for block in plan.blocks for value in expressions(block)]
-    for item, value in taken:
-        around = {*nesting.around(item.id), item.id}
-        for source in dict.fromkeys(value.sources()):
-            left = [nesting.blocks[id] for id in nesting.around(source) if id not in around]
-            scope = next((block for block in left if isinstance(block, ExitScope)), None)
-            if scope is not None:
-                yield Problem(
-                    f"a value of `{nesting.tasks[source].step.name}` leaves `with ExitHandler`"
-                    f"{at_line(scope)}, which Kubeflow Pipelines cannot do",
-                    "Move the call into that block.",
-                    item.where,
-                )
 
 
 def _templates(task: Task) -> Iterator[Problem]:
