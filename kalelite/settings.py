@@ -127,6 +127,12 @@ SETTINGS: Mapping[str, Setting] = {
             backend="kubeflow",
         ),
         Setting(
+            "pods",
+            "whether steps that fit together share a pod",
+            ("few", "each"),
+            backend="kubeflow",
+        ),
+        Setting(
             "storage_class",
             "the class of volumes that are made",
             "a storage class",

@@ -106,6 +106,8 @@ def pipeline(function: Any = None, /, **options: Unpack[PipelineKeywords]) -> An
             each run, a name is that claim, for all runs
         ``marshal_volume_size="10Gi"``: size of a run's own volume
         ``marshal_path="/data/marshal"``: the path at which steps find that volume
+        ``pods="few"``: `"few"`: on Kubeflow Pipelines, steps that fit together run in one pod, one
+            process each; `"each"`: every step has a pod of its own
         ``defaults={"memory": "2Gi"}``: options of every step that does not give them itself
 
     Returns

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.backends.local.pool.machine import cores
+from kalelite.attempts.machine import cores
 from kalelite.cli.sweep_trials import Trials
 from kalelite.errors import ExitCode, UsageError
 from kalelite.runs.reading import Run

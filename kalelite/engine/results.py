@@ -64,23 +64,23 @@ class ResultsView:
 
     def __init__(self, results: Results, loops: tuple[str, ...], index: Index) -> None:
         self._results = results
-        self._loops = loops
+        self.loops = loops
         self._index = index
 
     def reading(self, read: Callable[[OutputEntry], Any]) -> ResultsView:
         """The same view, with values that are read by `read`."""
-        return ResultsView(replace(self._results, read=read), self._loops, self._index)
+        return ResultsView(replace(self._results, read=read), self.loops, self._index)
 
     def parameter(self, name: str) -> Any:
         return self._results.parameters[name]
 
     def item(self, loop: str) -> Any:
-        depth = self._loops.index(loop)
+        depth = self.loops.index(loop)
         return self._results.items[loop, self._index[:depth]][self._index[depth]]
 
     def within(self, loop: str) -> Index:
         """Where in the loop, and in those around it, this node is."""
-        return self._index[: self._loops.index(loop) + 1]
+        return self._index[: self.loops.index(loop) + 1]
 
     def output(self, ref: OutputRef) -> Any:
         return self._results.value(self.entry(ref), ref)

@@ -317,6 +317,11 @@ class Group(Block):
     name: str = ""
 
 
+@frozen
+class SharedPod(Block):
+    """Tasks and whole blocks that a backend runs in one pod; it is none of the user's."""
+
+
 @entity
 class Plan:
     """A whole pipeline. ``result`` is what its function returned, None if nothing.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class ProcessData(TypedDict):
@@ -47,7 +47,7 @@ class KfpData(TypedDict):
 
     ``run`` is its id there, empty until it is known; ``name`` what it is called. ``host`` and
     ``context`` are the settings by which the API was reached; empty is not given. ``nodes`` are the
-    ids of tasks and loops by the paths of their nodes. ``home`` is the folder of kalelite in the
+    ids of tasks and loops by the paths of their nodes, ``pods`` the tasks in each pod that several share. ``home`` is the folder of kalelite in the
     pods, on the ``claim``, which is empty where a task of the run made it, named like the Workflow;
     ``records`` is the id under which the pods keep their records, empty for that of KFP. ``image``,
     ``user`` and ``group`` are those of the steps, the last two -1 for those of the image.
@@ -60,6 +60,7 @@ class KfpData(TypedDict):
     namespace: str
     experiment: str
     nodes: dict[str, str]
+    pods: NotRequired[dict[str, list[str]]]
     home: str
     claim: str
     records: str

@@ -96,14 +96,15 @@ def run_compiled(tmp_path, kubernetes, bare_python):
 
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
 
-    def run(program: ModuleType, python: Path | None = None) -> Seen:
+    def run(program: ModuleType, python: Path | None = None, pods: str = "each") -> Seen:
         journal = tmp_path / "journal-compiled"
         journal.mkdir()
         plan = program.main.plan()
         arguments = arguments_of(program, plan, journal)
         marshal = tmp_path / "mounts" / "marshal"
         path = tmp_path / "pipeline.yaml"
-        open_backend("kubeflow", marshal_path=str(marshal)).compile(plan, path, arguments)
+        backend = open_backend("kubeflow", marshal_path=str(marshal), pods=pods)
+        backend.compile(plan, path, arguments)
         harness = Harness(path, kubernetes, python or bare_python)
         outcome = harness.run()
         claim = kubernetes.claims / "run-1" / ".kalelite"

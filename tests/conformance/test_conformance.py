@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 
 def journal_of(folder):
     """What the steps wrote down, in the order they did."""
@@ -13,8 +15,9 @@ def test_program_runs(program, backend, run_on, tmp_path):
     hold(program, run_on(program, backend), journal_of(tmp_path / "journal-here"))
 
 
-def test_program_runs_compiled(program, run_compiled, tmp_path):
-    hold(program, run_compiled(program), journal_of(tmp_path / "journal-compiled"))
+@pytest.mark.parametrize("pods", ["each", "few"])
+def test_program_runs_compiled(program, pods, run_compiled, tmp_path):
+    hold(program, run_compiled(program, pods=pods), journal_of(tmp_path / "journal-compiled"))
 
 
 def hold(program, seen, journal):
@@ -34,5 +37,6 @@ def hold(program, seen, journal):
         assert journal == program.JOURNAL
 
 
-def test_containers_run_compiled(run_compiled, container_program):
-    hold(container_program, run_compiled(container_program), [])
+@pytest.mark.parametrize("pods", ["each", "few"])
+def test_containers_run_compiled(run_compiled, container_program, pods):
+    hold(container_program, run_compiled(container_program, pods=pods), [])

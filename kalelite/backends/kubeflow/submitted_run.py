@@ -87,7 +87,7 @@ class SubmittedRun:
         workflows = traces if self._cluster is not None else None
         source = RunSource(self._service, self._data["run"], self._data["nodes"], workflows)
         tasks = [task.id for task in self._plan.tasks]
-        follower = Follower(source, traces, self._folder, tasks, emit)
+        follower = Follower(source, traces, self._folder, tasks, emit, pods=self._data.get("pods"))
         while True:
             try:
                 answer = follower.follow()

@@ -60,6 +60,7 @@ LOCAL_PIPELINE_OPTIONS = treatments(
         "marshal_volume": _NO_EFFECT,
         "marshal_volume_size": _NO_EFFECT,
         "marshal_path": _NO_EFFECT,
+        "pods": Handled("steps are processes of one machine"),
         "defaults": Handled(),
     },
 )

@@ -9,13 +9,14 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from kalelite.attempts import machine
 from kalelite.authoring.backends import Listener
 from kalelite.authoring.events import BriefReporter, RunFinished, RunStarted
 from kalelite.backends.local import prepare
 from kalelite.backends.local.driver import Driver
 from kalelite.backends.local.earlier_runs import earlier_of
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.backends.local.pool import machine, prewarm
+from kalelite.backends.local.pool import prewarm
 from kalelite.backends.local.pool.client import ForkServer, start_method
 from kalelite.backends.local.pool.interrupts import Interrupts, ends_as_interrupts
 from kalelite.backends.local.pool.slots import Slots

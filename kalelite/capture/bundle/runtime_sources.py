@@ -40,8 +40,9 @@ _STAYS = frozenset(
         "kalelite.plan.graph",
     }
 )
-_ON_REQUEST = "kalelite.plan.types"
-"""For parameters that are no primitives: most pipelines never import it, so it has to be named."""
+_ON_REQUEST = ("kalelite.plan.types", "kalelite.backends.kubeflow.pod.shared_pod")
+"""For parameters that are no primitives, and for pods that tasks share: most pipelines never import
+these, so they have to be named."""
 _MAX_AGE = 30 * 24 * 3600
 """Of a packed runtime in the user's cache, in seconds."""
 
@@ -90,10 +91,14 @@ def runtime(entries: tuple[str, ...] = (), *, libraries: bool = True) -> dict[st
 
     Without ``libraries`` the formats of installed packages stay here: nothing imports any.
     """
-    stays = () if any(name.startswith(_ON_REQUEST) for name in entries) else (_ON_REQUEST,)
+    stays = tuple(
+        name for name in _ON_REQUEST if not any(entry.startswith(name) for entry in entries)
+    )
 
     def find(name: str) -> _OwnModule | None:
-        return None if name.startswith(stays) else _own_module(name)
+        if name.startswith(stays) or (name in _STAYS and name not in entries):
+            return None
+        return _own_module(name)
 
     found = reached(
         [*_BY_NAME, *entries, *_formats(libraries=libraries)], find, lambda module: module.imports
@@ -125,7 +130,7 @@ class _OwnModule:
 
 def _own_module(name: str) -> _OwnModule | None:
     """A module of kalelite that may travel."""
-    if name.partition(".")[0] != "kalelite" or name in _STAYS:
+    if name.partition(".")[0] != "kalelite":
         return None
     path = _HOME.joinpath(*name.split(".")[1:])
     for file in (path / "__init__.py", path.parent / f"{path.name}.py"):

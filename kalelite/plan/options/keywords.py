@@ -65,6 +65,7 @@ class PipelineKeywords(TypedDict, total=False):
     marshal_volume: bool | str | None
     marshal_volume_size: float | str | None
     marshal_path: str | None
+    pods: Literal["few", "each"] | None
     defaults: StepKeywords | StepOptions
 
 
@@ -75,6 +76,7 @@ class CompileKeywords(TypedDict, total=False):
     that name none, ``python`` the minor version of its Python (``"3.12"``). ``storage_class`` and
     ``access_mode`` are those of a marshal volume that is made for the run, ``run_as_user`` and
     ``run_as_group`` whom steps run as that do not say. ``kfp_version`` is that of the cluster.
+    With ``pods="few"`` steps that fit together share a pod.
     """
 
     arguments: Mapping[str, Any] | None
@@ -88,3 +90,4 @@ class CompileKeywords(TypedDict, total=False):
     run_as_user: int | None
     run_as_group: int | None
     kfp_version: str | None
+    pods: Literal["few", "each"] | None

@@ -255,6 +255,12 @@ class PipelineOptions:
     marshal_path: str | None = option(
         "the path at which steps find that volume", '"/data/marshal"', names.mount_path
     )
+    pods: str | None = option(
+        '`"few"`: on Kubeflow Pipelines, steps that fit together run in one pod, one process each;'
+        ' `"each"`: every step has a pod of its own',
+        '"few"',
+        parse.pods,
+    )
     defaults: StepOptions = option(
         "options of every step that does not give them itself",
         '{"memory": "2Gi"}',

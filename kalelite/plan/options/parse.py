@@ -173,6 +173,12 @@ def order(value: Any, name: str) -> str:
     return str(value)
 
 
+def pods(value: Any, name: str) -> str:
+    if value not in ("few", "each"):
+        raise UsageError(f"{name}={value!r} says nothing of pods", hint="Write 'few' or 'each'.")
+    return str(value)
+
+
 def keyword_arguments(value: Any, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         hint = f'Write the options of every step as a dict: {name}={{"memory": "2Gi"}}.'

@@ -16,8 +16,9 @@ from kalelite.backends.kubeflow.compile.components import Components
 from kalelite.backends.kubeflow.compile.escaping import prose, summary
 from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import Root, root_of
-from kalelite.backends.kubeflow.compile.lower import lower
+from kalelite.backends.kubeflow.compile.lower import Lowered, lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
+from kalelite.backends.kubeflow.compile.pod_sharing import Border, share_pods
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.setup_tasks import carrier_task, preparation, prepare_task
 from kalelite.errors import PipelineError, UsageError
@@ -35,6 +36,7 @@ class Compiled:
     ``root`` and ``components`` are what kfp is given, ``pipeline`` and ``platform`` its
     PipelineSpec and PlatformSpec as JSON data. ``bundle`` is the zip application that the steps
     run, ``digest`` its SHA-256. ``lacking`` tells what the image has not that steps import.
+    ``borders`` are why tasks that might share a pod do not.
     """
 
     root: Root
@@ -47,6 +49,7 @@ class Compiled:
     digest: str
     storage: Storage
     estimate: size.Estimate
+    borders: tuple[Border, ...]
 
     @property
     def code_in_workspace(self) -> bool:
@@ -75,7 +78,13 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
 
 def bundle_of(plan: Plan, settings: Settings) -> bytes:
     """The zip application of a plan, as `build` makes it; raises `CaptureError`."""
-    return code_bundle(Wiring(lower(plan)), settings.reuse).content
+    return code_bundle(Wiring(_lowered(plan, settings)[0]), settings.reuse).content
+
+
+def _lowered(plan: Plan, settings: Settings) -> tuple[Lowered, tuple[Border, ...]]:
+    """The plan for KFP, and why it has not fewer pods."""
+    lowered = lower(plan)
+    return share_pods(lowered) if settings.pods == "few" else (lowered, ())
 
 
 def package(plan: Plan, compiled: Compiled) -> bytes:
@@ -93,7 +102,8 @@ def build(plan: Plan, settings: Settings) -> Compiled:
     problems = kfp_problems(plan, settings)
     if problems:
         raise PipelineError(*problems)
-    wiring = Wiring(lower(plan))
+    lowered, borders = _lowered(plan, settings)
+    wiring = Wiring(lowered)
     storage = storage_of(settings)
     plan_of_setup = preparation(storage, settings) if storage.prepared else b""
     code = code_bundle(wiring, settings.reuse, plan_of_setup)
@@ -119,6 +129,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
         digest=digest,
         storage=storage,
         estimate=estimate,
+        borders=borders,
     )
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kalelite.backends.kubeflow.compile.native_values import LOGGED
+from kalelite.backends.kubeflow.compile.pod_plans import pod_manifests, pod_plans
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.task_manifests import task_manifests
 from kalelite.capture import bundle as bundles
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 PREPARE_ENTRY = "kalelite.backends.kubeflow.pod.prepare_run:main"
 _CONVERTER = "kalelite.plan.types.convert"
 """For parameters that are no primitives, and for values as text. It travels on request only."""
+_SHARED = ("kalelite.backends.kubeflow.pod.shared_pod", "kalelite.plan.graph")
+"""For pods that several tasks share; likewise."""
 
 
 @frozen
 class CodeBundle:
-    """A zip application, the code in it, and what each task may log, by its id."""
+    """A zip application, the code in it, and the names that each task may use, by its id."""
 
     content: bytes
     code: Code
@@ -47,8 +49,9 @@ def code_bundle(wiring: Wiring, reuse: Reuse, preparation: bytes = b"") -> CodeB
     lowered = wiring.lowered
     code = capture(lowered.plan)
     manifests = task_manifests(wiring, code, reuse)
+    pods = pod_manifests(wiring)
     # One file for all tasks: they are alike, and compress well together only.
-    tasks = json.dumps(manifests, sort_keys=True, separators=(",", ":")).encode()
+    tasks = json.dumps({**manifests, **pods}, sort_keys=True, separators=(",", ":")).encode()
     modules = {
         task.step.function.__module__
         for task in lowered.plan.tasks
@@ -57,11 +60,14 @@ def code_bundle(wiring: Wiring, reuse: Reuse, preparation: bytes = b"") -> CodeB
     ports = (port for manifest in manifests.values() for port in manifest["inputs"])
     if container_io.__name__ in modules or any("convert" in port for port in ports):
         modules.add(_CONVERTER)
-    files = {"tasks.json": tasks, **({"prepare.json": preparation} if preparation else {})}
+    if pods:
+        modules.update(_SHARED)
+    plans = {f"pods/{id}.pickle": data for id, data in pod_plans(wiring).items()}
+    files = {"tasks.json": tasks, **plans, **({"prepare.json": preparation} if preparation else {})}
     entry = PREPARE_ENTRY if preparation else ENTRY
     content = bundles.bundle(code, files, entry=entry, modules=tuple(sorted(modules)))
     logs = {
-        task.id: code.names(task) & LOGGED.keys()
+        task.id: code.names(task)
         for task in lowered.plan.tasks
         if isinstance(task.step, StepDef) and not task.step.is_own
     }

@@ -91,6 +91,8 @@ class Settings:
         As in a local run: whether results of earlier runs are used, and which steps run anew.
     earlier
         The ids under which the runs that this one goes on from keep their records, latest first.
+    pods
+        "few": steps that fit together share a pod; "each": every step has its own.
     """
 
     arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class Settings:
     cache: bool | None = None
     refresh: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    pods: str = "each"
 
     @property
     def reuse(self) -> Reuse:
@@ -144,7 +147,7 @@ def settings_for(plan: Plan, given: Mapping[str, Any]) -> Settings:
     values = {name: value for name, value in given.items() if value is not None}
     of_pipeline = {
         name: getattr(plan.options, name)
-        for name in ("marshal_volume", "marshal_volume_size", "marshal_path")
+        for name in ("marshal_volume", "marshal_volume_size", "marshal_path", "pods")
     }
     sources = [
         Source("setting", given, is_text=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,11 @@ from kalelite.backends.kubeflow.compile.escaping import (
     summary,
 )
 from kalelite.backends.kubeflow.compile.native_values import FILE, LOGGED, PAGE
-from kalelite.backends.kubeflow.compile.ports import Wiring
+from kalelite.backends.kubeflow.compile.ports import Wire, Wiring
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.backends.kubeflow.pod.surroundings import NODE, NODE_FIELD
 from kalelite.plan.container_command import InputPath, InputValue, OutputPath, fill
-from kalelite.plan.graph import Constant, ContainerDef, Task
+from kalelite.plan.graph import Constant, ContainerDef, SharedPod, Task
 from kalelite.plan.order import ROOT
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Component:
 class Components:
     """The components of one compilation.
 
-    ``logs`` are the functions of `LOGGED` that a task may call. ``setup`` are tasks that run before everything else, ``carrier`` is one that never runs.
+    ``logs`` are the names that a task may use. ``setup`` are tasks that run before everything else, ``carrier`` is one that never runs.
     """
 
     def __init__(
@@ -94,50 +94,80 @@ class Components:
 
     def task(self, task: Task, *, handler: bool = False) -> Component:
         """The component of a task; the handler of an exit scope mounts no claim of another task."""
-        options = task.options
-        if options.security_context is None:
-            options = replace(options, security_context=self.settings.user)
-            task = replace(task, options=options)
+        task = replace(task, options=self._as_user(task.options))
         if isinstance(task.step, ContainerDef):
             return self._container(task, task.step)
-        ports = self.wiring.inputs(task, taken=(RUN,))
-        # KFP distinguishes containers by their content alone, so the task is in it; the code is, too,
-        # for the bundle is named by its digest.
-        args = ("run", "--task", task.id, "--home", self.storage.home)
-        extra = ["--work", self.storage.work] if self.storage.work else []
-        extra += [f"--package={package}" for package in options.packages]
-        extra += [
+        ports = self.wiring.inputs(task)
+        files = [
             f"--file={name}={artifact_path('outputs' if wire.kind == 'own' else 'inputs', name)}"
             for name, wire in ((port.name, port.wire) for port in ports if port.reading == "file")
         ]
-        inputs = {RUN: "str"}
-        arguments: dict[str, Any] = {RUN: self.settings.run or JOB_ID}
-        for port in ports:
-            if port.wire.kind != "own":
-                inputs[port.name] = port.wire.type
-                arguments[port.name] = port.wire
+        inputs = {port.name: port.wire for port in ports if port.wire.kind != "own"}
         outputs = dict(self.wiring.outputs(task).values())
-        for name, kind in (LOGGED[each] for each in sorted(self.logs.get(task.id, ()))):
-            shown = identifier(name, (*outputs, *inputs))
+        for name, kind in (
+            LOGGED[each] for each in sorted(LOGGED.keys() & self.logs.get(task.id, ()))
+        ):
+            shown = identifier(name, (RUN, *outputs, *inputs))
             outputs[shown] = kind
             if kind == PAGE:
-                extra.append(f"--file={shown}={artifact_path('outputs', shown)}")
+                files.append(f"--file={shown}={artifact_path('outputs', shown)}")
+        description = summary(task.step.description)
+        made = self._python(task.id, task.options, inputs, outputs, files, description)
+        return replace(made, made_by=()) if handler else made
+
+    def pod(self, pod: SharedPod) -> Component:
+        """The component of a shared pod; its options are those of any of its steps."""
+        tasks = list(self.wiring.scopes.tasks_of(pod.id))
+        added = self.wiring.lowered.added
+        chosen = next((task for task in tasks if task.id not in added), tasks[0])
+        names = [task.options.display_name or task.id for task in tasks if task.id not in added]
+        options = replace(
+            self._as_user(chosen.options), display_name=_listed(names), retries=None, timeout=None
+        )
+        wires = self.wiring.in_pod(pod.id)
+        return self._python(
+            pod.id,
+            options,
+            {wires.names[wire]: wire for wire in wires.inputs},
+            {wires.names[wire]: wire.type for wire in wires.outputs},
+        )
+
+    def _as_user(self, options: StepOptions) -> StepOptions:
+        if options.security_context is None:
+            return replace(options, security_context=self.settings.user)
+        return options
+
+    def _python(
+        self,
+        id: str,
+        options: StepOptions,
+        wires: Mapping[str, Wire],
+        outputs: Mapping[str, str],
+        files: Iterable[str] = (),
+        description: str = "",
+    ) -> Component:
+        """A component that runs the bundle."""
+        # KFP distinguishes containers by their content alone, so the task is in it; the code is, too,
+        # for the bundle is named by its digest.
+        args = ("run", "--task", id, "--home", self.storage.home)
+        extra = ["--work", self.storage.work] if self.storage.work else []
+        extra += [f"--package={package}" for package in options.packages]
         return Component(
-            id=task.id,
+            id=id,
             image=options.image or self.settings.default_image,
             command=("python3", self.bundle),
-            args=(*args, *extra, "--executor-input", EXECUTOR_INPUT),
-            inputs=inputs,
+            args=(*args, *extra, *files, "--executor-input", EXECUTOR_INPUT),
+            inputs={RUN: "str", **{name: wire.type for name, wire in wires.items()}},
             outputs=outputs,
-            arguments=arguments,
+            arguments={RUN: self.settings.run or JOB_ID, **wires},
             options=replace(
                 options,
                 volumes=(*self.storage.volumes, *options.volumes),
                 config_maps=(*self.storage.config_maps, *options.config_maps),
             ),
-            made_by=() if handler else self.storage.made_by,
-            fields={NODE: NODE_FIELD} if self.wiring.scopes.loops[task.id] else {},
-            description=summary(task.step.description),
+            made_by=self.storage.made_by,
+            fields={NODE: NODE_FIELD} if self.wiring.scopes.loops[id] else {},
+            description=description,
         )
 
     def claims(self) -> dict[str, str]:
@@ -180,3 +210,8 @@ class Components:
             own=True,
             description=summary(step.description),
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names, for people."""
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]} … {names[-1]} ({len(names)} steps)"

@@ -38,6 +38,7 @@ def dry_run(plan: Plan, **settings: Any) -> list[Section]:
         Section(f"Pipeline {plan.name}", tuple(_pipeline(plan, compiled))),
         Section("Volumes", tuple(_volumes(compiled))),
         Section("Steps", tuple(_step(task, settled) for task in plan.tasks)),
+        Section("Pods", tuple(_pods(plan, compiled, settled))),
         Section("Notes", tuple((line,) for line in remarks)),
     )
     return [section for section in sections if section.rows]
@@ -55,6 +56,26 @@ def _pipeline(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, ...]]:
     yield "Workflow", f"about {size.human(estimate.stored)} of {size.human(size.LIMIT)}"
     for parameter in plan.parameters:
         yield "parameter", parameter.name
+
+
+def _pods(plan: Plan, compiled: Compiled, settings: Settings) -> Iterator[tuple[str, ...]]:
+    """Which steps share a pod, and why they are not fewer."""
+    if settings.pods != "few":
+        return
+    wiring = compiled.components.wiring
+    own = {task.id for task in plan.tasks}
+    shared = wiring.tasks_of_pods()
+    alone = [id for id in wiring.tasks if id not in wiring.pods]
+    each = (
+        ""
+        if not any(wiring.scopes.loops[id] for id in (*shared, *alone))
+        else ", some for each item"
+    )
+    yield "in all", f"{len(shared) + len(alone)} for {len(wiring.tasks)} tasks{each}"
+    for id, tasks in shared.items():
+        yield id, few([task for task in tasks if task in own])
+    for border in compiled.borders:
+        yield border.id, f"a pod of its own: {border.reason}"
 
 
 def _volumes(compiled: Compiled) -> Iterator[tuple[str, ...]]:

@@ -388,6 +388,7 @@ KFP_PIPELINE_OPTIONS = treatments(
         "marshal_volume": Handled(),
         "marshal_volume_size": Handled(),
         "marshal_path": Handled(),
+        "pods": Handled(),
         "defaults": Handled(),
     },
 )

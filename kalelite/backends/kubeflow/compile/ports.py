@@ -16,6 +16,7 @@ from kalelite.backends.kubeflow.compile.escaping import identifier
 from kalelite.backends.kubeflow.compile.lower import Lowered
 from kalelite.backends.kubeflow.compile.native_values import FILE, element_type, native_type
 from kalelite.backends.kubeflow.pod.contract import Form, Reading
+from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.frozen import frozen
 from kalelite.plan import graph
 from kalelite.plan.order import Scopes
@@ -52,8 +53,17 @@ class Port:
     symbol: tuple[Any, ...] = ()
 
 
+@frozen
+class PodWires:
+    """The wires of a shared pod, with their names in it; ``inputs`` and ``outputs`` cross its border."""
+
+    names: Mapping[Wire, str]
+    inputs: tuple[Wire, ...]
+    outputs: tuple[Wire, ...]
+
+
 class Wiring:
-    """Ports and wires of a lowered plan."""
+    """Ports and wires of a lowered plan; ``pods`` has the shared pod of what is in one."""
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
@@ -66,9 +76,26 @@ class Wiring:
             if isinstance(block, graph.Loop) and isinstance(block.items, graph.OutputRef)
         }
         self._outputs = {id: self._outputs_of(task) for id, task in self.tasks.items()}
+        self.pods = {
+            item.id: block.id
+            for block in lowered.plan.blocks
+            if isinstance(block, graph.SharedPod)
+            for item in self.scopes.below(block.id)
+        }
+        self._in_pods: dict[str, PodWires] = {}
 
-    def inputs(self, task: graph.Task, taken: tuple[str, ...] = ()) -> list[Port]:
-        """What KFP brings to a task: one for each different thing that its arguments refer to."""
+    def inputs(self, task: graph.Task) -> list[Port]:
+        """What KFP brings to a task: one for each different thing that its arguments refer to.
+
+        To a task in a shared pod it is brought under the name that it has in the pod.
+        """
+        ports = self._inputs(task)
+        if task.id in self.pods:
+            names = self.in_pod(self.pods[task.id]).names
+            ports = [replace(port, name=names[port.wire]) for port in ports]
+        return ports
+
+    def _inputs(self, task: graph.Task) -> list[Port]:
         if isinstance(task.step, graph.ContainerDef):
             # Each under its own name, and as it is.
             return [
@@ -77,7 +104,7 @@ class Wiring:
                 for leaf in _leaves(expr)
             ]
         ports: dict[Wire, Port] = {}
-        names = {*taken, *(name for name, _ in self.outputs(task).values())}
+        names = {RUN, *(name for name, _ in self.outputs(task).values())}
         for leaf in self._brought(task):
             if leaf == graph.OutputRef(task.id, FILE):
                 wire = Wire("own", (task.id, FILE), FILE)
@@ -211,11 +238,27 @@ class Wiring:
                     _name(wire, outputs)
         return inputs, outputs
 
+    def tasks_of_pods(self) -> dict[str, list[str]]:
+        """The tasks in each shared pod, in an order in which they can run."""
+        pods = dict.fromkeys(self.pods.values())
+        return {pod: [task.id for task in self.scopes.tasks_of(pod)] for pod in pods}
+
+    def in_pod(self, pod: str) -> PodWires:
+        """What is handed on in a shared pod, to it and from it."""
+        if pod not in self._in_pods:
+            inputs, outputs = self.border(pod)
+            read = [wire for item in self.scopes.below(pod) for wire in self._read_by(item)]
+            names: dict[Wire, str] = {}
+            for wire in dict.fromkeys((*inputs.values(), *outputs.values(), *read)):
+                names[wire] = identifier("_".join(wire.ids), {RUN, *names.values()})
+            self._in_pods[pod] = PodWires(names, tuple(inputs.values()), tuple(outputs.values()))
+        return self._in_pods[pod]
+
     def _read_by(self, item: graph.Task | graph.Block) -> Iterator[Wire]:
         if isinstance(item, graph.Block):
             yield from self.block_wires(item)
         else:
-            wires = (port.wire for port in self.inputs(item))
+            wires = (port.wire for port in self._inputs(item))
             yield from (wire for wire in wires if wire.kind not in ("status", "own"))
 
 

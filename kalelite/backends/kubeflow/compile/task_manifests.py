@@ -7,10 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.compile.native_values import FILE
-from kalelite.backends.kubeflow.compile.ports import Port, Wiring
+from kalelite.backends.kubeflow.compile.ports import Port, Wire, Wiring
 from kalelite.backends.kubeflow.compile.recalling import Recallings, Reuse
 from kalelite.backends.kubeflow.compile.tolerance import Tolerance
-from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.engine.task_templates import task_templates, to_slot
 from kalelite.plan.graph import Constant, ContainerDef, Loop, Parameter, Task
 
@@ -38,7 +37,7 @@ def task_manifests(wiring: Wiring, code: Code, reuse: Reuse) -> Mapping[str, Tas
     hidden = sorted(tolerance.hidden)
     manifests: dict[str, TaskManifest] = {}
     inputs = {
-        task.id: [_input(port, wiring, code) for port in wiring.inputs(task, taken=(RUN,))]
+        task.id: [_input(port, wiring, code) for port in wiring.inputs(task)]
         for task in wiring.tasks.values()
         if not isinstance(task.step, ContainerDef)
     }
@@ -126,17 +125,19 @@ def _converted(parameter: Parameter) -> Any:
 def _outputs(
     task: Task, wiring: Wiring, readers: Mapping[tuple[str, str], Reader]
 ) -> list[OutputPort]:
-    return [
-        {
-            "output": output,
-            "form": form,
-            "name": name,
-            "type": kind,
-            "reader": readers.get((task.id, name), ""),
-        }
-        for (output, form), (name, kind) in wiring.outputs(task).items()
-        if kind != FILE
-    ]
+    ports: list[OutputPort] = []
+    pod = wiring.pods.get(task.id)
+    for (output, form), (name, kind) in wiring.outputs(task).items():
+        reader = readers.get((task.id, name), "")
+        given = name
+        if pod is not None:
+            # There it is written for those who read it only, and under the name that it has there.
+            given = wiring.in_pod(pod).names.get(Wire("output", (task.id, name)), "")
+        if given and kind != FILE:
+            ports.append(
+                {"output": output, "form": form, "name": given, "type": kind, "reader": reader}
+            )
+    return ports
 
 
 def _readers(wiring: Wiring) -> dict[tuple[str, str], Reader]:

@@ -60,7 +60,7 @@ def to_ir(root: Root, components: Components) -> Ir:
     """The PipelineSpec and the PlatformSpec, as their JSON form."""
     nested: dict[str, _Trace] = {}
     for item in reversed(list(components.wiring.scopes.below(ROOT))):
-        if isinstance(item, graph.Group):
+        if isinstance(item, graph.Group) and item.id not in components.wiring.pods:
             nested[item.id] = _nested(item, components, nested)
     trace = _Trace(components, nested)
 
@@ -126,7 +126,7 @@ def _add_waits(
         waits = {*task.get("dependentTasks", ()), *(trace.names[other] for other in others)}
         if waits:
             task["dependentTasks"] = sorted(waits)
-        if id in scopes.blocks:
+        if "dag" in spec["components"][task["componentRef"]["name"]]:
             inner = spec["components"][task["componentRef"]["name"]]
             branches = scopes.children[id] if scopes.is_switch(id) else ()
             # kfp puts a lone If into no block of its own.
@@ -209,6 +209,11 @@ class _Trace:
         self.names[component.id] = task.name
         return task
 
+    def pod(self, pod: graph.SharedPod) -> None:
+        task = self.component(self.components.pod(pod))
+        wires = self.wiring.in_pod(pod.id)
+        self.channels |= {wire: task.outputs[wires.names[wire]] for wire in wires.outputs}
+
     def channel(self, wire: Wire) -> Any:
         """Kfp's own object for a value."""
         return self.channels[wire]
@@ -284,6 +289,7 @@ _TRACERS: dict[type, Callable[[_Trace, Any], None]] = {
     graph.Loop: _Trace.loop,
     graph.ExitScope: _Trace.exit_scope,
     graph.Group: _Trace.group,
+    graph.SharedPod: _Trace.pod,
 }
 
 

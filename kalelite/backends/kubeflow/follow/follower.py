@@ -20,6 +20,7 @@ from kalelite.authoring.events import (
 )
 from kalelite.backends.kubeflow.follow.observing import Observation
 from kalelite.backends.kubeflow.follow.pod_troubles import failure_of, trouble_of, waiting_for
+from kalelite.backends.kubeflow.follow.shared_logs import SharedLogs, lines_of
 from kalelite.backends.kubeflow.follow.step_output import (
     failure_in,
     own_verdict,
@@ -31,7 +32,7 @@ from kalelite.executor import record_file
 from kalelite.executor.spec import FailureReport, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
 
     from kalelite.backends.kubeflow.follow.run_source import RunSource, Sighting
     from kalelite.backends.kubeflow.submit.run_answer import RunAnswer
@@ -61,7 +62,11 @@ class Traces(Protocol):
 
 
 class Follower:
-    """Follows one run. ``emit`` takes the events; ``tasks`` are the ids of the plan's tasks."""
+    """Follows one run.
+
+    ``emit`` takes the events; ``tasks`` are the ids of the plan's tasks, ``pods`` those in each
+    pod that several share.
+    """
 
     def __init__(
         self,
@@ -72,7 +77,9 @@ class Follower:
         emit: Callable[[Event], None],
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        pods: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        self._shared = SharedLogs(pods or {}, traces.log)
         self._source = source
         self._traces = traces
         self._folder = folder
@@ -124,12 +131,13 @@ class Follower:
     def _report(self, sighting: Sighting) -> bool:
         """Tell what is new; whether anything is."""
         changed = False
-        for loop, count in sighting.picture.loops.items():
+        picture = self._shared.resolve(sighting.picture)
+        for loop, count in picture.loops.items():
             if self._loops.get(loop) != count:
                 self._loops[loop] = count
                 self._emit(LoopStarted(loop, count))
                 changed = True
-        instances = sighting.picture.instances.items()
+        instances = picture.instances.items()
         for name, seen in sorted(instances, key=lambda item: item[1].started):
             before = self._seen.get(name)
             if before == seen or (before is not None and before.state in _FINAL):
@@ -212,7 +220,11 @@ class Follower:
         return raised or failure_of(seen.message, driver=seen.driver)
 
     def _keep_log(self, name: str, seen: Observation) -> str | None:
-        text = self._traces.log(seen.pod) if seen.pod else None
+        text = self._shared.text(seen.pod) if seen.shared else None
+        if text is not None:
+            text = lines_of(name, text)
+        elif seen.pod:
+            text = self._traces.log(seen.pod)
         if text is not None:
             path: Path = self._folder.task(name) / "log.txt"
             shown = without_failure(text) if seen.state == "failed" else text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.follow.observing import observe
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
+from kalelite.backends.kubeflow.follow.shared_logs import SharedLogs, lines_of
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.follow.cluster_traces import ClusterTraces
@@ -24,14 +25,16 @@ def refresh_logs(
     workflow = traces.workflow(data["run"])
     if workflow is None:
         return
-    picture = observe(run_nodes(workflow).nodes, data["nodes"])
+    shared = SharedLogs(data.get("pods", {}), traces.log)
+    picture = shared.resolve(observe(run_nodes(workflow).nodes, data["nodes"]))
     for name, seen in picture.instances.items():
         task = name.partition("[")[0]
         if task not in wanted or step not in {None, name, task} or not seen.pod:
             continue
         if (tasks / name / "record.json").exists():
             continue  # it was followed to its end
-        text = traces.log(seen.pod)
+        whole = shared.text(seen.pod) if seen.shared else None
+        text = traces.log(seen.pod) if whole is None else lines_of(name, whole)
         if text is not None:
             (tasks / name).mkdir(parents=True, exist_ok=True)
             (tasks / name / "log.txt").write_text(text, "utf-8", errors="backslashreplace")

@@ -28,6 +28,7 @@ class Observation:
 
     "starting": a pod of it is there, and has not begun. ``message`` is Argo's about the node that
     matters. ``pod`` is that of the newest attempt; of KFP's driver, if that failed (``driver``).
+    ``shared``: other instances run in that pod, too.
     Times are POSIX seconds, 0 for none.
     """
 
@@ -38,6 +39,7 @@ class Observation:
     message: str = ""
     pod: str = ""
     driver: bool = False
+    shared: bool = False
 
 
 @frozen

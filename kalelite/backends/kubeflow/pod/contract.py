@@ -20,6 +20,9 @@ Reader = Literal["", "kfp", "container"]
 """Who reads a primitive output: no one but people, KFP for a condition or loop, or the command of
 a container."""
 
+EVENT = "kalelite-event "
+"""How a line of a shared pod's log begins that says how the state of an instance has changed."""
+
 
 class InputPort(TypedDict):
     """An input that KFP brings.
@@ -112,3 +115,16 @@ class TaskManifest(Sources):
     hidden: bool
     verdict: list[str]
     recalling: Recalling
+
+
+class PodManifest(TypedDict):
+    """A pod that several tasks share, each with a manifest of its own.
+
+    ``depth`` is how many loops stand around it; ``items`` has the name of the current item for the
+    loops in it. ``serial``: its tasks run one after the other, for each was promised what the whole
+    pod has.
+    """
+
+    depth: int
+    items: dict[str, str]
+    serial: bool

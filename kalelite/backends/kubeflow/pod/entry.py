@@ -12,17 +12,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.backends.kubeflow.pod.pod_step import PodStep
 from kalelite.backends.kubeflow.pod.run_records import RunRecords
+from kalelite.backends.kubeflow.pod.surroundings import NODE, index_of
 from kalelite.capture.load import CodeReader
 from kalelite.errors import KaleliteError, StepError, UsageError
 from kalelite.marshal.store import Store
-
-if TYPE_CHECKING:
-    from kalelite.backends.kubeflow.pod.contract import TaskManifest
 
 
 def main(argv: list[str], read: Callable[[str], bytes]) -> int:
@@ -32,19 +30,30 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
     """
     try:
         flags = _flags(argv)
-        task: TaskManifest = json.loads(read("tasks.json"))[flags.task]
+        tasks: dict[str, Any] = json.loads(read("tasks.json"))
+        task = tasks[flags.task]
+        is_pod = "serial" in task
         received: dict[str, Any] = json.loads(flags.executor_input)
         values = {**received.get("inputs", {}).get("parameterValues", {}), **flags.files}
         records = RunRecords(Path(flags.home) / "runs" / str(values.get(RUN) or "run") / "tasks")
-        if task["verdict"]:
+        if not is_pod and task["verdict"]:
             return _verdict(task["verdict"], records)
         _install(flags.packages)
         code = CodeReader(lambda name: read(f"code/{name}"))
         # sha256, because no other digest is in every image.
         store = Store(Path(flags.home) / "store", digest="sha256", durable=True)
         outputs = received.get("outputs", {})
+        node = os.environ.get(NODE, "")
+        if is_pod:
+            # It travels where tasks share pods.
+            from kalelite.backends.kubeflow.pod.shared_pod import Shared, run_shared
+
+            plan = read(f"pods/{flags.task}.pickle")
+            shared = Shared(tasks, values, outputs, records, code, store, flags.work)
+            return run_shared(task, plan, shared, index_of(node, task["depth"]))
         sys.argv = [flags.task]
-        return PodStep(task, values, outputs, records, code, store).run(flags.work)
+        index = index_of(node, task["depths"][flags.task])
+        return PodStep(task, values, outputs, records, code, store, index).run(flags.work)
     except (KaleliteError, LookupError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -134,10 +134,12 @@ class Attempts:
         os.set_blocking(output, False)
         limit = time.monotonic() + self._timeout if self._timeout else float("inf")
         kill, committed, forced = float("inf"), False, False
-        with log.path.open("ab") as file:
+        signs = [output]
+        with log.path.open("ab") as file, _ended(self._pid) as ended:
             while os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-                if select.select([output], [], [], _TICK)[0] and not _pass_on(output, file):
-                    time.sleep(_TICK)  # it has closed its output
+                ready = select.select([*signs, *ended], [], [], _TICK)[0]
+                if output in ready and not _pass_on(output, file):
+                    signs = []  # it has closed its output
                 now = time.monotonic()
                 if now > limit and not self._stopped:
                     self._stop("timeout")
@@ -179,6 +181,20 @@ class Attempts:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _ended(pid: int) -> Iterator[list[int]]:
+    """What can be read once a process has ended; nothing where the kernel offers none."""
+    try:
+        end = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        yield []
+        return
+    try:
+        yield [end]
+    finally:
+        os.close(end)
 
 
 def _pass_on(output: int, log: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ from kalelite.backends.kubeflow.pod.outputs import write_outputs, write_stand_in
 from kalelite.backends.kubeflow.pod.pod_attempts import Attempts
 from kalelite.backends.kubeflow.pod.pod_recall import PodRecall
 from kalelite.backends.kubeflow.pod.run_records import RunRecords, instance_name
-from kalelite.backends.kubeflow.pod.surroundings import NODE, index_of, settle_down
+from kalelite.backends.kubeflow.pod.surroundings import settle_down
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import TaskManifest
@@ -24,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class PodStep:
-    """One instance of a task; ``outputs`` is what KFP says about what it is to leave."""
+    """One instance of a task.
+
+    ``outputs`` is what KFP says about what it is to leave, ``index`` its place in the loops around it.
+    """
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class PodStep:
         records: RunRecords,
         code: CodeReader,
         store: Store,
+        index: tuple[int, ...],
     ) -> None:
         self._task = task
         self._values = values
@@ -42,9 +45,8 @@ class PodStep:
         self._records = records
         self._code = code
         self._store = store
-        id = task["template"]["task"]
-        self._index = index_of(os.environ.get(NODE, ""), task["depths"][id])
-        self.name = instance_name(id, self._index)
+        self._index = index
+        self.name = instance_name(task["template"]["task"], index)
 
     def run(self, work: str) -> int:
         """Run it in the folder ``work``; the exit code.

@@ -140,6 +140,7 @@ def _data(
         "namespace": service.namespace or "",
         "experiment": fitted(experiment, LONGEST_EXPERIMENT),
         "nodes": node_map(compiled.pipeline),
+        "pods": compiled.components.wiring.tasks_of_pods(),
         "home": compiled.storage.home,
         "claim": volume if isinstance(volume, str) else clone,
         "records": settings.run or "",

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kalelite.backends.local.pool import machine as limits
+from kalelite.attempts import machine as limits
 from kalelite.frozen import frozen
 from kalelite.plan.options import StepOptions
 from kalelite.plan.options.quantity import parse, size_of

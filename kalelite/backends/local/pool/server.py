@@ -26,8 +26,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kalelite.attempts import posix
-from kalelite.backends.local.pool import child, machine, worker
+from kalelite.attempts import machine, posix
+from kalelite.backends.local.pool import child, worker
 from kalelite.backends.local.pool.import_environment import own_path, stale
 from kalelite.backends.local.pool.messages import (
     Command,
