@@ -148,6 +148,7 @@ SETTINGS: Mapping[str, Setting] = {
             "snapshot_class",
             "the class of snapshots of a notebook's volumes",
             "a snapshot class",
+            backend="kubeflow",
             metavar="NAME",
         ),
         Setting(
@@ -155,6 +156,7 @@ SETTINGS: Mapping[str, Setting] = {
             "how long a snapshot or a clone may take to be ready",
             "a duration such as 10m",
             default="10m",
+            backend="kubeflow",
             metavar="TIME",
         ),
         Setting(

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--role",
         action="store_true",
-        help="print nothing but the roles that are missing, for: kubectl apply -f -",
+        help="print nothing but the roles that are missing, for kubectl apply -f",
     )
     for name in ("output", "kfp_host", "kfp_context", "kfp_namespace"):
         add_setting(parser, name)
@@ -71,9 +71,7 @@ def _print(command: Command, found: Examination, problems: Sequence[Problem], kf
             out.line(("  " + each.hint, "dim"))
     if found.roles:
         out.line()
-        out.line(
-            "What is missing, for an administrator: kalelite doctor --role | kubectl apply -f -"
-        )
+        out.line("What is missing, for an administrator (kalelite doctor --role > roles.yaml):")
         out.line()
         out.write(_yaml(found.roles))
 
@@ -123,7 +121,6 @@ def _print_storage(command: Command, facts: Facts) -> None:
             f"{name} {used.get(name, '0')} of {hard}" for name, hard in status["hard"].items()
         ]
         out.line(f"quota {quota['metadata']['name']}: {', '.join(shares)}")
-    out.line()
 
 
 def _kfp(command: Command) -> str | ClusterError | None:
@@ -141,4 +138,5 @@ def _kfp(command: Command) -> str | ClusterError | None:
 def _yaml(manifests: Sequence[dict[str, Any]]) -> str:
     import yaml
 
-    return "---\n".join(yaml.safe_dump(each, sort_keys=False) for each in manifests)
+    texts = (yaml.safe_dump(each, sort_keys=False, default_flow_style=None) for each in manifests)
+    return "---\n".join(texts)

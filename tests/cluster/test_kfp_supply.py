@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 import pytest
 from lab import wait
 
 from kalelite import pipeline, step
-from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.mounts import storage_of
 from kalelite.backends.kubeflow.recur.recurring_volumes import remove_snapshots, with_snapshots
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.errors import ClusterError
-from kalelite.volumes.cluster_errors import NotFoundError
+from kalelite.volumes.cluster_errors import NotFoundError, VolumeError
 from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SNAPSHOTS
 
 
@@ -103,6 +104,18 @@ def test_an_old_kfp_cannot_mount_a_folder_of_a_volume(lab):
         supply(lab.cluster, Settings(kfp_version="2.15.0"), pod="nb-0")("r1", b"")
 
     assert [each["metadata"]["name"] for each in lab.cluster.list(CLAIMS)] == claims
+
+
+def test_the_class_of_snapshots_and_their_time_are_what_the_settings_say(lab):
+    lab.claim("data")
+    lab.pod("nb-0", claims={"/data": "data"})
+    settings = settings_for(small.plan(), {"snapshot_class": "dir-never", "snapshot_timeout": "2s"})
+
+    with pytest.raises(VolumeError, match=r"\(after 2\.\d+ s\)"):
+        supply(lab.cluster, settings, pod="nb-0")("r1", b"")
+    wait("nothing left", lambda: lab.ours() == [])
+    with pytest.raises(ClusterError, match="no snapshot class 'absent'"):
+        supply(lab.cluster, replace(settings, snapshot_class="absent"), pod="nb-0")("r2", b"")
 
 
 @pytest.mark.parametrize("cluster", ["none", "alice"])

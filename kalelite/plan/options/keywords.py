@@ -74,7 +74,8 @@ class CompileKeywords(TypedDict, total=False):
 
     ``arguments`` become the defaults of the pipeline's parameters. ``image`` is that of steps
     that name none, ``python`` the minor version of its Python (``"3.12"``). ``storage_class`` and
-    ``access_mode`` are those of a marshal volume that is made for the run, ``run_as_user`` and
+    ``access_mode`` are those of a marshal volume that is made for the run, ``snapshot_class`` that
+    of snapshots, which may take ``snapshot_timeout``, ``run_as_user`` and
     ``run_as_group`` whom steps run as that do not say. ``kfp_version`` is that of the cluster.
     With ``pods="few"`` steps that fit together share a pod.
     """
@@ -87,6 +88,8 @@ class CompileKeywords(TypedDict, total=False):
     marshal_path: str | None
     storage_class: str | None
     access_mode: str | None
+    snapshot_class: str | None
+    snapshot_timeout: float | str | None
     run_as_user: int | None
     run_as_group: int | None
     kfp_version: str | None

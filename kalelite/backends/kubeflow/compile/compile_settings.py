@@ -14,6 +14,7 @@ from kalelite.frozen import frozen
 from kalelite.plan import names
 from kalelite.plan.graph import Plan
 from kalelite.plan.options import quantity
+from kalelite.plan.options.duration import seconds
 from kalelite.plan.options.values import SecurityContext
 from kalelite.settings import SETTINGS, Source, resolve
 
@@ -77,6 +78,8 @@ class Settings:
         As in `kalelite.plan.options.PipelineOptions`, over which they win.
     storage_class, access_mode
         Of a marshal volume that is made for the run.
+    snapshot_class, snapshot_timeout
+        Of the snapshots of a notebook's volumes, and the seconds that a volume may take.
     clones
         Volumes of the notebook.
     code_map
@@ -103,6 +106,8 @@ class Settings:
     marshal_path: str | None = None
     storage_class: str | None = None
     access_mode: str = "ReadWriteOnce"
+    snapshot_class: str | None = None
+    snapshot_timeout: float | None = None
     clones: tuple[Clone, ...] = ()
     code_map: CodeMap | None = None
     run: str | None = None
@@ -179,5 +184,7 @@ _SPELLED: dict[str, Callable[..., Any]] = {
     "marshal_path": names.mount_path,
     "access_mode": names.access_mode,
     "storage_class": names.object_name,
+    "snapshot_class": names.object_name,
+    "snapshot_timeout": seconds,
 }
 """What holds values to the rules of Kubernetes, and spells them as it does."""

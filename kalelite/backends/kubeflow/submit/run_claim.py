@@ -9,7 +9,7 @@ from kalelite.volumes.clone import make_volumes
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.owner import Owner
 from kalelite.volumes.run_volumes import plan_marshal
-from kalelite.volumes.waiting import Report
+from kalelite.volumes.waiting import DEADLINE, Report
 from kalelite.volumes.wishes import Wishes, spelled
 
 
@@ -30,15 +30,17 @@ def marshal_claim(
         access_mode=settings.access_mode,
         storage_class=wishes.storage_class,
     )
-    make_volumes(cluster, [marshal], owner, report=report)
+    make_volumes(cluster, [marshal], owner, deadline=wishes.deadline, report=report)
     return replace(settings, marshal_volume=marshal.claim, marshal_path=marshal.path)
 
 
 def wishes_of(settings: Settings) -> Wishes:
     """What the settings of a compilation ask for."""
     return Wishes(
+        snapshot_class=settings.snapshot_class,
         storage_class=settings.storage_class,
         access_mode=None if settings.access_mode == "ReadWriteOnce" else settings.access_mode,
         marshal_volume_size=settings.marshal_volume_size,
         marshal_path=settings.marshal_path,
+        deadline=settings.snapshot_timeout or DEADLINE,
     )
