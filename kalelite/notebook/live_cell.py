@@ -6,7 +6,6 @@ notebook as it was last seen.
 
 from __future__ import annotations
 
-import contextvars
 import threading
 import time
 from collections import Counter
@@ -75,6 +74,10 @@ class LiveCell:
         self._items: Counter[str] = Counter()
         self._loops: dict[str, list[str]] = {}
 
+    def begin(self, text: str) -> None:
+        """Take the place for what is to come, in the cell that runs now."""
+        self._handle = self._show({"text/plain": text})
+
     def emit(self, event: Event) -> None:
         """Take in an event. What it changed is drawn at the next turn of the clock."""
         with self._lock:
@@ -114,11 +117,12 @@ class LiveCell:
             while parent and parent not in loops:
                 parent = parents[parent]
             self._loops.setdefault(parent, []).append(task.id)
-        self._handle = self._show(self._picture(self._run))
-        # The thread draws below the cell that started the run, as the context says which that is.
-        context = contextvars.copy_context()
+        if self._handle is None:
+            self._handle = self._show(self._picture(self._run))
+        else:
+            self._update(self._picture(self._run))
         threading.Thread(
-            target=context.run, args=(self._tick, self._over), daemon=True, name="kalelite-cell"
+            target=self._tick, args=(self._over,), daemon=True, name="kalelite-cell"
         ).start()
 
     def _tick(self, over: threading.Event) -> None:

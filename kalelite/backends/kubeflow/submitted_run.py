@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kalelite.authoring.backends import ambient_listener
 from kalelite.authoring.events import BriefReporter, Note, RunFinished, RunStarted
+from kalelite.authoring.plain_script import in_kernel
 from kalelite.backends.kubeflow.bring.fetching import fetch
 from kalelite.backends.kubeflow.follow.cluster_traces import ClusterTraces
 from kalelite.backends.kubeflow.follow.follower import Follower
 from kalelite.backends.kubeflow.follow.live_logs import refresh_logs
 from kalelite.backends.kubeflow.follow.run_source import RunSource
-from kalelite.errors import ClusterError, MissingObjectError, StepError, UsageError
+from kalelite.errors import (
+    ClusterError,
+    KaleliteError,
+    MissingObjectError,
+    StepError,
+    UsageError,
+)
 from kalelite.runs.reading import Run
 from kalelite.runs.recording import recording
 
@@ -53,6 +62,7 @@ class SubmittedRun:
         self._plan = plan
         self._service = service
         self._cluster = cluster
+        self._watch: threading.Thread | None = None
 
     @property
     def state(self) -> str:
@@ -76,7 +86,14 @@ class SubmittedRun:
 
     def follow(self, listener: Listener | None = None) -> str:
         """Follow the run to its end, whatever that is; its state."""
-        reporter = listener or BriefReporter()
+        while self._watch is not None and self._watch.is_alive():
+            self._watch.join(0.2)  # what follows it already shows it, too
+        run = self.record()
+        if self._watch is not None and run.state != "running":
+            return run.state
+        return self._follow(listener or ambient_listener() or BriefReporter())
+
+    def _follow(self, reporter: Listener) -> str:
         run = self.record()
         emit = recording(reporter, self._folder)
         begun = float(run.data["started"])
@@ -175,6 +192,31 @@ class SubmittedRun:
     def record(self) -> Run:
         """The run as its record here has it."""
         return Run.open(self.id, folder=self._folder.folder.parent.parent)
+
+    def _ipython_display_(self) -> None:
+        """Show it live in a notebook, and go on with that while other cells run."""
+        if not in_kernel() or self._watch is not None or self.record().state != "running":
+            from IPython.display import display
+
+            display(self._repr_mimebundle_(), raw=True)  # type: ignore[no-untyped-call]
+            return
+        listener = ambient_listener() or BriefReporter()
+        self._watch = threading.Thread(target=self._follow_beside, args=(listener,), daemon=True)
+        watch_here = getattr(listener, "begin", None)
+        if watch_here is not None:
+            watch_here(f"{self._plan.name}: submitted, {self.url}")
+        self._watch.start()
+
+    def _follow_beside(self, listener: Listener) -> None:
+        try:
+            self._follow(listener)
+        except KaleliteError as error:
+            listener.emit(Note(str(error)))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """How a notebook shows it as it is."""
+        del include, exclude  # IPython filters what it gets
+        return {"text/plain": repr(self), "text/html": self.record()._repr_html_()}
 
     def __repr__(self) -> str:
         return f"<run {self.id} of {self._plan.name} at {self.url}>"
