@@ -41,7 +41,7 @@ def print_summary(
     print_section("artifacts", list(artifact_rows(records, folders)), out, fit="keep")
     print_section("run", [(near_path(str(run.folder)), "")], out)
     if run.state != "succeeded" and command:
-        stopped = run.state == "interrupted"
+        stopped = run.state in {"interrupted", "cancelled"}
         what = "Next:" if stopped else "When that is corrected:"
         out.line()
         out.line(f"  {what}  {command}")

@@ -27,6 +27,6 @@ def perform(command: Command) -> int:
     run = command.open_backend("kubeflow").attach(command.options.run)
     output = command.settings["output"].value
     reporter = reporter_for(output, command.out, debug=False)
-    view = RunView(reporter, command.out, command.err, "")
+    view = RunView(reporter, command.out, command.err, f"kalelite resume {run.id}")
     view.watch_submitted(run)
     return view.status

@@ -9,8 +9,11 @@ from kalelite.cli.parser import add_setting
 from kalelite.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kalelite.cli.command import Command
     from kalelite.runs.reading import TaskState
+    from kalelite.runs.run_files import KfpData
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,12 +69,25 @@ def perform(command: Command) -> int:
     experiment = run.data.get("experiment")
     print_section("experiment", [(experiment, "")] if experiment else [], out)
     print_section("run", [(near_path(str(run.folder)), "")], out)
+    print_section("values stay", list(_until(run.data.get("kfp"), run.id)), out, fit="keep")
     for name, record in records.items():
         if record.failure is not None:
             out.line()
             out.line((f"✗ {name}", "bold red"))
             out.lines(failure_lines(record.failure, out.width))
     return ExitCode.OK
+
+
+def _until(kfp: KfpData | None, run: str) -> Iterator[tuple[str, str]]:
+    """How long the volume of a run on Kubeflow is there, with what brings its values from it."""
+    import time
+
+    until = kfp.get("until") if kfp else None
+    if until and time.time() < until:
+        yield f"until {time.strftime('%d %b, %H:%M', time.localtime(until))}", ""
+        yield f"kalelite get {run} STEP --fetch brings one", ""
+    elif until:
+        yield "no longer: Kubeflow has removed the run's volume", ""
 
 
 def _state(task: TaskState) -> str:

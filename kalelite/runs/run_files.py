@@ -51,6 +51,7 @@ class KfpData(TypedDict):
     pods, on the ``claim``, which is empty where a task of the run made it, named like the Workflow;
     ``records`` is the id under which the pods keep their records, empty for that of KFP. ``image``,
     ``user`` and ``group`` are those of the steps, the last two -1 for those of the image.
+    ``passing``: the volume with the values goes with the run, at the POSIX time ``until`` if known.
     """
 
     run: str
@@ -67,6 +68,8 @@ class KfpData(TypedDict):
     image: str
     user: int
     group: int
+    passing: NotRequired[bool]
+    until: NotRequired[float]
 
 
 class RunDetails(TypedDict, total=False):

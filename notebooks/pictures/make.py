@@ -1,6 +1,7 @@
 """Make the README's pictures anew: ``python notebooks/pictures/make.py``, or those that are named.
 
-Each command runs in a terminal of 100 columns; what it leaves on the screen is the picture.
+Each command runs in a terminal of 100 columns; what it leaves on the screen is the picture. That of a
+run on Kubeflow Pipelines is made where ``KALELITE_KFP_HOST`` says where that is.
 """
 
 import io
@@ -59,6 +60,28 @@ def report(mean):
 def ages():
     report(mean_age(load()))
 """
+CLUSTER = """
+from kalelite import log_metric, pipeline, step
+
+@step
+def load(rows):
+    print(f"{rows} rows")
+    return list(range(rows))
+
+@step(memory="200Mi", retries=2)
+def fit(rows, degree):
+    log_metric("loss", 1 / degree)
+    return {"degree": degree, "weights": rows[:degree]}
+
+@step
+def best(first, second):
+    return max(first, second, key=lambda model: model["degree"])
+
+@pipeline
+def study(rows: int = 1000):
+    data = load(rows)
+    return best(fit(data, 2), fit(data, 3))
+"""
 
 
 def typed(*words):
@@ -102,7 +125,7 @@ def photograph(name, script, *words):
         return
     console = Console(record=True, width=100, file=io.StringIO())
     console.print(Text.from_ansi(screen(typed(script, *words))))
-    svg = console.export_svg(title=f"kalelite {script}", unique_id=name)
+    svg = console.export_svg(title=" ".join(("kalelite", script, *words)), unique_id=name)
     # The fonts of the page's reader, not of a web site.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = svg.replace("font-family: Fira Code, monospace", "font-family: ui-monospace, monospace")
@@ -118,6 +141,9 @@ with tempfile.TemporaryDirectory() as folder:
     photograph("run", "digits.py")
     photograph("errors", "wrong.py")
     photograph("crash", "crash.py")
+    if os.environ.get("KALELITE_KFP_HOST"):
+        Path("study.py").write_text(CLUSTER.lstrip(), "utf-8")
+        photograph("kubeflow", "study.py", "--kfp")
     if "KUBECONFIG" in os.environ:  # of somebody who lacks a right
         photograph("doctor", "doctor")
 (HERE / "volumes.svg").write_text(volumes_svg(), "utf-8")

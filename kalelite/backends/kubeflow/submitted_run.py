@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from kalelite.errors import (
     StepError,
     UsageError,
 )
+from kalelite.humanize import duration
 from kalelite.runs.reading import Run
 from kalelite.runs.recording import recording
 
@@ -117,6 +119,17 @@ class SubmittedRun:
                 self.cancel()
                 emit(Note("The run is being cancelled."))
         self._folder.finish(answer.state, answer.finished)
+        if self._data.get("passing") and source.kept:
+            until = (answer.finished or time.time()) + source.kept
+            self._data = {**self._data, "until": until}
+            self._folder.update(kfp=self._data)
+            emit(
+                Note(
+                    f"Kubeflow removes the run's volume, with its values, {duration(source.kept)} after "
+                    f"its end. kalelite get {self.id} STEP --fetch brings one; "
+                    "marshal_volume= with the name of a claim keeps all."
+                )
+            )
         emit(RunFinished(self.id, answer.state, self.record().seconds))
         return answer.state
 

@@ -214,7 +214,10 @@ class KfpServer:
         frame = run.frame
         workflow = {
             "metadata": {"name": "w"},
-            "spec": {"activeDeadlineSeconds": 0} if frame.stopped else {},
+            "spec": {
+                "ttlStrategy": {"secondsAfterCompletion": 86_400},
+                **({"activeDeadlineSeconds": 0} if frame.stopped else {}),
+            },
             "status": {
                 "phase": "Running",
                 "message": frame.message,

@@ -30,13 +30,17 @@ class RunNode:
 
 @frozen
 class RunNodes:
-    """A Workflow: its name, its own phase and message, whether it was told to end, its nodes."""
+    """A Workflow: its name, its own phase and message, whether it was told to end, its nodes.
+
+    ``kept`` is how many seconds after its end it is removed, 0 if it does not say.
+    """
 
     workflow: str
     phase: str
     message: str
     stopped: bool
     nodes: tuple[RunNode, ...]
+    kept: int = 0
 
 
 def run_nodes(workflow: Mapping[str, Any]) -> RunNodes:
@@ -52,6 +56,7 @@ def run_nodes(workflow: Mapping[str, Any]) -> RunNodes:
         str(status.get("message", "")),
         workflow.get("spec", {}).get("activeDeadlineSeconds") == 0,
         tuple(_node(node, name) for node in nodes.values()),
+        int((workflow.get("spec", {}).get("ttlStrategy") or {}).get("secondsAfterCompletion", 0)),
     )
 
 

@@ -96,6 +96,11 @@ class RunSource:
         trouble = self._last.message if self._last is not None else ""
         return Sighting(answer, picture, trouble, fresh)
 
+    @property
+    def kept(self) -> int:
+        """Seconds after its end in which the run's Workflow is there; 0 if nobody has told."""
+        return self._last.kept if self._last else 0
+
     def pause(self, quiet: int) -> float:
         """Seconds until the next look, after so many looks that have shown nothing new."""
         spent = (self._service.received + self._read) / RATE

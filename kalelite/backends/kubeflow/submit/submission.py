@@ -80,6 +80,7 @@ def submit(
         path = folder.folder / "pipeline.yaml"
         text = _written(plan, compiled, path, note)
         data = _data(plan, folder.id, connection, service, provided.settings, naming, compiled)
+        data["passing"] = not settings.lasts
         folder.update(kfp=data)
         run = service.start(
             service.upload(fitted(plan.name, LONGEST_PIPELINE), digest_of(text), path),
