@@ -128,7 +128,7 @@ class Schedules(Protocol):
         """Let one start no runs."""
 
     def delete(self, id: str) -> None:
-        """Remove one, and what was made for it; its runs stay."""
+        """Remove one, and what was made for it; raises `UsageError` if a run of it goes on."""
 
 
 class Backend(Protocol):

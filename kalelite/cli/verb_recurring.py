@@ -24,8 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=("list", "enable", "disable", "delete"),
         default="list",
-        help="list them (default), let some start runs or none, or delete them with their snapshots; "
-        "runs stay",
+        help="list them (default), let some start runs or none, or delete them with their snapshots, "
+        "if no run of them goes on",
     )
     parser.add_argument("ids", metavar="ID", nargs="*", help="an id, its beginning, or a name")
     for name in ("output", "home", "kfp_host", "kfp_context", "kfp_namespace"):

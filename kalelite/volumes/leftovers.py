@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,6 +18,7 @@ from kalelite.volumes.resources import (
     CONFIG_MAPS,
     OURS,
     PODS,
+    SCHEDULES,
     SNAPSHOTS,
     WORKFLOWS,
     Json,
@@ -58,7 +60,8 @@ def find_leftovers(cluster: Cluster, now: float, older_than: float) -> list[Left
     stays is still to be made; and the owner of anything that stays.
     """
     found = {kind: cluster.list(kind) for kind in _ORDER}
-    there = _Namespace(found, dict(_mounted(found[PODS])), frozenset(_going(cluster)))
+    going = _with_owned(_going(cluster), found[CONFIG_MAPS])
+    there = _Namespace(found, dict(_mounted(found[PODS])), going)
     left: list[Leftover] = []
     held: dict[str, str] = {}
     """Why an object stays, by its uid, or its kind and name."""
@@ -192,11 +195,20 @@ def _is_ours(found: Json) -> bool:
 
 
 def _going(cluster: Cluster) -> Iterator[str]:
-    """The uids of the Workflows that go on, where they may be listed."""
-    try:
-        found = cluster.list(WORKFLOWS)
-    except ApiError:
-        return
-    for each in found:
-        if (each.get("status") or {}).get("phase", "") in {"", "Pending", "Running"}:
+    """The uids of the Workflows that go on and of recurring runs, where they may be listed."""
+    with contextlib.suppress(ApiError):
+        for each in cluster.list(WORKFLOWS):
+            if (each.get("status") or {}).get("phase", "") in {"", "Pending", "Running"}:
+                yield each["metadata"]["uid"]
+    with contextlib.suppress(ApiError):
+        for each in cluster.list(SCHEDULES):
             yield each["metadata"]["uid"]
+
+
+def _with_owned(going: Iterable[str], owners: Sequence[Json]) -> frozenset[str]:
+    """The uids of what goes on, and of the owners of things that go with it."""
+    found = set(going)
+    for each in owners:
+        if any(one["uid"] in found for one in each["metadata"].get("ownerReferences") or ()):
+            found.add(each["metadata"]["uid"])
+    return frozenset(found)

@@ -74,6 +74,9 @@ SNAPSHOT_CLASSES = Resource(
     _SNAPSHOTS, "volumesnapshotclasses", "VolumeSnapshotClass", "snapshot class", namespaced=False
 )
 WORKFLOWS = Resource("apis/argoproj.io/v1alpha1", "workflows", "Workflow", "workflow")
+SCHEDULES = Resource(
+    "apis/kubeflow.org/v1beta1", "scheduledworkflows", "ScheduledWorkflow", "recurring run"
+)
 ACCESS_REVIEWS = Resource(
     "apis/authorization.k8s.io/v1",
     "selfsubjectaccessreviews",

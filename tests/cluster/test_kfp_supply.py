@@ -11,11 +11,16 @@ from lab import wait
 from kalelite import pipeline, step
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.mounts import storage_of
-from kalelite.backends.kubeflow.recur.recurring_volumes import remove_snapshots, with_snapshots
+from kalelite.backends.kubeflow.recur.recurring_volumes import (
+    let_go_with,
+    remove_snapshots,
+    with_snapshots,
+)
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.errors import ClusterError
 from kalelite.volumes.cluster_errors import NotFoundError, VolumeError
-from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SNAPSHOTS
+from kalelite.volumes.leftovers import find_leftovers
+from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SCHEDULES, SNAPSHOTS
 
 
 @step
@@ -148,5 +153,13 @@ def test_runs_that_recur_clone_one_snapshot_which_stays_until_they_end(lab):
     assert [each.snapshot for each in again.clones] == [clone.snapshot]
 
     remove_snapshots(lab.cluster, "rec2")
-    remove_snapshots(lab.cluster, "rec1")
+    assert not any(each.kept for each in find_leftovers(lab.cluster, 4e9, 1.0))
+    schedule = {"metadata": {"name": "nightly"}, "spec": {"enabled": False}, "status": {}}
+    try:
+        uid = lab.cluster.create(SCHEDULES, schedule)["metadata"]["uid"]
+    except NotFoundError:
+        pytest.skip("the cluster has no KFP: ../shared/cluster/kfp/kfp.sh up")
+    let_go_with(lab.cluster, "rec1", uid)
+    assert all(each.kept for each in find_leftovers(lab.cluster, 4e9, 1.0))
+    lab.cluster.delete(SCHEDULES, "nightly")
     wait("the snapshot is gone", lambda: not lab.cluster.list(SNAPSHOTS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from kfp_server import Frame
 from test_kubeflow_run import SCRIPT, Shell
 
 
@@ -74,6 +75,24 @@ def test_they_are_listed_enabled_disabled_and_deleted(shell, kfp_server):
     unknown = shell("recurring", "delete", "other")
     assert unknown.returncode == 2
     assert "nothing that recurs has the id or name 'other'" in unknown.stderr
+
+
+def test_one_whose_run_goes_on_is_disabled_and_not_deleted(shell, kfp_server):
+    begin(shell)
+    shell("chain.py", "--kfp", "--no-wait", "--run-name", "first")
+    (id,) = kfp_server.recurring
+    (run,) = kfp_server.runs.values()
+    run.body["recurring_run_id"] = id
+    run.frames = [Frame("RUNNING")]
+
+    done = shell("recurring", "delete", id)
+
+    assert done.returncode == 2
+    assert "its run first goes on, and would be lost with it" in done.stderr
+    assert kfp_server.recurring[id]["status"] == "DISABLED"
+    run.frames = [Frame("SUCCEEDED")]
+    assert shell("recurring", "delete", id).returncode == 0
+    assert not kfp_server.recurring
 
 
 def test_an_answer_that_is_lost_starts_it_once(shell, kfp_server):

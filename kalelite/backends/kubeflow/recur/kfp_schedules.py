@@ -16,7 +16,11 @@ from kalelite.authoring.backends import Recurring
 from kalelite.backends.kubeflow.compile.build import build, package
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 from kalelite.backends.kubeflow.recur.recurring_service import RecurringService
-from kalelite.backends.kubeflow.recur.recurring_volumes import remove_snapshots, with_snapshots
+from kalelite.backends.kubeflow.recur.recurring_volumes import (
+    let_go_with,
+    remove_snapshots,
+    with_snapshots,
+)
 from kalelite.backends.kubeflow.submit.connection import Connection, cluster_of
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService
 from kalelite.backends.kubeflow.submit.submission import (
@@ -105,6 +109,11 @@ class KfpSchedules:
             with contextlib.suppress(ClusterError):
                 self._forget(id)
             raise
+        if self._cluster is not None:
+            try:
+                let_go_with(self._cluster, id, made)
+            except ClusterError as error:
+                self._note(f"kalelite clean would remove its snapshots: {error.message}")
         return next(each for each in self.all() if each.id == made)
 
     def all(self) -> list[Recurring]:
@@ -131,7 +140,18 @@ class KfpSchedules:
         self._recurring.disable(id)
 
     def delete(self, id: str) -> None:
-        """Remove one, and the snapshots that its runs were clones of."""
+        """Remove one, and the snapshots that its runs were clones of.
+
+        Raises `UsageError` if a run of it goes on, which Kubeflow would remove with it; no other
+        run is started then.
+        """
+        going = self._recurring.going(id)
+        if going:
+            self._recurring.disable(id)
+            raise UsageError(
+                f"its run {going[0]} goes on, and would be lost with it",
+                hint="It starts no more runs. Delete it when that one has ended.",
+            )
         found = next((each for each in self._recurring.all() if each.id == id), None)
         self._recurring.delete(id)
         if found is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ class RecurringService:
 
     def __init__(self, service: KfpService) -> None:
         self._api = kfp.RecurringRunServiceApi(service.api)
+        self._runs = kfp.RunServiceApi(service.api)
         self._namespace = service.namespace or ""
 
     def start(
@@ -95,6 +97,18 @@ class RecurringService:
             if not token:
                 return
 
+    def going(self, id: str) -> list[str]:
+        """The names of its runs that go on."""
+        predicate = {"operation": "EQUALS", "key": "recurring_run_id", "stringValue": id}
+        answer = self._runs.run_service_list_runs(
+            namespace=self._namespace,
+            page_size=100,
+            sort_by="created_at desc",
+            filter=json.dumps({"predicates": [predicate]}),
+        )
+        found = answer.runs or ()
+        return [str(run.display_name) for run in found if run.state in {"PENDING", "RUNNING"}]
+
     def enable(self, id: str) -> None:
         """Let it start runs."""
         self._api.recurring_run_service_enable_recurring_run(id)
@@ -104,5 +118,5 @@ class RecurringService:
         self._api.recurring_run_service_disable_recurring_run(id)
 
     def delete(self, id: str) -> None:
-        """Remove it; its runs stay."""
+        """Remove it, and what of its runs is in Kubernetes; their records stay."""
         self._api.recurring_run_service_delete_recurring_run(id)

@@ -13,6 +13,7 @@ from kalelite.backends.kubeflow.submit.volume_source import notebook_of
 from kalelite.volumes.owner import delete_owner, find_owner
 from kalelite.volumes.past_snapshots import read_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes
+from kalelite.volumes.resources import CONFIG_MAPS, SCHEDULES
 from kalelite.volumes.run_volumes import plan_clones
 
 if TYPE_CHECKING:
@@ -64,6 +65,26 @@ def with_snapshots(
         run_as_user=taken.user if settings.run_as_user is None else settings.run_as_user,
         run_as_group=taken.group if settings.run_as_group is None else settings.run_as_group,
     )
+
+
+def let_go_with(cluster: Cluster, id: str, recurring: str) -> None:
+    """Let what was taken under an id go when KFP removes the recurring run of that uid.
+
+    Until then `kalelite clean` leaves it. Raises `ClusterError`.
+    """
+    owner = find_owner(cluster, id, "snapshots")
+    found = [one for one in cluster.list(SCHEDULES) if one["metadata"]["uid"] == recurring]
+    if owner is None or not found:
+        return
+    reference = {
+        "apiVersion": SCHEDULES.api_version,
+        "kind": SCHEDULES.kind,
+        "name": found[0]["metadata"]["name"],
+        "uid": recurring,
+        "controller": False,
+        "blockOwnerDeletion": False,
+    }
+    cluster.patch(CONFIG_MAPS, owner.name, {"metadata": {"ownerReferences": [reference]}})
 
 
 def remove_snapshots(cluster: Cluster, id: str) -> None:
