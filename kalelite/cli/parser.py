@@ -24,6 +24,7 @@ VERBS: Final = {
     "runs": "list the runs",
     "show": "what a run did: states, values, metrics, artifacts",
     "compare": "runs beside each other: parameters, metrics, times, code",
+    "ui": "the runs as pages in a browser, which renew themselves",
     "logs": "what the steps of a run printed",
     "resume": "go on with a run that failed or was stopped",
     "explain": "why the steps of a run ran or were taken from an earlier one",

@@ -16,7 +16,7 @@ from kalelite.errors import UsageError
 from kalelite.executor import record_file as records
 from kalelite.frozen import frozen
 from kalelite.runs.kept_results import cached_reason, read_kept
-from kalelite.runs.run_dirs import born, is_alive, natural, run_ids, runs_folder, task_of
+from kalelite.runs.run_dirs import born, is_alive, natural, run_ids, run_names, runs_folder, task_of
 from kalelite.runs.run_tags import RunTags, folders_named
 
 if TYPE_CHECKING:
@@ -296,11 +296,13 @@ def _lines(file: Path) -> list[bytes]:
     return []
 
 
-def list_runs(*, folder: str | Path | None = None, limit: int | None = None) -> list[Run]:
-    """The runs, newest first; unreadable ones are left out."""
+def list_runs(
+    *, folder: str | Path | None = None, limit: int | None = None, skip: int = 0
+) -> list[Run]:
+    """The runs, newest first; unreadable ones are left out. ``skip`` leaves out the newest ones."""
     base = runs_folder(folder)
     found: list[Run] = []
-    for name in reversed(run_ids(base)):
+    for name in run_names(base)[::-1][skip:]:
         if limit is not None and len(found) >= limit:
             break
         with contextlib.suppress(UsageError):

@@ -21,7 +21,7 @@ def runs_folder(folder: str | Path | None = None) -> Path:
 
 def new_folder(base: Path, now: float) -> Path:
     """A folder whose name sorts after those of all earlier runs, also if the clock went back."""
-    newest = max(_names(base), default="")
+    newest = next(reversed(run_names(base)), "")
     milliseconds = int(now * 1000)
     while True:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(milliseconds // 1000))
@@ -50,13 +50,14 @@ def _after(stamp: str) -> str:
 
 def run_ids(base: Path) -> list[str]:
     """The ids of all runs that have begun, oldest first."""
+    return [name for name in run_names(base) if (base / name / "run.json").is_file()]
+
+
+def run_names(base: Path) -> list[str]:
+    """The names of all folders of runs, in the order of time; one may have nothing in it yet."""
     with contextlib.suppress(OSError):
-        return [name for name in sorted(_names(base)) if (base / name / "run.json").is_file()]
+        return sorted(filter(_ID.fullmatch, os.listdir(base)))  # noqa: PTH208 - there may be many
     return []
-
-
-def _names(base: Path) -> list[str]:
-    return [path.name for path in base.iterdir() if _ID.fullmatch(path.name)]
 
 
 def born(pid: int) -> str:

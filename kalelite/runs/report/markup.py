@@ -33,6 +33,15 @@ def element(tag: str, *parts: str, **attributes: str) -> Markup:
     return Markup(f"<{tag}{given}>{shown(*parts)}</{tag}>")
 
 
+def checkbox(name: str, value: str, label: str) -> Markup:
+    """A box to be marked in a form."""
+    return Markup(
+        element("input", type="checkbox", name=name, value=value, aria_label=label)[
+            : -len("</input>")
+        ]
+    )
+
+
 def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Markup:
     """A table that can be scrolled; the first cell of each row is its head."""
     head = element("tr", *(element("th", text, scope="col") for text in heads))

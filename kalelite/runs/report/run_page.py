@@ -49,6 +49,8 @@ def _head(run: Run, tasks: Mapping[str, TaskState]) -> Iterator[Markup]:
         f"{took} {duration(run.seconds)}, {steps}{more}",
         class_="soft",
     )
+    for title, text in run.tags.rows():
+        yield element("p", f"{title}: {text}", class_="soft")
     failed = [name for name, task in tasks.items() if task.status == "failed"]
     for name in failed[:3]:
         record = tasks[name].record

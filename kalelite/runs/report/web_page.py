@@ -12,7 +12,8 @@ from kalelite.picture.svg import STYLE as PICTURE_STYLE
 from kalelite.picture.theme import themed
 from kalelite.runs.report.markup import Markup, element, shown
 
-_STYLE = themed("""\
+_STYLE = (
+    themed("""\
 *{box-sizing:border-box}
 html{color-scheme:light dark;background:$paper;scroll-behavior:smooth}
 body.kp{margin:0 auto;max-width:1160px;padding:0 20px 60px;background:$paper;color:$ink;font-size:15px;line-height:1.5}
@@ -34,7 +35,7 @@ tbody td{overflow-wrap:anywhere;min-width:5em}
 pre{margin:4px 0;padding:10px 12px;border-radius:8px;background:$frame;overflow:auto;max-height:420px;font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;tab-size:4}
 details{border-top:1px solid $chip;padding:8px 0}details:target{background:$frame;border-radius:8px;padding:8px 12px}
 summary{cursor:pointer;font-weight:600;overflow-wrap:anywhere}details details{margin-left:14px}
-.graph{overflow-x:auto}.graph svg{display:block;margin:0 auto}.graph .paper{fill:none}
+.graph{overflow-x:auto}.graph svg{display:block;margin:0 auto}body.kp .graph .paper{fill:none}
 .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr));gap:18px;margin-top:14px}
 figure{margin:0}figcaption{font-weight:600;font-size:14px}.key{display:flex;flex-wrap:wrap;gap:2px 14px;list-style:none;margin:2px 0;padding:0;font-size:12.5px}
 .plot{width:100%;height:auto;display:block}.plot .grid{stroke:$chip;stroke-width:1}.plot text{font-size:11px;fill:$soft}
@@ -42,11 +43,15 @@ figure{margin:0}figcaption{font-weight:600;font-size:14px}.key{display:flex;flex
 .l0{stroke:$accent}.l1{stroke:$condition}.l2{stroke:$good}.l3{stroke:$loop}.l4{stroke:$bad}.l5{stroke:$soft}
 .plot circle.l0{fill:$accent}.plot circle.l1{fill:$condition}.plot circle.l2{fill:$good}.plot circle.l3{fill:$loop}.plot circle.l4{fill:$bad}.plot circle.l5{fill:$soft}
 .l1{stroke-dasharray:6 3}.l2{stroke-dasharray:2 3}.l3{stroke-dasharray:8 3 2 3}.l4{stroke-dasharray:4 2}.l5{stroke-dasharray:1 2}
+tbody th a{overflow-wrap:normal}button{margin-top:12px;font:inherit;color:inherit;background:$chip;border:1px solid $rim;border-radius:8px;padding:5px 14px;cursor:pointer}
 img{max-width:100%;height:auto;background:#fff;border-radius:6px}
 mark{background:$warnfill;color:$ink;border-radius:4px;padding:0 4px}ins{color:$good;text-decoration:none}del{color:$bad;text-decoration:none}
+""")
+    + """\
 @media(max-width:560px){tbody td:last-child:not(:nth-child(2)){min-width:15em}body.kp{padding:0 10px 40px}section{padding:14px 12px}h1{font-size:20px}}
 @media print{section{break-inside:avoid-page;border:0;padding:0}}
-""")
+"""
+)
 
 _SCRIPT = """\
 function reveal(){const at=location.hash.length>1&&document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -60,7 +65,9 @@ async function renew(){
  let text='';try{const got=await fetch(location.href,{cache:'no-store'});if(got.ok)text=await got.text()}catch{}
  if(text){const to=new DOMParser().parseFromString(text,'text/html'),open=new Set([...document.querySelectorAll('details[open]')].map(d=>d.id));
   for(const id of ['head','content']){const old=document.getElementById(id),now=to.getElementById(id);
-   if(old.innerHTML!==now.innerHTML){now.querySelectorAll('details').forEach(d=>{if(d.id&&open.has(d.id))d.open=true});
+   if(old.innerHTML!==now.innerHTML){const marked=new Set([...old.querySelectorAll('input:checked')].map(i=>i.value));
+    now.querySelectorAll('input').forEach(i=>{i.checked=marked.has(i.value)});
+    now.querySelectorAll('details').forEach(d=>{if(d.id&&open.has(d.id))d.open=true});
     const scrolled=new Map([...old.querySelectorAll('pre[id]')].map(p=>[p.id,p.scrollTop]));old.replaceWith(now);
     scrolled.forEach((top,id)=>{const p=document.getElementById(id);if(p)p.scrollTop=top})}}
   if(!to.body.dataset.live)delete document.body.dataset.live}
@@ -86,7 +93,7 @@ def web_page(title: str, head: Sequence[str], *sections: str, site: Site) -> str
     digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
-        + ("; connect-src 'self'" if site.home else "")
+        + ("; connect-src 'self'" if site.live else "")
     )
     back = [element("p", element("a", "All runs", href=site.home))] if site.home else []
     content = element("main", *sections, id="content")
@@ -114,3 +121,8 @@ def state_badge(state: str) -> Markup:
     """A state by symbol, name and colour."""
     symbol = element("span", f"{SYMBOLS.get(state, '·')} ", aria_hidden="true")
     return element("span", shown(symbol, state), class_=f"state is-{state.replace(' ', '-')}")
+
+
+def message_page(title: str, text: str) -> str:
+    """A page that holds a sentence."""
+    return web_page(title, [element("h1", title)], element("p", text), site=Site())

@@ -96,3 +96,21 @@ def hold_alone(page, root):
     assert "@import" not in page
     assert "url(" not in page
     assert len(list(root.all("script"))) == 1
+
+
+def outline(element, depth=0):
+    """What a reader comes across, a line for each: headings, rows, steps, pictures, code."""
+    for child in element.children:
+        if not isinstance(child, Element):
+            continue
+        if child.tag in {"h1", "h2", "h3", "li", "summary", "figcaption", "pre", "p", "img"}:
+            text = child.text or child.attributes.get("alt", "")
+            yield f"{'  ' * depth}{child.tag} {text.strip()}".rstrip()
+        elif child.tag == "tr":
+            cells = (one.text for one in child.children if isinstance(one, Element))
+            yield f"{'  ' * depth}| {' | '.join(cells)}".rstrip()
+        elif child.tag == "a" and "data-id" in child.attributes:
+            yield f"{'  ' * depth}card {child.attributes['class']}"
+        else:
+            inner = depth + (child.tag in {"section", "details", "table", "svg"})
+            yield from outline(child, inner)
