@@ -105,6 +105,8 @@ _PUBLIC: Final = {
 """The public names by their modules, which are imported on first use: `import kalelite` is cheap."""
 
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
+_EXTENSION = {"load_ipython_extension": "kalelite.notebook.magics"}
+"""What ``%load_ext kalelite`` asks for."""
 
 __all__ = [*sorted(_MODULES), "marshal", "runs"]  # noqa: PLE0604 - texts, all of them
 
@@ -116,13 +118,14 @@ def __getattr__(name: str) -> Any:
         return version("kalelite")
     if name in {"marshal", "runs"}:
         return importlib.import_module(f"kalelite.{name}")
-    if name not in _MODULES:
+    module = _MODULES.get(name) or _EXTENSION.get(name)
+    if module is None:
         if name.startswith("_"):
             raise AttributeError(f"module 'kalelite' has no attribute {name!r}")
         from kalelite.authoring.foreign_names import error_for  # here: only mistakes need it
 
         raise error_for(name, __all__)
-    value = globals()[name] = getattr(importlib.import_module(_MODULES[name]), name)
+    value = globals()[name] = getattr(importlib.import_module(module), name)
     return value
 
 

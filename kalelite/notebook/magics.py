@@ -1,0 +1,46 @@
+"""``%load_ext kalelite``: ``%kalelite runs``, ``show``, ``graph``, ``logs``, ``resume`` and all other verbs."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from kalelite.authoring.pipeline import Pipeline, pipelines_of
+from kalelite.cli import main
+from kalelite.cli.parser import VERBS
+from kalelite.runs.reading import Run, list_runs
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add the magic, and the completion of verbs and runs."""
+
+    def kalelite(line: str) -> Any:
+        """Run a command of kalelite; pipelines and runs of this notebook are shown here."""
+        words = shlex.split(line)
+        value = shell.user_ns.get(words[1]) if words[1:] else None
+        if words[:1] == ["graph"] and isinstance(value, Pipeline):
+            return value
+        if words[:1] == ["show"] and len(words) < 3:
+            return Run.open(*words[1:])
+        if words[:1] == ["resume"] and len(words) < 3:
+            run = Run.open(*words[1:])
+            if any(one.name == run.pipeline for one in pipelines_of()):
+                return run.resume()
+        main(words)
+        return None
+
+    def complete(_: Any, event: Any) -> list[str]:
+        before = event.line.rpartition(" ")[0].split()  # without the word that is typed now
+        if len(before) < 2:
+            return list(VERBS)
+        pipelines = [
+            name
+            for name, one in shell.user_ns.items()
+            if isinstance(one, Pipeline) and not name.startswith("_")
+        ]
+        if before[1] == "graph":
+            return pipelines
+        return ["last", *(run.id for run in list_runs(limit=20))]
+
+    shell.register_magic_function(kalelite, "line", "kalelite")
+    shell.set_hook("complete_command", complete, str_key="%kalelite")
