@@ -180,7 +180,7 @@ def _unexpected(parser: _Parser, word: str) -> UsageError:
 
     name = word.split("=", 1)[0]
     known = re.findall(r"--[a-z][a-z-]*", parser.format_help())
-    close = difflib.get_close_matches(name, known, 1, 0.7)
+    close = difflib.get_close_matches(name, known, 1, 0.75)
     if close:
         hint = f"Did you mean {close[0]}? Options of the script itself go after --."
     else:

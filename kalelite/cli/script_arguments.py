@@ -67,7 +67,7 @@ def add_script(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run-shell",
         action="store_true",
-        help="run the shell lines of a notebook (!command, %%pip), which are only told otherwise",
+        help="run the shell lines of a notebook (!command, %%pip), which are only named otherwise",
     )
 
 
