@@ -104,13 +104,7 @@ class Components:
         ]
         inputs = {port.name: port.wire for port in ports if port.wire.kind != "own"}
         outputs = dict(self.wiring.outputs(task).values())
-        for name, kind in (
-            LOGGED[each] for each in sorted(LOGGED.keys() & self.logs.get(task.id, ()))
-        ):
-            shown = identifier(name, (RUN, *outputs, *inputs))
-            outputs[shown] = kind
-            if kind == PAGE:
-                files.append(f"--file={shown}={artifact_path('outputs', shown)}")
+        files += self._add_shown([task], inputs, outputs)
         description = summary(task.step.description)
         made = self._python(task.id, task.options, inputs, outputs, files, description)
         return replace(made, made_by=()) if handler else made
@@ -125,12 +119,23 @@ class Components:
             self._as_user(chosen.options), display_name=_listed(names), retries=None, timeout=None
         )
         wires = self.wiring.in_pod(pod.id)
-        return self._python(
-            pod.id,
-            options,
-            {wires.names[wire]: wire for wire in wires.inputs},
-            {wires.names[wire]: wire.type for wire in wires.outputs},
-        )
+        inputs = {wires.names[wire]: wire for wire in wires.inputs}
+        outputs = {wires.names[wire]: wire.type for wire in wires.outputs}
+        files = self._add_shown(tasks, inputs, outputs)
+        return self._python(pod.id, options, inputs, outputs, files)
+
+    def _add_shown(
+        self, tasks: Iterable[Task], inputs: Mapping[str, Wire], outputs: dict[str, str]
+    ) -> list[str]:
+        """Add the artifacts that show what tasks log; the flags that say where their files are."""
+        called = {name for task in tasks for name in self.logs.get(task.id, ())}
+        files: list[str] = []
+        for name, kind in (LOGGED[each] for each in sorted(LOGGED.keys() & called)):
+            shown = identifier(name, (RUN, *outputs, *inputs))
+            outputs[shown] = kind
+            if kind == PAGE:
+                files.append(f"--file={shown}={artifact_path('outputs', shown)}")
+        return files
 
     def _as_user(self, options: StepOptions) -> StepOptions:
         if options.security_context is None:

@@ -18,36 +18,44 @@ HTML_TYPE = "system.HTML"
 
 
 def show(
-    record: Record, folder: Path, outputs: Mapping[str, Any], paths: Mapping[str, str]
+    records: Mapping[str, tuple[Record, Path]], outputs: Mapping[str, Any], paths: Mapping[str, str]
 ) -> None:
-    """Give KFP the artifacts that it expects of a step that has succeeded.
+    """Give KFP the artifacts that it expects of a pod whose steps have succeeded.
 
-    ``folder`` is that of the record, ``outputs`` KFP's description of what the step is to leave, and
-    ``paths`` are the files of the artifacts by their names.
+    ``records`` are those of the steps, with their folders, by what stands before their names.
+    ``outputs`` is KFP's description of what the pod is to leave, and ``paths`` are the files of the
+    artifacts by their names.
     """
     kinds = {
-        name: each["artifacts"][0] for name, each in outputs.get("artifacts", {}).items() if each
+        name: each["artifacts"][0].get("type", {}).get("schemaTitle")
+        for name, each in outputs.get("artifacts", {}).items()
+        if each
     }
     described: dict[str, Any] = {}
-    for name, artifact in kinds.items():
-        kind = artifact.get("type", {}).get("schemaTitle")
+    for name, kind in kinds.items():
         if kind == METRICS_TYPE:
             # The last of a series: KFP has one value for a name.
-            values = {entry["name"]: entry["value"] for entry in record.metrics}
+            values = {
+                f"{prefix}{entry['name']}": entry["value"]
+                for prefix, (record, _) in records.items()
+                for entry in record.metrics
+            }
             described[name] = {"artifacts": [{"metadata": values}]}
         elif kind == HTML_TYPE:
-            _write(Path(paths[name]), _page(record, folder / "artifacts"))
+            _write(Path(paths[name]), _page(records))
     if described:
         _write(Path(outputs["outputFile"]), json.dumps({"artifacts": described}))
 
 
-def _page(record: Record, folder: Path) -> str:
+def _page(records: Mapping[str, tuple[Record, Path]]) -> str:
     """The artifacts, each below its name; pages in frames of their own, whose scripts do not run."""
     shown = (
-        f"<h3>{escape(entry['name'])}</h3>{_shown(entry['kind'], folder / entry['file'])}"
+        f"<h3>{escape(prefix + entry['name'])}</h3>"
+        f"{_shown(entry['kind'], folder / 'artifacts' / entry['file'])}"
+        for prefix, (record, folder) in records.items()
         for entry in record.artifacts
     )
-    body = "".join(shown) or "The step has logged no artifact."
+    body = "".join(shown) or "No artifact was logged."
     return f"<!DOCTYPE html><meta charset='utf-8'><body style='font-family:sans-serif'>{body}"
 
 

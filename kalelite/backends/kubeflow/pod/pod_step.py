@@ -65,12 +65,12 @@ class PodStep:
         settle_down(work)
         if before is not None and before.status == "succeeded":
             write_outputs(task["outputs"], before, self._files, self._store.load)
-            show(before, records.folder / self.name, self._outputs, self._values)
+            show({"": (before, records.folder / self.name)}, self._outputs, self._values)
             return 0
         record = Attempts(self.name, task["terms"], records, self._work).run()
         failure = record.failure
         if failure is None:
-            show(record, records.folder / self.name, self._outputs, self._values)
+            show({"": (record, records.folder / self.name)}, self._outputs, self._values)
             return 0
         print(failure.traceback or f"{failure.type}: {failure.message}", file=sys.stderr)
         if failure.hint:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from kalelite.attempts import machine, posix
 from kalelite.authoring.events import LoopStarted, Note, TaskSkipped
+from kalelite.backends.kubeflow.pod.kfp_artifacts import show
 from kalelite.backends.kubeflow.pod.pod_log import PodLines, ToldRecords, tell
 from kalelite.backends.kubeflow.pod.pod_step import PodStep
 from kalelite.engine.schedule import Schedule
@@ -80,6 +81,7 @@ class _SharedRun:
         self._ready: deque[Instance] = deque()
         self._running: dict[int, _Running] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="kalelite-pod-"))
+        self._done: list[str] = []
         self._ended = False
 
     def run(self) -> int:
@@ -101,7 +103,20 @@ class _SharedRun:
                         self._finish(running.instance, succeeded=status == 0)
         finally:
             signal.signal(signal.SIGTERM, before)
-        return 0 if self._schedule.state == "succeeded" else 143 if self._ended else 1
+        if self._schedule.state == "succeeded":
+            self._show()
+            return 0
+        return 143 if self._ended else 1
+
+    def _show(self) -> None:
+        """Hand what the steps have logged to KFP, under their names."""
+        shared = self._shared
+        found = {
+            f"{name}.": (record, shared.records.folder / name)
+            for name in self._done
+            if (record := shared.records.record(name)) is not None
+        }
+        show(found, shared.outputs, shared.values)
 
     def _take_in(self, transitions: Iterable[Transition]) -> None:
         records = self._shared.records
@@ -170,6 +185,7 @@ class _SharedRun:
     def _finish(self, instance: Instance, *, succeeded: bool) -> None:
         outputs: dict[str, OutputEntry] = {}
         if succeeded:
+            self._done.append(instance_name(instance.task, (*self._index, *instance.index)))
             files = self._files(instance)
             for port in self._shared.tasks[instance.task]["outputs"]:
                 text = Path(files[port["name"]]["outputFile"]).read_text("utf-8")

@@ -24,7 +24,7 @@ def test_the_last_value_of_each_metric(tmp_path):
     )
     record = Record("fit", "succeeded", metrics=metrics)
 
-    show(record, tmp_path, outputs(tmp_path, metrics=METRICS_TYPE), {})
+    show({"": (record, tmp_path)}, outputs(tmp_path, metrics=METRICS_TYPE), {})
 
     told = json.loads((tmp_path / "out" / "output_metadata.json").read_text())
     assert told == {"artifacts": {"metrics": {"artifacts": [{"metadata": {"loss": 0.5, "n": 3}}]}}}
@@ -48,7 +48,7 @@ def test_a_page_of_what_was_logged(tmp_path):
     page = tmp_path / "store" / "page"
 
     record = Record("fit", "succeeded", artifacts=logged)
-    show(record, tmp_path, outputs(tmp_path, page=HTML_TYPE), {"page": str(page)})
+    show({"": (record, tmp_path)}, outputs(tmp_path, page=HTML_TYPE), {"page": str(page)})
 
     text = page.read_text()
     assert "<h3>note</h3><pre style='white-space:pre-wrap'>fine &amp; well</pre>" in text
@@ -58,14 +58,30 @@ def test_a_page_of_what_was_logged(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_steps_of_one_pod_are_told_apart(tmp_path):
+    one = Record("fit", "succeeded", metrics=({"name": "loss", "value": 1.0},))
+    two = Record("tune", "succeeded", metrics=({"name": "loss", "value": 0.5},))
+
+    records = {"fit.": (one, tmp_path), "tune.": (two, tmp_path)}
+    show(records, outputs(tmp_path, metrics=METRICS_TYPE), {})
+
+    told = json.loads((tmp_path / "out" / "output_metadata.json").read_text())
+    metadata = told["artifacts"]["metrics"]["artifacts"][0]["metadata"]
+    assert metadata == {"fit.loss": 1.0, "tune.loss": 0.5}
+
+
 def test_a_step_that_logged_nothing_after_all(tmp_path):
     page = tmp_path / "page"
     show(
-        Record("fit", "succeeded"), tmp_path, outputs(tmp_path, page=HTML_TYPE), {"page": str(page)}
+        {"": (Record("fit", "succeeded"), tmp_path)},
+        outputs(tmp_path, page=HTML_TYPE),
+        {"page": str(page)},
     )
-    assert "no artifact" in page.read_text()
+    assert "No artifact" in page.read_text()
 
 
 def test_artifacts_of_other_types_are_left_alone(tmp_path):
-    show(Record("fit", "succeeded"), tmp_path, outputs(tmp_path, file="system.Artifact"), {})
+    show(
+        {"": (Record("fit", "succeeded"), tmp_path)}, outputs(tmp_path, file="system.Artifact"), {}
+    )
     assert list(tmp_path.iterdir()) == []
