@@ -10,12 +10,14 @@ from keeping_pipeline import keeping
 from lab import wait
 
 from kalelite.backends.kubeflow.compile.build import bundle_of
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.volumes.discover import notebook
 from kalelite.volumes.past_snapshots import list_snapshots, read_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes
 from kalelite.volumes.resources import CONFIG_MAPS
 from kalelite.volumes.wishes import Wishes
 
+pytestmark = pytest.mark.timeout(300)  # several pods one after the other
 RIGHTS = (
     ([""], ["pods", "persistentvolumeclaims"], ["get"]),
     (["snapshot.storage.k8s.io"], ["volumesnapshots"], ["create", "get"]),
@@ -31,14 +33,14 @@ INPUT = json.dumps(
 @pytest.fixture
 def run_step(lab):
     """Runs the step as KFP does: the bundle, the task, and the name of the pod in a variable."""
-    code = base64.b64encode(bundle_of(keeping.plan())).decode()
+    code = base64.b64encode(bundle_of(keeping.plan(), Settings())).decode()
     lab.cluster.create(CONFIG_MAPS, {"metadata": {"name": "code"}, "binaryData": {"c.pyz": code}})
     volume = {"name": "code", "configMap": {"name": "code"}}
     mount = {"name": "code", "mountPath": "/code"}
 
-    def run(pod, *, claims, task="snapshot"):
+    def run(pod, *, claims, task="snapshot", more=()):
         command = ["python3", "/code/c.pyz", "run", "--task", task, "--home", "/work/.kalelite"]
-        command += ["--work", "/work", "--executor-input", INPUT]
+        command += ["--work", "/work", *more, "--executor-input", INPUT]
         env = [{"name": "KFP_POD_NAME", "value": pod}]
         lab.pod(pod, command, claims, volumes=[volume], mounts=[mount], env=env)
         return lab.finished(pod)
@@ -99,3 +101,20 @@ def test_what_prevents_it_is_told(lab, run_step, rights, on_claim, message):
     assert message in text
     assert "Traceback" not in text or "ClusterError" in text
     wait("nothing left", lambda: lab.ours() == [])
+
+
+def test_the_first_step_looks_for_the_mark_of_a_clone_and_later_ones_do_not(lab, run_step):
+    lab.claim("work")
+    claims, mark = {"/work": "work"}, ["--mark=/work=s1"]
+
+    phase, text = run_step("empty", claims=claims, task="train", more=mark)
+    assert phase == "Failed"
+    assert "the volume at /work is not the clone of the snapshot of run s1" in text
+
+    made = "mkdir /work/.kalelite-snapshots; printf s1 > /work/.kalelite-snapshots/s1"
+    lab.output("marking", made, claims)
+    phase, text = run_step("first", claims=claims, task="train", more=mark)
+    assert phase == "Succeeded", text
+    lab.output("tidying", "rm -r /work/.kalelite-snapshots", claims)
+    phase, text = run_step("later", claims=claims, task="train", more=mark)
+    assert phase == "Succeeded", text

@@ -41,6 +41,9 @@ class Clone:
         It holds the directory that the user works in.
     made
         The claim that was made of the snapshot for this run; without it a task of the run makes one.
+    mark
+        What the first step looks for in it, as `kalelite.volumes.marker.verify` does; empty if the
+        volume was not marked.
     """
 
     claim: str
@@ -52,6 +55,7 @@ class Clone:
     workspace: bool = False
     made: str = ""
     sub_path: str = ""
+    mark: str = ""
 
 
 @frozen

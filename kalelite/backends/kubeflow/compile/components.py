@@ -107,7 +107,11 @@ class Components:
         files += self._add_shown([task], inputs, outputs)
         description = summary(task.step.description)
         made = self._python(task.id, task.options, inputs, outputs, files, description)
-        return replace(made, made_by=()) if handler else made
+        if not handler:
+            return made
+        # It mounts some of the clones only, and others have looked at them before.
+        args = tuple(word for word in made.args if not word.startswith("--mark="))
+        return replace(made, made_by=(), args=args)
 
     def pod(self, pod: SharedPod) -> Component:
         """The component of a shared pod; its options are those of any of its steps."""
@@ -157,6 +161,8 @@ class Components:
         args = ("run", "--task", id, "--home", self.storage.home)
         extra = ["--work", self.storage.work] if self.storage.work else []
         extra += [f"--package={package}" for package in options.packages]
+        marked = [each for each in self.settings.clones if each.mark]
+        extra += [f"--mark={each.path}={each.mark}" for each in marked]
         return Component(
             id=id,
             image=options.image or self.settings.default_image,

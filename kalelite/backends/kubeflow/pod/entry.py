@@ -38,6 +38,7 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
         records = RunRecords(Path(flags.home) / "runs" / str(values.get(RUN) or "run") / "tasks")
         if not is_pod and task["verdict"]:
             return _verdict(task["verdict"], records)
+        records.verify_clones(flags.marks)
         _install(flags.packages)
         code = CodeReader(lambda name: read(f"code/{name}"))
         # sha256, because no other digest is in every image.
@@ -80,6 +81,7 @@ class _Flags:
     work: str = ""
     packages: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    marks: Mapping[str, str] = field(default_factory=dict)
 
 
 def _flags(argv: list[str]) -> _Flags:
@@ -87,6 +89,7 @@ def _flags(argv: list[str]) -> _Flags:
     flags: dict[str, str] = {}
     packages: list[str] = []
     files: dict[str, str] = {}
+    marks: dict[str, str] = {}
     rest = iter(argv[1:])
     for flag in rest:
         name, equals, value = flag.partition("=")
@@ -95,12 +98,15 @@ def _flags(argv: list[str]) -> _Flags:
         elif name == "--file" and equals:
             port, _, path = value.partition("=")
             files[port] = path
+        elif name == "--mark" and equals:
+            folder, _, mark = value.rpartition("=")
+            marks[folder] = mark
         else:
             flags[flag.lstrip("-").replace("-", "_")] = next(rest, "")
     wanted = {"task", "home", "executor_input"}
     if argv[:1] != ["run"] or set(flags) - {"work"} != wanted:
         raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
-    return _Flags(**flags, packages=tuple(packages), files=files)
+    return _Flags(**flags, packages=tuple(packages), files=files, marks=marks)
 
 
 def _install(packages: tuple[str, ...]) -> None:

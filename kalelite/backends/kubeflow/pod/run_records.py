@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from kalelite.errors import KaleliteError, UsageError
 from kalelite.executor import record_file
 from kalelite.executor.spec import Record
+from kalelite.volumes.marker import verify
 
 _PATIENCE = 60.0
 """Seconds in which what one node has written is seen by the others; NFS takes 30 at the most."""
@@ -28,6 +29,15 @@ class RunRecords:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def verify_clones(self, marks: Mapping[str, str]) -> None:
+        """Raise `ClusterError` unless each of these folders holds its mark, before the first task.
+
+        Tasks that have begun may have removed them.
+        """
+        if not (self.folder.is_dir() and any(self.folder.iterdir())):
+            for folder, mark in marks.items():
+                verify(folder, mark)
 
     def make(self, name: str) -> Path:
         """The folder of an instance, made if it is not there; raises `UsageError` if it can't be."""

@@ -55,6 +55,7 @@ def with_snapshots(
             each.storage_class,
             each.modes,
             each.workspace,
+            mark=each.mark,
         )
         for each in planned
     )

@@ -126,6 +126,7 @@ def _completed(
             each.workspace,
             each.claim if prepared.made else "",
             each.sub_path,
+            each.mark,
         )
         for each in prepared.clones
     )

@@ -165,6 +165,17 @@ def test_clones_are_made_and_mounted_where_the_notebook_has_them(compiled, write
     assert bundle.suffix == ".pyz", "the clone carries the code"
 
 
+def test_steps_are_told_which_mark_a_clone_has_to_hold(compiled, write_script, tmp_path):
+    (tmp_path / "jovyan").mkdir()
+    home, data = clones(tmp_path)
+    path = compiled(write_script(HELLO), clones=(replace(home, mark="r1"), data))
+
+    container = spec_of(path)["deploymentSpec"]["executors"]["exec-hello"]["container"]
+    assert [each for each in container["args"] if each.startswith("--mark")] == [
+        f"--mark={tmp_path}/jovyan=r1"
+    ]
+
+
 @pytest.mark.parametrize("made", ["", "a-clone"])
 def test_a_clone_of_a_folder_of_a_volume_is_mounted_as_that(compiled, write_script, tmp_path, made):
     (tmp_path / "jovyan").mkdir()
