@@ -141,6 +141,9 @@ class SweepRun:
         run = Run.open(trial.run, folder=self._home)
         ended = replace(trial, state=run.state, seconds=run.seconds, problem=_problem_of(run))
         if ended.state == "succeeded" and self.sweep.objective:
+            if "--kfp" in self.sweep.words:  # what its steps have left is on a volume there
+                self._trials.fetch(run.id, self._home, log)
+                run = Run.open(run.id, folder=self._home)
             try:
                 ended = replace(ended, value=objective_of(run, self.sweep.objective))
             except UsageError as error:

@@ -50,6 +50,18 @@ class Trials:
                 self.news.put((number, event))
         self.news.put((number, None))
 
+    def fetch(self, run: str, home: Path, log: Path) -> None:
+        """Bring the records of a run on Kubeflow Pipelines; what goes wrong is in the log."""
+        with log.open("a", encoding="utf-8") as file:
+            subprocess.run(
+                [sys.executable, "-m", "kalelite", "get", run, "--fetch", "--home", str(home)],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=file,
+                check=False,
+            )
+
     def ended(self, number: int) -> int:
         """Take the command of a trial that has ended off the list; its exit code."""
         return self.running.pop(number).wait()
