@@ -116,6 +116,9 @@ class ParallelFor(ControlBlock, Generic[T]):
         annotated ``list``, or a result of a step annotated ``-> list``.
     parallelism
         How many items are worked on at once, at most; all of them by default.
+    per_pod
+        On Kubeflow Pipelines, how many items share a pod; each item of each step has its own by
+        default, or as ``pods=`` of the pipeline says.
 
     Raises
     ------
@@ -133,24 +136,40 @@ class ParallelFor(ControlBlock, Generic[T]):
 
     _example = "[1, 2, 3], parallelism=2"
 
-    def __init__(self, items: Iterable[T], *, parallelism: int | None = None) -> None:
+    def __init__(
+        self,
+        items: Iterable[T],
+        *,
+        parallelism: int | None = None,
+        per_pod: int | None = None,
+    ) -> None:
         super().__init__()
         self._items, self._width = items_of_loop(self._trace, items, self._where)
-        wrong = parallelism is not None and (
-            not isinstance(parallelism, int) or isinstance(parallelism, bool) or parallelism < 1
+        self._parallelism = self._count("parallelism", parallelism, "to work on at once")
+        self._per_pod = self._count("per_pod", per_pod, "that share a pod")
+
+    def _count(self, name: str, value: int | None, what: str) -> int | None:
+        """A number of items; a problem is reported if it is none."""
+        if value is None or (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+            return value
+        self._trace.problem(
+            name,
+            f"{name}={value!r} is not a number of items {what}",
+            "Write a whole number from 1 on, or leave it out for no limit.",
+            where=self._where,
         )
-        if wrong:
-            self._trace.problem(
-                "parallelism",
-                f"parallelism={parallelism!r} is not a number of items to work on at once",
-                "Write a whole number from 1 on, or leave it out for no limit.",
-                where=self._where,
-            )
-        self._parallelism = None if wrong else parallelism
+        return None
 
     def __enter__(self) -> T:
         trace = self._trace
-        loop = Loop(trace.new_id("for"), trace.parent, self._where, self._items, self._parallelism)
+        loop = Loop(
+            trace.new_id("for"),
+            trace.parent,
+            self._where,
+            self._items,
+            self._parallelism,
+            self._per_pod,
+        )
         self._open(loop)
         return cast("T", ValueProxy(trace, ItemRef(loop.id), width=self._width))
 

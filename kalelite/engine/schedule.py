@@ -49,7 +49,7 @@ class _ScopeRun:
 class _LoopRun:
     outer: _ScopeRun
     loop: str
-    items: list[Any]
+    positions: list[int]
     started: int = 0
     results: list[NodeResult] = field(default_factory=list)
 
@@ -58,7 +58,8 @@ class Schedule:
     """Decides what may start in a checked plan.
 
     ``parameters`` has a value for every pipeline parameter; ``read`` gives the Python value of an
-    output that is not native.
+    output that is not native. ``parts`` are the positions of the items that are done here, of
+    loops that are not done as a whole.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Schedule:
         plan: Plan,
         parameters: Mapping[str, Any],
         read: Callable[[OutputEntry], Any] | None = None,
+        parts: Mapping[str, range] | None = None,
     ) -> None:
         self._scopes = Scopes(plan)
+        self._parts = parts or {}
         self.results = Results(self._scopes, parameters, read)
         self._running: dict[tuple[str, Index], _ScopeRun] = {}
         self._loops: dict[tuple[str, Index], _LoopRun] = {}
@@ -247,18 +250,20 @@ class Schedule:
             raise KaleliteError(f"a ParallelFor goes over a list, and this is a {kind}")
         self.results.items[loop.id, run.index] = items = list(items)
         self._transitions.append(LoopStarted(instance_name(loop.id, run.index), len(items)))
-        loop_run = _LoopRun(run, loop.id, items)
+        whole = range(len(items))
+        positions = [n for n in self._parts.get(loop.id, whole) if n in whole]
+        loop_run = _LoopRun(run, loop.id, positions)
         self._loops[loop.id, run.index] = loop_run
-        width = loop.parallelism or len(items)
-        for _ in range(min(width, len(items))):
+        width = loop.parallelism or len(positions)
+        for _ in range(min(width, len(positions))):
             self._next_item(loop_run)
-        if not items:
+        if not positions:
             self._close(run, loop.id, NodeResult(NodeState.SUCCEEDED))
 
     def _next_item(self, run: _LoopRun) -> None:
-        if run.started < len(run.items):
+        if run.started < len(run.positions):
             run.started += 1
-            self._open(run.loop, (*run.outer.index, run.started - 1))
+            self._open(run.loop, (*run.outer.index, run.positions[run.started - 1]))
 
     def _shut(self, run: _ScopeRun) -> None:
         """The body of a scope has ended: close the node that it belongs to."""
@@ -273,7 +278,7 @@ class Schedule:
             loop = self._loops[id, run.index[:-1]]
             loop.results.append(result)
             self._queue.append(partial(self._next_item, loop))
-            if len(loop.results) == len(loop.items):
+            if len(loop.results) == len(loop.positions):
                 self._close(loop.outer, id, _total(loop.results))
             return
         if isinstance(block, Branch):

@@ -297,10 +297,14 @@ class Branch(Block):
 
 @frozen
 class Loop(Block):
-    """A ``ParallelFor``: its body runs once for each item."""
+    """A ``ParallelFor``: its body runs once for each item.
+
+    ``per_pod``: a backend with pods runs so many items in one.
+    """
 
     items: Expr = Constant(())
     parallelism: int | None = None
+    per_pod: int | None = None
 
 
 @frozen
@@ -320,6 +324,14 @@ class Group(Block):
 @frozen
 class SharedPod(Block):
     """Tasks and whole blocks that a backend runs in one pod; it is none of the user's."""
+
+
+@frozen
+class Batches(Block):
+    """A pod for each batch of a loop's items; ``numbers`` are those of the batches. As `SharedPod`."""
+
+    numbers: Expr = Constant(())
+    loop: str = ""
 
 
 @entity

@@ -14,7 +14,7 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 
-from kalelite.plan.graph import Block, Branch, ExitScope, Expr, Loop, Plan, Switch, Task
+from kalelite.plan.graph import Batches, Block, Branch, ExitScope, Expr, Loop, Plan, Switch, Task
 
 ROOT = ""
 """What stands in no block stands in this one: the pipeline itself."""
@@ -233,6 +233,8 @@ def expressions(block: Block) -> tuple[Expr, ...]:
     """The expressions that a block itself reads."""
     if isinstance(block, Loop):
         return (block.items,)
+    if isinstance(block, Batches):
+        return (block.numbers,)
     if isinstance(block, Branch) and block.condition is not None:
         return (block.condition,)
     return ()

@@ -940,7 +940,7 @@ def test_conditions_and_loops_need_primitives(case):
     [
         (If, ["condition"]),
         (Else, []),
-        (ParallelFor, ["items", "parallelism"]),
+        (ParallelFor, ["items", "parallelism", "per_pod"]),
         (ExitHandler, ["handler"]),
     ],
 )

@@ -18,7 +18,7 @@ from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import Root, root_of
 from kalelite.backends.kubeflow.compile.lower import Lowered, lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
-from kalelite.backends.kubeflow.compile.pod_sharing import Border, share_pods
+from kalelite.backends.kubeflow.compile.pod_sharing import Border, batch_items, share_pods
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.setup_tasks import carrier_task, preparation, prepare_task
 from kalelite.errors import PipelineError, UsageError
@@ -83,7 +83,7 @@ def bundle_of(plan: Plan, settings: Settings) -> bytes:
 
 def _lowered(plan: Plan, settings: Settings) -> tuple[Lowered, tuple[Border, ...]]:
     """The plan for KFP, and why it has not fewer pods."""
-    lowered = lower(plan)
+    lowered = batch_items(lower(plan))
     return share_pods(lowered) if settings.pods == "few" else (lowered, ())
 
 

@@ -177,7 +177,7 @@ class Components:
                 config_maps=(*self.storage.config_maps, *options.config_maps),
             ),
             made_by=self.storage.made_by,
-            fields={NODE: NODE_FIELD} if self.wiring.scopes.loops[id] else {},
+            fields={NODE: NODE_FIELD} if self.wiring.is_repeated(id) else {},
             description=description,
         )
 

@@ -60,17 +60,14 @@ def _pipeline(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, ...]]:
 
 def _pods(plan: Plan, compiled: Compiled, settings: Settings) -> Iterator[tuple[str, ...]]:
     """Which steps share a pod, and why they are not fewer."""
-    if settings.pods != "few":
-        return
     wiring = compiled.components.wiring
     own = {task.id for task in plan.tasks}
     shared = wiring.tasks_of_pods()
+    if settings.pods != "few" and not shared:
+        return
     alone = [id for id in wiring.tasks if id not in wiring.pods]
-    each = (
-        ""
-        if not any(wiring.scopes.loops[id] for id in (*shared, *alone))
-        else ", some for each item"
-    )
+    repeated = any(map(wiring.is_repeated, (*shared, *alone)))
+    each = ", those in loops once for each item or batch" if repeated else ""
     yield "in all", f"{len(shared) + len(alone)} for {len(wiring.tasks)} tasks{each}"
     for id, tasks in shared.items():
         yield id, few([task for task in tasks if task in own])

@@ -185,7 +185,8 @@ def _items(loop: graph.Loop, plan: Rewriting) -> graph.Expr:
         return graph.Constant(tuple(range(len(plan.numbered[loop.id]))))
     if isinstance(items, graph.Constant):
         return graph.Constant(tuple(items.value))
-    if isinstance(items, graph.ParameterRef) and not items.path:
+    # How many batches there are is told by the task that gives the items.
+    if isinstance(items, graph.ParameterRef) and not items.path and not loop.per_pod:
         parameter = plan.parameters[items.name]
         # Items of any other type would change on their way through KFP.
         is_plain = element_type(parameter.type) in ("int", "float", "str")

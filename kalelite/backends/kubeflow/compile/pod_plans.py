@@ -42,7 +42,17 @@ def _manifest(pod: graph.SharedPod, wiring: Wiring) -> PodManifest:
     loops = [block.id for block in wiring.scopes.below(pod.id) if isinstance(block, graph.Loop)]
     items = {loop: names[wire] for loop in loops if (wire := Wire("item", (loop,))) in names}
     serial = any(promised(task.options.explicit()) for task in wiring.scopes.tasks_of(pod.id))
-    return {"depth": len(wiring.scopes.loops[pod.id]), "items": items, "serial": serial}
+    manifest: PodManifest = {
+        "depth": len(wiring.scopes.loops[pod.id]),
+        "items": items,
+        "serial": serial,
+    }
+    batches = wiring.scopes.blocks.get(pod.parent)
+    if isinstance(batches, graph.Batches):
+        loop = wiring.scopes.blocks[batches.loop]
+        assert isinstance(loop, graph.Loop)
+        manifest["batch"] = (loop.id, loop.per_pod or 1)
+    return manifest
 
 
 class _PodPlan:

@@ -14,9 +14,21 @@ from typing import Any
 
 from kalelite.backends.kubeflow.compile.lower import Lowered
 from kalelite.backends.kubeflow.compile.tolerance import Tolerance
+from kalelite.errors import PipelineError, Problem
 from kalelite.executor import container_io
 from kalelite.frozen import frozen, mutable
-from kalelite.plan.graph import Block, ContainerDef, ExitScope, Loop, SharedPod, Task
+from kalelite.plan.graph import (
+    Batches,
+    Block,
+    Constant,
+    ContainerDef,
+    ExitScope,
+    Expr,
+    Loop,
+    OutputRef,
+    SharedPod,
+    Task,
+)
 from kalelite.plan.names import unique
 from kalelite.plan.order import ROOT, Scopes
 
@@ -25,6 +37,13 @@ _OWN = {"name", "display_name", "retries", "timeout", "cache", "ignore_failures"
 
 _SHARES = ("cpu", "cpu_limit", "memory", "memory_limit", "gpu")
 """Options that promise a step a part of a machine: in one pod, such steps run one after the other."""
+
+
+_KINDS = {
+    Batches: "per_pod= says what its pods are",
+    ExitScope: "its exit handler has to run though the pod of its body is lost",
+}
+"""Blocks that share no pod with anything, and why."""
 
 
 @frozen
@@ -76,6 +95,39 @@ def share_pods(lowered: Lowered) -> tuple[Lowered, tuple[Border, ...]]:
     return replace(lowered, plan=plan), tuple(sharing.borders)
 
 
+def batch_items(lowered: Lowered) -> Lowered:
+    """The plan with each loop that has ``per_pod`` in a pod for each batch of its items.
+
+    Raises `PipelineError` for loops whose steps cannot share a pod.
+    """
+    sharing = _Sharing(lowered)
+    loops = [block for block in lowered.plan.blocks if isinstance(block, Loop) and block.per_pod]
+    problems = [
+        Problem(
+            f"per_pod={loop.per_pod}: the steps of the loop cannot share a pod: {reason}",
+            "Leave per_pod out.",
+            loop.where,
+        )
+        for loop in loops
+        if (reason := sharing.obstacle(loop))
+    ]
+    if problems:
+        raise PipelineError(*problems)
+    taken = {*Scopes(lowered.plan).items}
+    added: list[Block] = []
+    parents: dict[str, str] = {}
+    for loop in loops:
+        batches, pod = (unique(f"{loop.id}-{name}", taken) for name in ("batches", "pod"))
+        numbers: Expr = loop.items
+        if isinstance(numbers, Constant):
+            numbers = Constant(tuple(range(-(-len(numbers.value) // (loop.per_pod or 1)))))
+        added.append(Batches(batches, loop.parent, loop.where, numbers, loop.id))
+        added.append(SharedPod(pod, batches, loop.where))
+        parents[loop.id] = pod
+    blocks = [replace(b, parent=parents.get(b.id, b.parent)) for b in lowered.plan.blocks]
+    return replace(lowered, plan=replace(lowered.plan, blocks=(*blocks, *added)))
+
+
 class _Sharing:
     """Goes through the scopes. ``parents`` are the new parents of what shares a pod."""
 
@@ -93,6 +145,8 @@ class _Sharing:
         """Share pods among what stands in a block, and in those of its blocks that share none."""
         scopes = self._scopes
         children = scopes.children[block]
+        if isinstance(scopes.blocks.get(block), Batches):
+            return
         if scopes.is_switch(block):
             for branch in children:
                 self.scope(branch)
@@ -133,8 +187,9 @@ class _Sharing:
         if isinstance(item, Task):
             return self._unit_of(item)
         blocks = [block for block in (item, *scopes.below(id)) if isinstance(block, Block)]
-        if any(isinstance(block, ExitScope) for block in blocks):
-            return _Unit(obstacle="its exit handler has to run though the pod of its body is lost")
+        reasons = [_KINDS[type(block)] for block in blocks if type(block) in _KINDS]
+        if reasons:
+            return _Unit(obstacle=reasons[0])
         found = [self._unit_of(task) for task in scopes.tasks_of(id)]
         obstacle = next((unit.obstacle for unit in found if unit.obstacle), "")
         shapes = [unit.shape for unit in found if unit.shape is not None]
@@ -145,6 +200,21 @@ class _Sharing:
         if not obstacle and share and any(isinstance(block, Loop) for block in blocks):
             return _Unit(obstacle=f"its items run at once, each with {share}")
         return unit
+
+    def obstacle(self, loop: Loop) -> str:
+        """Why the items of a loop cannot share pods, empty if they can."""
+        around = [self._scopes.blocks[id] for id in self._scopes.around(loop.id)]
+        if any(isinstance(block, Loop) and block.per_pod for block in around):
+            return "it stands in another loop with per_pod"
+        every = [block for block in self._lowered.plan.blocks if isinstance(block, Loop)]
+        same = [each.per_pod for each in every if each.items == loop.items]
+        if isinstance(loop.items, OutputRef) and {*same} - {None, loop.per_pod}:
+            return "another loop over the same list has another per_pod"
+        units = [self._unit(id) for id in self._scopes.children[loop.id]]
+        shapes = [unit.shape for unit in units if unit.shape is not None]
+        if any(shape != shapes[0] for shape in shapes):
+            return "they need different pods"
+        return next((unit.obstacle for unit in units if unit.obstacle), "")
 
     def _unit_of(self, task: Task) -> _Unit:
         if isinstance(task.step, ContainerDef):

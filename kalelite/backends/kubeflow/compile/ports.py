@@ -63,7 +63,10 @@ class PodWires:
 
 
 class Wiring:
-    """Ports and wires of a lowered plan; ``pods`` has the shared pod of what is in one."""
+    """Ports and wires of a lowered plan.
+
+    ``pods`` has the shared pod of what is in one, ``batches`` the loops over batches of items.
+    """
 
     def __init__(self, lowered: Lowered) -> None:
         self.lowered = lowered
@@ -74,6 +77,13 @@ class Wiring:
             (block.items.task, block.items.output)
             for block in lowered.plan.blocks
             if isinstance(block, graph.Loop) and isinstance(block.items, graph.OutputRef)
+        }
+        blocks = lowered.plan.blocks
+        self.batches = {block.id for block in blocks if isinstance(block, graph.Batches)}
+        self.batched = {
+            (block.numbers.task, block.numbers.output): self._size(block)
+            for block in lowered.plan.blocks
+            if isinstance(block, graph.Batches) and isinstance(block.numbers, graph.OutputRef)
         }
         self._outputs = {id: self._outputs_of(task) for id, task in self.tasks.items()}
         self.pods = {
@@ -156,6 +166,8 @@ class Wiring:
                 forms = [("native", FILE if output.type is Path else output.native or "str")]
             elif (task.id, output.name) in self._looped:
                 forms.append(("items", TEXTS))
+            if (task.id, output.name) in self.batched:
+                forms.append(("batches", "list"))
             for form, kind in forms:
                 is_plain = form == "native" or len(forms) == 1
                 name = identifier(output.name if is_plain else f"{output.name}_{form}", names)
@@ -195,6 +207,8 @@ class Wiring:
         """What KFP itself reads to decide a branch or to go over a loop."""
         if isinstance(block, graph.Loop) and not isinstance(block.items, graph.Constant):
             yield self.items(block.items)
+        elif isinstance(block, graph.Batches) and isinstance(block.numbers, graph.OutputRef):
+            yield self._output(block.numbers, "batches")
         elif isinstance(block, graph.Branch) and isinstance(block.condition, graph.Compare):
             for side in (block.condition.left, block.condition.right):
                 if not isinstance(side, graph.Constant):
@@ -237,6 +251,17 @@ class Wiring:
                 elif is_inner:
                     _name(wire, outputs)
         return inputs, outputs
+
+    def _size(self, batches: graph.Batches) -> int:
+        loop = self.scopes.blocks[batches.loop]
+        assert isinstance(loop, graph.Loop)
+        return loop.per_pod or 1
+
+    def is_repeated(self, id: str) -> bool:
+        """Whether there are several pods of a task or of a shared pod."""
+        return bool(self.scopes.loops[id]) or isinstance(
+            self.scopes.blocks.get(self.scopes.parent(id)), graph.Batches
+        )
 
     def tasks_of_pods(self) -> dict[str, list[str]]:
         """The tasks in each shared pod, in an order in which they can run."""

@@ -134,9 +134,16 @@ def _outputs(
             # There it is written for those who read it only, and under the name that it has there.
             given = wiring.in_pod(pod).names.get(Wire("output", (task.id, name)), "")
         if given and kind != FILE:
-            ports.append(
-                {"output": output, "form": form, "name": given, "type": kind, "reader": reader}
-            )
+            made: OutputPort = {
+                "output": output,
+                "form": form,
+                "name": given,
+                "type": kind,
+                "reader": reader,
+            }
+            if form == "batches":
+                made["size"] = wiring.batched[task.id, output]
+            ports.append(made)
     return ports
 
 

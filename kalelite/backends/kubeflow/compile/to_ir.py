@@ -262,6 +262,21 @@ class _Trace:
             self.block(loop.id)
         self.names[loop.id] = block.name
 
+    def batches(self, batches: graph.Batches) -> None:
+        if isinstance(batches.numbers, graph.Constant):
+            numbers = list(batches.numbers.value)
+        else:
+            numbers = self.channel(next(self.wiring.block_wires(batches)))
+        loop = self.scopes.blocks[batches.loop]
+        assert isinstance(loop, graph.Loop)
+        # A bound on what is done at once is kept in the pod, so there is one pod at a time.
+        width = 1 if loop.parallelism else None
+        block = dsl.ParallelFor(numbers, name=batches.id, parallelism=width)
+        block.loop_argument.channel_type = _ITEM_TYPES["int"]
+        with block:
+            self.block(batches.id)
+        self.names[batches.id] = block.name
+
     def exit_scope(self, scope: graph.ExitScope) -> None:
         handler = self.scopes.tasks[scope.handler]
         task = self.component(self.components.task(handler, handler=True))
@@ -287,6 +302,7 @@ _TRACERS: dict[type, Callable[[_Trace, Any], None]] = {
     graph.Task: _Trace.task,
     graph.Switch: _Trace.switch,
     graph.Loop: _Trace.loop,
+    graph.Batches: _Trace.batches,
     graph.ExitScope: _Trace.exit_scope,
     graph.Group: _Trace.group,
     graph.SharedPod: _Trace.pod,

@@ -12,9 +12,9 @@ Reading = Literal["value", "text", "slot", "index", "file"]
 """How the pod reads an input of KFP: as KFP has it; a pipeline parameter from its text; a loop item
 from the text of a slot, or from its index among constants; the path of a file."""
 
-Form = Literal["native", "items"]
-"""How KFP gets an output: as a primitive, or as a list of the texts of slots, over which a loop
-goes. Everything else is in the records, where the tasks themselves read it."""
+Form = Literal["native", "items", "batches"]
+"""How KFP gets an output: as a primitive, as a list of the texts of slots, over which a loop goes, or
+as the numbers of the batches of such a list. Everything else is in the records, where the tasks themselves read it."""
 
 Reader = Literal["", "kfp", "container"]
 """Who reads a primitive output: no one but people, KFP for a condition or loop, or the command of
@@ -43,13 +43,17 @@ class InputPort(TypedDict):
 
 
 class OutputPort(TypedDict):
-    """A KFP parameter, by ``name`` and ``type``, that is written from the step's ``output``."""
+    """A KFP parameter, by ``name`` and ``type``, that is written from the step's ``output``.
+
+    ``size`` is that of a batch.
+    """
 
     output: str
     form: Form
     name: str
     type: str
     reader: Reader
+    size: NotRequired[int]
 
 
 class Terms(TypedDict):
@@ -122,9 +126,10 @@ class PodManifest(TypedDict):
 
     ``depth`` is how many loops stand around it; ``items`` has the name of the current item for the
     loops in it. ``serial``: its tasks run one after the other, for each was promised what the whole
-    pod has.
+    pod has. ``batch``: it does a batch of the items of a loop, of so many.
     """
 
     depth: int
     items: dict[str, str]
     serial: bool
+    batch: NotRequired[tuple[str, int]]

@@ -51,7 +51,7 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
 
             plan = read(f"pods/{flags.task}.pickle")
             shared = Shared(tasks, values, outputs, records, code, store, flags.work)
-            return run_shared(task, plan, shared, index_of(node, task["depth"]))
+            return run_shared(task, plan, shared, index_of(node, task["depth"] + ("batch" in task)))
         sys.argv = [flags.task]
         index = index_of(node, task["depths"][flags.task])
         return PodStep(task, values, outputs, records, code, store, index).run(flags.work)

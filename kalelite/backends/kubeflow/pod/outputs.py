@@ -34,7 +34,13 @@ def write_outputs(
     """
     for port in outputs:
         entry = record.outputs[port["output"]]
-        text = _items(entry, load) if port["form"] == "items" else _text(port, entry, record.task)
+        if port["form"] == "native":
+            text = _text(port, entry, record.task)
+        else:
+            items = _items(entry, load)
+            count = len(json.loads(items))
+            batches = range(-(-count // port.get("size", 1)))
+            text = items if port["form"] == "items" else json.dumps([*batches])
         _write(text, files[port["name"]])
 
 

@@ -52,12 +52,18 @@ class Shared:
 
 
 def run_shared(pod: PodManifest, plan: bytes, shared: Shared, index: tuple[int, ...]) -> int:
-    """Run the plan of a shared pod, which stands at a place in loops; the exit code.
+    """Run the plan of a shared pod; the exit code.
 
-    The plan comes out of the bundle, whose digest the pod has checked.
+    ``index`` is where it stands in the loops around it, and at last which batch it does, if any. The
+    plan comes out of the bundle, whose digest the pod has checked.
     """
     shared = replace(shared, records=ToldRecords(shared.records.folder))
-    schedule = Schedule(pickle.loads(plan), shared.values)
+    parts = {}
+    if "batch" in pod:
+        loop, size = pod["batch"]
+        *around, batch = index
+        index, parts = tuple(around), {loop: range(batch * size, (batch + 1) * size)}
+    schedule = Schedule(pickle.loads(plan), shared.values, parts=parts)
     width = 1 if pod["serial"] else machine.cores()
     return _SharedRun(pod, schedule, shared, index, width).run()
 

@@ -132,6 +132,7 @@ def _data(
 ) -> KfpData:
     experiment = naming.experiment or plan.options.experiment or "Default"
     volume = settings.marshal_volume
+    batches = compiled.components.wiring.batches
     clone = next((each.made for each in settings.clones if each.workspace), "")
     return {
         "run": "",
@@ -140,7 +141,9 @@ def _data(
         "context": connection.kfp_context or "",
         "namespace": service.namespace or "",
         "experiment": fitted(experiment, LONGEST_EXPERIMENT),
-        "nodes": node_map(compiled.pipeline),
+        "nodes": {
+            path: item for path, item in node_map(compiled.pipeline).items() if item not in batches
+        },
         "pods": compiled.components.wiring.tasks_of_pods(),
         "home": compiled.storage.home,
         "claim": volume if isinstance(volume, str) else clone,

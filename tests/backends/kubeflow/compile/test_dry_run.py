@@ -8,6 +8,7 @@ import pytest
 from kubeflow_scripts import pipeline_in
 
 from kalelite.backends.kubeflow.compile.dry_run import dry_run, warnings_for
+from kalelite.errors import PipelineError
 
 STEPS = """
 from kalelite import pipeline, step
@@ -108,3 +109,64 @@ def test_what_the_stock_image_lacks_is_named_with_steps_and_what_to_write(packag
     assert list(warnings_for(plan))[1:] == lines
     assert lines[0] in [row[-1] for section in dry_run(plan) for row in section.rows]
     assert list(warnings_for(plan, image="own/image:1"))[1:] == []
+
+
+def rows_of(sections, title):
+    return dict(next((section.rows for section in sections if section.title == title), ()))
+
+
+SHARED = """
+from kalelite import ParallelFor, pipeline, step
+
+@step
+def a(x=0) -> int: return 1
+
+@step
+def b(x=0) -> int: return 1
+
+@step(image="other:1")
+def c(x=0): ...
+
+@pipeline(pods="few")
+def few():
+    c(b(a()))
+
+@pipeline
+def each():
+    c(b(a()))
+
+@pipeline
+def batches():
+    with ParallelFor(list(range(100)), per_pod=50) as item:
+        b(a(item))
+
+@pipeline
+def impossible():
+    with ParallelFor([1, 2], per_pod=2) as item:
+        c(a(item))
+"""
+
+
+def test_it_is_told_how_many_pods_there_are_and_why_not_fewer(write_script):
+    pytest.importorskip("kfp")
+    module = pipeline_in(write_script(SHARED))[0]
+
+    assert rows_of(dry_run(module.few.plan()), "Pods") == {
+        "in all": "2 for 3 tasks",
+        "a-pod": "a, b",
+        "c": "a pod of its own: it needs other image than a",
+    }
+    assert rows_of(dry_run(module.few.plan(), pods="each"), "Pods") == {}
+    assert rows_of(dry_run(module.each.plan()), "Pods") == {}
+    assert rows_of(dry_run(module.batches.plan()), "Pods") == {
+        "in all": "1 for 2 tasks, those in loops once for each item or batch",
+        "for-pod": "a, b",
+    }
+
+
+def test_items_whose_steps_need_different_pods_share_none(write_script):
+    pytest.importorskip("kfp")
+    plan = pipeline_in(write_script(SHARED))[0].impossible.plan()
+
+    with pytest.raises(PipelineError, match="per_pod=2: .* cannot share a pod: they need differ"):
+        dry_run(plan)
