@@ -102,7 +102,7 @@ def seconds(run, prefix):
     cluster = Cluster.open(namespace=NAMESPACE, context=None)
     found = {}
     for node in run_nodes(service.manifest(run)).nodes:
-        names = node.name.split(".")
+        names = [part.partition("(")[0] for part in node.name.split(".")]
         task = next((task for task in TASKS if f"{prefix}{task}" in names), None)
         if not node.pod or task is None:
             continue
