@@ -18,7 +18,12 @@ def content(path: Path) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            files = [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+            files = [
+                Path(folder, name)
+                for folder, _, names in os.walk(path)
+                if not _is_made(Path(folder).name)
+                for name in names
+            ]
             named = {str(file.relative_to(path)): content(file) for file in files}
             return hashed(
                 *(
@@ -37,3 +42,8 @@ def content(path: Path) -> bytes:
         return digest.digest()
     except OSError:
         return b""
+
+
+def _is_made(folder: str) -> bool:
+    """Whether Python made it, or Kubernetes, for a version of a mounted ConfigMap."""
+    return folder == "__pycache__" or folder.startswith("..")

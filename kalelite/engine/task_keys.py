@@ -7,9 +7,13 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from kalelite.blake import hashed
 from kalelite.capture.code import Code, fingerprint
+from kalelite.capture.file_content import content
+from kalelite.executor.import_folders import import_folders
 from kalelite.executor.package_version import package_version
 from kalelite.executor.spec import Slot, TaskSpec
 from kalelite.executor.task_key import TaskKey, digest
@@ -85,6 +89,8 @@ class TaskKeys:
         outputs = [asdict(output) for output in template.outputs]
         own = {"returns": json.dumps([template.arity, outputs])}
         own |= {f"variable {name}": digest([value]) for name, value in options.env.items()}
+        for folder in import_folders(options.env):
+            own[f"file {folder}"] = hashed(content(Path(folder))).hex()
         if options.packages:
             own["packages"] = " ".join(sorted(options.packages))
         constants = _constants([*template.arguments.values(), *self._shared])

@@ -143,8 +143,9 @@ def run_in_pods(
     """
     run_name = f"r-{uuid.uuid4().hex[:8]}"
     given = {"image": IMAGE, "marshal_volume_size": "64Mi", "arguments": arguments, **settings}
-    supply = Supply(lab.cluster if outside else None, plan, settings_for(plan, given), environ={})
-    provided = supply(run_name, bundle_of(plan))
+    settings = settings_for(plan, given)
+    supply = Supply(lab.cluster if outside else None, plan, settings, environ={})
+    provided = supply(run_name, bundle_of(plan, settings))
     compiled = build(plan, provided.settings)
     path = folder / "pipeline.yaml"
     path.write_bytes(package(plan, compiled))

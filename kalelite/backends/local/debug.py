@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import use_backend
 from kalelite.backends.local.result import step_error
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.capture.load import CodeSource
 from kalelite.engine.progress import Progress
-from kalelite.engine.transitions import Ready
 from kalelite.executor.execute import execute
+from kalelite.executor.import_folders import put_on_path
+
+if TYPE_CHECKING:
+    from kalelite.engine.transitions import Ready
 
 
 class _Watched:
@@ -99,10 +103,13 @@ def _run(ready: Ready, progress: Progress, requests: TaskRequestBuilder, code: C
 @contextlib.contextmanager
 def _environment(env: Mapping[str, str]) -> Iterator[None]:
     old = {name: os.environ.get(name) for name in env}
+    path = list(sys.path)
     os.environ.update(env)
+    put_on_path(env)
     try:
         yield
     finally:
+        sys.path[:] = path
         for name, value in old.items():
             if value is None:
                 os.environ.pop(name, None)

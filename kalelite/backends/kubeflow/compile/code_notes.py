@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.capture.code import Code, capture
 from kalelite.errors import CaptureError
+from kalelite.executor.import_folders import import_folders
 from kalelite.executor.own_functions import libraries_of
 from kalelite.plan.graph import Plan, StepDef
 
@@ -30,8 +31,11 @@ def missing_packages(plan: Plan, settings: Settings, code: Code) -> Iterator[str
         return
     tasks: dict[str, list[str]] = {}
     for task in plan.tasks:
-        if not isinstance(task.step, StepDef) or task.options.image or task.options.packages:
+        options = task.options
+        if not isinstance(task.step, StepDef) or options.image or options.packages:
             continue
+        if import_folders(options.env):
+            continue  # they may be there
         for package in (*sorted(code.libraries(task)), *libraries_of(task)):
             if package not in _IN_STOCK_IMAGES:
                 tasks.setdefault(package, []).append(task.id)

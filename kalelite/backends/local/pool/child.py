@@ -16,6 +16,7 @@ from kalelite.attempts import posix
 from kalelite.attempts.task_process import get_ready, leave, write_crashes_to
 from kalelite.backends.local.pool import worker
 from kalelite.backends.local.pool.messages import DONE, Mailbox, TaskRequest, decode, encode
+from kalelite.executor.import_folders import put_on_path
 
 _BOOT = (
     # The current folder last: a module of the user's there is not Python's.
@@ -54,6 +55,7 @@ def _become(request: TaskRequest) -> None:
     env = request.env
     if env:
         os.environ.update(env)
+        put_on_path(env)
         if "TZ" in env:
             time.tzset()
 
