@@ -53,7 +53,14 @@ def _pipeline(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, ...]]:
     code = f"{size.human(len(compiled.bundle))}, digest {compiled.digest[:16]}"
     yield "code", code
     estimate = compiled.estimate
-    yield "Workflow", f"about {size.human(estimate.stored)} of {size.human(size.LIMIT)}"
+    about = f"about {size.human(estimate.stored)} of {size.human(size.LIMIT)}"
+    most = size.fitting_items(compiled.pipeline, compiled.platform)
+    if most is not None:
+        about += (
+            f", with {size.ITEMS} items in each loop over what only the run knows; "
+            f"{most if most < size.MOST_ITEMS else 'thousands'} in each would fit"
+        )
+    yield "Workflow", about
     for parameter in plan.parameters:
         yield "parameter", parameter.name
 

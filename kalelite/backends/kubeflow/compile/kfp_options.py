@@ -115,6 +115,10 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def _lacks_volumes(volumes: tuple[Volume, ...], version: str) -> Iterator[tuple[str, str]]:
+    for volume in volumes:
+        if volume.read_only:
+            hint = "Leave it out on KFP, or mount a claim that is ReadOnlyMany itself."
+            yield _never(f"volumes: read_only= of {volume.claim!r}", hint)
     if any(volume.sub_path for volume in volumes):
         yield from lacks_sub_path(version)
 
@@ -287,15 +291,6 @@ def _note_cache(cache: bool) -> Iterator[str]:
         yield "cache: containers on KFP run anew in every run"
 
 
-def _note_volumes(volumes: tuple[Volume, ...]) -> Iterator[str]:
-    for volume in volumes:
-        if volume.read_only:
-            yield (
-                f"volumes: KFP mounts {volume.claim!r} so that steps could write to it, although "
-                "it says read_only"
-            )
-
-
 # --- the tables ------------------------------------------------------------------------------
 
 KFP_STEP_OPTIONS = treatments(
@@ -349,10 +344,9 @@ KFP_STEP_OPTIONS = treatments(
             write=_references(ConfigMapEnv, "configMap", lambda each: each.config_map)
         ),
         "volumes": OnTask(
-            except_for="`sub_path` before 2.16; `read_only` is not enforced",
+            except_for="`read_only`, and `sub_path` before 2.16",
             write=_field("pvcMount", spelled=_mounts),
             lacks=_lacks_volumes,
-            note=_note_volumes,
         ),
         "node_selector": OnTask(write=_field("nodeSelector", "labels", spelled=dict)),
         "tolerations": OnTask(write=_field("tolerations", spelled=_tolerations)),

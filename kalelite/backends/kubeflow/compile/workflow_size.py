@@ -11,6 +11,7 @@ the arguments of the Workflow once, and in its nodes eight times, or four.
 
 from __future__ import annotations
 
+import bisect
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -46,8 +47,11 @@ _PLAIN = _Release(per_task=6_500, per_block=3_600, copies=4)
 _COMPRESSED = 0.05
 """What is left of the state when Argo has compressed it, and encoded that in base64."""
 
-_ITEMS = 3
+ITEMS = 3
 """Items of a loop whose number only the run knows."""
+
+MOST_ITEMS = 10_000
+"""Beyond this nobody asks how many would fit."""
 
 
 @frozen
@@ -99,18 +103,23 @@ class Estimate:
 
 
 def estimate_of(
-    pipeline: Mapping[str, Any], platform: Mapping[str, Any], *, retrying: bool = True
+    pipeline: Mapping[str, Any],
+    platform: Mapping[str, Any],
+    *,
+    retrying: bool = True,
+    items: int = ITEMS,
 ) -> Estimate:
     """Estimate the Workflow of a PipelineSpec and its PlatformSpec.
 
-    ``retrying``: of KFP 2.17, which gives every template a retry as it is shipped.
+    ``retrying``: of KFP 2.17, which gives every template a retry as it is shipped. ``items`` are
+    those of each loop whose number only the run knows.
     """
     release = _RETRYING if retrying else _PLAIN
     kubernetes = platform.get("platforms", {}).get("kubernetes", {})
     configs = kubernetes.get("deploymentSpec", {}).get("executors", {})
     spec = _FIXED + _length(pipeline) + _length(platform)
     state = 0
-    for task, component, times in _run(pipeline, pipeline["root"], 1):
+    for task, component, times in _run(pipeline, pipeline["root"], 1, items):
         label = component.get("executorLabel")
         own = _length(task) + _length({**component, "dag": None})
         if label:
@@ -123,8 +132,22 @@ def estimate_of(
     return Estimate(tasks_in(pipeline), spec, state)
 
 
+def fitting_items(pipeline: Mapping[str, Any], platform: Mapping[str, Any]) -> int | None:
+    """How many items the loops may have whose number only the run knows; None without any."""
+    graphs = [pipeline["root"], *pipeline.get("components", {}).values()]
+    tasks = [task for graph in graphs for task in graph.get("dag", {}).get("tasks", {}).values()]
+    loops = [task["parameterIterator"]["items"] for task in tasks if "parameterIterator" in task]
+    if all("raw" in items for items in loops):
+        return None
+    return bisect.bisect_left(
+        range(1, MOST_ITEMS + 1),
+        True,
+        key=lambda count: not estimate_of(pipeline, platform, items=count).fits,
+    )
+
+
 def _run(
-    pipeline: Mapping[str, Any], graph: Mapping[str, Any], times: int
+    pipeline: Mapping[str, Any], graph: Mapping[str, Any], times: int, unknown: int
 ) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], int]]:
     """The tasks that run, their components, and how often: all branches, each loop's items."""
     for task in graph["dag"]["tasks"].values():
@@ -132,10 +155,10 @@ def _run(
         items = 1
         if "parameterIterator" in task:
             raw = task["parameterIterator"]["items"].get("raw")
-            items = len(json.loads(raw)) if raw else _ITEMS
+            items = len(json.loads(raw)) if raw else unknown
         yield task, component, times
         if "dag" in component and task["taskInfo"]["name"] != NEVER:
-            yield from _run(pipeline, component, times * items)
+            yield from _run(pipeline, component, times * items, unknown)
 
 
 NEVER = "kalelite-code"

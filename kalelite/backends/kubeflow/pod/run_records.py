@@ -51,8 +51,8 @@ class RunRecords:
             home = self.folder.parents[2]
             raise UsageError(
                 f"step {name!r} runs as user {os.getuid()}, who may not write to {home}: {error}",
-                hint="Run all steps as the user who owns the volume (security_context=), or make "
-                "that folder writable for all.",
+                hint="Name that user at the steps, security_context={'run_as_user': …}: then a task "
+                "of the run opens a new volume for it. A lasting claim has to be writable for it.",
             ) from error
         finally:
             os.umask(mask)

@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from kalelite.backends.kubeflow.compile.kfp_options import configure, notes, refusals
+from kalelite.backends.kubeflow.compile.kfp_options import configure, refusals
 from kalelite.plan.options import step_options
 from kalelite.plan.options.values import Volume
 
@@ -232,7 +232,8 @@ def test_the_pod_can_do_what_kfp_cannot_of_retries(name):
     assert refusals(options, None, "2.17.0") == []
 
 
-def test_a_mount_that_may_not_be_written_to_is_told_of():
+def test_a_mount_that_may_not_be_written_to_is_refused():
     options, _ = step_options(volumes=[Volume("c", "/data", read_only=True)])
-    (note,) = notes(options)
-    assert "'c'" in note and "read_only" in note
+    (problem,) = refusals(options, None, "2.17.0")
+    assert "'c'" in problem.message and "read_only" in problem.message
+    assert "ReadOnlyMany" in problem.hint

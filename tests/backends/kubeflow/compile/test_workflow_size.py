@@ -10,6 +10,7 @@ from kalelite.backends.kubeflow.compile.workflow_size import (
     LIMIT,
     Estimate,
     estimate_of,
+    fitting_items,
     human,
     least,
     tasks_in,
@@ -160,3 +161,30 @@ def test_the_code_of_kalelite_itself_stays_small(write_script, parameter, most):
         own = {i.filename: i.compress_size + 2 * len(i.filename) + 76 for i in archive.infolist()}
     users = {name for name in own if name.startswith(("code/", "tasks.json"))}
     assert sum(size for name, size in own.items() if name not in users) <= most
+
+
+def test_how_many_items_fit_is_known_for_loops_over_results(write_script):
+    pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
+    from kubeflow_scripts import pipeline_in
+
+    from kalelite.backends.kubeflow.compile.build import build
+    from kalelite.backends.kubeflow.compile.compile_settings import settings_for
+    from kalelite.backends.kubeflow.compile.dry_run import dry_run
+
+    text = (
+        "from kalelite import ParallelFor, pipeline, step\n"
+        "@step\ndef some() -> list: return [1]\n"
+        "@step\ndef work(x): ...\n"
+        "@pipeline\ndef known():\n    with ParallelFor([1, 2]) as x: work(x)\n"
+        "@pipeline\ndef unknown():\n    with ParallelFor(some()) as x: work(x)\n"
+    )
+    module = pipeline_in(write_script(text))[0]
+    known, unknown = (one.plan() for one in (module.known, module.unknown))
+    first, second = (build(plan, settings_for(plan, {})) for plan in (known, unknown))
+
+    assert fitting_items(first.pipeline, first.platform) is None
+    most = fitting_items(second.pipeline, second.platform)
+    assert estimate_of(second.pipeline, second.platform, items=most).fits
+    assert not estimate_of(second.pipeline, second.platform, items=most + 1).fits
+    rows = dict(dry_run(unknown)[0].rows)
+    assert f"{most} in each would fit" in rows["Workflow"]
