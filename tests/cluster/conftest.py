@@ -12,6 +12,9 @@ from lab import Kit, Lab, find_kit
 for folder in ("conformance", "backends/kubeflow"):
     sys.path.insert(0, str(Path(__file__).parent.parent / folder))
 
+SCIENCE = "localhost/kalelite-tests/science:2"
+PACKAGES = "kubernetes>=24,<31 kfp[kubernetes] rich cloudpickle numpy dill xxhash packaging"
+PACKAGES += " scikit-learn pandas matplotlib"
 HOW = (
     "needs Kubernetes: KALELITE_CLUSTER=1 pytest tests/cluster starts that of ../shared/cluster"
     " (as root; KALELITE_SHARED names the folder shared if it is elsewhere)"
@@ -49,3 +52,11 @@ def runs(kit):
         know_workflows(made)
         made.grant(f"system:serviceaccount:{made.namespace}:default", *RIGHTS)
         yield made
+
+
+@pytest.fixture(scope="session")
+def science_image(kit):
+    """Python with what a notebook's image has; kalelite itself is mounted where it is needed."""
+    if SCIENCE not in kit("kubectl", "get", "nodes", "-o", "yaml"):
+        kit("python-image", SCIENCE, *PACKAGES.split())
+    return SCIENCE

@@ -25,10 +25,14 @@ from kalelite.backends.kubeflow.compile.build import build, bundle_of, package
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.backends.kubeflow.submit.run_owner import WORKFLOWS, give_to_workflow
+from kalelite.errors import StepError
+from kalelite.executor import record_file
+from kalelite.marshal import Store
 from kalelite.volumes.cluster_errors import ConflictError, NotFoundError
 from kalelite.volumes.resources import CLAIMS, PODS, Resource
 
 AT_ONCE = 6
+TEMPLATE = "system-container-impl"
 DEFINITIONS = Resource(
     "apis/apiextensions.k8s.io/v1",
     "customresourcedefinitions",
@@ -75,11 +79,12 @@ def know_workflows(lab: Lab) -> None:
 class InPods(Harness):
     """Runs one compiled pipeline; ``folders`` are those of this machine that its steps see."""
 
-    def __init__(self, path: Path, lab: Lab, run_name: str, folders=(), images=()) -> None:
+    def __init__(self, path: Path, lab: Lab, run_name: str, folders=(), images=(), run_id=""):
         folder = path.parent / run_name
         shelf = SimpleNamespace(claims=folder / "claims", objects_folder=folder / "objects")
         shelf.objects_folder.mkdir(parents=True)
         super().__init__(path, shelf, Path(), run_name)
+        self.run_id = run_id or self.run_id
         self.lab = lab
         self.folders = folders
         self.images = dict(images)
@@ -111,16 +116,20 @@ class InPods(Harness):
         for folder in (work, *work.rglob("*")):
             folder.chmod(0o777 if folder.is_dir() else 0o666)
         container = {**container, "image": self.images.get(container["image"], container["image"])}
-        name = f"{self.run_name}-{uuid.uuid4().hex[:10]}"
         node = ".".join([*PATH.get(), "executor"])
+        name = self.pod_name()
         folders = (work, *self.folders)
         pod = manifest(name, command, container, config, folders=folders, node=node)
         pod["metadata"]["ownerReferences"] = [self.owner]
         self.lab.cluster.create(PODS, pod)
         return self.ended(name)
 
+    def pod_name(self) -> str:
+        """As Argo names pods: after the Workflow, the template and the number of the node."""
+        return f"{self.run_name}-{TEMPLATE}-{uuid.uuid4().int % 10**9}"
+
     def ended(self, name: str) -> tuple[int, str]:
-        """Wait for the end of a pod, and take it away: its exit code and its log."""
+        """Wait for the end of a pod: its exit code and its log."""
         cluster = self.lab.cluster
         end = time.monotonic() + 180
         while (status := cluster.get(PODS, name)["status"])["phase"] in {"Pending", "Running"}:
@@ -129,15 +138,32 @@ class InPods(Harness):
             time.sleep(0.2)
         states = [each["state"].get("terminated") for each in status.get("containerStatuses", ())]
         log = cluster.log(name) if any(states) else ""
-        cluster.delete(PODS, name)
         code = 0 if status["phase"] == "Succeeded" else 1
         return code, f"{log}{status.get('reason', '')}"
 
 
+class Ran:
+    """What a run did, and what it has left on its volume."""
+
+    def __init__(self, plan, seen: Seen, home: Path, run: str) -> None:
+        self.seen, self.store, self.folder = seen, Store(home / "store"), home / "runs" / run
+        own = {task.id for task in plan.tasks}
+        found = map(record_file.read, self.folder.glob("tasks/*/record.json"))
+        self.records = {each.task: each for each in found if each.task.partition("[")[0] in own}
+
+    def output(self, name: str):
+        """An output of an instance, as of `kalelite.backends.local.result.LocalResult`."""
+        task, _, output = name.partition(".")
+        outputs = self.records[task].outputs
+        if not outputs:
+            raise StepError(f"the run has no output {name!r}")
+        return self.store.load(outputs[output or next(iter(outputs))]["ref"])
+
+
 def run_in_pods(
     plan, arguments, lab: Lab, folder: Path, *, outside=True, folders=(), images=(), **settings
-) -> tuple[Seen, Path]:
-    """Run a plan on the cluster: what it did, and the folder of its record on the run's volume.
+) -> Ran:
+    """Run a plan on the cluster.
 
     ``outside``: who starts the run makes its claim and brings its code, else a task of it does.
     """
@@ -156,7 +182,7 @@ def run_in_pods(
     claim = provided.settings.marshal_volume
     home = folder_of(lab, claim if isinstance(claim, str) else run_name) / ".kalelite"
     id = provided.settings.run or harness.run_id
-    return seen_in(plan, outcome, home, id, arguments), home / "runs" / id
+    return Ran(plan, seen_in(plan, outcome, home, id, arguments), home, id)
 
 
 def folder_of(lab: Lab, claim: str) -> Path:

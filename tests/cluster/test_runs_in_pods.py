@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from conformance_programs import PROGRAMS, arguments_of, load
 from in_pods import run_in_pods
+from lab import IMAGE
 from test_conformance import hold, journal_of
+from test_examples import EXAMPLES, NEEDS, hold_records
 
 from kalelite.authoring.backends import open_backend
 from kalelite.runs.reading import Run
@@ -44,20 +46,48 @@ def given(tmp_path, monkeypatch):
 def test_a_program(name, given, runs, tmp_path, monkeypatch):
     path = PROGRAMS / f"{name}.py"
     program, plan, arguments, journal = given(path, "pods")
-    seen, record = run_in_pods(
-        plan,
-        arguments,
-        runs,
-        tmp_path,
-        outside=name not in FROM_OUTSIDE,
-        folders=[journal],
-    )
-    hold(program, seen, journal_of(journal))
+    outside = name not in FROM_OUTSIDE
+    ran = run_in_pods(plan, arguments, runs, tmp_path, outside=outside, folders=[journal])
+    hold(program, ran.seen, journal_of(journal))
 
     _, plan, arguments, journal = given(path, "here")
     monkeypatch.chdir(journal)
     open_backend("local", home=tmp_path / "home").run(plan, arguments)
-    assert printed(record) == printed(Run.open(folder=tmp_path / "home").folder)
+    assert printed(ran.folder) == printed(Run.open(folder=tmp_path / "home").folder)
+
+
+@pytest.mark.parametrize("name", ["container", "container_files"])
+def test_containers_of_the_users_own(name, given, runs, tmp_path):
+    path = PROGRAMS.parent / "compiled_only" / f"{name}.py"
+    program, plan, arguments, journal = given(path, "pods")
+    images = {"busybox:1.36": IMAGE}
+    ran = run_in_pods(plan, arguments, runs, tmp_path, folders=[journal], images=images)
+    hold(program, ran.seen, [])
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example(path, given, runs, tmp_path, request):
+    image = request.getfixturevalue("science_image") if path.stem in NEEDS else IMAGE
+    if path.stem == "settings":  # what its options name
+        runs.claim("claim")
+        runs.kit("kubectl", "label", "node", "--all", "--overwrite", "disk=ssd")
+    program, plan, arguments, journal = given(path, "pods")
+    ran = run_in_pods(plan, arguments, runs, tmp_path, image=image, folders=[journal])
+
+    assert ran.seen.state == getattr(program, "STATE", "succeeded"), ran.seen.log
+    if hasattr(program, "EXPECTED"):
+        assert ran.seen.value == program.EXPECTED
+    hold_records(program, ran)
+    for name, value in getattr(program, "METRICS", {}).items():
+        task, _, metric = name.rpartition(".")
+        found = [one["value"] for one in ran.records[task].metrics if one["name"] == metric]
+        assert found[-1] == pytest.approx(value)
+    for name, kind in getattr(program, "ARTIFACTS", {}).items():
+        task, _, title = name.rpartition(".")
+        (found,) = [one for one in ran.records[task].artifacts if one["name"] == title]
+        assert found["kind"] == kind
+    if hasattr(program, "JOURNAL"):
+        assert journal_of(journal) == program.JOURNAL
 
 
 def printed(run: Path) -> dict[str, list[str]]:

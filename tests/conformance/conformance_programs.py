@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +34,7 @@ def arguments_of(program: ModuleType, plan, journal: Path) -> dict[str, Any]:
 
 def value_of(expr, reference, store, arguments) -> Any:
     """The value of an expression over tasks that are in no block."""
-    from kalelite.plan.graph import Constant, OutputRef, Pack, ParameterRef
+    from kalelite.plan.graph import Constant, OneOf, OutputRef, Pack, ParameterRef
 
     if isinstance(expr, Constant):
         return expr.value
@@ -42,5 +43,9 @@ def value_of(expr, reference, store, arguments) -> Any:
     if isinstance(expr, Pack):
         items = [value_of(item, reference, store, arguments) for item in expr.items]
         return dict(zip(expr.keys, items)) if expr.type is dict else expr.type(items)
+    if isinstance(expr, OneOf):
+        for choice in expr.choices:
+            with suppress(KeyError):
+                return value_of(choice, reference, store, arguments)
     assert isinstance(expr, OutputRef), expr
     return store.load(reference(expr), expr.path)

@@ -263,7 +263,8 @@ class Harness:
             def named(source: dict) -> str:
                 return self.value(name, source, inputs, states, outputs)
 
-            return self.container(name, task, component, values, named)
+            with below(name):
+                return self.container(name, task, component, values, named)
         if any(isinstance(value, Artifact) for value in values.values()):
             raise HarnessError(f"{name} is a graph, and takes an artifact: nothing here does")
         with below(name):

@@ -8,7 +8,7 @@ from kalelite import Retries, Volume, pipeline, step
 
 @step(
     env={"WHO": "step", "STEP": "1"},
-    cpu=2,
+    cpu=1,
     memory="500Mi",
     timeout="5m",
     labels={"team": "research"},
@@ -54,7 +54,7 @@ def note(what="it failed"):
 )
 def main(journal: str = ""):
     plain = show()
-    nearer = show.options(env={"WHO": "call", "CALL": "1"}, cpu=1, name="nearer")(plain)
+    nearer = show.options(env={"WHO": "call", "CALL": "1"}, cpu="500m", name="nearer")(plain)
     connected = flaky(journal)  # noqa: F841 - kept for the run
     first = note(hungry())  # noqa: F841
     second = note(slow())  # noqa: F841

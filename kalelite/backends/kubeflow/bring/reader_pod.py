@@ -8,7 +8,7 @@ import secrets
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kalelite.backends.kubeflow.bring import reader_program
@@ -21,6 +21,9 @@ from kalelite.volumes.resources import PODS, labels_of
 
 _LIFE = 900
 """Seconds after which Kubernetes ends a reader that nobody has removed."""
+
+_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+"""Debian 12's Python 3.11.2 does not have it."""
 
 _START = 180.0
 """Seconds that it may take to start."""
@@ -58,17 +61,24 @@ class ReaderPod:
             raise
         try:
             with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-                inside = (
-                    each
-                    for each in archive
-                    if each.name.split("/")[0] == path.split("/", maxsplit=1)[0]
-                )
-                archive.extractall(to, members=inside, filter="data")
+                inside = _inside(archive, path.split("/", maxsplit=1)[0])
+                archive.extractall(to, members=inside, **_FILTER)  # noqa: S202 - _inside checks them
         except (tarfile.TarError, OSError) as error:
             raise ClusterError(
                 f"{path} could not be copied from the run's volume: {error}"
             ) from error
         return True
+
+
+def _inside(archive: tarfile.TarFile, root: str) -> Iterator[tarfile.TarInfo]:
+    """The members below a folder; where Python does not filter them, files and folders alone."""
+    for each in archive:
+        parts = PurePosixPath(each.name).parts
+        if parts[0] != root or ".." in parts:
+            continue
+        if not (_FILTER or each.isreg() or each.isdir()):
+            raise tarfile.TarError(f"{each.name} is a link: this needs Python 3.11.4 or newer")
+        yield each
 
 
 @contextmanager

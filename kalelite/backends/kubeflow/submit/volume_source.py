@@ -34,8 +34,9 @@ def notebook_of(
         found = notebook(cluster, environ=environ)
     except (UsageError, ClusterError):
         return None
-    for other in found.others:
-        note(f"{other.path or other.name} is not in the run: {other.why}")
+    if not found.volumes:  # else it is told with what else there is to say of those
+        for other in found.others:
+            note(f"{other.path or other.name} is not in the run: {other.why}")
     return found
 
 
