@@ -69,7 +69,7 @@ def perform(command: Command) -> int:
     experiment = run.data.get("experiment")
     print_section("experiment", [(experiment, "")] if experiment else [], out)
     print_section("run", [(near_path(str(run.folder)), "")], out)
-    print_section("values stay", list(_until(run.data.get("kfp"), run.id)), out, fit="keep")
+    print_section("volume", list(_until(run.data.get("kfp"), run.id)), out, fit="keep")
     for name, record in records.items():
         if record.failure is not None:
             out.line()
@@ -84,10 +84,10 @@ def _until(kfp: KfpData | None, run: str) -> Iterator[tuple[str, str]]:
 
     until = kfp.get("until") if kfp else None
     if until and time.time() < until:
-        yield f"until {time.strftime('%d %b, %H:%M', time.localtime(until))}", ""
-        yield f"kalelite get {run} STEP --fetch brings one", ""
+        yield f"kept until {time.strftime('%d %b, %H:%M', time.localtime(until))}", ""
+        yield f"kalelite get {run} STEP --fetch brings a value", ""
     elif until:
-        yield "no longer: Kubeflow has removed the run's volume", ""
+        yield "gone: Kubeflow has removed it, with the values", ""
 
 
 def _state(task: TaskState) -> str:

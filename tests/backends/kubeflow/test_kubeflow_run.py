@@ -143,13 +143,14 @@ def test_how_long_the_values_stay_is_told(shell, kfp_server):
     kfp_server.script = [Frame("SUCCEEDED", DONE)]
 
     done = shell("chain.py", "--kfp")
+    assert "  volume     kept until " in shell("show").stdout
     lasting = shell("chain.py", "--kfp", KALELITE_MARSHAL_VOLUME="team")
 
     (run, *_) = [line for line in done.stdout.splitlines() if "removes the run's volume" in line]
     assert "24 h 00 min after its end" in run
     assert "--fetch brings one" in run
     assert "removes the run's volume" not in lasting.stdout
-    assert "values stay" not in shell("show").stdout
+    assert "kept until" not in shell("show").stdout
 
 
 def test_a_failed_step_ends_with_its_exit_code(shell, kfp_server):
