@@ -15,8 +15,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from kfp import Client, compiler, dsl
-
 from kalelite import Collected, ParallelFor, pipeline, step
 
 LOOP, LOOP_EACH = 200, 8
@@ -54,25 +52,7 @@ def short_loop():
     return total(Collected(y))
 
 
-@dsl.container_component
-def by_hand(x: int, y: dsl.OutputPath(int)):
-    code = (
-        "import os,sys;os.makedirs(os.path.dirname(sys.argv[2]),exist_ok=True);"
-        "open(sys.argv[2],'w').write(str(int(sys.argv[1])+1))"
-    )
-    return dsl.ContainerSpec(image=IMAGE, command=["python3", "-c", code], args=[x, y])
-
-
-@dsl.pipeline(name="by-hand")
-def hand():
-    task = by_hand(x=0)
-    task.set_caching_options(False)
-    for _ in range(4):
-        task = by_hand(x=task.outputs["y"])
-        task.set_caching_options(False)
-
-
-def seconds(client: Client, run: str) -> float:
+def seconds(client, run: str) -> float:
     """How long a run took, once it has ended."""
     while True:
         found = client.get_run(run)
@@ -82,21 +62,46 @@ def seconds(client: Client, run: str) -> float:
         time.sleep(3)
 
 
-def run_by_hand(client: Client) -> float:
+def by_hand_package(path: str) -> None:
+    """Compile a chain of five container components, as kfp's documentation writes them."""
+    from kfp import compiler, dsl
+
+    @dsl.container_component
+    def by_hand(x: int, y: dsl.OutputPath(int)):
+        code = (
+            "import os,sys;os.makedirs(os.path.dirname(sys.argv[2]),exist_ok=True);"
+            "open(sys.argv[2],'w').write(str(int(sys.argv[1])+1))"
+        )
+        return dsl.ContainerSpec(image=IMAGE, command=["python3", "-c", code], args=[x, y])
+
+    @dsl.pipeline(name="by-hand")
+    def hand():
+        task = by_hand(x=0)
+        task.set_caching_options(False)
+        for _ in range(4):
+            task = by_hand(x=task.outputs["y"])
+            task.set_caching_options(False)
+
+    compiler.Compiler().compile(hand, path)
+
+
+def run_by_hand(client) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "hand.yaml")
-        compiler.Compiler().compile(hand, path)
+        by_hand_package(path)
         started = client.create_run_from_pipeline_package(path, run_name="by-hand")
         return seconds(client, started.run_id)
 
 
-def run_ours(client: Client, program, pods: str) -> float:
+def run_ours(client, program, pods: str) -> float:
     with tempfile.TemporaryDirectory() as home:
-        run = program.submit(backend="kubeflow", pods=pods, home=home, image=IMAGE)
+        run = program.submit(settings={"pods": pods, "home": home, "image": IMAGE})
         return seconds(client, run.record().data["kfp"]["run"])
 
 
 def main(wanted: list[str]) -> None:
+    from kfp import Client
+
     client = Client(host=os.environ["KALELITE_KFP_HOST"])
     if "chain" in wanted:
         hand_time = run_by_hand(client)
