@@ -1,18 +1,21 @@
-"""``%load_ext kalelite``: ``%kalelite runs``, ``show``, ``graph``, ``logs``, ``resume`` and all other verbs."""
+"""``%load_ext kalelite``: ``%%step``; ``%kalelite runs``, ``show``, ``graph``, ``logs``, ``resume`` and all other verbs."""
 
 from __future__ import annotations
 
 import shlex
 from typing import Any
 
+from IPython.core.magic import no_var_expand
+
 from kalelite.authoring.pipeline import Pipeline, pipelines_of
 from kalelite.cli import main
 from kalelite.cli.parser import VERBS
+from kalelite.notebook.cell_step import define_cell_step
 from kalelite.runs.reading import Run, list_runs
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Add the magic, and the completion of verbs and runs."""
+    """Add the magics, and the completion of verbs and runs."""
 
     def kalelite(line: str) -> Any:
         """Run a command of kalelite; pipelines and runs of this notebook are shown here."""
@@ -29,6 +32,17 @@ def load_ipython_extension(shell: Any) -> None:
         main(words)
         return None
 
+    @no_var_expand
+    def step(line: str, cell: str) -> None:
+        """Make the cell a step: ``%%step NAME [memory=8Gi …] [-i a,b] [-o c,d]``.
+
+        It takes the names that the cell reads and does not assign before, but for functions,
+        classes and modules of the notebook (or those behind -i; the others are globals), and
+        returns those that it assigns and that do not begin with an underscore (or those behind -o).
+        """
+        __tracebackhide__ = True
+        define_cell_step(line, cell, shell)
+
     def complete(_: Any, event: Any) -> list[str]:
         before = event.line.rpartition(" ")[0].split()  # without the word that is typed now
         if len(before) < 2:
@@ -43,4 +57,5 @@ def load_ipython_extension(shell: Any) -> None:
         return ["last", *(run.id for run in list_runs(limit=20))]
 
     shell.register_magic_function(kalelite, "line", "kalelite")
+    shell.register_magic_function(step, "cell", "step")
     shell.set_hook("complete_command", complete, str_key="%kalelite")

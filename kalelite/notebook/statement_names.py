@@ -19,6 +19,8 @@ class Names:
         Names that may be read before the statements have bound them, with their first lines.
     sure
         Those of them that the statements read themselves, and not a function in them.
+    early
+        Those that they read themselves where nothing, not even under a condition, has bound them.
     binds
         Names that they bind, with the first line.
     settled
@@ -29,6 +31,7 @@ class Names:
 
     reads: dict[str, int] = field(default_factory=dict)
     sure: set[str] = field(default_factory=set)
+    early: set[str] = field(default_factory=set)
     binds: dict[str, int] = field(default_factory=dict)
     settled: set[str] = field(default_factory=set)
     deleted: dict[str, int] = field(default_factory=dict)
@@ -71,6 +74,8 @@ class _Course:
             self._found.reads.setdefault(name, line)
             if sure:
                 self._found.sure.add(name)
+                if name not in self._found.binds:
+                    self._found.early.add(name)
 
     def look(self, node: ast.AST) -> None:  # noqa: C901, PLR0912 - one case for each kind
         """One node."""

@@ -57,12 +57,12 @@ def _step(flow: Flow, call: StepCall, space: dict[str, Any], *, run_shell: bool)
     if list(metrics_of(step)):
         space.setdefault("log_metric", kalelite.log_metric)
     for name in metrics_of(step):
-        body.append(_at(ast.Expr(_call("log_metric", ast.Constant(name), _load(name))), at))
+        body.append(at_place(ast.Expr(_call("log_metric", ast.Constant(name), _load(name))), at))
     if step.outputs:
         values: list[ast.expr] = [_load(name) for name in step.outputs]
         result = values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
-        body.append(_at(ast.Return(result), at))
-    function = _define(file, call.function, _arguments(call), body or [ast.Pass()], space)
+        body.append(at_place(ast.Return(result), at))
+    function = define_function(file, call.function, _arguments(call), body or [ast.Pass()], space)
     made_step = kalelite.step(name=step.name, **(step.tag.options if step.tag else {}))(function)
     where = step.tag.where if step.tag else step.codes[0].where(1)
     where = dataclasses.replace(where, text=step.codes[0].where(1).text)
@@ -120,9 +120,10 @@ def _arguments(call: StepCall) -> ast.arguments:
     )
 
 
-def _define(
+def define_function(
     file: str, name: str, arguments: ast.arguments, body: list[ast.stmt], space: dict[str, Any]
 ) -> Any:
+    """Define a function of a cell's statements, with their places, in a namespace."""
     first = min((node.lineno for node in body if hasattr(node, "lineno")), default=1)
     function = ast.FunctionDef(name, arguments, body, [])
     for part in ast.walk(function):
@@ -153,7 +154,7 @@ def _pipeline(flow: Flow, calls: list[StepCall], name: str, space: dict[str, Any
         kw_defaults=[],
         defaults=defaults,
     )
-    function = _define(file, name, arguments, body, space)
+    function = define_function(file, name, arguments, body, space)
     made = kalelite.pipeline(**flow.tagged.options)(function)
     made.problems = _placed(made.problems, made.where)
     return made
@@ -177,7 +178,8 @@ def _call(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(_load(name), list(arguments), [])
 
 
-def _at(statement: ast.stmt, place: ast.stmt) -> ast.stmt:
+def at_place(statement: ast.stmt, place: ast.stmt) -> ast.stmt:
+    """A made statement, at the place of another."""
     for node in ast.walk(statement):
         ast.copy_location(node, place)
     return statement

@@ -1,0 +1,162 @@
+"""``%%step``: a cell as a step. What the cell takes and gives is found by its syntax."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import traceback
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import kalelite
+from kalelite.errors import PipelineError, Problem, ScriptError, Where, in_cell
+from kalelite.notebook.free_names import BUILTINS
+from kalelite.notebook.shell import keep_source
+from kalelite.notebook.statement_names import Names, names_of
+from kalelite.notebook.step_line import StepRequest, read_line
+from kalelite.notebook.tagged_pipeline import at_place, define_function
+from kalelite.source.locations import of_syntax_error
+
+
+def define_cell_step(line: str, cell: str, shell: Any) -> None:
+    """Define the step of a cell in the namespace of an IPython shell.
+
+    Raises `UsageError`, `ScriptError`, `PipelineError`: its line, its syntax or what it does is
+    not usable.
+    """
+    # A comment stands for the magic's own line, so that the others keep their numbers.
+    text = shell.transform_cell(f"# %%step {line}\n{cell}")
+    file = _running_cell()
+    keep_source(file, text)
+    rows = [f"%%step {line}", *cell.splitlines()]
+
+    def place(number: int) -> Where:
+        return Where(file, number, text=rows[number - 1])
+
+    asked = read_line(line, place(1), shell.ev)
+    try:
+        body = ast.parse(text, file).body
+        problems = [Problem(what, hint, place(at)) for at, what, hint in _unfit(body)]
+        if not problems:
+            compile(text, file, "exec", dont_inherit=True)  # return, yield, await
+            names = names_of(body)
+            inputs = _inputs(asked, names, shell.user_ns)
+            problems += _unassigned(names, inputs, place)
+            outputs = asked.outputs or tuple(_assigned(body, names))
+            problems += _uncertain(asked, names, inputs, outputs, place)
+        if problems:
+            raise PipelineError(*problems)
+        if outputs:
+            body.append(at_place(ast.parse(f"return {', '.join(outputs)}").body[0], body[-1]))
+        space = shell.user_ns
+        function = define_function(file, asked.name, _arguments(inputs), body, space)
+    except SyntaxError as error:
+        where = of_syntax_error(error, file, "\n".join(rows))
+        raise ScriptError(f"{type(error).__name__}: {error.msg}", where=where) from error
+    made = kalelite.step(**asked.options)(function)
+    made.definition = dataclasses.replace(made.definition, where=place(1))
+    space[asked.name] = made
+    print(f"step {asked.name}({', '.join(inputs)}) -> {', '.join(outputs) or 'nothing'}")
+
+
+def _running_cell() -> str:
+    """The name by which IPython has compiled the cell that runs now."""
+    frames = (frame for frame, _ in traceback.walk_stack(None))
+    files = (frame.f_code.co_filename for frame in frames)
+    return next((file for file in files if in_cell(file, 1)), "In[0]")
+
+
+def _unfit(body: list[ast.stmt]) -> Iterator[tuple[int, str, str]]:
+    """What a step cannot do: line, message, hint."""
+    if not body:
+        yield 1, "the cell of %%step is empty", "Write the step's statements below this line."
+    for node in (node for statement in body for node in ast.walk(statement)):
+        match node:
+            case ast.Name(id=name) if name == "get_ipython":
+                hint = "Write it as Python: in a step there is no IPython."
+                yield node.lineno, "a magic cannot be in a step", hint
+            case ast.ImportFrom(names=[ast.alias(name="*")]):
+                hint = f"Import what is used by its name, or move `from {node.module} import *` to a cell above."
+                yield node.lineno, "a step cannot import *", hint
+            case ast.Global():
+                hint = "Take the value as a parameter and give it as an output."
+                yield node.lineno, "a step has no global names of its own", hint
+
+
+def _inputs(asked: StepRequest, names: Names, space: dict[str, Any]) -> tuple[str, ...]:
+    if asked.inputs is not None:
+        return asked.inputs
+    taken = [name for name in names.reads if name not in names.binds or name in names.early]
+    return tuple(name for name in taken if not _is_code(name, space))
+
+
+def _is_code(name: str, space: dict[str, Any]) -> bool:
+    """Functions, classes and modules; an object that can be called, as a model, is a value."""
+    if name not in space or name.startswith("__"):
+        return name in BUILTINS
+    value = space[name]
+    return isinstance(value, ModuleType) or (callable(value) and hasattr(value, "__name__"))
+
+
+def _unassigned(
+    names: Names, inputs: tuple[str, ...], place: Callable[[int], Where]
+) -> Iterator[Problem]:
+    for name in sorted(names.early & names.binds.keys() - set(inputs), key=names.reads.__getitem__):
+        message = f"{name!r} is read before it is assigned"
+        hint = (
+            f"What a step assigns is its own: use another name, or take it as an input: -i {name}."
+        )
+        yield Problem(message, hint, place(names.reads[name]))
+
+
+def _assigned(body: list[ast.stmt], names: Names) -> list[str]:
+    """The names that assignments bind, in order, but for those with an underscore before them."""
+    found: dict[str, None] = {}
+    pending: list[ast.AST] = list(reversed(body))
+    while pending:
+        node = pending.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+                continue
+            case ast.Assign(targets=targets):
+                for target in targets:
+                    found.update(dict.fromkeys(_stored(target)))
+            case ast.AnnAssign(value=ast.expr()) | ast.AugAssign() | ast.NamedExpr():
+                found.update(dict.fromkeys(_stored(node.target)))
+        pending += reversed(list(ast.iter_child_nodes(node)))
+    return [name for name in found if not name.startswith("_") and name not in names.deleted]
+
+
+def _stored(target: ast.expr) -> Iterator[str]:
+    for node in ast.walk(target):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
+def _uncertain(
+    asked: StepRequest,
+    names: Names,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    place: Callable[[int], Where],
+) -> Iterator[Problem]:
+    """Inputs and outputs that the cell does not have, or does not have for sure."""
+    for name in inputs:
+        if name not in names.reads and name not in outputs:
+            yield Problem(f"-i {name}: the cell does not read it", "Leave it out.", place(1))
+    for name in outputs:
+        if name in names.settled or name in inputs:
+            continue
+        if name not in names.binds:
+            yield Problem(f"-o {name}: the cell does not assign it", "Leave it out.", place(1))
+        elif asked.outputs is None:
+            message = f"{name!r} is assigned under a condition or in a loop only"
+            hint = "Assign it above as well, call it `_{0}` if no other step takes it, or name the outputs: -o {0}."
+            yield Problem(message, hint.format(name), place(names.binds[name]))
+
+
+def _arguments(names: tuple[str, ...]) -> ast.arguments:
+    return ast.arguments(
+        posonlyargs=[], args=[ast.arg(n) for n in names], kwonlyargs=[], kw_defaults=[], defaults=[]
+    )
