@@ -12,7 +12,7 @@ from lab import Kit, Lab, find_kit
 for folder in ("conformance", "backends/kubeflow"):
     sys.path.insert(0, str(Path(__file__).parent.parent / folder))
 
-SCIENCE = "localhost/kalelite-tests/science:2"
+SCIENCE = "localhost/kalelite-tests/science:3"
 PACKAGES = "kubernetes>=24,<31 kfp[kubernetes] rich cloudpickle numpy dill xxhash packaging"
 PACKAGES += " scikit-learn pandas matplotlib"
 HOW = (

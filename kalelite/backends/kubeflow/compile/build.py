@@ -125,7 +125,7 @@ def build(plan: Plan, settings: Settings) -> Compiled:
         platform=platform,
         bundle=code.content,
         files=code.code.data,
-        lacking=tuple(missing_packages(plan, settings, code.code)),
+        lacking=tuple(missing_packages(lowered.plan, settings, code.code)),
         digest=digest,
         storage=storage,
         estimate=estimate,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.capture.code import Code, capture
@@ -40,10 +40,13 @@ def missing_packages(plan: Plan, settings: Settings, code: Code) -> Iterator[str
             if package not in _IN_STOCK_IMAGES:
                 tasks.setdefault(package, []).append(task.id)
     if tasks:
+        # Reads a file of every installed package, so only when asked.
+        installed = functools.cache(importlib.metadata.packages_distributions)
+        called = sorted({_distribution(package, installed) for package in tasks})
         what = ", ".join(f"{package} ({few(names)})" for package, names in sorted(tasks.items()))
         yield (
             f"the image {settings.default_image} lacks what steps import: {what}; "
-            f"write @pipeline(defaults={{'packages': {sorted({*map(_distribution, tasks)})}}}), "
+            f"write @pipeline(defaults={{'packages': {called}}}), "
             "or packages= or image= at the steps"
         )
 
@@ -54,14 +57,10 @@ def few(names: list[str]) -> str:
     return f"{', '.join(names[:5])}{more}"
 
 
-def _distribution(package: str) -> str:
+def _distribution(package: str, installed: Callable[[], Mapping[str, list[str]]]) -> str:
     """What pip calls a package; of one that several share, its own name."""
     try:
         return str(importlib.metadata.metadata(package)["Name"])
     except importlib.metadata.PackageNotFoundError:
-        # Reads a file of every installed package, so not at first.
-        names = set(_installed().get(package, ()))
+        names = set(installed().get(package, ()))
         return names.pop() if len(names) == 1 else package
-
-
-_installed = functools.cache(importlib.metadata.packages_distributions)

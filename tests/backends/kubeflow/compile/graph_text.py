@@ -38,7 +38,7 @@ def elements(components: Components, block: str, indent: str = "") -> Iterator[s
             title, *details = component(components.task(handler, handler=True))
             yield f"{indent}    {title}"
             yield from (f"{indent}      {detail}" for detail in details)
-        if isinstance(item, graph.Block):
+        if isinstance(item, graph.Block) and not isinstance(item, graph.SharedPod):
             yield from elements(components, id, f"{indent}  ")
 
 
@@ -65,6 +65,11 @@ def describe(item: Component | graph.Task | graph.Block, components: Components)
             at_once = f", {parallelism} at once" if parallelism else ""
             each = wiring.item(item.id)[0].type
             yield f"loop {item.id} over {source(over)}, each {each}{at_once}"
+        case graph.SharedPod():
+            yield from component(components.pod(item))
+        case graph.Batches(numbers=numbers, loop=loop):
+            over = operand(numbers) if isinstance(numbers, graph.Constant) else "its batches"
+            yield f"batches {item.id} of {loop} over {over}"
         case graph.ExitScope():
             yield f"guarded {item.id}"
         case graph.Group():
