@@ -42,7 +42,9 @@ def elements(components: Components, block: str, indent: str = "") -> Iterator[s
             yield from elements(components, id, f"{indent}  ")
 
 
-def describe(item: Component | graph.Task | graph.Block, components: Components) -> Iterator[str]:
+def describe(  # noqa: C901 - one case for each kind
+    item: Component | graph.Task | graph.Block, components: Components
+) -> Iterator[str]:
     wiring = components.wiring
 
     def operand(expr: graph.Expr) -> str:
@@ -67,9 +69,10 @@ def describe(item: Component | graph.Task | graph.Block, components: Components)
             yield f"loop {item.id} over {source(over)}, each {each}{at_once}"
         case graph.SharedPod():
             yield from component(components.pod(item))
-        case graph.Batches(numbers=numbers, loop=loop):
-            over = operand(numbers) if isinstance(numbers, graph.Constant) else "its batches"
-            yield f"batches {item.id} of {loop} over {over}"
+        case graph.Batches(numbers=graph.Constant(value=numbers), loop=loop):
+            yield f"batches {item.id} of {loop} over {numbers!r}"
+        case graph.Batches(loop=loop):
+            yield f"batches {item.id} of {loop} over its batches"
         case graph.ExitScope():
             yield f"guarded {item.id}"
         case graph.Group():
