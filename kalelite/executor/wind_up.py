@@ -25,6 +25,11 @@ def _join_threads() -> None:
     # The exit functions of executors, which end the threads that would wait for work for ever.
     for call in reversed(getattr(threading, "_threading_atexits", ())):
         call()
+    for name in ("thread", "process"):  # what saves the values may use executors, too
+        module = sys.modules.get(f"concurrent.futures.{name}")
+        for flag in ("_shutdown", "_global_shutdown"):
+            if hasattr(module, flag):
+                setattr(module, flag, False)
     ours = (threading.main_thread(), threading.current_thread())
     while others := [t for t in threading.enumerate() if not t.daemon and t not in ours]:
         for thread in others:

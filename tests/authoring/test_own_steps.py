@@ -127,15 +127,6 @@ def test_a_folder_that_is_not_there_is_an_error_of_the_step(project):
         missing()
 
 
-def test_kubeflow_refuses_it_at_its_line():
-    backend = open_backend("kubeflow")
-
-    problems = [each for each in backend.check(kept_between.plan()) if "snapshot" in each.message]
-
-    assert "cannot be taken on Kubeflow" in problems[0].message
-    assert "snapshot(" in problems[0].where.text
-
-
 @pytest.mark.parametrize("debug", [False, True])
 def test_what_is_synced_flows_through_a_pipeline(project, debug):
     pytest.importorskip("fsspec", reason="there is no fsspec: pip install 'kalelite[s3]'")

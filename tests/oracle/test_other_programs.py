@@ -16,6 +16,7 @@ PROGRAMS = [
 NEEDS = {"grid_search": ["sklearn"], "report": ["pandas", "matplotlib"]}
 NEEDS |= {"digits": ["sklearn"], "tutorial": ["sklearn"]}
 OPTIONS = {"options", "retries", "settings", "timeout", "ignore_failures", "exits"}
+OPTIONS |= {"ended_processes", "exit_handler_killed", "ignored_chain", "memory"}
 """About options, which plain Python has not, and a step that leaves: in the README's table."""
 FIELDS = {"grid_search"}
 """Items that are dicts, with attributes."""
