@@ -28,7 +28,7 @@ from kalelite.backends.kubeflow.submit.run_owner import WORKFLOWS, give_to_workf
 from kalelite.errors import StepError
 from kalelite.executor import record_file
 from kalelite.marshal import Store
-from kalelite.volumes.cluster_errors import ConflictError, NotFoundError
+from kalelite.volumes.cluster_errors import ConflictError, MissingApiError
 from kalelite.volumes.resources import CLAIMS, PODS, Resource
 
 AT_ONCE = 6
@@ -62,15 +62,13 @@ def know_workflows(lab: Lab) -> None:
         "names": {"plural": WORKFLOWS.plural, "singular": "workflow", "kind": WORKFLOWS.kind},
         "versions": [{**version, "schema": {"openAPIV3Schema": anything}}],
     }
-    try:
+    with contextlib.suppress(ConflictError):
         lab.cluster.create(DEFINITIONS, {"metadata": {"name": name}, "spec": spec})
-    except ConflictError:
-        return
 
     def served() -> bool:
         try:
             return lab.cluster.list(WORKFLOWS) == []
-        except NotFoundError:
+        except MissingApiError:
             return False
 
     wait("Workflows known", served)
