@@ -46,10 +46,12 @@ def lab(kit):
 @pytest.fixture(scope="session")
 def runs(kit):
     """A namespace for runs as Kubeflow Pipelines would run them."""
-    from in_pods import RIGHTS, know_workflows
+    from in_pods import RIGHTS, know
+
+    from kalelite.backends.kubeflow.submit.run_owner import WORKFLOWS
 
     with Lab(kit) as made:
-        know_workflows(made)
+        know(made, WORKFLOWS)
         made.grant(f"system:serviceaccount:{made.namespace}:default", *RIGHTS)
         yield made
 

@@ -51,15 +51,16 @@ RIGHTS = (
 """What the service account of KFP's runs may do, as far as kalelite's tasks use it."""
 
 
-def know_workflows(lab: Lab) -> None:
-    """Let the cluster know Workflows, which are what the objects of a run belong to."""
-    name = f"{WORKFLOWS.plural}.{WORKFLOWS.group}"
+def know(lab: Lab, resource: Resource) -> None:
+    """Let the cluster know a kind of objects, as what would be installed there defines it."""
+    name = f"{resource.plural}.{resource.group}"
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1alpha1", "served": True, "storage": True}
+    version = {"name": resource.base.rpartition("/")[2], "served": True, "storage": True}
+    names = {"plural": resource.plural, "singular": resource.kind.lower(), "kind": resource.kind}
     spec = {
-        "group": WORKFLOWS.group,
+        "group": resource.group,
         "scope": "Namespaced",
-        "names": {"plural": WORKFLOWS.plural, "singular": "workflow", "kind": WORKFLOWS.kind},
+        "names": names,
         "versions": [{**version, "schema": {"openAPIV3Schema": anything}}],
     }
     with contextlib.suppress(ConflictError):
@@ -67,11 +68,11 @@ def know_workflows(lab: Lab) -> None:
 
     def served() -> bool:
         try:
-            return lab.cluster.list(WORKFLOWS) == []
+            return lab.cluster.list(resource) == []
         except MissingApiError:
             return False
 
-    wait("Workflows known", served)
+    wait(f"{resource.plural} known", served)
 
 
 class InPods(Harness):

@@ -32,7 +32,7 @@ def test_steps_import_what_is_mounted(runs, tmp_path, monkeypatch):
 
     program = load(Path(__file__).with_name("team_pipeline.py"))
     monkeypatch.setitem(sys.modules, "__main__", program)
-    seen, _ = run_in_pods(program.main.plan(), {}, runs, tmp_path)
+    seen = run_in_pods(program.main.plan(), {}, runs, tmp_path).seen
 
     assert seen.state == "succeeded", seen.log
     assert seen.value == 60

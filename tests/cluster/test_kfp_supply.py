@@ -6,6 +6,7 @@ import base64
 from dataclasses import replace
 
 import pytest
+from in_pods import know
 from lab import wait
 
 from kalelite import pipeline, step
@@ -155,10 +156,8 @@ def test_runs_that_recur_clone_one_snapshot_which_stays_until_they_end(lab):
     remove_snapshots(lab.cluster, "rec2")
     assert not any(each.kept for each in find_leftovers(lab.cluster, 4e9, 1.0))
     schedule = {"metadata": {"name": "nightly"}, "spec": {"enabled": False}, "status": {}}
-    try:
-        uid = lab.cluster.create(SCHEDULES, schedule)["metadata"]["uid"]
-    except NotFoundError:
-        pytest.skip("the cluster has no KFP: ../shared/cluster/kfp/kfp.sh up")
+    know(lab, SCHEDULES)
+    uid = lab.cluster.create(SCHEDULES, schedule)["metadata"]["uid"]
     let_go_with(lab.cluster, "rec1", uid)
     assert all(each.kept for each in find_leftovers(lab.cluster, 4e9, 1.0))
     lab.cluster.delete(SCHEDULES, "nightly")

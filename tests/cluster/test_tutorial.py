@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from in_pods import folder_of, know_workflows
+from in_pods import folder_of, know
 from kubeflow import serving_pods
 from lab import ROOT, wait
 from test_notebook_to_run import KALELITE, MOUNT, PYTHONPATH
@@ -91,7 +91,7 @@ python3 -m kalelite runs
 
 
 def test_a_notebook_submits_the_tutorial_and_a_script_with_data(lab, science_image, tmp_path):
-    know_workflows(lab)
+    know(lab, WORKFLOWS)
     lab.claim("work", "dir-late", bound=False)
     lab.claim("data")
     lab.grant(f"system:serviceaccount:{lab.namespace}:default", *RIGHTS)
