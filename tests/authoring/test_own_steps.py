@@ -188,6 +188,8 @@ def test_a_library_that_is_not_there_is_named_before_anything_runs(project):
 
 
 def test_compiled_it_says_which_packages_the_image_lacks(tmp_path):
+    pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
+
     @pipeline
     def elsewhere():
         return sync("s3://bucket/in", "data")

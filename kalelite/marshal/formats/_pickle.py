@@ -227,8 +227,12 @@ def known_class(make: Callable[..., type], *args: Any) -> type:
 
 
 def generic_item() -> Any:
-    """What a generic NamedTuple has in place of a method of its own: part of the format."""
-    return typing.Generic.__class_getitem__.__func__  # type: ignore[attr-defined]
+    """What a generic NamedTuple has in place of a method of its own: part of the format.
+
+    Since Python 3.12 that is a function of `typing`, which pickles by its name.
+    """
+    item: Any = typing.Generic.__class_getitem__
+    return getattr(item, "__func__", item)
 
 
 def fill_class(cls: type, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
