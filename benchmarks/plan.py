@@ -10,7 +10,7 @@ import time
 
 from kalelite import pipeline, step
 from kalelite.authoring.control import Else, If, ParallelFor
-from kalelite.picture import to_svg
+from kalelite.picture.svg import to_svg
 from kalelite.plan.check import check
 from kalelite.plan.order import Scopes, dependencies
 
