@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kalelite.backends.kubeflow.compile.compile_settings import Clone, Settings
+from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.submit.run_claim import wishes_of
-from kalelite.backends.kubeflow.submit.volume_source import notebook_of
+from kalelite.backends.kubeflow.submit.volume_source import clones_of, notebook_of
 from kalelite.volumes.owner import delete_owner, find_owner
 from kalelite.volumes.past_snapshots import read_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes
@@ -46,22 +46,9 @@ def with_snapshots(
     planned = plan_clones(
         id, taken.snapshots, storage_class=settings.storage_class, access_mode=wishes.access_mode
     )
-    clones = tuple(
-        Clone(
-            each.source,
-            each.path,
-            each.size,
-            each.snapshot or "",
-            each.storage_class,
-            each.modes,
-            each.workspace,
-            mark=each.mark,
-        )
-        for each in planned
-    )
     return replace(
         settings,
-        clones=clones,
+        clones=clones_of(planned, made=False),
         image=settings.image or taken.image,
         run_as_user=taken.user if settings.run_as_user is None else settings.run_as_user,
         run_as_group=taken.group if settings.run_as_group is None else settings.run_as_group,

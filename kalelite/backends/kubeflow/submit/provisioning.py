@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kalelite.backends.kubeflow.compile.compile_settings import Clone, CodeMap, Settings
+from kalelite.backends.kubeflow.compile.compile_settings import CodeMap, Settings
 from kalelite.backends.kubeflow.submit.run_claim import marshal_claim, wishes_of
 from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow, obstacle_to
-from kalelite.backends.kubeflow.submit.volume_source import check_mounts, volume_source
+from kalelite.backends.kubeflow.submit.volume_source import check_mounts, clones_of, volume_source
 from kalelite.errors import ClusterError
 from kalelite.frozen import frozen
 from kalelite.volumes.owner import Owner, create_owner, delete_owner
@@ -115,21 +115,7 @@ class Supply:
 def _completed(
     settings: Settings, prepared: Prepared, run: str, book: Notebook | SnapshotSet
 ) -> Settings:
-    clones = tuple(
-        Clone(
-            each.source,
-            each.path,
-            each.size,
-            each.snapshot or "",
-            each.storage_class,
-            each.modes,
-            each.workspace,
-            each.claim if prepared.made else "",
-            each.sub_path,
-            each.mark,
-        )
-        for each in prepared.clones
-    )
+    clones = clones_of(prepared.clones, made=prepared.made)
     assert prepared.owner is not None
     completed = replace(settings, clones=clones, code_map=CodeMap(prepared.owner.name), run=run)
     marshal = prepared.marshal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kalelite.backends.kubeflow.compile.compile_settings import Clone
 from kalelite.backends.kubeflow.compile.kfp_options import NEWEST, lacks_sub_path
 from kalelite.errors import ClusterError, UsageError
 from kalelite.volumes.discover import MountedVolume, Notebook, notebook
@@ -12,6 +13,7 @@ from kalelite.volumes.past_snapshots import read_snapshots
 
 if TYPE_CHECKING:
     from kalelite.volumes.cluster import Cluster
+    from kalelite.volumes.run_volumes import RunVolume
     from kalelite.volumes.snapshot_set import SnapshotSet
 
 
@@ -52,3 +54,22 @@ def check_mounts(
                 f"{volume.path} is mounted read-only here; steps could write to their clone of it, "
                 "and the original stays as it is"
             )
+
+
+def clones_of(planned: Sequence[RunVolume], *, made: bool) -> tuple[Clone, ...]:
+    """The clones as the compiler takes them; ``made``: their claims are there, no task makes them."""
+    return tuple(
+        Clone(
+            claim=each.source,
+            path=each.path,
+            size=each.size,
+            snapshot=each.snapshot or "",
+            storage_class=each.storage_class,
+            access_modes=each.modes,
+            workspace=each.workspace,
+            made=each.claim if made else "",
+            sub_path=each.sub_path,
+            mark=each.mark,
+        )
+        for each in planned
+    )
