@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 from pathlib import Path
@@ -21,10 +22,16 @@ HOW = (
 )
 
 
+APART = {"test_runs_in_pods"}
+"""Files whose tests may run side by side; those of another file share what they made, one worker."""
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if "cluster" in item.path.parent.parts:
             item.add_marker(pytest.mark.cluster)
+            if item.path.stem not in APART:
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +64,10 @@ def runs(kit):
 
 
 @pytest.fixture(scope="session")
-def science_image(kit):
+def science_image(kit, tmp_path_factory):
     """Python with what a notebook's image has; kalelite itself is mounted where it is needed."""
-    if SCIENCE not in kit("kubectl", "get", "nodes", "-o", "yaml"):
-        kit("python-image", SCIENCE, *PACKAGES.split())
+    with open(tmp_path_factory.getbasetemp().parent / "science.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one worker makes it
+        if SCIENCE not in kit("kubectl", "get", "nodes", "-o", "yaml"):
+            kit("python-image", SCIENCE, *PACKAGES.split())
     return SCIENCE

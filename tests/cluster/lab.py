@@ -30,8 +30,7 @@ ACCOUNTS = Resource("api/v1", "serviceaccounts", "ServiceAccount", "service acco
 def find_kit():
     """The program of the cluster: beside the checkout, or upwards of it."""
     named = os.environ.get("KALELITE_SHARED")
-    beside = [*(up / "shared" for up in ROOT.parents), Path("/work/shared")]
-    places = [Path(named)] if named else beside
+    places = [Path(named)] if named else [up / "shared" for up in ROOT.parents]
     programs = (place / "cluster" / "cluster" for place in places)
     return next((program for program in programs if program.exists()), None)
 

@@ -47,7 +47,7 @@ def note(what="it failed"):
 @pipeline(
     defaults={
         "env": {"ALL": "1", "WHO": "pipeline"},
-        "volumes": [Volume("claim", "/data/kalelite-example", read_only=True)],
+        "volumes": [Volume("claim", "/data/kalelite-example")],
         "node_selector": {"disk": "ssd"},
         "annotations": {"example.com/owner": "me"},
     }
