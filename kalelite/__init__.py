@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ExitHandler as ExitHandler,
         If as If,
         ParallelFor as ParallelFor,
+        Together as Together,
     )
     from kalelite.authoring.decorators import pipeline as pipeline, step as step
     from kalelite.authoring.fan_in import Collected as Collected, OneOf as OneOf
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
 
 _PUBLIC: Final = {
     "kalelite.authoring.container.container_step": ("container_step", "load_component"),
-    "kalelite.authoring.control": ("Elif", "Else", "ExitHandler", "If", "ParallelFor"),
+    "kalelite.authoring.control": ("Elif", "Else", "ExitHandler", "If", "ParallelFor", "Together"),
     "kalelite.authoring.decorators": ("pipeline", "step"),
     "kalelite.authoring.fan_in": ("Collected", "OneOf"),
     "kalelite.authoring.own_steps": ("snapshot", "sync"),

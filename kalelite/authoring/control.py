@@ -1,4 +1,4 @@
-"""Blocks in a pipeline's body: ``with If(...)``, ``with ParallelFor(...)``, ``with ExitHandler(...)``.
+"""Blocks in a pipeline's body: ``with If(...)``, ``ParallelFor(...)``, ``ExitHandler(...)``, ``Together()``.
 
 Type checkers see a step's result as the value itself, so they see `ParallelFor` give an item of
 its list, `Collected` a list of what it is given, and `OneOf` one of its arguments.
@@ -12,6 +12,7 @@ from typing import Generic, Self, TypeVar, cast
 from kalelite.authoring.trace.block import ControlBlock
 from kalelite.authoring.trace.operands import condition_of, handler_of, items_of_loop
 from kalelite.authoring.trace.proxies import ValueProxy
+from kalelite.plan import graph
 from kalelite.plan.graph import Branch, ExitScope, Expr, ItemRef, Loop, Switch
 
 T = TypeVar("T")
@@ -210,4 +211,31 @@ class ExitHandler(ControlBlock):
         if handler is not None:
             handler.handle(scope)
         self._open(ExitScope(scope, trace.parent, self._where, handler.id if handler else ""))
+        return self
+
+
+class Together(ControlBlock):
+    """Run the steps of the block in one pod on Kubeflow Pipelines, where each has one of its own.
+
+    They have to need the same pod: image, resources, volumes. As with a nested pipeline, what takes
+    a result of the block starts when all of the block has ended, wherever the pipeline runs.
+
+    Raises
+    ------
+    PipelineError
+        Outside of a pipeline's body. Other mistakes are reported with all those of the pipeline.
+
+    Examples
+    --------
+    ::
+
+        with Together():
+            table = clean(load(path))
+            columns = names_of(table)
+        train(table, columns)
+    """
+
+    def __enter__(self) -> Self:
+        trace = self._trace
+        self._open(graph.OnePod(trace.new_id("together"), trace.parent, self._where))
         return self

@@ -16,7 +16,17 @@ from kalelite.picture.labels import (
     option_list,
     parameter_list,
 )
-from kalelite.plan.graph import Block, Branch, ExitScope, Group, Loop, Plan, Switch, Task
+from kalelite.plan.graph import (
+    Block,
+    Branch,
+    ExitScope,
+    Group,
+    Loop,
+    OnePod,
+    Plan,
+    Switch,
+    Task,
+)
 from kalelite.plan.order import Nesting, dependencies, expressions
 
 EdgeKind = Literal["data", "order", "condition", "exit"]
@@ -28,6 +38,7 @@ _KINDS: dict[type[Block], FrameKind] = {
     Loop: "loop",
     ExitScope: "exit",
     Group: "group",
+    OnePod: "group",
 }
 
 

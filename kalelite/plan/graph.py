@@ -322,6 +322,13 @@ class Group(Block):
 
 
 @frozen
+class OnePod(Group):
+    """A ``with Together():``: a backend with pods runs all that is in it in one."""
+
+    name: str = "together in one pod"
+
+
+@frozen
 class SharedPod(Block):
     """Tasks and whole blocks that a backend runs in one pod; it is none of the user's."""
 

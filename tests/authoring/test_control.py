@@ -7,7 +7,7 @@ import inspect
 
 import pytest
 
-from kalelite.authoring.control import Elif, Else, ExitHandler, If, ParallelFor
+from kalelite.authoring.control import Elif, Else, ExitHandler, If, ParallelFor, Together
 from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.fan_in import Collected, OneOf
 from kalelite.errors import PipelineError
@@ -548,6 +548,11 @@ def exit_in_a_branch():
         use(1)
 
 
+def exit_in_together():
+    with Together(), ExitHandler(clean_up()):
+        use(1)
+
+
 def exit_in_exit():
     with ExitHandler(clean_up()), ExitHandler(report()):
         use(1)
@@ -656,6 +661,7 @@ REFUSED = [
     (elif_after_a_block, "Elif does not follow", "`with If(...):`"),
     (else_after_else, "Else does not follow", "leave it out"),
     (exit_in_a_branch, "stands inside `with If`", "outermost pipeline"),
+    (exit_in_together, "stands inside `with Together`", "outermost pipeline"),
     (exit_in_exit, "stands inside `with ExitHandler`", "outermost pipeline"),
     (exit_in_a_nested_pipeline, "stands inside `with_handler(...)`", "outermost pipeline"),
     (handler_takes_an_output, "takes values of other steps", "FinalStatus"),
@@ -942,6 +948,7 @@ def test_conditions_and_loops_need_primitives(case):
         (Else, []),
         (ParallelFor, ["items", "parallelism", "per_pod"]),
         (ExitHandler, ["handler"]),
+        (Together, []),
     ],
 )
 def test_help_shows_what_a_block_takes(block, shown):

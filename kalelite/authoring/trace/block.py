@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.trace.binding import misfit
 from kalelite.authoring.trace.refs import Poison
-from kalelite.authoring.trace.tracing import Trace, current
+from kalelite.authoring.trace.tracing import Trace, current, user_frame
 from kalelite.errors import PipelineError, Problem, Where
 from kalelite.plan.graph import Block
 from kalelite.source import locations as places
@@ -63,8 +63,7 @@ class ControlBlock(metaclass=_BlockType):
 
     def __init__(self) -> None:
         name = type(self).__name__
-        # The frames between are those of the block's own class and of `_BlockType`.
-        self._where = places.of_frame(sys._getframe(3))
+        self._where = places.of_frame(user_frame())
         self._trace = trace_of(name, self._where)
         self._trace.unused[id(self)] = (name, self._where)
 

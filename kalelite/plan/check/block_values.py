@@ -178,9 +178,13 @@ def _of_handlers(nesting: Nesting, task: Task) -> Iterator[Problem]:
 def _scope(nesting: Nesting, scope: ExitScope) -> Iterator[Problem]:
     outer = [nesting.blocks[id] for id in nesting.around(scope.id)]
     if outer:
-        names: dict[type, str] = {Loop: "with ParallelFor", ExitScope: "with ExitHandler"}
+        names: dict[type, str] = {
+            Loop: "with ParallelFor",
+            ExitScope: "with ExitHandler",
+            graph.OnePod: "with Together",
+        }
         name = names.get(type(outer[0]), "with If")
-        if isinstance(outer[0], graph.Group):
+        if type(outer[0]) is graph.Group:
             name = f"{outer[0].name}(...)"
         yield Problem(
             f"ExitHandler stands inside `{name}`{at_line(outer[0])}",

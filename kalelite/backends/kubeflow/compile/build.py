@@ -18,7 +18,7 @@ from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import Root, root_of
 from kalelite.backends.kubeflow.compile.lower import Lowered, lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
-from kalelite.backends.kubeflow.compile.pod_sharing import Border, batch_items, share_pods
+from kalelite.backends.kubeflow.compile.pod_sharing import Border, requested_pods, share_pods
 from kalelite.backends.kubeflow.compile.ports import Wiring
 from kalelite.backends.kubeflow.compile.setup_tasks import carrier_task, preparation, prepare_task
 from kalelite.errors import PipelineError, UsageError
@@ -83,8 +83,9 @@ def bundle_of(plan: Plan, settings: Settings) -> bytes:
 
 def _lowered(plan: Plan, settings: Settings) -> tuple[Lowered, tuple[Border, ...]]:
     """The plan for KFP, and why it has not fewer pods."""
-    lowered = batch_items(lower(plan))
-    return share_pods(lowered) if settings.pods == "few" else (lowered, ())
+    few = settings.pods == "few"
+    lowered = requested_pods(lower(plan), few=few)
+    return share_pods(lowered) if few else (lowered, ())
 
 
 def package(plan: Plan, compiled: Compiled) -> bytes:

@@ -8,7 +8,7 @@ task joins a pod only if nothing in that is delayed: what the task waits for is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
@@ -25,9 +25,11 @@ from kalelite.plan.graph import (
     ExitScope,
     Expr,
     Loop,
+    OnePod,
     OutputRef,
     SharedPod,
     Task,
+    at_line,
 )
 from kalelite.plan.names import unique
 from kalelite.plan.order import ROOT, Scopes
@@ -95,37 +97,41 @@ def share_pods(lowered: Lowered) -> tuple[Lowered, tuple[Border, ...]]:
     return replace(lowered, plan=plan), tuple(sharing.borders)
 
 
-def batch_items(lowered: Lowered) -> Lowered:
-    """The plan with each loop that has ``per_pod`` in a pod for each batch of its items.
+def requested_pods(lowered: Lowered, *, few: bool = False) -> Lowered:
+    """The plan with each ``Together`` in a pod, and each loop with ``per_pod`` in one for a batch.
 
-    Raises `PipelineError` for loops whose steps cannot share a pod.
+    Where pods are to be ``few``, `share_pods` puts what is together into one. Raises
+    `PipelineError` where steps cannot share a pod.
     """
     sharing = _Sharing(lowered)
-    loops = [block for block in lowered.plan.blocks if isinstance(block, Loop) and block.per_pod]
-    problems = [
-        Problem(
-            f"per_pod={loop.per_pod}: the steps of the loop cannot share a pod: {reason}",
-            "Leave per_pod out.",
-            loop.where,
-        )
-        for loop in loops
-        if (reason := sharing.obstacle(loop))
-    ]
+    pods = [block for block in lowered.plan.blocks if _is_pod(block)]
+    problems = [problem for block in pods for problem in sharing.problems(block)]
     if problems:
         raise PipelineError(*problems)
-    taken = {*Scopes(lowered.plan).items}
+    scopes = Scopes(lowered.plan)
+    taken = {*scopes.items}
     added: list[Block] = []
     parents: dict[str, str] = {}
-    for loop in loops:
-        batches, pod = (unique(f"{loop.id}-{name}", taken) for name in ("batches", "pod"))
-        numbers: Expr = loop.items
-        if isinstance(numbers, Constant):
-            numbers = Constant(tuple(range(-(-len(numbers.value) // (loop.per_pod or 1)))))
-        added.append(Batches(batches, loop.parent, loop.where, numbers, loop.id))
-        added.append(SharedPod(pod, batches, loop.where))
-        parents[loop.id] = pod
+    for block in pods:
+        is_inside = any(_is_pod(scopes.blocks[id]) for id in scopes.around(block.id))
+        if is_inside or (few and isinstance(block, OnePod)):
+            continue
+        parent = block.parent
+        if isinstance(block, Loop):
+            parent = unique(f"{block.id}-batches", taken)
+            numbers: Expr = block.items
+            if isinstance(numbers, Constant):
+                numbers = Constant(tuple(range(-(-len(numbers.value) // (block.per_pod or 1)))))
+            added.append(Batches(parent, block.parent, block.where, numbers, block.id))
+        parents[block.id] = unique(f"{block.id}-pod", taken)
+        added.append(SharedPod(parents[block.id], parent, block.where))
     blocks = [replace(b, parent=parents.get(b.id, b.parent)) for b in lowered.plan.blocks]
     return replace(lowered, plan=replace(lowered.plan, blocks=(*blocks, *added)))
+
+
+def _is_pod(block: Block) -> bool:
+    """Whether the user has asked for a pod for a block, or for some of its items."""
+    return isinstance(block, OnePod) or (isinstance(block, Loop) and block.per_pod is not None)
 
 
 class _Sharing:
@@ -197,24 +203,37 @@ class _Sharing:
         if not obstacle and any(shape != shapes[0] for shape in shapes):
             return _Unit(obstacle="its steps need different pods")
         share = promised(unit.shape or {})
-        if not obstacle and share and any(isinstance(block, Loop) for block in blocks):
+        is_wide = any(isinstance(block, Loop) for block in blocks)
+        if not obstacle and share and is_wide and not isinstance(item, OnePod):
             return _Unit(obstacle=f"its items run at once, each with {share}")
         return unit
 
-    def obstacle(self, loop: Loop) -> str:
-        """Why the items of a loop cannot share pods, empty if they can."""
-        around = [self._scopes.blocks[id] for id in self._scopes.around(loop.id)]
-        if any(isinstance(block, Loop) and block.per_pod for block in around):
-            return "it stands in another loop with per_pod"
-        every = [block for block in self._lowered.plan.blocks if isinstance(block, Loop)]
-        same = [each.per_pod for each in every if each.items == loop.items]
-        if isinstance(loop.items, OutputRef) and {*same} - {None, loop.per_pod}:
-            return "another loop over the same list has another per_pod"
-        units = [self._unit(id) for id in self._scopes.children[loop.id]]
-        shapes = [unit.shape for unit in units if unit.shape is not None]
-        if any(shape != shapes[0] for shape in shapes):
-            return "they need different pods"
-        return next((unit.obstacle for unit in units if unit.obstacle), "")
+    def problems(self, block: Block) -> Iterator[Problem]:
+        """Why a block, or some items of a loop, cannot have the pod that is asked for."""
+        what, leave = "Together", "Move the call out of the block."
+        if isinstance(block, Loop):
+            what, leave = f"per_pod={block.per_pod}", "Leave per_pod out."
+            around = [self._scopes.blocks[id] for id in self._scopes.around(block.id)]
+            outer = next(filter(_is_pod, around), None)
+            if outer is not None:
+                message = f"{what}: the loop stands in a block{at_line(outer)} that is in one pod"
+                yield Problem(message, leave, block.where)
+            every = [each for each in self._lowered.plan.blocks if isinstance(each, Loop)]
+            same = {each.per_pod for each in every if each.items == block.items}
+            if isinstance(block.items, OutputRef) and same - {None, block.per_pod}:
+                message = f"{what}: another loop over the same list has another per_pod"
+                yield Problem(message, leave, block.where)
+        first, shape = "", None
+        for task in self._scopes.tasks_of(block.id):
+            unit = self._unit_of(task)
+            reason = unit.obstacle
+            if not first and unit.shape is not None:
+                first, shape = task.id, unit.shape
+            if not reason and None not in (unit.shape, shape) and unit.shape != shape:
+                reason = f"{_difference(unit.shape or {}, shape or {})} than {first}"
+            if reason:
+                message = f"{what}{at_line(block)}: {task.id} cannot share the pod: {reason}"
+                yield Problem(message, leave, task.where)
 
     def _unit_of(self, task: Task) -> _Unit:
         if isinstance(task.step, ContainerDef):

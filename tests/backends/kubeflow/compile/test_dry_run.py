@@ -116,7 +116,7 @@ def rows_of(sections, title):
 
 
 SHARED = """
-from kalelite import ParallelFor, pipeline, step
+from kalelite import If, ParallelFor, Together, pipeline, step
 
 @step
 def a(x=0) -> int: return 1
@@ -144,6 +144,24 @@ def batches():
 def impossible():
     with ParallelFor([1, 2], per_pod=2) as item:
         c(a(item))
+
+@pipeline
+def together():
+    with Together():
+        x = b(a())
+        with ParallelFor([1, 2]) as item, Together():
+            b.options(cpu=None)(item)
+    with If(x == 1), Together():
+        b.options(name="d", cpu=2)(b.options(name="e", cpu=2)(x))
+    c(x)
+
+@pipeline
+def apart():
+    with Together():
+        c(a())
+        b.options(volumes={"/data": "claim"}, cpu=1)()
+        with ParallelFor([1, 2], per_pod=2) as item:
+            a(item)
 """
 
 
@@ -168,5 +186,30 @@ def test_items_whose_steps_need_different_pods_share_none(write_script):
     pytest.importorskip("kfp")
     plan = pipeline_in(write_script(SHARED))[0].impossible.plan()
 
-    with pytest.raises(PipelineError, match="per_pod=2: .* cannot share a pod: they need differ"):
+    with pytest.raises(PipelineError, match="per_pod=2.*: c cannot share the pod: it needs other"):
         dry_run(plan)
+
+
+def test_a_part_of_a_pipeline_is_in_one_pod(write_script):
+    pytest.importorskip("kfp")
+    plan = pipeline_in(write_script(SHARED))[0].together.plan()
+
+    assert rows_of(dry_run(plan), "Pods") == {
+        "in all": "3 for 6 tasks",
+        "together-pod": "a, b, b-2",
+        "together-3-pod": "e, d",
+    }
+    assert rows_of(dry_run(plan, pods="few"), "Pods")["together-pod"] == "a, b, b-2"
+
+
+def test_what_cannot_be_in_one_pod_is_refused_in_its_line(write_script):
+    pytest.importorskip("kfp")
+    plan = pipeline_in(write_script(SHARED))[0].apart.plan()
+
+    with pytest.raises(PipelineError) as raised:
+        dry_run(plan)
+    assert [(problem.where.line, problem.message) for problem in raised.value.problems] == [
+        (44, "Together (line 43): c cannot share the pod: it needs other image than a"),
+        (45, "Together (line 43): b cannot share the pod: it needs other cpu, volumes than a"),
+        (46, "per_pod=2: the loop stands in a block (line 43) that is in one pod"),
+    ]
