@@ -31,6 +31,8 @@ def perform(command: Command) -> int:
     options = command.options
     kind = picture_format(options)
     with opened(command) as script:
+        if script.problems and not script.pipelines:
+            raise PipelineError(*script.problems)
         plan = script.called
         problems: list[Problem] = []
         if plan is None or options.pipeline is not None:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from kalelite.errors import Problem, Where
 from kalelite.frozen import frozen
 from kalelite.notebook.ipynb import LEFT_OUT, Cell, NotebookFile
+from kalelite.notebook.kale_metadata import read_metadata
 from kalelite.plan.suggest import did_you_mean
 
 _TOP = frozenset({"imports", "functions"})
 PARAMETERS, METRICS = "pipeline-parameters", "pipeline-metrics"
-_KINDS = (
-    "step",
-    "block",
-    "prev",
-    "annotation",
-    "label",
-    "limit",
-    "image",
-    "secret",
-    "cache",
-    "report",
-    "notebook",
-)
+_FORMS = {
+    "annotation": "annotation:KEY:VALUE",
+    "label": "label:KEY:VALUE",
+    "limit": "limit:RESOURCE:AMOUNT, such as limit:memory:4Gi",
+    "image": "image:REFERENCE",
+    "secret": "secret:NAME:KEY:VARIABLE",
+    "cache": "cache:enabled or cache:disabled",
+    "report": "report:enabled or report:disabled",
+}
+"""The tags that are options of a step."""
+_KINDS = ("step", "block", "prev", "notebook", *_FORMS)
 _OTHERS = {
     "duration",
     "remove-input",
@@ -35,13 +33,6 @@ _OTHERS = {
     "raises-exception",
     "parameters",
 }
-_CLONED = "with --kfp, the notebook's own volumes are cloned"
-_WITHOUT = {
-    "autosnapshot": _CLONED,
-    "snapshot_volumes": _CLONED,
-    "katib_run": "kalelite does not tune hyperparameters",
-}
-"""Settings of Kale that mean nothing here, if they are set, with the reason."""
 
 
 @frozen
@@ -133,6 +124,8 @@ class _Reading:
             if kind == "notebook":
                 hint = "Call that notebook's functions in a step of its own, or run it by itself."
                 self._problems.append(Problem(f"{tag}: notebooks are not nested", hint, where))
+            elif kind in {*_FORMS, "prev"} and not self._now.startswith("step:"):
+                self._notes.append(f"{where}: the tag {tag!r} has no effect: it is on no step.")
             elif tag not in known and not (colon and kind in _KINDS):
                 meant = did_you_mean(kind, [*known, *_KINDS])
                 self._notes.append(f"{where}: the tag {tag!r} has no effect. {meant}".strip())
@@ -140,17 +133,16 @@ class _Reading:
     def result(self) -> Tagged:
         """All that was read."""
         steps = tuple(self._step(name, cells) for name, cells in self._steps.items())
-        settings = self._notebook.metadata.get("kubeflow_notebook")
-        options = self._options(settings if isinstance(settings, dict) else {})
+        metadata = read_metadata(self._notebook, self._step_options)
         return Tagged(
             self._notebook,
             tuple(self._parts["top"]),
             tuple(self._parts[PARAMETERS]),
             tuple(self._parts[METRICS]),
             steps,
-            options,
-            tuple(self._notes),
-            tuple(self._problems),
+            metadata.options,
+            (*metadata.notes, *dict.fromkeys(self._notes)),
+            (*metadata.problems, *self._problems),
         )
 
     def _step(self, name: str, cells: list[Cell]) -> TaggedStep:
@@ -178,65 +170,25 @@ class _Reading:
         options: dict[str, Any] = {}
         for tag, where in tags:
             kind, _, rest = tag.partition(":")
-            key, _, value = rest.partition(":")
-            if kind in {"annotation", "label"}:
-                options.setdefault(f"{kind}s", {})[key] = value
-            elif kind == "limit":
-                options.setdefault("limits", {})[key] = int(value) if value.isdigit() else value
-            elif kind == "image":
-                options["image"] = rest
-            elif kind == "cache":
-                options["cache"] = rest == "enabled"
-            elif kind == "secret":
-                name, _, variable = value.partition(":")
-                options.setdefault("secrets", {})[variable or name] = (key, name)
-            elif kind == "report":
-                self._notes.append(f"{where}: the tag {tag!r} has no effect: a run shows itself.")
+            match kind, rest.split(":"):
+                case "annotation" | "label", [key, *_] if key and ":" in rest:
+                    options.setdefault(f"{kind}s", {})[key] = rest.partition(":")[2]
+                case "limit", [resource, amount] if resource and amount:
+                    number = int(amount) if amount.isdigit() else amount
+                    options.setdefault("limits", {})[resource] = number
+                case "image", _ if rest:
+                    options["image"] = rest
+                case "secret", [name, key, variable] if name and key and variable:
+                    options.setdefault("secrets", {})[variable] = (name, key)
+                case "cache", ["enabled" | "disabled"]:
+                    options["cache"] = rest == "enabled"
+                case "report", ["enabled" | "disabled"]:
+                    pass  # a run has a page, with or without it
+                case _ if kind in _FORMS:
+                    self._problems.append(
+                        Problem(f"the tag {tag!r} is not whole", f"Write {_FORMS[kind]}.", where)
+                    )
         return options
-
-    def _options(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        experiment = settings.get("experiment_name") or _inner(settings.get("experiment"), "name")
-        names = {
-            "name": settings.get("pipeline_name") or Path(self._notebook.path).stem,
-            "description": settings.get("pipeline_description"),
-            "experiment": experiment if experiment and experiment != "new" else None,
-        }
-        defaults = dict(self._defaults(settings.get("steps_defaults") or ()))
-        image = settings.get("docker_image") or settings.get("base_image")
-        if image:
-            defaults.setdefault("image", image)
-        if settings.get("enable_caching") is not None:
-            defaults.setdefault("cache", bool(settings["enable_caching"]))
-        claims = self._claims(settings.get("volumes") or ())
-        if claims:
-            defaults["volumes"] = claims
-        for name, reason in _WITHOUT.items():
-            if settings.get(name):
-                self._notes.append(f"{name} in the notebook's metadata has no effect: {reason}.")
-        names = {name: value for name, value in names.items() if value}
-        return {**names, "defaults": defaults} if defaults else names
-
-    def _defaults(self, given: Any) -> dict[str, Any]:
-        if isinstance(given, Mapping):
-            return dict(given)
-        where = Where(self._notebook.path, 1)
-        return self._step_options([(str(tag), where) for tag in given])
-
-    def _claims(self, volumes: Any) -> dict[str, str]:
-        claims = {}
-        for volume in volumes:
-            kind, path, name = (_inner(volume, key) for key in ("type", "mount_point", "name"))
-            if kind == "pvc" and path and name:
-                claims[str(path)] = str(name)
-            else:
-                self._notes.append(
-                    f"the volume {name} ({kind}) in the notebook's metadata has no effect: {_CLONED}."
-                )
-        return claims
-
-
-def _inner(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, Mapping) else None
 
 
 def headings(cell: Cell) -> Iterator[str]:

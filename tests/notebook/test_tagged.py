@@ -89,7 +89,7 @@ def test_options_of_tags_and_metadata_reach_the_compiled_pipeline(shell, book):
     compiled = (shell.folder / "taxi.yaml").read_text()
     for part in ["taxicab", "docker.io/library/taxi:1", "claim", "http://x", "access", "Fares"]:
         assert part in compiled
-    assert "the volume workspace (clone)" in done.stderr
+    assert "the volume workspace of the notebook's metadata" in done.stderr
 
 
 def test_outputs_are_written_into_the_cells_of_the_steps(shell, book):
@@ -121,6 +121,9 @@ def test_outputs_are_written_into_the_cells_of_the_steps(shell, book):
         ([("step:a", "x = (1")], 3, "Cell In[1], line 1: SyntaxError"),
         ([("step:a limit:what:2", "x = 1")], 4, "Cell In[1], line 1"),
         ([("step:a notebook:b", "x = 1")], 4, "notebooks are not nested"),
+        ([("step:a cache:maybe", "x = 1")], 4, "Write cache:enabled or cache:disabled"),
+        ([("step:a secret:name:key", "x = 1")], 4, "Write secret:NAME:KEY:VARIABLE"),
+        ([("step:a label:team", "x = 1")], 4, "Write label:KEY:VALUE"),
     ],
 )
 def test_mistakes_are_named_by_cell_and_line(shell, book, cells, code, says):
@@ -141,6 +144,7 @@ def test_mistakes_are_named_by_cell_and_line(shell, book, cells, code, says):
             "Cell In[1], line 2: this sets the process",
         ),
         ([("stepp:a", "1"), ("step:b", "x = 1")], "the tag 'stepp:a' has no effect"),
+        ([("imports image:x", "1"), ("step:b", "x = 1")], "the tag 'image:x' has no effect: it is"),
         (
             [("step:a", "x = 1"), ("step:b prev:a", "x = 2"), ("step:c prev:a", "print(x)")],
             "x is that of step 'a', as the prev: tags say",

@@ -8,13 +8,13 @@ from typing import Any
 from kalelite.errors import Problem, Where
 from kalelite.plan.options.option import Alias, Option
 
-_TUNING = "kalelite does not tune hyperparameters"
-_WITHOUT_COUNTERPART = {
+_TUNING = "kalelite sweep tries the values of parameters"
+WITHOUT_COUNTERPART = {
     "autosnapshot": "the volumes are snapshotted once, before the run",
     "snapshot_volumes": "the volumes are snapshotted once, before the run",
     "katib_run": _TUNING,
     "katib_metadata": _TUNING,
-    "kfp_host": "the endpoint is a setting of the command, not of the pipeline",
+    "kfp_host": "the address is a setting of the command, KALELITE_KFP_HOST",
     "abs_working_dir": "the steps follow the working directory of the script",
     "storage_class_name": "a clone has the storage class of its volume",
     "volume_access_mode": "a clone has the access mode of its volume",
@@ -32,15 +32,15 @@ def translate(
     Those without a counterpart are told by a warning, and left out.
     """
     aliases = {alias: option for option in options for alias in option.aliases}
-    strange = {*aliases, *_WITHOUT_COUNTERPART}
+    strange = {*aliases, *WITHOUT_COUNTERPART}
     result = {name: value for name, value in settings.items() if name not in strange}
     problems = []
     for name, value in settings.items():
         hint = None
         if name in aliases and value is not None:
             hint = aliases[name].aliases[name](aliases[name].name, value, result)
-        elif name in _WITHOUT_COUNTERPART and value:
-            _warn(f"{name}={value!r} has no effect: {_WITHOUT_COUNTERPART[name]}", where)
+        elif name in WITHOUT_COUNTERPART and value:
+            _warn(f"{name}={value!r} has no effect: {WITHOUT_COUNTERPART[name]}", where)
         if hint:
             problems.append(Problem(f"{name}={value!r} cannot be taken over", hint, where))
     return result, problems

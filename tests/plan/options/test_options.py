@@ -430,7 +430,7 @@ def test_kale_pipeline_options():
     ("given", "reason"),
     [
         ({"autosnapshot": True}, "snapshotted once"),
-        ({"katib_run": True}, "hyperparameters"),
+        ({"katib_run": True}, "kalelite sweep"),
         ({"volume_access_mode": "rwm"}, "access mode of its volume"),
     ],
 )
