@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     )
     from kalelite.plan.status import FinalStatus as FinalStatus
     from kalelite.plan.types.fit import MarshalData as MarshalData
-    from kalelite.runs.reading import load as load
+    from kalelite.runs.pipeline_run import load as load
 
 _PUBLIC: Final = {
     "kalelite.authoring.container.container_step": ("container_step", "load_component"),
@@ -101,12 +101,12 @@ _PUBLIC: Final = {
     ),
     "kalelite.plan.status": ("FinalStatus",),
     "kalelite.plan.types.fit": ("MarshalData",),
-    "kalelite.runs.reading": ("load",),
+    "kalelite.runs.pipeline_run": ("load",),
 }
 """The public names by their modules, which are imported on first use: `import kalelite` is cheap."""
 
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
-_EXTENSION = {"load_ipython_extension": "kalelite.notebook.magics"}
+_EXTENSION = {"load_ipython_extension": "kalelite.cli.magics"}
 """What ``%load_ext kalelite`` asks for."""
 
 __all__ = [*sorted(_MODULES), "marshal", "runs"]  # noqa: PLE0604 - texts, all of them

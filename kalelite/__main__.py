@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 
 # Python searches the current folder first; a ``queue.py`` of the user's there is not Python's.
-# In its place this file, in which nothing is found: `kalelite.cli.script.import_path` drops it.
+# In its place this file, in which nothing is found: `kalelite.source.script.import_path` drops it.
 with suppress(OSError):
     is_ours = not getattr(sys.flags, "safe_path", False)
     if is_ours and sys.path[0] == os.getcwd():  # noqa: PTH109 - as sys.path has it

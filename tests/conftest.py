@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -25,3 +26,13 @@ def programs_hear_signals() -> Iterator[None]:
     yield
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
+
+
+@pytest.fixture
+def utc(monkeypatch):
+    """Times are shown as they are in UTC."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()

@@ -27,7 +27,6 @@ COMPOSITION_ROOTS = {
     "kalelite.backends.kubeflow.recur.kfp_schedules",
     "kalelite.backends.kubeflow.submitted_run",
     "kalelite.backends.local.run",
-    "kalelite.runs.reading",
     "kalelite.runs.report.run_page",
     "kalelite.volumes.prepare_volumes",
 }
@@ -52,13 +51,17 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.text)
 
-    def imports(self) -> set[str]:
-        """The modules of ours that it imports, in functions too, but for type checkers' sake."""
+    def imports(self, *, for_types: bool = False) -> set[str]:
+        """The modules of ours that it imports, in functions too; ``for_types`` for checkers as well."""
         found: set[str] = set()
         pending: list[ast.AST] = [self.tree]
         while pending:
             node = pending.pop()
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            if (
+                not for_types
+                and isinstance(node, ast.If)
+                and "TYPE_CHECKING" in ast.dump(node.test)
+            ):
                 pending.extend(node.orelse)
                 continue
             pending.extend(ast.iter_child_nodes(node))
@@ -110,7 +113,11 @@ def test_modules_import_at_most_8_others_of_ours():
 
 def test_modules_do_not_import_each_other_in_circles():
     # The public names are imported lazily, on behalf of whoever asks for them.
-    graph = {m.name: m.imports() - {"kalelite"} for m in MODULES.values() if m.name != "kalelite"}
+    graph = {
+        module.name: module.imports(for_types=True) - {"kalelite"}
+        for module in MODULES.values()
+        if module.name not in {"kalelite", "kalelite.runs"}
+    }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -172,7 +179,7 @@ def test_importing_the_public_names_imports_nothing_heavy(statement):
     [
         ("kfp", {"kalelite.backends.kubeflow"}),
         ("kubernetes", {"kalelite.volumes.cluster"}),
-        ("rich", {"kalelite.cli"}),
+        ("rich", {"kalelite.display"}),
     ],
 )
 def test_a_library_is_imported_in_its_own_room(library, homes):

@@ -1,13 +1,30 @@
-"""What `step` and `pipeline` may be put on, and what is wrong with anything else."""
+"""What `step` and `pipeline` are put on, and what is wrong with anything else."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from kalelite.errors import Problem, Where
+from kalelite.plan.graph import Parameter
+from kalelite.plan.options import PipelineOptions
 from kalelite.source.locations import of_function
+
+
+class PipelineDefinition(Protocol):
+    """A decorated function, as it is traced and given its arguments."""
+
+    name: str
+    options: PipelineOptions
+    description: str
+    where: Where | None
+    problems: tuple[Problem, ...]
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]: ...
 
 
 def function_problem(target: Any, decorator: str, place: Where) -> Problem | None:

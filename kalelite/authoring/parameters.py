@@ -10,17 +10,14 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from enum import Enum
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
-from kalelite.authoring.definition import signature_of
+from kalelite.authoring.definition import PipelineDefinition, signature_of
 from kalelite.errors import Problem, UsageError, Where
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.types.convert import convert
 from kalelite.plan.types.hints import hints_of
 from kalelite.source.locations import of_function
-
-if TYPE_CHECKING:
-    from kalelite.authoring.pipeline import Pipeline
 
 _VALUES = (int, float, str, list, dict, tuple, type(None), Enum, PurePath, date, timedelta)
 
@@ -88,7 +85,7 @@ def _no_value(parameter: Parameter) -> Problem:
 
 
 def arguments_of(
-    pipeline: Pipeline[..., Any],
+    pipeline: PipelineDefinition,
     parameters: tuple[Parameter, ...],
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kalelite.errors import ExitCode, KaleliteError
 
 if TYPE_CHECKING:
-    from kalelite.cli.screen import Screen
+    from kalelite.display.screen import Screen
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     ``argv`` is what follows the command's name; that of this process if left out.
     """
-    from kalelite.cli.screen import Screen
+    from kalelite.display.screen import Screen
 
     words = list(sys.argv[1:] if argv is None else argv)
     gc.disable()  # a tenth of a start: what is imported is no garbage; a script enables it again
@@ -50,20 +50,19 @@ def _dispatch(words: Sequence[str]) -> int:
         sys.stdout.write(run_help())
         return ExitCode.USAGE
     request = parse(words)
-    from kalelite.cli.command import perform
+    from kalelite.cli.perform import perform
 
     return perform(request, words)
 
 
 def _explain(error: BaseException, err: Screen) -> int:
-    from kalelite.cli.error_view import error_lines, internal_lines
+    from kalelite.display.error_view import ScriptRaisedError, error_lines, internal_lines
 
     if isinstance(error, KaleliteError):
         err.lines(error_lines(error, err.width))
         return error.exit_code
-    lines = getattr(error, "lines", None)
-    if lines is not None:  # the user's script failed
-        err.lines(lines)
+    if isinstance(error, ScriptRaisedError):
+        err.lines(error.lines)
         return ExitCode.SCRIPT
     full = os.environ.get("KALELITE_DEBUG", "") not in {"", "0"}
     err.lines(internal_lines(error, full=full))

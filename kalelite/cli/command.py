@@ -6,14 +6,11 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from kalelite.cli.parser import Request
-from kalelite.cli.screen import Screen
-from kalelite.errors import UsageError
+from kalelite.display.screen import Screen
 from kalelite.frozen import frozen
 from kalelite.settings import (
     SETTINGS,
@@ -22,7 +19,6 @@ from kalelite.settings import (
     environment,
     find_files,
     flags,
-    misspelt_variables,
     resolve,
 )
 
@@ -61,7 +57,7 @@ class Command:
 
     def write_json(self, value: Mapping[str, Any]) -> None:
         """Write an object on a line of the standard output."""
-        from kalelite.cli.json_lines import JsonLines
+        from kalelite.display.json_lines import JsonLines
 
         JsonLines(self.out).write(value)
 
@@ -81,27 +77,6 @@ class Command:
         return shlex.join([*start, *(self.words if debugs else ["resume", *flag])])
 
 
-def perform(request: Request, words: Sequence[str]) -> int:
-    """Do what was asked; the exit code."""
-    try:
-        os.getcwd()
-    except FileNotFoundError:
-        from kalelite.backends.local.prepare import require_folder
-
-        require_folder()
-    options = request.options
-    settings = settings_of(options)
-    err = Screen(sys.stderr)
-    for note in misspelt_variables(os.environ):
-        err.line(note)
-    with _streams(as_json=settings["output"].value == "json") as out:
-        command = Command(options, settings, out, err, words, request.script_args, os.getcwd())
-        code = request.verb.perform(command)
-    if out.error is not None:
-        raise UsageError(f"the output cannot be written: {out.error.strerror}")
-    return code
-
-
 def settings_of(*options: argparse.Namespace) -> dict[str, Value]:
     """All settings, by the flags that were given; the first counts that has one."""
     script = next((one.script for one in options if getattr(one, "script", None)), None)
@@ -113,34 +88,3 @@ def settings_of(*options: argparse.Namespace) -> dict[str, Value]:
 def _start_folder(script: str | None) -> Path:
     """Where the search for a settings file begins: beside the script, else here."""
     return Path(os.path.abspath(script)).parent if script else Path.cwd()
-
-
-@contextmanager
-def _streams(*, as_json: bool) -> Iterator[Screen]:
-    """The output to write to. For JSON it alone has the standard output.
-
-    What the user's script prints goes to the standard error then, also what its libraries
-    write past Python.
-    """
-    if not as_json:
-        yield Screen(sys.stdout)
-        return
-    before = sys.stdout
-    before.flush()
-    try:
-        own = before.fileno() == 1
-    except (OSError, ValueError, AttributeError):
-        own = False
-    stream: TextIO = before
-    if own:
-        stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-        os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    try:
-        yield Screen(stream)
-    finally:
-        sys.stdout = before
-        if own:
-            os.dup2(stream.fileno(), 1)
-            with suppress(BrokenPipeError):
-                stream.close()

@@ -42,10 +42,10 @@ def _run_inside(
         extra = {**extra, "words": tuple(command.words), "called_in": command.folder}
     backend = command.open_backend(name, **extra)
     backend.prepare(script.text, script.import_path())
-    from kalelite.cli.printed_lines import with_printed_lines
     from kalelite.cli.run_tagging import RunTagging
     from kalelite.cli.run_view import RunView, reporter_for
     from kalelite.cli.script_run import run_script
+    from kalelite.display.printed_lines import with_printed_lines
 
     output = command.settings["output"].value
     reporter = reporter_for(output, command.out, debug=options.debug)
@@ -57,7 +57,7 @@ def _run_inside(
     act = _act(command, backend, view, tagging, siblings)
     if not options.file:
         return run_script(command, script, act, view)
-    from kalelite.notebook.executed import run_and_write
+    from kalelite.cli.executed_copy import run_and_write
 
     return run_and_write(command, script, act, view)
 

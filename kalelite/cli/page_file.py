@@ -13,8 +13,8 @@ from kalelite.runs.report.comparison_page import comparison_page
 from kalelite.runs.report.run_page import run_page
 
 if TYPE_CHECKING:
-    from kalelite.cli.screen import Screen
-    from kalelite.runs.reading import Run
+    from kalelite.display.screen import Screen
+    from kalelite.runs.pipeline_run import Run
 
 
 def write_page(runs: Sequence[Run], file: str, out: Screen) -> None:

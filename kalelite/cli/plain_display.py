@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from kalelite.authoring.events import Event, TaskFinished
 from kalelite.authoring.plain_script import in_kernel
-from kalelite.cli.printed_lines import with_printed_lines
 from kalelite.cli.run_view import reporter_for
-from kalelite.cli.screen import Screen
-from kalelite.cli.summary import log_tail
+from kalelite.display.printed_lines import with_printed_lines
+from kalelite.display.screen import Screen
+from kalelite.display.summary import log_tail
 
 if TYPE_CHECKING:
     from kalelite.authoring.backends import Listener

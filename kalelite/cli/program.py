@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
-from kalelite.cli.script import ScriptExit, read_script
+from kalelite.source.script import ScriptExit, read_script
 
 if TYPE_CHECKING:
     from kalelite.cli.command import Command

@@ -31,7 +31,7 @@ class RunTagging:
 
     def tag_submitted(self, run: str, home: Path | None) -> None:
         """Tag a run that goes on elsewhere."""
-        from kalelite.runs.reading import Run
+        from kalelite.runs.pipeline_run import Run
 
         self.tag(Run.open(run, folder=home).folder)
 

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.events import Event, RunFinished, RunStarted
-from kalelite.cli.error_view import is_ours
-from kalelite.cli.json_lines import JsonLines
-from kalelite.cli.line_reporter import LineReporter
-from kalelite.cli.run_progress import RunProgress
-from kalelite.cli.summary import print_summary, result_rows
+from kalelite.display.error_view import is_ours
+from kalelite.display.json_lines import JsonLines
+from kalelite.display.line_reporter import LineReporter
+from kalelite.display.run_progress import RunProgress
+from kalelite.display.summary import print_summary, result_rows
 from kalelite.errors import ExitCode, KaleliteError, StepError
 
 if TYPE_CHECKING:
     from kalelite.authoring.backends import Backend, Listener, Result, Submission
     from kalelite.cli.run_tagging import RunTagging
-    from kalelite.cli.screen import Screen
+    from kalelite.display.screen import Screen
     from kalelite.plan.graph import Plan
 
 
@@ -26,7 +26,7 @@ def reporter_for(output: str, out: Screen, *, debug: bool) -> Listener:
     if output == "json":
         return JsonLines(out)
     if output == "auto" and out.can_redraw and not debug:
-        from kalelite.cli.live_table import LiveTable
+        from kalelite.display.live_table import LiveTable
 
         return LiveTable(out)
     return LineReporter(out)

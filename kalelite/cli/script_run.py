@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from kalelite.authoring.backends import use_backend
 from kalelite.authoring.pipeline import pipelines_of
 from kalelite.cli.choose import arguments_of, choose, known_names, pipelines_meant
-from kalelite.cli.error_view import exception_lines, is_ours
 from kalelite.cli.program import Program, open_program
-from kalelite.cli.script import ScriptExit, ScriptRaisedError
 from kalelite.cli.script_backend import Act, ScriptBackend, StopScript
+from kalelite.display.error_view import ScriptRaisedError, exception_lines, is_ours
 from kalelite.errors import ExitCode, KaleliteError, PipelineError, Problem, ScriptError, Where
 from kalelite.frozen import frozen
+from kalelite.source.script import ScriptExit
 
 if TYPE_CHECKING:
     from kalelite.authoring.pipeline import Pipeline

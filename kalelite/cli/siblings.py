@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kalelite.plan.graph import Plan
-from kalelite.runs.reading import Run, list_runs
+from kalelite.runs.pipeline_run import Run, list_runs
 from kalelite.runs.writing import plain_parameters
 
 

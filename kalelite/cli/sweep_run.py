@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from kalelite.attempts.machine import cores
 from kalelite.cli.sweep_trials import Trials
 from kalelite.errors import ExitCode, UsageError
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.sweep.objective import objective_of
 from kalelite.sweep.search import Search
 from kalelite.sweep.space import text_of
 from kalelite.sweep.sweep_record import Sweep, SweepFolder, Trial
 
 if TYPE_CHECKING:
-    from kalelite.cli.sweep_view import SweepView
+    from kalelite.display.sweep_view import SweepView
 
 
 class SweepRun:

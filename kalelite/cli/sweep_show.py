@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from kalelite.atomic import write_atomically
 from kalelite.cli.sweep_run import SweepRun
-from kalelite.cli.sweep_view import print_sweep, view_for
+from kalelite.display.sweep_view import (
+    SweepJson,
+    SweepLines,
+    SweepTable,
+    SweepView,
+    print_sweep,
+)
 from kalelite.humanize import near_path
 from kalelite.sweep.sweep_page import sweep_page
 
@@ -22,7 +28,7 @@ def run_and_show(
 ) -> int:
     """Run the trials, show them, and sum up; the exit code."""
     out = command.out
-    view = view_for(command)
+    view = _view_for(command)
     run = SweepRun(sweep, folder, search, base, view)
     try:
         code = run.run()
@@ -46,3 +52,11 @@ def run_and_show(
     for line in run.complaint.splitlines():
         command.err.line(line)
     return code
+
+
+def _view_for(command: Command) -> SweepView:
+    """What suits the output."""
+    if command.as_json:
+        return SweepJson(command.write_json)
+    table = command.settings["output"].value == "auto" and command.out.can_redraw
+    return SweepTable(command.out) if table else SweepLines(command.out)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kalelite.cli.command import Command
-    from kalelite.cli.screen import Screen
+    from kalelite.display.screen import Screen
     from kalelite.runs.comparison import Comparison, Row
 
 _MOST_DIFF = 40
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def perform(command: Command) -> int:
     """Print parameters, metrics and times in a column for each run, and what changed in the code."""
     from kalelite.runs.comparison import compare
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
     runs = [Run.open(name, folder=command.home) for name in command.options.runs]
     if len({run.id for run in runs}) < 2:
@@ -54,7 +54,7 @@ def perform(command: Command) -> int:
 
 
 def _print(found: Comparison, out: Screen) -> None:
-    from kalelite.cli.run_progress import status_of
+    from kalelite.display.run_progress import status_of
     from kalelite.humanize import duration, moment
 
     out.table(

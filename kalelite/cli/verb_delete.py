@@ -68,7 +68,7 @@ def perform(command: Command) -> int:
 def _deletion(command: Command) -> Deletion:
     from kalelite.plan.options.duration import seconds
     from kalelite.runs.deleting import chosen, given
-    from kalelite.runs.reading import Run, list_runs
+    from kalelite.runs.pipeline_run import Run, list_runs
 
     options = command.options
     choice = choice_of(options)

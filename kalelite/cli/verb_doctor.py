@@ -12,7 +12,7 @@ from kalelite.errors import ClusterError, ExitCode, Problem
 
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
-    from kalelite.cli.screen import Line
+    from kalelite.display.screen import Line
     from kalelite.volumes.examination import Examination
     from kalelite.volumes.rights import Answered
     from kalelite.volumes.storage_facts import Facts

@@ -24,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def perform(command: Command) -> int:
     """Print the reasons: what changed since the last run that has a result of each step."""
-    from kalelite.cli.explain_view import print_explanations
+    from kalelite.display.explain_view import print_explanations
     from kalelite.plan.suggest import did_you_mean
     from kalelite.runs.explain import Explainer
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
     from kalelite.runs.run_dirs import task_of
 
     run, step = Run.open(command.options.run, folder=command.home), command.options.step

@@ -13,7 +13,7 @@ from kalelite.errors import ExitCode
 
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
-    from kalelite.cli.screen import Line
+    from kalelite.display.screen import Line
     from kalelite.marshal import FormatStatus
 
 _COLORS = {"active": "green", "waiting": "dim", "absent": "dim", "broken": "red"}

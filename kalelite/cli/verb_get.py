@@ -11,7 +11,7 @@ from kalelite.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def perform(command: Command) -> int:
     """Show the outputs as their records do, when no value is unpickled, or write them."""
-    from kalelite.cli.summary import preview
-    from kalelite.runs.reading import Run
+    from kalelite.display.summary import preview
+    from kalelite.runs.pipeline_run import Run
 
     names, fetch = command.options.outputs, command.options.fetch
     if command.options.force and not command.options.target:

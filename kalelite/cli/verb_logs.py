@@ -19,8 +19,9 @@ _TICK_AWAY = 3.0
 if TYPE_CHECKING:
     from kalelite.authoring.backends import Submission
     from kalelite.cli.command import Command
-    from kalelite.cli.screen import Screen
-    from kalelite.runs.reading import Run, TaskState
+    from kalelite.display.screen import Screen
+    from kalelite.runs.pipeline_run import Run
+    from kalelite.runs.task_state import TaskState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +43,7 @@ def perform(command: Command) -> int:
 
     On a terminal control characters are left out; a pipe or file gets the bytes as they are.
     """
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
     step, lines, out = command.options.step, command.options.lines, command.out
     run = Run.open(command.options.run, folder=command.home)

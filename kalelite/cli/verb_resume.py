@@ -14,7 +14,7 @@ from kalelite.errors import UsageError
 
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def perform(command: Command) -> int:
     """
     from kalelite.cli.command import settings_of
     from kalelite.cli.siblings import Siblings
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
     given = command.options
     run = Run.open(given.run, folder=command.home)

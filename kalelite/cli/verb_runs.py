@@ -11,8 +11,8 @@ from kalelite.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
-    from kalelite.cli.screen import Line
-    from kalelite.runs.reading import Run
+    from kalelite.display.screen import Line
+    from kalelite.runs.pipeline_run import Run
     from kalelite.runs.run_filter import RunFilter
 
 
@@ -57,7 +57,7 @@ def perform(command: Command) -> int:
     """Print a line for each run."""
     from kalelite.home_folder import home
     from kalelite.humanize import near_path
-    from kalelite.runs.reading import list_runs
+    from kalelite.runs.pipeline_run import list_runs
 
     limit, out = command.options.limit, command.out
     if limit < 1:
@@ -81,7 +81,7 @@ def perform(command: Command) -> int:
 
 def row(run: Run) -> Line:
     """A run in a line."""
-    from kalelite.cli.run_progress import status_of
+    from kalelite.display.run_progress import status_of
     from kalelite.humanize import duration, one_line
 
     tags = run.tags

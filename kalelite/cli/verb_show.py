@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kalelite.cli.command import Command
-    from kalelite.runs.reading import TaskState
     from kalelite.runs.run_files import KfpData
+    from kalelite.runs.task_state import TaskState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,11 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def perform(command: Command) -> int:
     """Print the state, the values, the metrics and the failures of a run."""
-    from kalelite.cli.error_view import failure_lines
-    from kalelite.cli.run_progress import status_of
-    from kalelite.cli.summary import artifact_rows, metric_rows, preview, print_section
+    from kalelite.display.error_view import failure_lines
+    from kalelite.display.run_progress import status_of
+    from kalelite.display.summary import artifact_rows, metric_rows, preview, print_section
     from kalelite.humanize import duration, near_path
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
     run, out = Run.open(command.options.run, folder=command.home), command.out
     if command.options.html:
@@ -91,7 +91,7 @@ def _until(kfp: KfpData | None, run: str) -> Iterator[tuple[str, str]]:
 
 
 def _state(task: TaskState) -> str:
-    from kalelite.cli.run_progress import Status, status_of
+    from kalelite.display.run_progress import Status, status_of
     from kalelite.humanize import duration
 
     status, seconds = status_of(task.status), task.seconds

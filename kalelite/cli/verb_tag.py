@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def perform(command: Command) -> int:
     """Change what was given, and show what holds now."""
     from kalelite.cli.run_tagging import tags_given
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
     from kalelite.runs.run_tags import checked_name
 
     options = command.options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kalelite.cli.screen import Line, Screen
+from kalelite.display.screen import Line, Screen
 from kalelite.humanize import duration, one_line
 from kalelite.volumes.waiting import Action, VolumeProgress
 

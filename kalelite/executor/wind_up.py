@@ -88,18 +88,19 @@ def _has_an_end(file: Any) -> bool:
 
 def _archives(files: list[Any]) -> list[Any]:
     """What holds open files and closes itself when it is freed."""
-    holders: list[Any] = []
-    for holder in gc.get_referrers(*files) if files else ():
-        owners = [holder] if type(holder) is not dict else gc.get_referrers(holder)
-        holders += [
-            owner
-            for owner in owners
-            if hasattr(type(owner), "__del__")
-            and hasattr(type(owner), "close")
-            and not isinstance(owner, io.IOBase)
-            and getattr(owner, "__dict__", None)
-        ]
-    return list({id(holder): holder for holder in holders}.values())
+    holders = gc.get_referrers(*files) if files else []
+    spaces = [holder for holder in holders if type(holder) is dict]
+    # Each look for referrers goes through all objects: one for all of them.
+    holders += gc.get_referrers(*spaces) if spaces else []
+    found = {
+        id(holder): holder
+        for holder in holders
+        if hasattr(type(holder), "__del__")
+        and hasattr(type(holder), "close")
+        and not isinstance(holder, io.IOBase)
+        and getattr(holder, "__dict__", None)
+    }
+    return list(found.values())
 
 
 def _parts(file: Any) -> list[Any]:

@@ -12,12 +12,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kalelite.cli.script import ScriptExit, last_place, path_from
 from kalelite.errors import ScriptError, book_of
 from kalelite.frozen import frozen
 from kalelite.notebook.cell_outputs import CellOutputs
 from kalelite.notebook.ipynb import NotebookFile, read_notebook
 from kalelite.notebook.tags import is_tagged, read_tags
+from kalelite.source.script import ScriptExit, last_place, path_from
 
 
 @frozen

@@ -21,7 +21,7 @@ from kalelite.authoring.events import (
     TaskFinished,
     TaskStarted,
 )
-from kalelite.cli.run_progress import RunProgress
+from kalelite.display.run_progress import RunProgress
 from kalelite.notebook.live_picture import Bundle, progress_bundle, report_bundle
 from kalelite.plan.graph import Loop
 from kalelite.runs.steps_html import last_line

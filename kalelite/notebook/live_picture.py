@@ -6,12 +6,12 @@ import io
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
-from kalelite.cli.screen import Screen
-from kalelite.cli.summary import print_summary
+from kalelite.display.run_progress import RunProgress, Status, TaskProgress
+from kalelite.display.screen import Screen
+from kalelite.display.summary import print_summary
 from kalelite.humanize import count, duration
 from kalelite.runs.html import run_html
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.steps_html import (
     DIM,
     FONT,

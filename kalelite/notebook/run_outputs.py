@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kalelite.authoring.events import Event, RunFinished, RunStarted, TaskFinished
 from kalelite.errors import Where, in_cell
 from kalelite.notebook.cell_outputs import Output
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 if TYPE_CHECKING:
     from kalelite.notebook.book import Book

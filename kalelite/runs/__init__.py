@@ -15,14 +15,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kalelite.runs.reading import Run as Run
+    from kalelite.runs.pipeline_run import Run as Run
     from kalelite.runs.run_table import table as table
 
 
 def __getattr__(name: str) -> Any:
     # Lazily: whoever writes a record needs nothing of what reads it.
     if name == "Run":
-        from kalelite.runs.reading import Run
+        from kalelite.runs.pipeline_run import Run
 
         return Run
     if name == "table":

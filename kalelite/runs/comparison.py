@@ -11,7 +11,8 @@ from kalelite.humanize import duration
 from kalelite.plan.options.secrecy import hide_secrets, without_secret
 from kalelite.runs.code_texts import CodeTexts
 from kalelite.runs.kept_results import read_keys
-from kalelite.runs.reading import Run, TaskState
+from kalelite.runs.pipeline_run import Run
+from kalelite.runs.task_state import TaskState
 
 
 @frozen

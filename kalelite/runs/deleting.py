@@ -14,7 +14,7 @@ from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 from kalelite.runs.freeing import TRASH, FreedSpace, caches, free, size_of
 from kalelite.runs.kept_results import read_kept
-from kalelite.runs.reading import Run, list_runs
+from kalelite.runs.pipeline_run import Run, list_runs
 from kalelite.runs.run_filter import RunFilter
 from kalelite.volumes.folder_clone import remove_folder
 

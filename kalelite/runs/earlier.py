@@ -11,7 +11,7 @@ from kalelite.executor.record_file import parse
 from kalelite.executor.result_cache import Found, is_whole
 from kalelite.executor.task_key import Keys, brings_code
 from kalelite.runs.kept_results import read_keys, read_records
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.run_dirs import task_of
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from kalelite.executor.task_key import Keys, TaskKey
 from kalelite.frozen import frozen
 from kalelite.runs.code_texts import CodeTexts, difference
 from kalelite.runs.kept_results import cached_reason, read_keys, read_records
-from kalelite.runs.reading import Run, TaskState, list_runs
+from kalelite.runs.pipeline_run import Run, list_runs
 from kalelite.runs.run_dirs import task_of
+from kalelite.runs.task_state import TaskState
 
 _LOOKED_AT = 50
 """Earlier runs that are compared with, at most."""

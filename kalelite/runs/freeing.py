@@ -12,7 +12,7 @@ from kalelite.executor.result_cache import prune
 from kalelite.frozen import frozen
 from kalelite.humanize import near_path
 from kalelite.marshal import Store
-from kalelite.runs.reading import Run, list_runs
+from kalelite.runs.pipeline_run import Run, list_runs
 from kalelite.runs.run_dirs import run_ids, runs_folder
 from kalelite.volumes.folder_clone import remove_folder
 

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 from kalelite.humanize import count, duration, error_line
 from kalelite.runs.artifacts_html import artifacts_html
 from kalelite.runs.failure_html import failure_html
-from kalelite.runs.logged import artifacts_of
+from kalelite.runs.logged import artifacts_of, curves_of
 from kalelite.runs.run_picture import run_picture
 from kalelite.runs.steps_html import DIM, FONT, StepLine, grouped, head_html, last_line, steps_html
 from kalelite.runs.values_html import displayed_values, folded, metrics_html, values_html
 
 if TYPE_CHECKING:
-    from kalelite.runs.reading import Run, TaskState
+    from kalelite.runs.reading import RunRecord
+    from kalelite.runs.task_state import TaskState
 
 _FAILURES = 3
 
 
-def run_html(run: Run) -> str:
+def run_html(run: RunRecord) -> str:
     """A run: what each step did, its picture, all that it gave, and what failed."""
     tasks = run.tasks
     lines = [_line(name, task) for name, task in tasks.items()]
@@ -38,7 +39,7 @@ def run_html(run: Run) -> str:
         *(failure_html(*one) for one in failed[:_FAILURES]),
         folded("graph", run_picture(run, tasks), is_open=True),
         folded("values", values_html(run) + "".join(starmap(folded, displayed_values(run)))),
-        folded("metrics", metrics_html(run.curves), is_open=True),
+        folded("metrics", metrics_html(curves_of(tasks)), is_open=True),
         artifacts_html(artifacts_of(tasks)),
     ]
     return f"<div style='{FONT}'>{''.join(parts)}{_foot(run)}</div>"
@@ -52,7 +53,7 @@ def _line(name: str, task: TaskState) -> StepLine:
     return StepLine(name, task.status, task.started or 0.0, task.finished or 0.0, note)
 
 
-def _foot(run: Run) -> str:
+def _foot(run: RunRecord) -> str:
     again = ""
     if run.state in {"failed", "interrupted", "crashed"} and run.data.get("backend") == "local":
         again = f" · to go on: <code>kalelite.runs.Run.open('{escape(run.id)}').resume()</code>"

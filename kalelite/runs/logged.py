@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.errors import KaleliteError
 from kalelite.frozen import frozen
 
 if TYPE_CHECKING:
-    from kalelite.runs.reading import Run, TaskState
+    from kalelite.runs.task_state import TaskState
 
 
 @frozen
@@ -52,31 +51,3 @@ def curves_of(tasks: Mapping[str, TaskState]) -> dict[str, list[tuple[float, flo
         ]
         for name, points in series.items()
     }
-
-
-class RunValues(Mapping[str, Any]):
-    """The outputs of a run by "task.output", each loaded when it is asked for.
-
-    Other names that `Run.load` knows may be asked for, too: ``"train"`` if the task has one output.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._names = tuple(run.outputs())
-
-    def __getitem__(self, name: str) -> Any:
-        try:
-            return self._run.load(name)
-        except KaleliteError as error:
-            if name in self._names:
-                raise
-            raise KeyError(name) from error
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __repr__(self) -> str:
-        return f"<values of run {self._run.id}: {', '.join(self._names)}>"

@@ -9,10 +9,10 @@ from kalelite.authoring.pipeline import pipelines_of
 from kalelite.errors import UsageError
 
 if TYPE_CHECKING:
-    from kalelite.runs.reading import Run
+    from kalelite.runs.reading import RunRecord
 
 
-def resume(run: Run) -> Any:
+def resume(run: RunRecord) -> Any:
     """What `Run.resume` does."""
     found = [one for one in pipelines_of() if one.name == run.pipeline]
     if not found:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from kalelite.frozen import frozen
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 
 @frozen

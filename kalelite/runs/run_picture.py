@@ -11,10 +11,11 @@ from kalelite.runs.diagram_file import read_diagram
 from kalelite.runs.run_dirs import task_of
 
 if TYPE_CHECKING:
-    from kalelite.runs.reading import Run, TaskState
+    from kalelite.runs.reading import RunRecord
+    from kalelite.runs.task_state import TaskState
 
 
-def run_picture(run: Run, tasks: Mapping[str, TaskState]) -> str:
+def run_picture(run: RunRecord, tasks: Mapping[str, TaskState]) -> str:
     """The plan with the states of its tasks; nothing where the record does not have it."""
     diagram = read_diagram(run.folder)
     if diagram is None:

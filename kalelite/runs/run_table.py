@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import UsageError
-from kalelite.runs.reading import list_runs
+from kalelite.runs.pipeline_run import list_runs
 
 if TYPE_CHECKING:
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
 
 def table(*, folder: str | Path | None = None, limit: int | None = None) -> Any:

@@ -17,10 +17,10 @@ from kalelite.runs.run_dirs import natural, task_of
 
 if TYPE_CHECKING:
     from kalelite.executor.spec import OutputEntry
-    from kalelite.runs.reading import Run
+    from kalelite.runs.reading import RunRecord
 
 
-def load_output(run: Run, name: str) -> Any:
+def load_output(run: RunRecord, name: str) -> Any:
     """What `Run.load` gives."""
     outputs = run.outputs()
     chosen, many = chosen_outputs(name, outputs)
@@ -39,7 +39,7 @@ def load_output(run: Run, name: str) -> Any:
     return values if many else values[0]
 
 
-def load_entry(run: Run, entry: OutputEntry) -> Any:
+def load_entry(run: RunRecord, entry: OutputEntry) -> Any:
     """What `Run.read` gives."""
     store = _store(run)
     with _code(run):
@@ -48,7 +48,7 @@ def load_entry(run: Run, entry: OutputEntry) -> Any:
     return value
 
 
-def _store(run: Run) -> Store:
+def _store(run: RunRecord) -> Store:
     """Where the values are: for a run in a cluster on its volume, if that is mounted here."""
     away = Path(run.data["kfp"]["home"], "store") if "kfp" in run.data else None
     return Store(away if away is not None and away.is_dir() else run.home / "store")
@@ -65,7 +65,7 @@ def _value(store: Store, entry: Mapping[str, Any]) -> Any:
 
 
 @contextlib.contextmanager
-def _code(run: Run) -> Iterator[None]:
+def _code(run: RunRecord) -> Iterator[None]:
     """The captured code at hand, as far as it can be read here."""
     reader = None
     with contextlib.suppress(KaleliteError, OSError):
@@ -99,3 +99,31 @@ def chosen_outputs(name: str, outputs: Mapping[str, Any]) -> tuple[list[str], bo
         f"the run has no single output {name!r}",
         hint=f"there are {', '.join(close[:8])}" if close else "no task has left anything",
     )
+
+
+class RunValues(Mapping[str, Any]):
+    """The outputs of a run by "task.output", each loaded when it is asked for.
+
+    Other names that `Run.load` knows may be asked for, too: ``"train"`` if the task has one output.
+    """
+
+    def __init__(self, run: RunRecord) -> None:
+        self._run = run
+        self._names = tuple(run.outputs())
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return load_output(self._run, name)
+        except KaleliteError as error:
+            if name in self._names:
+                raise
+            raise KeyError(name) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return f"<values of run {self._run.id}: {', '.join(self._names)}>"

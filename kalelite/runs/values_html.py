@@ -14,10 +14,11 @@ from kalelite.humanize import count, size
 from kalelite.picture.mimebundle import table
 from kalelite.runs.html_tables import plain_table
 from kalelite.runs.steps_html import FONT
+from kalelite.runs.stored_values import load_entry
 
 if TYPE_CHECKING:
     from kalelite.executor.spec import OutputEntry
-    from kalelite.runs.reading import Run
+    from kalelite.runs.reading import RunRecord
 
 _MOST = 40
 _ROWS = 8
@@ -40,7 +41,7 @@ def folded(title: str, body: str, *, is_open: bool = False) -> str:
     )
 
 
-def values_html(run: Run) -> str:
+def values_html(run: RunRecord) -> str:
     """All values by name; those of the items of a loop in one row."""
     items: dict[str, list[Mapping[str, Any]]] = {}
     for name, entry in run.outputs().items():
@@ -63,7 +64,7 @@ def _shown(entries: list[Mapping[str, Any]]) -> tuple[str, str]:
     return text if len(text) <= 300 else text[:299] + "…", size(octets) if octets >= 10_000 else ""
 
 
-def displayed_values(run: Run) -> Iterator[tuple[str, str]]:
+def displayed_values(run: RunRecord) -> Iterator[tuple[str, str]]:
     """Frames as tables and figures as pictures, by title: of runs here, whose values are our own."""
     if run.data.get("backend") != "local":
         return
@@ -71,7 +72,7 @@ def displayed_values(run: Run) -> Iterator[tuple[str, str]]:
         kind = str(entry.get("type", ""))
         if kind.startswith((*_FRAMES, *_FIGURES)) and (entry.get("size") or 0) <= _LARGEST:
             with contextlib.suppress(Exception):  # it is shown by its preview
-                html = _displayed(run.read(_entry(entry)))
+                html = _displayed(load_entry(run, _entry(entry)))
                 if html:
                     yield escape(name.removesuffix(".output")), html
 

@@ -1,1 +1,1 @@
-"""Places in the user's source: files, lines, columns."""
+"""The user's source: scripts, and places in them: files, lines, columns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kalelite.errors import KaleliteError, UsageError
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 
 def objective_of(run: Run, name: str) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from jupyter_lab import CHROMIUM, browser
 
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.report.pages_server import PagesServer
 from kalelite.runs.report.run_page import run_page
 

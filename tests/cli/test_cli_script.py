@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from kalelite.cli.script import read_script
 from kalelite.errors import ScriptError
+from kalelite.source.script import read_script
 
 
 def write(folder, content, name="script.py"):

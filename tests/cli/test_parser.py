@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kalelite.cli.command import perform
 from kalelite.cli.parser import VERBS, parse
+from kalelite.cli.perform import perform
 from kalelite.cli.script_arguments import picture_format
 from kalelite.errors import UsageError
 

@@ -13,7 +13,7 @@ import pytest
 
 import kalelite
 from kalelite.runs import Run, deleting, run_dirs
-from kalelite.runs.reading import list_runs
+from kalelite.runs.pipeline_run import list_runs
 
 SCRIPT = """
 from pathlib import Path

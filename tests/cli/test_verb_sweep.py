@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from kalelite.runs import Run
-from kalelite.runs.reading import list_runs
+from kalelite.runs.pipeline_run import list_runs
 from kalelite.sweep.sweep_record import SweepFolder
 
 SCRIPT = """

@@ -13,7 +13,7 @@ from test_conformance import hold, journal_of
 from test_examples import EXAMPLES, NEEDS, hold_records
 
 from kalelite.authoring.backends import open_backend
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
 

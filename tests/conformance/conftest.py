@@ -14,7 +14,7 @@ from conformance_seen import Seen, seen_in
 from harness import Harness, cluster
 
 from kalelite.authoring.backends import open_backend
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 BACKENDS_THAT_RUN = ("local",)
 

@@ -14,7 +14,7 @@ from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
 from kalelite.errors import StepError
 from kalelite.runs.logged import artifacts_of
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.py"))
 NEEDS = {"grid_search": ["sklearn"], "report": ["pandas", "matplotlib"]}

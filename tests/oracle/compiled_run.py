@@ -16,8 +16,8 @@ from conformance_seen import seen_in
 from harness import Harness, cluster
 
 from kalelite.authoring.backends import Backend, open_backend, use_backend
-from kalelite.cli.script import read_script
 from kalelite.errors import KaleliteError
+from kalelite.source.script import read_script
 
 
 class Failed(Exception):

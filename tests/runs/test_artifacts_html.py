@@ -12,7 +12,7 @@ from kalelite.backends.local.local_backend import LocalBackend
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.runs.artifacts_html import artifacts_html
 from kalelite.runs.logged import Artifact
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

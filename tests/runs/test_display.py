@@ -11,7 +11,7 @@ from kalelite import pipeline, step
 from kalelite.authoring.backends import use_backend
 from kalelite.picture.mimebundle import plan_html, plan_text
 from kalelite.runs.html import run_html
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 
 @step

@@ -16,7 +16,7 @@ from kalelite.executor.spec import FailureReport, Record
 from kalelite.home_folder import home as home_of
 from kalelite.marshal import Store
 from kalelite.plan import graph as g
-from kalelite.runs.reading import Run, list_runs, load
+from kalelite.runs.pipeline_run import Run, list_runs, load
 from kalelite.runs.writing import create
 
 
@@ -296,7 +296,7 @@ def made(tmp_path, home):
 
 
 def look(cwd, home, text):
-    code = f"from kalelite.runs.reading import load\ndef get(name): return load('last', name, folder={str(home)!r})\n"
+    code = f"from kalelite.runs.pipeline_run import load\ndef get(name): return load('last', name, folder={str(home)!r})\n"
     done = subprocess.run(
         [sys.executable, "-c", code + textwrap.dedent(text)],
         cwd=cwd,

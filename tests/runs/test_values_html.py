@@ -11,7 +11,7 @@ from kalelite.authoring.backends import use_backend
 from kalelite.backends.local.local_backend import LocalBackend
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.runs.html_tables import plain_table
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.values_html import metrics_html
 
 pandas = pytest.importorskip("pandas")

@@ -8,9 +8,9 @@ import traceback
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from types import CodeType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kalelite.authoring.definition import signature_of
+from kalelite.authoring.definition import PipelineDefinition, signature_of
 from kalelite.authoring.trace.arguments import to_expr, wait_for
 from kalelite.authoring.trace.binding import misfit
 from kalelite.authoring.trace.misuse import subject
@@ -28,14 +28,11 @@ from kalelite.plan.types.fit import fits
 from kalelite.plan.types.hints import UNKNOWN, spell
 from kalelite.source import locations as places
 
-if TYPE_CHECKING:
-    from kalelite.authoring.pipeline import Pipeline
-
 # An exception whose text names a stand-in was raised over an output.
 _STAND_IN = re.compile(rf"{MARK}|\b(Output|Value)Proxy\b|\bPoison\b")
 
 
-def trace_body(pipeline: Pipeline[..., Any]) -> tuple[Plan, list[Problem]]:
+def trace_body(pipeline: PipelineDefinition) -> tuple[Plan, list[Problem]]:
     """The plan that the body of a pipeline makes, and what is wrong in it."""
     trace = Trace(pipeline.name)
     trace.defaults = pipeline.options.defaults
@@ -76,7 +73,7 @@ def _parameter(trace: Trace, parameter: Parameter) -> ValueProxy:
 
 def nest(
     trace: Trace,
-    pipeline: Pipeline[..., Any],
+    pipeline: PipelineDefinition,
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
     where: Where,
@@ -128,7 +125,7 @@ def nest(
 
 
 def _arguments(
-    trace: Trace, pipeline: Pipeline[..., Any], bound: inspect.BoundArguments, where: Where
+    trace: Trace, pipeline: PipelineDefinition, bound: inspect.BoundArguments, where: Where
 ) -> dict[str, Ref]:
     """Arguments of a nested pipeline: as unknown to its body as they are at the top."""
     given = set(bound.arguments)
@@ -163,7 +160,7 @@ def _argument(trace: Trace, name: str, value: Any, wanted: Any) -> Ref:
     return ValueProxy(trace, expr, f"`{name}`, a parameter of the pipeline")
 
 
-def _run(trace: Trace, pipeline: Pipeline[..., Any], values: dict[str, Any]) -> Any:
+def _run(trace: Trace, pipeline: PipelineDefinition, values: dict[str, Any]) -> Any:
     """Call the body; an exception of the user's own becomes a problem."""
     function = pipeline.__wrapped__
     inner = inspect.unwrap(function)

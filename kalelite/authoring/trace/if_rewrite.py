@@ -11,7 +11,6 @@ from kalelite.frozen import frozen
 from kalelite.source.locations import bytes_before, characters_before, tree_of
 
 if TYPE_CHECKING:
-    from kalelite.authoring.trace.refs import Ref
     from kalelite.authoring.trace.tracing import UserPlace
 
 
@@ -24,8 +23,11 @@ class Advice:
     where: Where
 
 
-def condition(place: UserPlace, ref: Ref) -> Advice:
-    """What to write instead of the statement that asked for the truth of ``ref``."""
+def condition(place: UserPlace, *, is_bool: bool) -> Advice:
+    """What to write instead of the statement that asked for the truth of an output.
+
+    ``is_bool``: the output is a condition by itself.
+    """
     where = place.where
     marked: ast.expr | None = None
     what = "Python"
@@ -35,7 +37,7 @@ def condition(place: UserPlace, ref: Ref) -> Advice:
         case ast.If(test=marked):
             keyword = "Elif" if where.text.lstrip().startswith("elif") else "If"
             what = f"`{keyword.lower()}`"
-            hint = f"Write `with {keyword}({_joined(marked)}):`{_bare(marked, ref)}"
+            hint = f"Write `with {keyword}({_joined(marked)}):`{_bare(marked, is_bool=is_bool)}"
             if node.orelse and not isinstance(node.orelse[0], ast.If):
                 hint += " and `with Else():` for the else"
             hint += "."
@@ -172,8 +174,8 @@ def _bracketed(node: ast.expr) -> str:
     return text if plain else f"({text})"
 
 
-def _bare(test: ast.expr, ref: Ref) -> str:
+def _bare(test: ast.expr, *, is_bool: bool) -> str:
     """A word on a test that is no comparison."""
-    if isinstance(test, ast.Compare | ast.BoolOp | ast.UnaryOp) or ref._k_is_bool():
+    if isinstance(test, ast.Compare | ast.BoolOp | ast.UnaryOp) or is_bool:
         return ""
     return f" if it is a bool, or compare it, as in `with If({ast.unparse(test)} > 0):`"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from kalelite.authoring.trace import if_rewrite as rewrite
-from kalelite.authoring.trace.tracing import UserPlace, current
+from kalelite.authoring.trace.tracing import Trace, UserPlace, current
 from kalelite.errors import PipelineError, Problem
 from kalelite.source.libraries import is_library
-
-if TYPE_CHECKING:
-    from kalelite.authoring.trace.refs import Ref
 
 # kind -> (what is wrong, what to write instead). {subject}, {value}: what the value is; {code}: the
 # user's expression; the other names are details of the kind.
@@ -130,11 +127,22 @@ _SENTENCES = {
 }
 
 
+class MisusedValue(Protocol):
+    """What is asked of a value that does not exist yet."""
+
+    @property
+    def _k_trace(self) -> Trace: ...
+    def _k_phrase(self) -> str: ...
+    def _k_note(self, kind: str, **details: Any) -> object: ...
+    def _k_is_silent(self) -> bool: ...
+    def _k_is_bool(self) -> bool: ...
+
+
 class HiddenRefError(Exception):
     """An output was found where the plan cannot see it, inside a user's object."""
 
 
-def note(ref: Ref, kind: str, **details: Any) -> None:
+def note(ref: MisusedValue, kind: str, **details: Any) -> None:
     """Note that ``ref`` was used in the way of ``kind``, at the place of the user's code."""
     trace = current()
     if trace is not ref._k_trace:
@@ -164,13 +172,13 @@ def note(ref: Ref, kind: str, **details: Any) -> None:
         trace.problem(kind, problem.message, problem.hint, where=place.where)
 
 
-def subject(ref: Ref) -> str:
+def subject(ref: MisusedValue) -> str:
     """What the value is, before a verb: with a comma if it ends in an apposition."""
     phrase = ref._k_phrase()
     return f"{phrase}," if ", " in phrase else phrase
 
 
-def _note_helper(ref: Ref, place: UserPlace) -> None:
+def _note_helper(ref: MisusedValue, place: UserPlace) -> None:
     """A function that is no step, called in the body, took the value and worked with it."""
     frame = place.helper
     assert frame is not None
@@ -185,7 +193,7 @@ def _note_helper(ref: Ref, place: UserPlace) -> None:
     ref._k_trace.problem("helper", message, hint, where=place.where)
 
 
-def _helper_name(ref: Ref, frame: Any) -> str:
+def _helper_name(ref: MisusedValue, frame: Any) -> str:
     """The function that the body itself called, on the way to the frame."""
     bodies = ref._k_trace.body_codes()
     while frame.f_back is not None and frame.f_back.f_code not in bodies:
@@ -205,7 +213,7 @@ def _segment(place: UserPlace, kind: str = "") -> str:
     return f'f"{text}"' if braced else text
 
 
-def truth(ref: Ref) -> bool:
+def truth(ref: MisusedValue) -> bool:
     """An output was used as a condition of Python's own ``if``, ``while``, ``and``, …"""
     trace = ref._k_trace
     if current() is not trace:
@@ -218,7 +226,7 @@ def truth(ref: Ref) -> bool:
         return taken
     if ref._k_is_silent():
         return taken
-    advice = rewrite.condition(place, ref)
+    advice = rewrite.condition(place, is_bool=ref._k_is_bool())
     message = f"{subject(ref)} has no value yet, so {advice.what} cannot decide here"
     trace.problem("truth", message, advice.hint, where=advice.where)
     return taken

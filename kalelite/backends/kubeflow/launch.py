@@ -19,7 +19,7 @@ from kalelite.backends.kubeflow.submitted_run import SubmittedRun
 from kalelite.engine.named_steps import require_steps
 from kalelite.errors import ClusterError, UsageError
 from kalelite.plan.graph import ContainerDef, Loop, Output, Plan, Task
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.writing import RunFolder
 
 

@@ -15,7 +15,7 @@ from kalelite.plan.order import Scopes
 if TYPE_CHECKING:
     from kalelite.engine.transitions import Index
     from kalelite.executor.spec import OutputEntry
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
 
 def result_value(run: Run, plan: Plan, arguments: Mapping[str, Any]) -> Any:

@@ -25,7 +25,7 @@ from kalelite.errors import (
     UsageError,
 )
 from kalelite.humanize import duration
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.recording import recording
 
 if TYPE_CHECKING:

@@ -56,7 +56,6 @@ def run_here(progress: Progress, requests: TaskRequestBuilder, code: CodeSource)
     retries do not apply. What a step raises is raised as it is; a `StepError` is where its result
     cannot be used, or it raised what is no Exception. Nothing is started after that but exit handlers.
     """
-    requests.begin(progress)
     first: BaseException | None = None
     while (entry := progress.take()) is not None:
         ready, attempt = entry

@@ -59,8 +59,7 @@ class Driver:
         self._trimmed = 0.0
 
     def run(self) -> str:
-        """Run everything; "succeeded", "failed" or "interrupted"."""
-        self._requests.begin(self._progress)
+        """Run everything that is left; "succeeded", "failed" or "interrupted"."""
         while not self._progress.schedule.done or self._running:
             self._start_ready()
             if self._progress.schedule.done and not self._running:

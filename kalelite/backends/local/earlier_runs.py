@@ -8,7 +8,7 @@ from kalelite.engine.named_steps import require_steps
 from kalelite.errors import UsageError
 from kalelite.plan.order import Scopes
 from kalelite.runs.earlier import Earlier, Given
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kalelite.engine.transitions import Ready
     from kalelite.executor.spec import Record
     from kalelite.executor.task_key import TaskKey
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
 
 def take_up(progress: Progress, requests: TaskRequestBuilder) -> None:

@@ -170,6 +170,7 @@ class _Run:
 
             try:
                 with ends_as_interrupts():
+                    _begin(progress, requests)
                     run_here(progress, requests, self._code.live())
             finally:
                 flush_files(close=False)
@@ -178,12 +179,22 @@ class _Run:
         interrupts = Interrupts()
         with interrupts.caught(), _server(modules) as server:
             server.configure(os.environ, _umask())
+            _begin(progress, requests)
             state = Driver(progress, server, self._slots, requests, interrupts, settings).run()
             while requests.idle():
                 pass
             for text in server.notes:
                 progress.note(text)
         return state
+
+
+def _begin(progress: Progress, requests: TaskRequestBuilder) -> None:
+    """Begin a run; one that goes on from another takes what is known, before all else."""
+    progress.start()
+    if requests.known.goes_on:
+        from kalelite.backends.local.going_on import take_up
+
+        take_up(progress, requests)
 
 
 def _installed(code: Code, folder: Path) -> Path:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from kalelite.backends.local.containers.container_process import ContainerTerms
     from kalelite.backends.local.recall import Recall
     from kalelite.backends.local.turns import Turns
-    from kalelite.engine.progress import Progress
     from kalelite.marshal import Store
     from kalelite.runs.writing import RunFolder
 
@@ -44,14 +43,6 @@ class TaskRequestBuilder:
     code: Path | None
     spawn: bool
     turns: Turns | None
-
-    def begin(self, progress: Progress) -> None:
-        """Begin a run; one that goes on from another takes what is known, before all else."""
-        progress.start()
-        if self.known.goes_on:
-            from kalelite.backends.local.going_on import take_up
-
-            take_up(progress, self)
 
     def folder(self, instance: Instance) -> Path:
         """The folder for the record and the log of an instance; it is made."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from kalelite.humanize import duration, moment
 from kalelite.runs.comparison import CodeChange, Comparison, Row, compare
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.report.curves import plots
 from kalelite.runs.report.markup import Markup, element, section, shown, table
 from kalelite.runs.report.web_page import Site, contents, state_badge, web_page

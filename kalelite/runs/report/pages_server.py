@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from kalelite.errors import KaleliteError, UsageError
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.report.comparison_page import comparison_page
 from kalelite.runs.report.run_list_page import run_list_page
 from kalelite.runs.report.run_page import run_page

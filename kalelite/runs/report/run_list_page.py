@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from kalelite.humanize import count, duration
-from kalelite.runs.reading import Run, list_runs
+from kalelite.runs.pipeline_run import Run, list_runs
 from kalelite.runs.report.markup import Markup, checkbox, element, section, shown, table
 from kalelite.runs.report.web_page import Site, state_badge, web_page
 from kalelite.runs.run_dirs import run_names

@@ -10,12 +10,13 @@ from kalelite.plan.options.secrecy import without_secret
 from kalelite.runs.artifacts_html import artifacts_html
 from kalelite.runs.diagram_file import read_diagram
 from kalelite.runs.logged import artifacts_of
-from kalelite.runs.reading import Run, TaskState
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.report.curves import plots
 from kalelite.runs.report.markup import Markup, element, section, shown, table
 from kalelite.runs.report.step_details import Details, anchor, environment
 from kalelite.runs.report.web_page import Site, contents, state_badge, web_page
 from kalelite.runs.run_picture import states_of
+from kalelite.runs.task_state import TaskState
 
 IN_A_FILE = Site()
 

@@ -16,7 +16,8 @@ from kalelite.runs.run_dirs import task_of
 
 if TYPE_CHECKING:
     from kalelite.executor.spec import Slot
-    from kalelite.runs.reading import Run, TaskState
+    from kalelite.runs.pipeline_run import Run
+    from kalelite.runs.task_state import TaskState
 
 _LOG_BYTES = 64 << 10
 """Of a longer log the last part is shown."""

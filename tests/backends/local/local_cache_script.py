@@ -11,7 +11,7 @@ from typing import Any
 
 from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.backends.local.run import run_plan
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 
 @dataclass

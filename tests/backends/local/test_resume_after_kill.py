@@ -12,7 +12,7 @@ import pytest
 from local_cache_script import Script
 
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.runs.reading import Run, list_runs
+from kalelite.runs.pipeline_run import Run, list_runs
 
 SCRIPT = """
 import time

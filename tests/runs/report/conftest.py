@@ -13,7 +13,7 @@ from kalelite import If, ParallelFor, log_artifact, log_metric, pipeline, step
 from kalelite.authoring.backends import use_backend
 from kalelite.backends.local.local_backend import LocalBackend
 from kalelite.backends.local.local_settings import LocalSettings
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -5,7 +5,7 @@ from __future__ import annotations
 from page_parts import hold_accessible, hold_alone, parse
 
 from kalelite.runs.comparison import compare
-from kalelite.runs.reading import list_runs
+from kalelite.runs.pipeline_run import list_runs
 from kalelite.runs.report.comparison_page import comparison_page
 
 

@@ -12,7 +12,7 @@ from page_parts import hold_accessible, parse
 
 from kalelite.errors import UsageError
 from kalelite.plan.graph import Plan
-from kalelite.runs.reading import list_runs
+from kalelite.runs.pipeline_run import list_runs
 from kalelite.runs.report.pages_server import PagesServer
 from kalelite.runs.writing import create
 

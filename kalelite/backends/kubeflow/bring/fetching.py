@@ -11,7 +11,7 @@ from kalelite.backends.kubeflow.bring.bringing import bring_records, bring_value
 from kalelite.backends.kubeflow.bring.reader_pod import RunVolumeAt, reader_pod
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
 from kalelite.errors import ClusterError
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.submit.kfp_service import KfpService

@@ -11,7 +11,7 @@ from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
 from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 from kalelite.runs.earlier import chain
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.runs.writing import started_by
 from kalelite.volumes.resources import CLAIMS
 

@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 
-from kalelite.cli.screen import Line
 from kalelite.errors import ScriptError, UsageError, Where
 from kalelite.frozen import frozen
 from kalelite.source.locations import of_syntax_error
@@ -127,14 +126,6 @@ class Script:
         if isinstance(error, ImportError) and "relative import" in str(error) and module:
             return f"A script has no package; as a module it has one: kalelite -m {module}"
         return ""
-
-
-class ScriptRaisedError(Exception):
-    """The script raised something of its own; ``lines`` show it."""
-
-    def __init__(self, lines: Sequence[Line]) -> None:
-        super().__init__()
-        self.lines = lines
 
 
 def read_script(name: str | None, module: str | None = None) -> Script:

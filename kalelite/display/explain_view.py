@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kalelite.cli.line_reporter import named
-from kalelite.cli.run_progress import status_of
+from kalelite.display.line_reporter import named
+from kalelite.display.run_progress import status_of
 from kalelite.humanize import near_path
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kalelite.cli.screen import Screen
+    from kalelite.display.screen import Screen
 
 _STYLES = {"-": "red", "+": "green", " ": "dim"}
 
@@ -19,7 +19,7 @@ _STYLES = {"-": "red", "+": "green", " ": "dim"}
 def print_explanations(run: str, home: Path | None, out: Screen, step: str | None = None) -> None:
     """Print why each step of a run ran or was taken, or one of them."""
     from kalelite.runs.explain import Explainer
-    from kalelite.runs.reading import Run
+    from kalelite.runs.pipeline_run import Run
 
     found = Explainer(Run.open(run, folder=home)).explain(step)
     for each in found:

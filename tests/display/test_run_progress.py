@@ -9,7 +9,7 @@ import pytest
 from face_runs import plan, run_of_everything
 
 from kalelite.authoring.events import LoopStarted, RunStarted, TaskFinished, TaskStarted
-from kalelite.cli.run_progress import RunProgress, Status
+from kalelite.display.run_progress import RunProgress, Status
 from kalelite.executor.spec import Record
 from kalelite.plan.graph import Loop, Plan, Task
 

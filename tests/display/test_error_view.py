@@ -8,22 +8,22 @@ import traceback
 import pytest
 from face_runs import failure, run_of_everything, screen, text_of
 
-from kalelite.cli.error_view import (
+from kalelite.display.error_view import (
     error_lines,
     exception_lines,
     failure_lines,
     internal_lines,
     user_frames,
 )
-from kalelite.cli.json_lines import JsonLines, encode
-from kalelite.cli.line_reporter import LineReporter
-from kalelite.cli.run_progress import RunProgress
-from kalelite.cli.screen import Screen
-from kalelite.cli.script import read_script
-from kalelite.cli.summary import log_tail, print_summary
+from kalelite.display.json_lines import JsonLines, encode
+from kalelite.display.line_reporter import LineReporter
+from kalelite.display.run_progress import RunProgress
+from kalelite.display.screen import Screen
+from kalelite.display.summary import log_tail, print_summary
 from kalelite.errors import PipelineError, Problem, UsageError, Where
 from kalelite.humanize import clean, one_line
 from kalelite.plan.graph import OutputRef, Pack
+from kalelite.source.script import read_script
 
 
 def shown(reporter, out, folder):
@@ -69,7 +69,7 @@ def test_the_summary_of_a_failed_run(golden, tmp_path, monkeypatch, width):
 def test_the_table(golden, tmp_path, width):
     from rich.console import Console
 
-    from kalelite.cli.live_table import picture
+    from kalelite.display.live_table import picture
 
     events = run_of_everything(tmp_path)
     run = RunProgress(events[0])
@@ -85,7 +85,7 @@ def test_the_table(golden, tmp_path, width):
 def test_a_long_message_leaves_the_other_columns_alone(tmp_path, width):
     from rich.console import Console
 
-    from kalelite.cli.live_table import picture
+    from kalelite.display.live_table import picture
 
     events = run_of_everything(tmp_path)
     run = RunProgress(events[0])
@@ -256,7 +256,7 @@ def test_the_end_of_a_log_is_read_without_reading_all(tmp_path):
 def test_what_a_pipeline_returns_is_named(tmp_path):
     from face_runs import plan
 
-    from kalelite.cli.summary import result_rows
+    from kalelite.display.summary import result_rows
     from kalelite.executor.spec import Record
 
     outputs = {"model": {"preview": "SVC()"}, "output": {"preview": "7"}}

@@ -12,8 +12,8 @@ from kalelite.authoring.events import (
     RunResumed,
     RunStarted,
 )
-from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
-from kalelite.cli.screen import Line, Screen
+from kalelite.display.run_progress import RunProgress, Status, TaskProgress
+from kalelite.display.screen import Line, Screen
 from kalelite.humanize import clean, clock, count, duration, one_line, size
 
 _SHOWN = 4

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kalelite.authoring.events import Event
-from kalelite.cli.screen import Screen
+from kalelite.display.screen import Screen
 from kalelite.plan.graph import Plan
 
 

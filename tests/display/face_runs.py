@@ -14,7 +14,7 @@ from kalelite.authoring.events import (
     TaskSkipped,
     TaskStarted,
 )
-from kalelite.cli.screen import Screen
+from kalelite.display.screen import Screen
 from kalelite.executor.spec import FailureReport, Frame, Record
 from kalelite.plan.graph import Output, OutputRef, Pack, Plan, StepDef, Task
 

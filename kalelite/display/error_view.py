@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kalelite.cli.screen import Line, Piece
+from kalelite.display.screen import Line, Piece
 from kalelite.errors import KaleliteError, Problem, Where, book_of
 from kalelite.executor.spec import FailureReport, Frame
 from kalelite.humanize import clean, count, near_path, near_place, short_name
@@ -20,6 +20,14 @@ _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 _LONGEST_MESSAGE = 40
 """Lines of an exception's message that are shown; the log and the record hold all."""
 _BLANK: Line = ()
+
+
+class ScriptRaisedError(Exception):
+    """The script raised something of its own; ``lines`` show it."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        super().__init__()
+        self.lines = lines
 
 
 def error_lines(error: KaleliteError, width: int | None = None) -> Iterator[Line]:

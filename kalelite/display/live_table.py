@@ -1,7 +1,7 @@
 """The live table: what runs, how long it has been running, what is left.
 
 The table is drawn again when an event arrives and for the running clocks, as often as three per cent
-of a processor allow, and at most twenty times a second. On a pipe nothing is ever redrawn: see `kalelite.cli.line_reporter`.
+of a processor allow, and at most twenty times a second. On a pipe nothing is ever redrawn: see `kalelite.display.line_reporter`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from kalelite.authoring.events import Event, Note, RunFinished, RunResumed, RunStarted
-from kalelite.cli.line_reporter import resumed_lines
-from kalelite.cli.run_progress import RunProgress, Status, TaskProgress, Window
-from kalelite.cli.screen import Screen
+from kalelite.display.line_reporter import resumed_lines
+from kalelite.display.run_progress import RunProgress, Status, TaskProgress, Window
+from kalelite.display.screen import Screen
 from kalelite.humanize import clean, count, duration, one_line
 
 _SHORTEST = 0.05

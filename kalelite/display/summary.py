@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kalelite.cli.error_view import call_lines, failure_lines
-from kalelite.cli.run_progress import RunProgress, Status, TaskProgress
-from kalelite.cli.screen import Fit, Screen
+from kalelite.display.error_view import call_lines, failure_lines
+from kalelite.display.run_progress import RunProgress, Status, TaskProgress
+from kalelite.display.screen import Fit, Screen
 from kalelite.errors import Where
 from kalelite.executor.spec import Record
 from kalelite.humanize import clean, count, duration, near_path, one_line, size
@@ -46,7 +46,7 @@ def print_summary(
         out.line()
         out.line(f"  {what}  {command}")
     if explain:
-        from kalelite.cli.explain_view import print_explanations
+        from kalelite.display.explain_view import print_explanations
 
         out.line()
         print_explanations(run.run, run.folder.parent.parent, out)

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kalelite.cli.run_progress import status_of
-from kalelite.cli.screen import Line, Screen
+from kalelite.display.run_progress import status_of
+from kalelite.display.screen import Line, Screen
 from kalelite.humanize import clock, count, duration, one_line
 from kalelite.sweep.space import text_of
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.live import Live
 
-    from kalelite.cli.command import Command
     from kalelite.sweep.sweep_record import Sweep, Trial
 
 
@@ -31,14 +30,6 @@ class SweepView(Protocol):
 
 _SHORTEST = 0.1
 """Seconds between two drawings of the table, at least."""
-
-
-def view_for(command: Command) -> SweepView:
-    """What suits the output."""
-    if command.as_json:
-        return SweepJson(command.write_json)
-    table = command.settings["output"].value == "auto" and command.out.can_redraw
-    return SweepTable(command.out) if table else SweepLines(command.out)
 
 
 class SweepLines:

@@ -11,7 +11,7 @@ from kalelite.authoring.pipeline import Pipeline, pipelines_of
 from kalelite.cli import main
 from kalelite.cli.parser import VERBS
 from kalelite.notebook.cell_step import define_cell_step
-from kalelite.runs.reading import Run, list_runs
+from kalelite.runs.pipeline_run import Run, list_runs
 
 
 def load_ipython_extension(shell: Any) -> None:
