@@ -21,7 +21,7 @@ from harness import PATH, Harness, HarnessError
 from ir_pods import manifest
 from lab import IMAGE, Lab, wait
 
-from kalelite.backends.kubeflow.compile.build import build, bundle_of, package
+from kalelite.backends.kubeflow.compile.build import build, code_of, package
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.backends.kubeflow.submit.run_owner import WORKFLOWS, give_to_workflow
@@ -170,7 +170,7 @@ def run_in_pods(
     given = {"image": IMAGE, "marshal_volume_size": "64Mi", "arguments": arguments, **settings}
     settings = settings_for(plan, given)
     supply = Supply(lab.cluster if outside else None, plan, settings, environ={})
-    provided = supply(run_name, bundle_of(plan, settings))
+    provided = supply(run_name, code_of(plan, settings).bundle())
     compiled = build(plan, provided.settings)
     path = folder / "pipeline.yaml"
     path.write_bytes(package(plan, compiled))

@@ -9,7 +9,7 @@ import pytest
 from keeping_pipeline import keeping
 from lab import wait
 
-from kalelite.backends.kubeflow.compile.build import bundle_of
+from kalelite.backends.kubeflow.compile.build import code_of
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.volumes.discover import notebook
 from kalelite.volumes.past_snapshots import list_snapshots, read_snapshots
@@ -33,7 +33,7 @@ INPUT = json.dumps(
 @pytest.fixture
 def run_step(lab):
     """Runs the step as KFP does: the bundle, the task, and the name of the pod in a variable."""
-    code = base64.b64encode(bundle_of(keeping.plan(), Settings())).decode()
+    code = base64.b64encode(code_of(keeping.plan(), Settings()).bundle()).decode()
     lab.cluster.create(CONFIG_MAPS, {"metadata": {"name": "code"}, "binaryData": {"c.pyz": code}})
     volume = {"name": "code", "configMap": {"name": "code"}}
     mount = {"name": "code", "mountPath": "/code"}

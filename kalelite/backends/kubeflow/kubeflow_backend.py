@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import Backend, Listener, Section
@@ -22,55 +23,22 @@ class KubeflowBackend(Backend):
     """Compiles pipelines for Kubeflow Pipelines, and runs them there.
 
     Takes the settings of `kalelite.backends.kubeflow.compile.compile_settings.Settings`, those of
-    `kalelite.backends.kubeflow.submit.connection.Connection`, and of a run: ``home``, where its
-    record is kept, ``client``, ``run_name``, ``experiment``, ``service_account`` and ``snapshot``,
-    an earlier run, or a snapshot that a step has taken, whose volumes it starts from. ``words`` and
-    ``called_in`` are as in a local run, ``resume`` is the id of a run to go on from.
+    `kalelite.backends.kubeflow.submit.connection.Connection`, and of a run those of
+    `kalelite.backends.kubeflow.submit.run_request.RunRequest`.
     """
 
     name = "kubeflow"
 
-    def __init__(
-        self,
-        *,
-        home: str | Path | None = None,
-        client: Any = None,
-        run_name: str = "",
-        experiment: str = "",
-        service_account: str = "",
-        snapshot: str = "",
-        words: Sequence[str] = (),
-        called_in: str = "",
-        resume: str = "",
-        **settings: Any,
-    ) -> None:
-        from kalelite.backends.kubeflow.submit.connection import Connection, Naming
-        from kalelite.backends.kubeflow.submit.run_start import Start
+    def __init__(self, **settings: Any) -> None:
+        from kalelite.backends.kubeflow.submit.run_request import RunRequest
 
-        self._home = home
-        self._client = client
-        self._snapshot = snapshot
-        self._naming = Naming(run_name, experiment, service_account)
-        self._start = Start(tuple(words), called_in, resume)
-        self._given = settings
-        self._settings = dict(settings)
-        self._connection = Connection.taken_from(self._settings)
+        self._request = RunRequest.of(settings)
 
     def resuming(self, run: str) -> KubeflowBackend:
         """The same backend, which goes on with a run."""
-        naming, start = self._naming, self._start
-        return KubeflowBackend(
-            home=self._home,
-            client=self._client,
-            run_name=naming.run,
-            experiment=naming.experiment,
-            service_account=naming.account,
-            snapshot=self._snapshot,
-            words=start.words,
-            called_in=start.called_in,
-            resume=run,
-            **self._given,
-        )
+        other = KubeflowBackend()
+        other._request = replace(self._request, resume=run)
+        return other
 
     def check(self, plan: Plan) -> list[Problem]:
         """Everything that is wrong with a plan for Kubeflow Pipelines."""
@@ -78,7 +46,7 @@ class KubeflowBackend(Backend):
         from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
         from kalelite.plan.check import check
 
-        return [*check(plan), *kfp_problems(plan, settings_for(plan, self._settings))]
+        return [*check(plan), *kfp_problems(plan, settings_for(plan, self._request.settings))]
 
     def run(
         self, plan: Plan, arguments: Mapping[str, Any], listener: Listener | None = None
@@ -95,44 +63,29 @@ class KubeflowBackend(Backend):
         """Start a run; imports kfp."""
         from kalelite.backends.kubeflow.launch import launch
 
-        return launch(
-            plan,
-            arguments,
-            connection=self._connection,
-            settings=self._settings,
-            naming=self._naming,
-            home=self._home,
-            client=self._client,
-            snapshot=self._snapshot,
-            start=self._start,
-            note=lambda text: (listener or BriefReporter()).emit(Note(text)),
-        )
+        def note(text: str) -> None:
+            (listener or BriefReporter()).emit(Note(text))
+
+        return launch(plan, arguments, self._request, note)
 
     def greet(self) -> str:
         """The address and the version of the API; raises `ClusterError` if it does not answer."""
         from kalelite.backends.kubeflow.submit.kfp_service import KfpService
 
-        service = KfpService(self._connection, self._client)
+        service = KfpService(self._request.connection, self._request.client)
         return f"{service.greet().version or 'of an unknown version'} at {service.host}"
 
     def attach(self, run: str) -> SubmittedRun:
         """A run that was started before, by its id here."""
         from kalelite.backends.kubeflow.launch import attach
 
-        return attach(run, self._connection, self._home, self._client)
+        return attach(run, self._request)
 
     def schedules(self) -> KfpSchedules:
         """The recurring runs of the API; imports kfp."""
         from kalelite.backends.kubeflow.recur.kfp_schedules import KfpSchedules
 
-        return KfpSchedules(
-            self._connection,
-            self._settings,
-            self._naming,
-            self._client,
-            self._snapshot,
-            _print_note,
-        )
+        return KfpSchedules(self._request, lambda text: BriefReporter().emit(Note(text)))
 
     def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> list[str]:
         """Write the pipeline's package; imports kfp."""
@@ -140,7 +93,7 @@ class KubeflowBackend(Backend):
         from kalelite.backends.kubeflow.compile.dry_run import file_notes, warnings_for
         from kalelite.plan.check.advice import advice
 
-        settings = {"arguments": arguments, **self._settings}
+        settings = {"arguments": arguments, **self._request.settings}
         compiled = compile_plan(plan, path, **settings)
         remarks = (*warnings_for(plan, **settings), *file_notes(compiled))
         return [*advice(plan, arguments), *remarks]
@@ -150,10 +103,6 @@ class KubeflowBackend(Backend):
         from kalelite.backends.kubeflow.compile.dry_run import dry_run
         from kalelite.plan.check.advice import advice
 
-        sections = dry_run(plan, **{"arguments": arguments, **self._settings})
+        sections = dry_run(plan, **{"arguments": arguments, **self._request.settings})
         rows = tuple((line,) for line in advice(plan, arguments))
         return [*sections, *([Section("Worth knowing", rows)] if rows else [])]
-
-
-def _print_note(text: str) -> None:
-    BriefReporter().emit(Note(text))

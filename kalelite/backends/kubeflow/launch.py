@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 from kalelite.backends.kubeflow.compile.recalling import recall_notes
-from kalelite.backends.kubeflow.submit.connection import Connection, Naming, cluster_of
+from kalelite.backends.kubeflow.submit.connection import cluster_of
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService
 from kalelite.backends.kubeflow.submit.provisioning import Supply
-from kalelite.backends.kubeflow.submit.run_start import Start, going_on
+from kalelite.backends.kubeflow.submit.run_request import RunRequest, going_on
 from kalelite.backends.kubeflow.submit.submission import marker, submit
 from kalelite.backends.kubeflow.submit.volume_notes import VolumeNotes
 from kalelite.backends.kubeflow.submitted_run import SubmittedRun
@@ -24,51 +24,44 @@ from kalelite.runs.writing import RunFolder
 
 
 def launch(
-    plan: Plan,
-    arguments: Mapping[str, Any],
-    *,
-    connection: Connection,
-    settings: Mapping[str, Any],
-    naming: Naming,
-    home: str | Path | None,
-    client: Any,
-    snapshot: str,
-    start: Start,
-    note: Callable[[str], None],
+    plan: Plan, arguments: Mapping[str, Any], request: RunRequest, note: Callable[[str], None]
 ) -> SubmittedRun:
     """Start a run of a checked plan; raises as `kalelite.backends.kubeflow.submit.submission`."""
-    require_steps(plan, settings.get("refresh", ()))
-    service = KfpService(connection, client)
-    greeting = service.greet()
-    given = {"kfp_version": greeting.version or None, **settings}
-    folder = None if home is None else Path(home)
-    settled = settings_for(plan, given)
-    cluster = cluster_of(connection, service.namespace)
-    run = Run.open(start.resume, folder=folder) if start.resume else None
-    if run is not None:
-        settled = going_on(run, plan, settled, service, cluster, note)
-    for text in recall_notes(plan, settled.reuse, lasts=settled.lasts):
-        note(text)
-    details = start.details(settled, run.id if run else "")
-    supply = Supply(cluster, plan, settled, snapshot=snapshot, report=VolumeNotes(note), note=note)
-    submitted = submit(
-        plan, arguments, service, connection, settled, naming, folder, supply, details, note
+    require_steps(plan, request.settings.get("refresh", ()))
+    service = KfpService(request.connection, request.client)
+    settings = settings_for(
+        plan, {"kfp_version": service.greet().version or None, **request.settings}
     )
-    return SubmittedRun(submitted.folder, submitted.data, submitted.url, plan, service, cluster)
+    cluster = cluster_of(request.connection, service.namespace)
+    if request.resume:
+        run = Run.open(request.resume, folder=request.home)
+        settings = going_on(run, plan, settings, service, cluster, note)
+        request = replace(request, resume=run.id)
+    for text in recall_notes(plan, settings.reuse, lasts=settings.lasts):
+        note(text)
+    supply = Supply(
+        cluster,
+        plan,
+        settings,
+        snapshot=request.snapshot,
+        report=VolumeNotes(note),
+        note=note,
+    )
+    folder, data = submit(plan, arguments, request, settings, service, supply, note)
+    return SubmittedRun(folder, data, service.url(data["run"]), plan, service, cluster)
 
 
-def attach(
-    run: str, connection: Connection, home: str | Path | None, client: Any = None
-) -> SubmittedRun:
+def attach(run: str, request: RunRequest) -> SubmittedRun:
     """A run that was started before, also if whoever started it was killed meanwhile.
 
     Raises `UsageError` if there is no such run, or it is none on Kubeflow Pipelines.
     """
-    found = Run.open(run, folder=home)
+    found = Run.open(run, folder=request.home)
     data = found.data.get("kfp")
     if data is None:
         raise UsageError(f"run {found.id} is not one on Kubeflow Pipelines")
-    service = KfpService(connection.or_else(data), client)
+    connection = request.connection.or_else(data)
+    service = KfpService(connection, request.client)
     service.greet()
     folder = RunFolder(found.folder, found.data, time.time, None)
     if not data["run"]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.atomic import write_atomically
 from kalelite.backends.kubeflow.compile import workflow_size as size
-from kalelite.backends.kubeflow.compile.code_bundle import code_bundle
+from kalelite.backends.kubeflow.compile.code_bundle import PlanCode, plan_code
 from kalelite.backends.kubeflow.compile.code_notes import missing_packages
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
 from kalelite.backends.kubeflow.compile.components import Components
@@ -18,8 +18,7 @@ from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import Root, root_of
 from kalelite.backends.kubeflow.compile.lower import Lowered, lower
 from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
-from kalelite.backends.kubeflow.compile.pod_sharing import Border, requested_pods, share_pods
-from kalelite.backends.kubeflow.compile.ports import Wiring
+from kalelite.backends.kubeflow.compile.pod_sharing import requested_pods, share_pods
 from kalelite.backends.kubeflow.compile.setup_tasks import carrier_task, preparation, prepare_task
 from kalelite.errors import PipelineError, UsageError
 from kalelite.frozen import frozen
@@ -36,7 +35,6 @@ class Compiled:
     ``root`` and ``components`` are what kfp is given, ``pipeline`` and ``platform`` its
     PipelineSpec and PlatformSpec as JSON data. ``bundle`` is the zip application that the steps
     run, ``digest`` its SHA-256. ``lacking`` tells what the image has not that steps import.
-    ``borders`` are why tasks that might share a pod do not.
     """
 
     root: Root
@@ -49,7 +47,6 @@ class Compiled:
     digest: str
     storage: Storage
     estimate: size.Estimate
-    borders: tuple[Border, ...]
 
     @property
     def code_in_workspace(self) -> bool:
@@ -76,16 +73,16 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
     return compiled
 
 
-def bundle_of(plan: Plan, settings: Settings) -> bytes:
-    """The zip application of a plan, as `build` makes it; raises `CaptureError`."""
-    return code_bundle(Wiring(_lowered(plan, settings)[0]), settings.reuse).content
+def code_of(plan: Plan, settings: Settings) -> PlanCode:
+    """The code of a plan, for `build`; raises `CaptureError`."""
+    return plan_code(_lowered(plan, settings), settings.reuse)
 
 
-def _lowered(plan: Plan, settings: Settings) -> tuple[Lowered, tuple[Border, ...]]:
-    """The plan for KFP, and why it has not fewer pods."""
+def _lowered(plan: Plan, settings: Settings) -> Lowered:
+    """The plan for KFP, with the pods that several tasks share."""
     few = settings.pods == "few"
     lowered = requested_pods(lower(plan), few=few)
-    return share_pods(lowered) if few else (lowered, ())
+    return share_pods(lowered) if few else lowered
 
 
 def package(plan: Plan, compiled: Compiled) -> bytes:
@@ -98,22 +95,24 @@ def package(plan: Plan, compiled: Compiled) -> bytes:
     return (_heading(plan) + text).encode("utf-8")
 
 
-def build(plan: Plan, settings: Settings) -> Compiled:
-    """Compile a plan and touch nothing; raises as `compile_plan`."""
+def build(plan: Plan, settings: Settings, code: PlanCode | None = None) -> Compiled:
+    """Compile a plan and touch nothing; raises as `compile_plan`.
+
+    ``code`` is that of the plan where it is captured already: with other volumes, or without any.
+    """
     problems = kfp_problems(plan, settings)
     if problems:
         raise PipelineError(*problems)
-    lowered, borders = _lowered(plan, settings)
-    wiring = Wiring(lowered)
+    code = code or code_of(plan, settings)
     storage = storage_of(settings)
     plan_of_setup = preparation(storage, settings) if storage.prepared else b""
-    code = code_bundle(wiring, settings.reuse, plan_of_setup)
-    digest = hashlib.sha256(code.content).hexdigest()
+    bundle = code.bundle(plan_of_setup)
+    digest = hashlib.sha256(bundle).hexdigest()
     setup = (prepare_task(digest, storage, settings),) if storage.prepared else ()
     carried = storage.prepared and not storage.code_map
-    carrier = carrier_task(code.content, digest, settings) if carried else None
+    carrier = carrier_task(bundle, digest, settings) if carried else None
     path = storage.code_path(digest)
-    components = Components(wiring, storage, settings, path, code.logs, setup, carrier)
+    components = Components(code.wiring, storage, settings, path, code.names(), setup, carrier)
     root = root_of(plan, settings)
     pipeline, platform = _to_ir(root, components)
     estimate = size.estimate_of(pipeline, platform)
@@ -124,13 +123,12 @@ def build(plan: Plan, settings: Settings) -> Compiled:
         components=components,
         pipeline=pipeline,
         platform=platform,
-        bundle=code.content,
+        bundle=bundle,
         files=code.code.data,
-        lacking=tuple(missing_packages(lowered.plan, settings, code.code)),
+        lacking=tuple(missing_packages(code.wiring.lowered.plan, settings, code.code)),
         digest=digest,
         storage=storage,
         estimate=estimate,
-        borders=borders,
     )
 
 

@@ -21,6 +21,7 @@ from kalelite.frozen import frozen
 from kalelite.plan.graph import StepDef
 
 if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.compile.lower import Lowered
     from kalelite.backends.kubeflow.compile.recalling import Reuse
 
 PREPARE_ENTRY = "kalelite.backends.kubeflow.pod.prepare_run:main"
@@ -31,44 +32,45 @@ _SHARED = ("kalelite.backends.kubeflow.pod.shared_pod", "kalelite.plan.graph")
 
 
 @frozen
-class CodeBundle:
-    """A zip application, the code in it, and the names that each task may use, by its id."""
+class PlanCode:
+    """A lowered plan, with the code of its steps: the same whatever the volumes of a run are."""
 
-    content: bytes
+    wiring: Wiring
     code: Code
-    logs: Mapping[str, frozenset[str]]
+    reuse: Reuse
+
+    def names(self) -> Mapping[str, frozenset[str]]:
+        """The names that each step of the user may use, by its task."""
+        return {
+            task.id: self.code.names(task)
+            for task in self.wiring.lowered.plan.tasks
+            if isinstance(task.step, StepDef) and not task.step.is_own
+        }
+
+    def bundle(self, preparation: bytes = b"") -> bytes:
+        """The zip application; with a ``preparation`` it is also what the prepare task runs."""
+        wiring = self.wiring
+        manifests = task_manifests(wiring, self.code, self.reuse)
+        pods = pod_manifests(wiring)
+        # One file for all tasks: they are alike, and compress well together only.
+        tasks = json.dumps({**manifests, **pods}, sort_keys=True, separators=(",", ":")).encode()
+        modules = {
+            task.step.function.__module__
+            for task in wiring.lowered.plan.tasks
+            if isinstance(task.step, StepDef) and task.step.is_own
+        }
+        ports = (port for manifest in manifests.values() for port in manifest["inputs"])
+        if container_io.__name__ in modules or any("convert" in port for port in ports):
+            modules.add(_CONVERTER)
+        if pods:
+            modules.update(_SHARED)
+        files = {f"pods/{id}.pickle": data for id, data in pod_plans(wiring).items()}
+        files |= {"tasks.json": tasks}
+        files |= {"prepare.json": preparation} if preparation else {}
+        entry = PREPARE_ENTRY if preparation else ENTRY
+        return bundles.bundle(self.code, files, entry=entry, modules=tuple(sorted(modules)))
 
 
-def code_bundle(wiring: Wiring, reuse: Reuse, preparation: bytes = b"") -> CodeBundle:
-    """The bundle of a lowered plan.
-
-    With a ``preparation`` it is also what the prepare task runs.
-
-    Raises `CaptureError` if code or constants cannot travel.
-    """
-    lowered = wiring.lowered
-    code = capture(lowered.plan)
-    manifests = task_manifests(wiring, code, reuse)
-    pods = pod_manifests(wiring)
-    # One file for all tasks: they are alike, and compress well together only.
-    tasks = json.dumps({**manifests, **pods}, sort_keys=True, separators=(",", ":")).encode()
-    modules = {
-        task.step.function.__module__
-        for task in lowered.plan.tasks
-        if isinstance(task.step, StepDef) and task.step.is_own
-    }
-    ports = (port for manifest in manifests.values() for port in manifest["inputs"])
-    if container_io.__name__ in modules or any("convert" in port for port in ports):
-        modules.add(_CONVERTER)
-    if pods:
-        modules.update(_SHARED)
-    plans = {f"pods/{id}.pickle": data for id, data in pod_plans(wiring).items()}
-    files = {"tasks.json": tasks, **plans, **({"prepare.json": preparation} if preparation else {})}
-    entry = PREPARE_ENTRY if preparation else ENTRY
-    content = bundles.bundle(code, files, entry=entry, modules=tuple(sorted(modules)))
-    logs = {
-        task.id: code.names(task)
-        for task in lowered.plan.tasks
-        if isinstance(task.step, StepDef) and not task.step.is_own
-    }
-    return CodeBundle(content, code, logs)
+def plan_code(lowered: Lowered, reuse: Reuse) -> PlanCode:
+    """Capture the code of a lowered plan; raises `CaptureError` if code or constants cannot travel."""
+    return PlanCode(Wiring(lowered), capture(lowered.plan), reuse)

@@ -78,8 +78,8 @@ def _pods(plan: Plan, compiled: Compiled, settings: Settings) -> Iterator[tuple[
     yield "in all", f"{len(shared) + len(alone)} for {len(wiring.tasks)} tasks{each}"
     for id, tasks in shared.items():
         yield id, few([task for task in tasks if task in own])
-    for border in compiled.borders:
-        yield border.id, f"a pod of its own: {border.reason}"
+    for id, reason in wiring.lowered.borders.items():
+        yield id, f"a pod of its own: {reason}"
 
 
 def _volumes(compiled: Compiled) -> Iterator[tuple[str, ...]]:

@@ -15,7 +15,7 @@ bundle, and the loop goes over their numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.container_calls import Call, call_of
@@ -36,6 +36,7 @@ class Lowered:
     stand for something in the user's plan that is no task. ``calls`` is how each container is
     called, ``writers`` the tasks that write files for them. ``elses`` is the task of each ``Else``
     that was added, by its ``If``; ``verdict`` the task that tells KFP of failures, empty for none.
+    ``borders`` are why tasks and blocks that might share the pod of what is before them do not.
     """
 
     plan: graph.Plan
@@ -45,6 +46,7 @@ class Lowered:
     writers: frozenset[str]
     elses: Mapping[str, str]
     verdict: str
+    borders: Mapping[str, str] = field(default_factory=dict)
 
 
 def lower(plan: graph.Plan) -> Lowered:

@@ -49,14 +49,6 @@ _KINDS = {
 
 
 @frozen
-class Border:
-    """Why something does not run in the pod of what is before it; ``id`` is a task or a block."""
-
-    id: str
-    reason: str
-
-
-@frozen
 class _Unit:
     """A task or a whole block. ``shape`` are the options of its pod, None if any will do.
 
@@ -86,7 +78,7 @@ class _Pod:
     ids: list[str] = field(default_factory=list)
 
 
-def share_pods(lowered: Lowered) -> tuple[Lowered, tuple[Border, ...]]:
+def share_pods(lowered: Lowered) -> Lowered:
     """The plan with its shared pods as blocks, and why they are not fewer."""
     sharing = _Sharing(lowered)
     sharing.scope(ROOT)
@@ -94,7 +86,7 @@ def share_pods(lowered: Lowered) -> tuple[Lowered, tuple[Border, ...]]:
     tasks = tuple(replace(task, parent=parents.get(task.id, task.parent)) for task in plan.tasks)
     blocks = [replace(block, parent=parents.get(block.id, block.parent)) for block in plan.blocks]
     plan = replace(plan, tasks=tasks, blocks=(*blocks, *sharing.pods))
-    return replace(lowered, plan=plan), tuple(sharing.borders)
+    return replace(lowered, plan=plan, borders=sharing.borders)
 
 
 def requested_pods(lowered: Lowered, *, few: bool = False) -> Lowered:
@@ -145,7 +137,7 @@ class _Sharing:
         self._taken = {*self._scopes.items}
         self.pods: list[SharedPod] = []
         self.parents: dict[str, str] = {}
-        self.borders: list[Border] = []
+        self.borders: dict[str, str] = {}
 
     def scope(self, block: str) -> None:
         """Share pods among what stands in a block, and in those of its blocks that share none."""
@@ -162,7 +154,7 @@ class _Sharing:
         while filling.fill() and (lone := self._skips_more(filling)):
             reason = "what comes after it is in another pod, and is skipped where it is"
             units[lone] = _Unit(obstacle=reason)
-        self.borders += filling.borders
+        self.borders |= filling.borders
         for pod in filling.pods:
             is_alone = len(pod.ids) == 1 and (pod.ids[0] in scopes.tasks or pod.unit.obstacle)
             if is_alone:
@@ -261,7 +253,7 @@ class _ScopePods:
         for id in ids:
             self._before[id] = {*waits[id]}.union(*(self._before[other] for other in waits[id]))
         self.pods: list[_Pod] = []
-        self.borders: list[Border] = []
+        self.borders: dict[str, str] = {}
 
     def after(self, id: str) -> set[str]:
         """All that waits for it."""
@@ -277,7 +269,7 @@ class _ScopePods:
             self._apart |= found
 
     def _fill(self) -> None:
-        self.pods, self.borders = [], []
+        self.pods, self.borders = [], {}
         of: dict[str, int] = {}
         for id, unit in self._units.items():
             waits = frozenset(of[other] for other in self._waits[id])
@@ -289,7 +281,7 @@ class _ScopePods:
                 pod.unit = pod.unit if pod.unit.shape is not None else unit
                 continue
             if reason:
-                self.borders.append(Border(id, reason))
+                self.borders[id] = reason
             before = waits.union(*(self.pods[other].before for other in waits))
             self.pods.append(_Pod(unit, waits, before, [id]))
 

@@ -21,53 +21,31 @@ from kalelite.backends.kubeflow.recur.recurring_volumes import (
     remove_snapshots,
     with_snapshots,
 )
-from kalelite.backends.kubeflow.submit.connection import Connection, cluster_of
+from kalelite.backends.kubeflow.submit.connection import cluster_of
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService
-from kalelite.backends.kubeflow.submit.submission import (
-    LONGEST_EXPERIMENT,
-    LONGEST_PIPELINE,
-    LONGEST_RUN,
-    digest_of,
-    fitted,
-    require_runnable,
-    runtime_parameters,
-)
+from kalelite.backends.kubeflow.submit.submission import require_runnable, run_body
 from kalelite.errors import ClusterError, UsageError
 from kalelite.plan.cron import Cron
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.recur.recurring_service import Recurrence
-    from kalelite.backends.kubeflow.submit.connection import Naming
+    from kalelite.backends.kubeflow.submit.run_request import RunRequest
     from kalelite.plan.graph import Plan
 
 _MARKER = "kalelite recurring "
 
 
 class KfpSchedules:
-    """Those of one API that are kalelite's.
+    """Those of one API that are kalelite's; ``note`` hears what the user should know."""
 
-    ``client`` is the user's own, if any; ``snapshot`` is an earlier run, or a snapshot, whose volumes
-    are cloned, empty for those of the notebook as they are now; ``note`` hears what the user should know.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        settings: Mapping[str, Any],
-        naming: Naming,
-        client: Any,
-        snapshot: str,
-        note: Callable[[str], None],
-    ) -> None:
-        self._snapshot = snapshot
+    def __init__(self, request: RunRequest, note: Callable[[str], None]) -> None:
+        self._request = request
         self._note = note
-        self._service = KfpService(connection, client)
+        self._service = KfpService(request.connection, request.client)
         self._version = self._service.greet().version
         self._recurring = RecurringService(self._service)
-        self._settings = settings
-        self._naming = naming
-        self._cluster = cluster_of(connection, self._service.namespace)
-        self._ui = connection.kfp_ui or self._service.host
+        self._cluster = cluster_of(request.connection, self._service.namespace)
+        self._ui = request.connection.kfp_ui or self._service.host
 
     def start(self, plan: Plan, arguments: Mapping[str, Any], cron: Cron) -> Recurring:
         """Let KFP run a checked plan by a schedule.
@@ -76,35 +54,27 @@ class KfpSchedules:
         volume of its own where no lasting one is given. The same code is the same version of the
         pipeline. Raises as `kalelite.backends.kubeflow.submit.submission.submit`.
         """
-        given = {"kfp_version": self._version or None, **self._settings}
+        given = {"kfp_version": self._version or None, **self._request.settings}
         settings = settings_for(plan, given)
         require_runnable(plan, settings, arguments)
         id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
         settings = replace(settings, marshal_volume=settings.marshal_volume or True)
+        snapshot = self._request.snapshot
         if self._cluster is not None:
-            settings = with_snapshots(
-                self._cluster, id, settings, self._note, snapshot=self._snapshot
-            )
-        elif self._snapshot:
-            raise UsageError(f"snapshot {self._snapshot} is in a cluster that cannot be reached")
+            settings = with_snapshots(self._cluster, id, settings, self._note, snapshot=snapshot)
+        elif snapshot:
+            raise UsageError(f"snapshot {snapshot} is in a cluster that cannot be reached")
         try:
             compiled = build(plan, settings)
-            text = package(plan, compiled)
             with TemporaryDirectory() as folder:
                 path = Path(folder, "pipeline.yaml")
-                path.write_bytes(text)
-                name = fitted(plan.name, LONGEST_PIPELINE)
-                uploaded = self._service.upload(name, digest_of(text), path)
-            experiment = self._naming.experiment or plan.options.experiment or "Default"
-            made = self._recurring.start(
-                uploaded,
-                name=fitted(self._naming.run or f"{plan.name} {cron.text}", LONGEST_RUN),
-                marker=f"{_MARKER}{id}",
-                experiment=self._service.experiment(fitted(experiment, LONGEST_EXPERIMENT)),
-                parameters=runtime_parameters(plan, arguments, compiled),
-                cron=cron.with_seconds(),
-                account=self._naming.account or None,
-            )
+                path.write_bytes(package(plan, compiled))
+                name = self._request.run_name or f"{plan.name} {cron.text}"
+                of = f"{_MARKER}{id}"
+                body = run_body(
+                    plan, arguments, self._request, self._service, compiled, path, name, of
+                )
+            made = self._recurring.start(body, cron.with_seconds())
         except BaseException:
             with contextlib.suppress(ClusterError):
                 self._forget(id)

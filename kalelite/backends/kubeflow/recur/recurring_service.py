@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import kfp_server_api as kfp  # type: ignore[import-untyped]
 
@@ -13,7 +13,7 @@ from kalelite.backends.kubeflow.submit.patient_rest import KfpUnreachableError
 from kalelite.frozen import frozen
 
 if TYPE_CHECKING:
-    from kalelite.backends.kubeflow.submit.kfp_service import KfpService, Uploaded
+    from kalelite.backends.kubeflow.submit.kfp_service import KfpService, RunBody
 
 
 @frozen
@@ -36,27 +36,10 @@ class RecurringService:
         self._runs = kfp.RunServiceApi(service.api)
         self._namespace = service.namespace or ""
 
-    def start(
-        self,
-        uploaded: Uploaded,
-        *,
-        name: str,
-        marker: str,
-        experiment: str,
-        parameters: Mapping[str, Any],
-        cron: str,
-        account: str | None,
-    ) -> str:
+    def start(self, asked: RunBody, cron: str) -> str:
         """Make one; its id. It is found by its marker where the answer gets lost."""
         body = kfp.V2beta1RecurringRun(
-            display_name=name,
-            description=marker,
-            experiment_id=experiment,
-            pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
-                pipeline_id=uploaded.pipeline, pipeline_version_id=uploaded.version
-            ),
-            runtime_config=kfp.V2beta1RuntimeConfig(parameters=dict(parameters)),
-            service_account=account,
+            **asked.fields(),
             # One that is not done yet is not overtaken, and what was missed is not caught up on.
             max_concurrency="1",
             no_catchup=True,
@@ -67,7 +50,7 @@ class RecurringService:
         try:
             made = self._api.recurring_run_service_create_recurring_run(recurring_run=body)
         except KfpUnreachableError:
-            found = [each.id for each in self.all() if each.description == marker]
+            found = [each.id for each in self.all() if each.description == asked.marker]
             if not found:
                 raise
             return found[0]

@@ -114,18 +114,6 @@ class Connection:
         configuration.host = f"{given.host.rstrip('/')}/{_PROXY}"
 
 
-@frozen
-class Naming:
-    """What the run and its experiment are called; empty takes what kalelite would choose.
-
-    ``account`` is the service account that its pods run as, empty for that of the installation.
-    """
-
-    run: str = ""
-    experiment: str = ""
-    account: str = ""
-
-
 def pod_namespace() -> str | None:
     """The namespace of the pod that this runs in, None elsewhere."""
     try:

@@ -45,6 +45,35 @@ class Uploaded:
     fresh: bool
 
 
+@frozen
+class RunBody:
+    """What a run is asked for with: once, or each time that its schedule says.
+
+    ``marker`` is its description, by which it is found; ``experiment`` is an id, ``account`` what
+    its pods run as, None for that of the installation.
+    """
+
+    uploaded: Uploaded
+    name: str
+    marker: str
+    experiment: str
+    parameters: Mapping[str, Any]
+    account: str | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that the API's own objects have for it."""
+        return {
+            "display_name": self.name,
+            "description": self.marker,
+            "experiment_id": self.experiment,
+            "pipeline_version_reference": kfp.V2beta1PipelineVersionReference(
+                pipeline_id=self.uploaded.pipeline, pipeline_version_id=self.uploaded.version
+            ),
+            "runtime_config": kfp.V2beta1RuntimeConfig(parameters=dict(self.parameters)),
+            "service_account": self.account,
+        }
+
+
 class _Backend(KubernetesBackend):  # type: ignore[misc]
     """kfp's client, which sends by one ApiClient with time limits."""
 
@@ -153,36 +182,14 @@ class KfpService:
         found = backend._get_version_id_by_name(pipeline, version)  # noqa: SLF001 - as well
         return Uploaded(pipeline, found, fresh=False) if found else None
 
-    def start(
-        self,
-        uploaded: Uploaded,
-        *,
-        name: str,
-        marker: str,
-        experiment: str,
-        parameters: Mapping[str, Any],
-        account: str | None = None,
-    ) -> str:
-        """Start a run; its id.
-
-        The marker is its description: where an answer gets lost, the run is found by it and not
-        started twice.
-        """
-        body = kfp.V2beta1Run(
-            display_name=name,
-            description=marker,
-            experiment_id=experiment,
-            pipeline_version_reference=kfp.V2beta1PipelineVersionReference(
-                pipeline_id=uploaded.pipeline, pipeline_version_id=uploaded.version
-            ),
-            runtime_config=kfp.V2beta1RuntimeConfig(parameters=dict(parameters)),
-            service_account=account,
-        )
+    def start(self, asked: RunBody) -> str:
+        """Start a run; its id. Where an answer gets lost it is found by its marker, not started twice."""
+        body = kfp.V2beta1Run(**asked.fields())
         for _ in range(3):
             try:
                 return str(self._backend.run_api.run_service_create_run(run=body).run_id)
             except KfpUnreachableError:
-                found = self.find(name, marker)
+                found = self.find(asked.name, asked.marker)
                 if found:
                     return found
         return str(self._backend.run_api.run_service_create_run(run=body).run_id)

@@ -10,56 +10,48 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.atomic import write_atomically
-from kalelite.backends.kubeflow.compile.build import build, bundle_of, package
-from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.backends.kubeflow.compile.build import build, code_of, package
 from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import kfp_value, parameter_problems
 from kalelite.backends.kubeflow.follow.node_map import node_map
+from kalelite.backends.kubeflow.submit.kfp_service import RunBody
 from kalelite.errors import PipelineError
-from kalelite.frozen import frozen
 from kalelite.runs.writing import RunFolder, create
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.build import Compiled
-    from kalelite.backends.kubeflow.submit.connection import Connection, Naming
+    from kalelite.backends.kubeflow.compile.compile_settings import Settings
     from kalelite.backends.kubeflow.submit.kfp_service import KfpService
     from kalelite.backends.kubeflow.submit.provisioning import Supply
+    from kalelite.backends.kubeflow.submit.run_request import RunRequest
     from kalelite.plan.graph import Plan
-    from kalelite.runs.run_files import KfpData, RunDetails
+    from kalelite.runs.run_files import KfpData
     from kalelite.volumes.owner import Owner
 
-LONGEST_PIPELINE = 127
-LONGEST_EXPERIMENT = 127
-LONGEST_RUN = 255
-"""Bytes that the names may have; the API answers longer ones with a fault of its own."""
-
-
-@frozen
-class Submitted:
-    """A run that has been started: its record here, and where it is."""
-
-    folder: RunFolder
-    url: str
-    data: KfpData
+_LONGEST_NAME = 127
+_LONGEST_RUN = 255
+"""Bytes that the names of a pipeline or experiment, and of a run, may have; the API answers longer
+ones with a fault of its own."""
 
 
 def submit(
     plan: Plan,
     arguments: Mapping[str, Any],
-    service: KfpService,
-    connection: Connection,
+    request: RunRequest,
     settings: Settings,
-    naming: Naming,
-    home: Path | None,
+    service: KfpService,
     supply: Supply,
-    details: RunDetails,
     note: Callable[[str], None],
-) -> Submitted:
+) -> tuple[RunFolder, KfpData]:
     """Start a run of a plan that was checked; ``settings`` hold no arguments.
 
     The record is there before the run is: whoever is killed in between finds it again. ``supply``
     makes what the run needs in the cluster; ``note`` hears what its steps will not find there.
-    ``details`` are for its record.
+
+    Returns
+    -------
+    tuple[RunFolder, KfpData]
+        Its record here, and where it is.
 
     Raises
     ------
@@ -69,27 +61,22 @@ def submit(
         The cluster or the API has refused it, or does not answer.
     """
     require_runnable(plan, settings, arguments)
-    bundle = bundle_of(plan, settings)
-    folder = create(plan, arguments, folder=home, **details)
+    code = code_of(plan, settings)
+    folder = create(plan, arguments, folder=request.home, **request.details(settings))
     folder.draw()
     owner: Owner | None = None
     try:
-        provided = supply(folder.id, bundle)
+        provided = supply(folder.id, code.bundle())
         owner = provided.owner
-        compiled = build(plan, provided.settings)
+        compiled = build(plan, provided.settings, code)
         path = folder.folder / "pipeline.yaml"
-        text = _written(plan, compiled, path, note)
-        data = _data(plan, folder.id, connection, service, provided.settings, naming, compiled)
+        _write(plan, compiled, path, note)
+        data = _data(plan, folder.id, request, service, provided.settings, compiled)
         data["passing"] = not settings.lasts
         folder.update(kfp=data)
-        run = service.start(
-            service.upload(fitted(plan.name, LONGEST_PIPELINE), digest_of(text), path),
-            name=data["name"],
-            marker=marker(folder.id),
-            experiment=service.experiment(data["experiment"]),
-            parameters=runtime_parameters(plan, arguments, compiled),
-            account=naming.account or None,
-        )
+        of = marker(folder.id)
+        body = run_body(plan, arguments, request, service, compiled, path, data["name"], of)
+        run = service.start(body)
     except BaseException:
         folder.finish("failed")
         if owner is not None:
@@ -99,7 +86,31 @@ def submit(
     folder.update(kfp=data, url=service.url(run))
     if owner is not None:
         supply.hand_over(owner, run)
-    return Submitted(folder, service.url(run), data)
+    return folder, data
+
+
+def run_body(
+    plan: Plan,
+    arguments: Mapping[str, Any],
+    request: RunRequest,
+    service: KfpService,
+    compiled: Compiled,
+    path: Path,
+    name: str,
+    marker: str,
+) -> RunBody:
+    """What the API is asked for; the package at the path is uploaded, and its experiment there."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[
+        :16
+    ]  # the same package, the same version
+    return RunBody(
+        service.upload(_fitted(plan.name, _LONGEST_NAME), digest, path),
+        _fitted(name, _LONGEST_RUN),
+        marker,
+        service.experiment(_fitted(request.experiment_of(plan), _LONGEST_NAME)),
+        _runtime_parameters(plan, arguments, compiled),
+        request.service_account or None,
+    )
 
 
 def require_runnable(plan: Plan, settings: Settings, arguments: Mapping[str, Any]) -> None:
@@ -110,37 +121,33 @@ def require_runnable(plan: Plan, settings: Settings, arguments: Mapping[str, Any
         raise PipelineError(*problems)
 
 
-def _written(plan: Plan, compiled: Compiled, path: Path, note: Callable[[str], None]) -> bytes:
-    """The pipeline's package, written to the path; its code is where the steps will have it."""
+def _write(plan: Plan, compiled: Compiled, path: Path, note: Callable[[str], None]) -> None:
+    """Write the pipeline's package to the path, and its code to where the steps will have it."""
     for line in compiled.lacking:
         note(line)
-    text = package(plan, compiled)
-    write_atomically(path, text)
+    write_atomically(path, package(plan, compiled))
     if compiled.code_in_workspace:
         write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
-    return text
 
 
 def _data(
     plan: Plan,
     id: str,
-    connection: Connection,
+    request: RunRequest,
     service: KfpService,
     settings: Settings,
-    naming: Naming,
     compiled: Compiled,
 ) -> KfpData:
-    experiment = naming.experiment or plan.options.experiment or "Default"
     volume = settings.marshal_volume
     batches = compiled.components.wiring.batches
     clone = next((each.made for each in settings.clones if each.workspace), "")
     return {
         "run": "",
-        "name": fitted(naming.run or f"{plan.name} {id}", LONGEST_RUN),
-        "host": connection.kfp_host or "",
-        "context": connection.kfp_context or "",
+        "name": _fitted(request.run_name or f"{plan.name} {id}", _LONGEST_RUN),
+        "host": request.connection.kfp_host or "",
+        "context": request.connection.kfp_context or "",
         "namespace": service.namespace or "",
-        "experiment": fitted(experiment, LONGEST_EXPERIMENT),
+        "experiment": _fitted(request.experiment_of(plan), _LONGEST_NAME),
         "nodes": {
             path: item for path, item in node_map(compiled.pipeline).items() if item not in batches
         },
@@ -154,12 +161,7 @@ def _data(
     }
 
 
-def digest_of(text: bytes) -> str:
-    """What a version of a pipeline is called: the same for the same package."""
-    return hashlib.sha256(text).hexdigest()[:16]
-
-
-def runtime_parameters(
+def _runtime_parameters(
     plan: Plan, arguments: Mapping[str, Any], compiled: Compiled
 ) -> dict[str, Any]:
     """The values that differ from the defaults in the pipeline, by their names there."""
@@ -185,7 +187,7 @@ def marker(run: str) -> str:
     return f"kalelite run {run}"
 
 
-def fitted(name: str, limit: int) -> str:
+def _fitted(name: str, limit: int) -> str:
     """The name in so many bytes; one that is cut ends in a part of its digest."""
     encoded = name.encode("utf-8", "replace")
     if len(encoded) <= limit:

@@ -53,12 +53,12 @@ def shared(write_script):
         lines = "".join(f"    {line}\n" for line in body.splitlines())
         script = write_script(f"{STEPS}@pipeline(order={order!r})\ndef main(n: int = 1):\n{lines}")
         plan = pipeline_in(script)[0].main.plan()
-        lowered, borders = share_pods(lower(plan))
+        lowered = share_pods(lower(plan))
         scopes = Scopes(lowered.plan)
         own = {task.id for task in plan.tasks}
         pods = [block.id for block in lowered.plan.blocks if isinstance(block, SharedPod)]
         named = {" ".join(t.id for t in scopes.tasks_of(pod) if t.id in own) for pod in pods}
-        return named, {border.id: border.reason for border in borders}
+        return named, lowered.borders
 
     return find
 
@@ -147,7 +147,7 @@ def plans(draw):
 @given(plans())
 @settings(max_examples=200, deadline=None)
 def test_pods_wait_for_nothing_that_waits_for_them_and_hold_back_nobody(plan):
-    lowered, _ = share_pods(lower(plan))
+    lowered = share_pods(lower(plan))
 
     assert cycle(lowered.plan) == ()
     before, after = Scopes(plan), Scopes(lowered.plan)

@@ -13,7 +13,7 @@ from kalelite.backends.kubeflow.follow.observing import observe
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
 from kalelite.backends.kubeflow.follow.run_source import RunSource, Sighting
 from kalelite.backends.kubeflow.submit.connection import Connection
-from kalelite.backends.kubeflow.submit.kfp_service import KfpService
+from kalelite.backends.kubeflow.submit.kfp_service import KfpService, RunBody
 from kalelite.backends.kubeflow.submit.patient_rest import KfpRefusedError, KfpUnreachableError
 from kalelite.backends.kubeflow.submit.run_answer import RunAnswer
 from kalelite.errors import ClusterError
@@ -246,7 +246,7 @@ def test_following_ten_steps_stays_within_its_bytes(kfp_server, tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text("a: 1")
     uploaded = service.upload("p", "v", path)
-    run = service.start(uploaded, name="r", marker="m", experiment="e", parameters={})
+    run = service.start(RunBody(uploaded, "r", "m", "e", {}))
     kfp_server.sent, time = 0, [0.0]
     source = RunSource(service, run, {f"s{n}": f"s{n}" for n in range(10)}, clock=lambda: time[0])
     quiet = 0
@@ -272,7 +272,7 @@ def test_the_workflow_in_kubernetes_is_asked_for_first(kfp_server, tmp_path):
     path = tmp_path / "p.yaml"
     path.write_text("a: 1")
     uploaded = service.upload("p", "v", path)
-    run = service.start(uploaded, name="r", marker="m", experiment="e", parameters={})
+    run = service.start(RunBody(uploaded, "r", "m", "e", {}))
     workflows = Workflows()
     source = RunSource(service, run, {"s0": "s0"}, workflows)
 

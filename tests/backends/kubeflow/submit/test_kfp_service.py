@@ -7,7 +7,7 @@ import pytest
 from kfp.kubeflow_client import KubernetesBackendConfig, PipelinesClient
 
 from kalelite.backends.kubeflow.submit.connection import Connection
-from kalelite.backends.kubeflow.submit.kfp_service import Greeting, KfpService
+from kalelite.backends.kubeflow.submit.kfp_service import Greeting, KfpService, RunBody
 from kalelite.backends.kubeflow.submit.patient_rest import PatientRest
 from kalelite.errors import ClusterError, UsageError
 
@@ -40,7 +40,7 @@ def package(tmp_path):
 def start(service, package, name="a run"):
     uploaded = service.upload("chain", "v1", package)
     experiment = service.experiment("Default")
-    return service.start(uploaded, name=name, marker="m1", experiment=experiment, parameters={})
+    return service.start(RunBody(uploaded, name, "m1", experiment, {}))
 
 
 def test_the_api_tells_its_version(kfp_server):

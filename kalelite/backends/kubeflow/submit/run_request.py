@@ -1,13 +1,15 @@
-"""How a run was started, and the run that it goes on from: on its volume, with what it finished."""
+"""What a run is asked for with, and the run that it goes on from: on its volume, with what it finished."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
+from kalelite.backends.kubeflow.submit.connection import Connection
 from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 from kalelite.runs.earlier import chain
@@ -23,21 +25,62 @@ if TYPE_CHECKING:
 
 
 @frozen
-class Start:
-    """The words of the command, the folder that it was given in, and a run to go on from."""
+class RunRequest:
+    """All that is asked of a run besides its plan and arguments.
 
-    words: tuple[str, ...] = ()
+    Attributes
+    ----------
+    connection
+        How Kubeflow Pipelines is reached.
+    settings
+        Those of `kalelite.backends.kubeflow.compile.compile_settings.Settings` that are given.
+    home
+        Where its record is kept.
+    client
+        The user's own client of Kubeflow Pipelines.
+    run_name, experiment
+        What the run and its experiment are called; empty takes what kalelite would choose.
+    service_account
+        What its pods run as, empty for that of the installation.
+    snapshot
+        An earlier run, or a snapshot that a step has taken, whose volumes it starts from.
+    words, called_in
+        The words of the command, and the folder that it was given in.
+    resume
+        The id of a run to go on from.
+    """
+
+    connection: Connection
+    settings: Mapping[str, Any]
+    home: str | Path | None = None
+    client: Any = None
+    run_name: str = ""
+    experiment: str = ""
+    service_account: str = ""
+    snapshot: str = ""
+    words: Sequence[str] = ()
     called_in: str = ""
     resume: str = ""
 
-    def details(self, settings: Settings, resumes: str) -> RunDetails:
-        """What the record of the run says of it."""
-        details: RunDetails = {
-            "backend": "kubeflow",
-            "start": started_by(self.words, self.called_in),
-        }
-        if resumes:
-            details["resumes"] = resumes
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> RunRequest:
+        """The request that settings of the backend make, each under its own name."""
+        rest = dict(given)
+        connection = Connection.taken_from(rest)
+        names = {field.name for field in fields(cls)} & rest.keys()
+        own = {name: rest.pop(name) for name in names}
+        return cls(connection, rest, **own)
+
+    def experiment_of(self, plan: Plan) -> str:
+        """The name of the experiment that its runs are in."""
+        return self.experiment or plan.options.experiment or "Default"
+
+    def details(self, settings: Settings) -> RunDetails:
+        """What the record of the run says of how it was started."""
+        start = started_by(self.words, self.called_in)
+        details: RunDetails = {"backend": "kubeflow", "start": start}
+        if self.resume:
+            details["resumes"] = self.resume
         if settings.cache is False:
             details["reuse"] = False
         if settings.refresh:
