@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kalelite.blake import blake2b
 from kalelite.capture.archive import DataFiles, StepCode, archive, digest_of, sizes
 from kalelite.capture.formats import RegisteredFormat, registered_formats
 from kalelite.capture.gather import Gatherer
@@ -190,6 +192,27 @@ class Code:
             part = target.with_name(f"{target.name}.part")
             part.write_bytes(files[name])
             part.replace(target)
+
+    def installed(self, folder: Path) -> Path:
+        """Where it is, below a folder under the digest of its bytes; written if it is not there."""
+        digest = blake2b(digest_size=16)
+        for name, data in sorted(self.files().items()):
+            digest.update(f"{name}\0{len(data)}\0".encode())
+            digest.update(data)
+        target = folder / digest.hexdigest()
+        if (target / "index.json").exists():
+            os.utime(target)  # whoever frees unused code sees that it is wanted
+            return target
+        part = folder / f".{target.name}.{os.getpid()}"
+        self.write(part)
+        try:
+            part.rename(target)
+        except OSError:
+            # Another run has written the same code meanwhile.
+            import shutil  # not above: it loads four compression libraries
+
+            shutil.rmtree(part, ignore_errors=True)
+        return target
 
     def sizes(self) -> list[tuple[str, int]]:
         """What the code is made of, largest first, in bytes: for the message that it is too large."""

@@ -72,9 +72,8 @@ def perform(command: Command) -> int:
         folder=folder,
     )
     name = options.backend or "local"
-    here = next((one for one in ("debug", "explain") if getattr(options, one)), "")
-    if here and name != "local":
-        raise UsageError(f"--{here} is about running here, and run {run.id} ran on {name}")
+    if options.debug and name != "local":
+        raise UsageError(f"--debug is about running here, and run {run.id} ran on {name}")
     return run_pipelines(again, name, extra_settings(options), Siblings(run))
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 _FLAGS = {"no_cache": "no-cache", "start_after": "from"}
 """Of options with another name, their flags."""
-_HERE = ("jobs", "debug", "start_after", "explain", "isolate")
+_HERE = ("jobs", "debug", "start_after", "isolate")
 """Options that have no meaning elsewhere."""
-_REUSE = ("no_cache", "cache", "refresh")
+_REUSE = ("no_cache", "cache", "refresh", "explain")
 """Options that have no meaning without a run."""
 
 
@@ -152,6 +152,8 @@ def perform(command: Command) -> int:
         command.out.line(f"kalelite {version('kalelite')}")
         return ExitCode.OK
     _refuse_contradictions(options)
+    if options.explain:
+        _refuse_to_explain_unseen(options)
     if options.recurring:
         _refuse_beside_recurring(options)
     name = options.backend or ("kubeflow" if options.compile else "local")
@@ -238,6 +240,15 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
         )
     if options.graph and elsewhere:
         raise UsageError("--graph shows the plan, which is the same with and without --kfp")
+
+
+def _refuse_to_explain_unseen(options: argparse.Namespace) -> None:
+    later = ("no_wait", "recurring", "compile", "dry_run")
+    unseen = next((name for name in later if getattr(options, name)), "")
+    if unseen:
+        raise UsageError(
+            f"--explain is about the end of a run: none is seen with --{unseen.replace('_', '-')}"
+        )
 
 
 def _refuse_beside_recurring(options: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ import inspect
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -36,13 +36,13 @@ def execute(
     store: Store,
     *,
     durable: bool = False,
+    parts: Mapping[str, str] | None = None,
     returned: Callable[[], None] = wind_up,
     stored: Callable[[], None] = lambda: None,
 ) -> Record:
-    """Run one task and commit its record, which is returned.
+    """Run one task and commit its record, which is returned; `OSError` if it cannot be written.
 
-    Whatever the step raised is in the record; nothing that a step does is raised here. Raises
-    `OSError` if the record cannot be written.
+    Whatever the step raised is in the record; nothing that a step does is raised here.
 
     Parameters
     ----------
@@ -52,12 +52,11 @@ def execute(
         Where the function and its constants come from.
     store
         Where inputs are read and outputs are written.
-    durable
-        Sync the record to the disk.
-    returned
-        Called when the function has returned or failed; by default as Python ends.
-    stored
-        Called when its outputs are in the store, before the record is committed.
+    durable, parts
+        Sync the record to the disk; the parts of its key that the record keeps.
+    returned, stored
+        Called when the function has returned or failed, by default as Python ends; and when its
+        outputs are in the store, before the record is committed.
     """
     started, log, report = time.time(), TaskLog(spec.record), None
     outputs: dict[str, OutputEntry] = {}
@@ -75,8 +74,8 @@ def execute(
     finally:
         store.close()
     record = Record(
-        task=spec.task,
-        status="failed" if report else "succeeded",
+        spec.task,
+        "failed" if report else "succeeded",
         attempt=spec.attempt,
         outputs={} if report else outputs,
         failure=report,
@@ -86,6 +85,7 @@ def execute(
         finished=time.time(),
         versions={"python": ".".join(map(str, sys.version_info[:3]))},
         inputs=inputs_of(spec.arguments),
+        parts=parts or {},
     )
     if spec.record:
         commit(record, spec.record, durable=durable)

@@ -26,6 +26,11 @@ def parse(data: Mapping[str, Any]) -> Record:
     return Record(**{**fields, "failure": _parse_failure(data.get("failure"))})
 
 
+def is_own(record: Record) -> bool:
+    """Whether the step has written it itself, and not who saw from outside that it has ended."""
+    return bool(record.versions)
+
+
 def _parse_failure(data: Mapping[str, Any] | None) -> FailureReport | None:
     if data is None:
         return None

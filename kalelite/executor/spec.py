@@ -113,7 +113,8 @@ class Record:
 
     ``status`` is "succeeded" or "failed". ``outputs`` are by name. ``started`` and ``finished``
     are POSIX times in seconds. ``cached`` is the run that computed it, if that was an earlier one.
-    ``inputs`` are the arguments, as of `kalelite.executor.task_key.inputs_of`.
+    ``inputs`` are the arguments, as of `kalelite.executor.task_key.inputs_of`. ``parts`` are those
+    of its key that were known only where it ran.
     """
 
     task: str
@@ -128,6 +129,7 @@ class Record:
     versions: Mapping[str, str] = field(default_factory=dict)
     cached: str = ""
     inputs: Mapping[str, Slot] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
 
 
 def fields_of(item: Any) -> dict[str, Any]:

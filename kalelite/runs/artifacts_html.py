@@ -54,7 +54,7 @@ def _file(artifact: Artifact) -> str:
     text = data.decode("utf-8", "replace")
     if kind == "html":
         return plain_table(text) or (
-            f'<iframe sandbox srcdoc="{escape(text)}" title="{escape(artifact.name)}" '
+            f'<iframe sandbox srcdoc="{escape(text)}" title="{escape(f"{artifact.task}.{artifact.name}")}" '
             # White, as pages expect it, also in a dark notebook.
             "style='width:100%;height:320px;resize:vertical;background:#fff;border:1px solid #8884'>"
             "</iframe>"

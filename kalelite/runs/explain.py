@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
+from itertools import chain
+from typing import Any
 
+from kalelite.executor.record_file import is_own, parse
 from kalelite.executor.spec import Record, Slot
 from kalelite.executor.task_key import Keys, TaskKey
 from kalelite.frozen import frozen
@@ -47,6 +50,11 @@ class Side:
     inputs: Mapping[str, Slot]
     texts: CodeTexts
 
+    @classmethod
+    def of(cls, step: str, key: TaskKey, record: Record, texts: CodeTexts) -> Side:
+        """That of a record of the step itself, whose pod may have known parts of its key alone."""
+        return cls(step, replace(key, parts={**key.parts, **record.parts}), record.inputs, texts)
+
 
 def changes(before: Side, after: Side) -> Iterator[Change]:
     """What differs between two executions of a task; nothing if one stands for the other."""
@@ -77,8 +85,8 @@ def _part(part: str, before: Side, after: Side) -> Change:
     }
     if kind in fixed:
         return Change(fixed[kind])
-    if kind in {"python", "package", "packages"}:
-        what = {"python": "Python", "packages": "packages="}.get(kind, name)
+    if kind in {"python", "package", "packages", "image"}:
+        what = {"python": "Python", "packages": "packages=", "image": "image="}.get(kind, name)
         return Change(f"{what} is {new or 'not used any more'} and was {old or 'not used'}")
     if kind == "variable":
         return Change(f"the variable {name} of its environment {_verb(old, new, 'changed')}")
@@ -131,14 +139,14 @@ class _Before:
 
     run: Run
     keys: Mapping[str, TaskKey]
-    inputs: Mapping[str, Mapping[str, Slot]]
+    records: Mapping[str, Mapping[str, Any]]
     texts: CodeTexts = field(repr=False)
 
     def side(self, name: str, step: str) -> Side | None:
         key = self.keys.get(task_of(name))
-        if key is None or name not in self.inputs:
+        if key is None or name not in self.records:
             return None
-        return Side(step, key, self.inputs[name], self.texts)
+        return Side.of(step, key, parse(self.records[name]), self.texts)
 
 
 def texts_of(run: Run) -> CodeTexts:
@@ -148,12 +156,10 @@ def texts_of(run: Run) -> CodeTexts:
 
 def before(run: Run) -> _Before:
     """A run as others are compared with it."""
-    inputs = {
-        name: data.get("inputs", {})
-        for name, data in read_records(run.folder)
-        if data.get("status") == "succeeded"
+    records = {
+        name: data for name, data in read_records(run.folder) if data.get("status") == "succeeded"
     }
-    return _Before(run, read_keys(run.folder), inputs, texts_of(run))
+    return _Before(run, read_keys(run.folder), records, texts_of(run))
 
 
 class Explainer:
@@ -165,8 +171,11 @@ class Explainer:
         self._texts = texts_of(run)
         self._steps = {task["id"]: task["step"] for task in run.data.get("tasks", ())}
         others = [one for one in list_runs(folder=run.home) if one.id < run.id]
-        same = [one for one in others if one.pipeline == run.pipeline][:_LOOKED_AT]
+        where = run.data.get("backend")
+        same = [one for one in others if one.pipeline == run.pipeline]
+        same = [one for one in same if one.data.get("backend") == where][:_LOOKED_AT]
         same.sort(key=lambda one: one.id == run.resumes, reverse=True)
+        self.compared = next(iter(same), None)
         self._others = iter(same)
         self._read: list[_Before] = []
 
@@ -194,14 +203,21 @@ class Explainer:
 
     def _ran(self, name: str, record: Record) -> tuple[str, tuple[Change, ...]]:
         step = self._steps[task_of(name)]
-        side = Side(step, self._keys[task_of(name)], record.inputs, self._texts)
+        side = Side.of(step, self._keys[task_of(name)], record, self._texts)
         earlier = self._earlier(name, step)
         if earlier is None:
             return "it ran: no earlier run has a result of it", ()
-        run, old = earlier
+        run, old, whole = earlier
+        whole = whole and is_own(record)
+        if not whole:  # only the code can be compared
+            key = replace(side.key, lineage=old.key.lineage)
+            side = replace(side, key=key, inputs=old.inputs)
         found = tuple(changes(old, side))
         if found:
             return f"it ran, compared with run {run.id}:", found
+        if not whole:
+            hint = f"kalelite explain {self._run.id} --fetch reads it"
+            return f"it ran; what it was given stands on the volume of its run: {hint}", ()
         return f"it ran, though nothing changed since run {run.id}: {self._anyway(name)}", ()
 
     def _anyway(self, name: str) -> str:
@@ -215,15 +231,14 @@ class Explainer:
             return "cache=True, or --cache, would take its result"
         return "its result had not been kept"
 
-    def _earlier(self, name: str, step: str) -> tuple[Run, Side] | None:
-        """The last run that has a result of an instance."""
-        for one in self._read:
+    def _earlier(self, name: str, step: str) -> tuple[Run, Side, bool] | None:
+        """The last run that has a result of an instance, and whether its own record is here."""
+        for one in chain(self._read, map(self._reading, self._others)):
             side = one.side(name, step)
             if side is not None:
-                return one.run, side
-        for run in self._others:
-            self._read.append(before(run))
-            side = self._read[-1].side(name, step)
-            if side is not None:
-                return run, side
+                return one.run, side, is_own(parse(one.records[name]))
         return None
+
+    def _reading(self, run: Run) -> _Before:
+        self._read.append(before(run))
+        return self._read[-1]

@@ -29,11 +29,13 @@ def read_kept(folder: Path) -> dict[str, KeptData]:
 def read_records(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The records of all instances that have ended, by name, as the JSON that they are."""
     kept = read_kept(folder)
+    outside = {name for name, entry in kept.items() if not entry["record"].get("versions")}
     for name, entry in kept.items():
-        yield name, entry["record"]
+        if name not in outside:
+            yield name, entry["record"]
     with contextlib.suppress(OSError):
         for path in (folder / "tasks").iterdir():
-            if path.name not in kept:
+            if path.name not in kept or path.name in outside:
                 with contextlib.suppress(OSError, ValueError):
                     yield path.name, json.loads((path / "record.json").read_bytes())
 

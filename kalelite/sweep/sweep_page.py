@@ -3,156 +3,104 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kalelite.frozen import frozen
+from kalelite.humanize import duration
+from kalelite.runs.report.curves import Axis, Points, dot, figure, line
+from kalelite.runs.report.markup import Markup, element, section, table
+from kalelite.runs.report.web_page import Site, contents, state_badge, web_page
 from kalelite.sweep.space import text_of
 from kalelite.sweep.sweep_record import Sweep, Trial
-
-_WIDTH, _HEIGHT, _MARGIN = 360, 220, 44
-_STYLE = """
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 24px auto; max-width: 1100px; padding: 0 16px }
-.plots { display: flex; flex-wrap: wrap; gap: 16px }
-figure { margin: 0 } figcaption { font-weight: 600 }
-svg { max-width: 100%; height: auto } svg text { font-size: 11px; fill: currentColor }
-.axis { stroke: currentColor; opacity: .4 } .dot { fill: #3b7dd8 } .best { fill: #d9480f }
-.line { fill: none; stroke: #d9480f; stroke-width: 1.5 }
-.wide { overflow-x: auto } table { border-collapse: collapse }
-th, td { padding: 3px 12px 3px 0; text-align: left; white-space: nowrap }
-tr.top { font-weight: 600 }
-"""
 
 
 def sweep_page(sweep: Sweep) -> str:
     """The page."""
     best = sweep.best()
-    known = [
-        trial for trial in sweep.done if trial.value is not None and math.isfinite(trial.value)
-    ]
-    plots = []
-    if len(known) > 1:
-        plots.append(_course(sweep, known))
-        plots += [_dependence(sweep, known, name) for name in sweep.space]
-    head = f"{len(sweep.done)} of {sweep.number} trials succeeded."
+    title = f"Sweep {sweep.id}"
+    done = f"{len(sweep.done)} of {sweep.number} trials succeeded."
+    head = [element("h1", title), element("p", done, class_="soft")]
     if best is not None:
         point = ", ".join(f"{name} = {text_of(value)}" for name, value in best.point.items())
-        head += f" Best: {sweep.objective} {best.value:.6g} with {point}, run {best.run}."
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Sweep {escape(sweep.id)}</title><style>{_STYLE}</style>"
-        f"<h1>Sweep {escape(sweep.id)}</h1><p>{escape(head)}</p>"
-        f'<div class="plots">{"".join(plots)}</div>{_table(sweep, best)}</html>'
-    )
+        text = f"Best: {sweep.objective} {best.value:.6g} with {point}, run {best.run}."
+        head.append(element("p", text))
+    plots = list(_plots(sweep))
+    parts = [
+        ("plots", "Plots", element("div", *plots, class_="plots") if plots else ""),
+        ("trials", "Trials", _table(sweep, best)),
+    ]
+    head.append(contents(*((id, name) for id, name, part in parts if part)))
+    return web_page(title, head, *(section(*part) for part in parts), site=Site())
 
 
-def _table(sweep: Sweep, best: Trial | None) -> str:
-    names = list(sweep.space)
-    titles = ["trial", *names, sweep.objective or "", "state", "seconds", "run"]
-    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in titles)
+def _table(sweep: Sweep, best: Trial | None) -> Markup:
+    heads = ("Trial", *sweep.space, sweep.objective or "Value", "State", "Took", "Run")
     rows = []
     for trial in sweep.trials:
         value = trial.problem or ("" if trial.value is None else f"{trial.value:.6g}")
-        cells = [
-            str(trial.number),
-            *(text_of(trial.point[name]) for name in names),
-            value,
-            trial.state,
-            f"{trial.seconds:.2f}",
-            trial.run,
-        ]
-        mark = ' class="top"' if trial is best else ""
-        rows.append(f"<tr{mark}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>")
-    return f'<h2>Trials</h2><div class="wide"><table><tr>{head}</tr>{"".join(rows)}</table></div>'
+        rows.append(
+            (
+                str(trial.number),
+                *(_short(trial.point[name]) for name in sweep.space),
+                element("mark", f"{value} best") if trial is best else value,
+                state_badge(trial.state),
+                duration(trial.seconds) if trial.seconds else "",
+                trial.run,
+            )
+        )
+    return table("The trials of the sweep", heads, rows)
 
 
-@frozen
-class Scale:
-    """Numbers, or names, along a length of the plot. ``ticks`` are what is written beside it."""
-
-    low: float
-    high: float
-    ticks: tuple[tuple[float, str], ...]
-    log: bool = False
-
-    def at(self, value: float) -> float:
-        """From 0 to 1."""
-        low, high = self._place(self.low), self._place(self.high)
-        return 0.5 if high == low else (self._place(value) - low) / (high - low)
-
-    def _place(self, value: float) -> float:
-        return math.log(value) if self.log else value
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else text_of(value)
 
 
-def _scale(values: Sequence[Any], *, log: bool = False) -> tuple[Scale, list[float]]:
-    """A scale for values, and where they are on it; what is no number gets a place each."""
-    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-        low, high = min(values), max(values)
-        ends = dict.fromkeys((low, high))
-        return Scale(low, high, tuple((end, f"{end:.4g}") for end in ends), log), list(values)
-    names = list(dict.fromkeys(text_of(value) for value in values))
-    places = [float(names.index(text_of(value))) for value in values]
-    ticks = tuple((float(at), name[:14]) for at, name in enumerate(names))
-    return Scale(0, len(names) - 1, ticks), places
-
-
-def _course(sweep: Sweep, known: Sequence[Trial]) -> str:
-    """The objective of each trial, and the best so far."""
+def _plots(sweep: Sweep) -> Iterator[Markup]:
+    """The objective of each trial with the best so far, and by each of what is swept."""
+    known = [
+        trial for trial in sweep.done if trial.value is not None and math.isfinite(trial.value)
+    ]
+    if len(known) < 2:
+        return
     better = max if sweep.maximize else min
-    steps: list[tuple[float, float]] = []
+    so_far: list[tuple[float, float]] = []
     for trial in known:
-        value = trial.value or 0.0
-        steps.append((trial.number, better(value, steps[-1][1]) if steps else value))
-    return _plot(sweep, known, "trial", [trial.number for trial in known], line=steps)
+        before = so_far[-1][1] if so_far else trial.value or 0.0
+        so_far += [(trial.number, before), (trial.number, better(trial.value or 0.0, before))]
+    numbers = [float(trial.number) for trial in known]
+    yield _plot(sweep, known, "trial", numbers, Axis.over(numbers), so_far)
+    for name, text in sweep.space.items():
+        values = [trial.point[name] for trial in known]
+        yield _plot(sweep, known, name, *_placed(values, log=text.rstrip().endswith("log")))
 
 
-def _dependence(sweep: Sweep, known: Sequence[Trial], name: str) -> str:
-    log = sweep.space[name].rstrip().endswith("log")
-    return _plot(sweep, known, name, [trial.point[name] for trial in known], log=log)
+def _placed(values: Sequence[Any], *, log: bool) -> tuple[list[float], Axis]:
+    """Where values are on an axis, and that axis; what is no number gets a place each."""
+    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
+        return list(values), Axis.over(values, log=log)
+    names = list(dict.fromkeys(map(text_of, values)))
+    return [float(names.index(text_of(value))) for value in values], Axis.of_names(names)
 
 
 def _plot(
     sweep: Sweep,
     known: Sequence[Trial],
     name: str,
-    values: Sequence[Any],
-    *,
-    line: Iterable[tuple[float, float]] = (),
-    log: bool = False,
-) -> str:
-    across, places = _scale(values, log=log)
-    up, heights = _scale([trial.value for trial in known])
-    wide, high = _WIDTH - 2 * _MARGIN, _HEIGHT - 2 * _MARGIN
-
-    def x(value: float) -> float:
-        return round(_MARGIN + across.at(value) * wide, 1)
-
-    def y(value: float) -> float:
-        return round(_HEIGHT - _MARGIN - up.at(value) * high, 1)
-
+    places: Sequence[float],
+    across: Axis,
+    course: Points = (),
+) -> Markup:
     best = sweep.best()
-    dots = "".join(
-        f'<circle class="{"best" if trial is best else "dot"}" cx="{x(at)}" cy="{y(height)}" r="4">'
-        f"<title>trial {trial.number}: {height:.6g}</title></circle>"
-        for trial, at, height in zip(known, places, heights, strict=True)
-    )
-    points = " ".join(f"{x(at)},{y(height)}" for at, height in line)
-    path = f'<polyline class="line" points="{points}"/>' if points else ""
-    bottom = _HEIGHT - _MARGIN
-    marks = "".join(
-        f'<text x="{x(at)}" y="{bottom + 16}" text-anchor="middle">{escape(text)}</text>'
-        for at, text in across.ticks
-    ) + "".join(
-        f'<text x="{_MARGIN - 6}" y="{y(at) + 4}" text-anchor="end">{escape(text)}</text>'
-        for at, text in up.ticks
-    )
-    axes = f'<path class="axis" fill="none" d="M{_MARGIN} {_MARGIN - 8}V{bottom}H{_WIDTH - _MARGIN + 8}"/>'
-    title = f"{sweep.objective} by {name}"
-    return (
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" role="img" '
-        f'aria-label="{escape(title)}">{axes}{path}{dots}{marks}</svg></figure>'
-    )
+    heights = [trial.value or 0.0 for trial in known]
+    up = Axis.over(heights, round_ends=True)
+    dots = []
+    for trial, at, height in zip(known, places, heights, strict=True):
+        about = f"trial {trial.number}: {height:.6g}"
+        colour, size = (4, 6) if trial is best else (0, 4)
+        dots.append(dot(colour, (at, height), across, up, radius=size, about=about))
+    drawn = [line(1, course, across, up)] if course else []
+    text = f"{len(known)} trials, from {min(heights):.4g} to {max(heights):.4g}"
+    text += f", the best is trial {best.number}" if best is not None else ""
+    key = "The best trial has the large dot; the line is the best so far."
+    below = element("p", key, class_="soft") if course else ""
+    return figure(f"{sweep.objective} by {name}", text, across, up, *drawn, *dots, below=below)

@@ -16,6 +16,8 @@ from jupyter_lab import CHROMIUM, browser
 from kalelite.runs.pipeline_run import Run
 from kalelite.runs.report.pages_server import PagesServer
 from kalelite.runs.report.run_page import run_page
+from kalelite.sweep.sweep_page import sweep_page
+from kalelite.sweep.sweep_record import Sweep, Trial
 
 pytestmark = [
     pytest.mark.slow,
@@ -161,3 +163,41 @@ def test_a_page_renews_itself_until_its_run_is_over(tmp_path, page):
         page.wait_for_function("!document.body.dataset.live")
         page.locator("header a", has_text="All runs").click()
         page.wait_for_selector("td .is-succeeded")
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("axe_playwright_python") is None,
+    reason="needs pip install 'kalelite[browser]'",
+)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_pages_are_fit_for_screen_readers_and_have_contrast(tmp_path, page, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for _ in range(2):
+        with started(tmp_path) as process:
+            assert process.wait(120) == 0
+    points = [(1, 0.001, "a"), (2, 0.1, "b"), (3, 0.01, "a")]
+    trials = [
+        Trial(n, {"lr": lr, "kind": kind}, "succeeded", f"r{n}", lr) for n, lr, kind in points
+    ]
+    space = {"lr": "1e-3..1e-1 log", "kind": '["a", "b"]'}
+    swept = Sweep("s", [], "", space, "random", 4, 0, 1, "loss", trials=trials)
+    (tmp_path / "sweep.html").write_text(sweep_page(swept), "utf-8")
+    ids = sorted(each.name for each in (tmp_path / ".kalelite" / "runs").iterdir())
+    page.emulate_media(color_scheme=scheme)
+
+    with served(tmp_path / ".kalelite") as url:
+        page.goto(url)
+        address = page.url
+        pages = [
+            address,
+            f"{address}runs/{ids[0]}",
+            f"{address}compare?run={ids[0]}&run={ids[1]}",
+            (tmp_path / "sweep.html").as_uri(),
+        ]
+        for each in pages:
+            page.goto(each)
+            hold_narrow(page)
+            page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+            found = Axe().run(page)
+            assert found.violations_count == 0, f"{each}\n{found.generate_report()}"

@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 
 from kalelite.attempts import machine
@@ -24,8 +23,7 @@ from kalelite.backends.local.recall import Recall
 from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.backends.local.turns import Turns
-from kalelite.blake import blake2b
-from kalelite.capture.code import Code, capture
+from kalelite.capture.code import capture
 from kalelite.engine.progress import Progress
 from kalelite.engine.results import ResultsView
 from kalelite.engine.schedule import Schedule
@@ -145,7 +143,7 @@ class _Run:
         code = None
         known = Recall(run, self._store, self._keys, settings, note, self._earlier, self._given)
         if not settings.debug:
-            code = _installed(self._code, self._home / "code")
+            code = self._code.installed(self._home / "code")
             run.update(code=str(code.relative_to(self._home)))
         return TaskRequestBuilder(
             {task.id: task for task in tasks.tasks},
@@ -195,28 +193,6 @@ def _begin(progress: Progress, requests: TaskRequestBuilder) -> None:
         from kalelite.backends.local.going_on import take_up
 
         take_up(progress, requests)
-
-
-def _installed(code: Code, folder: Path) -> Path:
-    """Where code is, below a folder under the digest of its bytes; written if it is not there."""
-    digest = blake2b(digest_size=16)
-    for name, data in sorted(code.files().items()):
-        digest.update(f"{name}\0{len(data)}\0".encode())
-        digest.update(data)
-    target = folder / digest.hexdigest()
-    if (target / "index.json").exists():
-        os.utime(target)  # whoever frees unused code sees that it is wanted
-        return target
-    part = folder / f".{target.name}.{os.getpid()}"
-    code.write(part)
-    try:
-        part.rename(target)
-    except OSError:
-        # Another run has written the same code meanwhile.
-        import shutil  # not above: it loads four compression libraries
-
-        shutil.rmtree(part, ignore_errors=True)
-    return target
 
 
 @contextmanager

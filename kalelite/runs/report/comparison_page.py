@@ -83,4 +83,4 @@ def _diff(change: CodeChange) -> Markup:
         for line in change.lines
     )
     label = f"What changed in {change.file}"
-    return element("pre", *lines, tabindex="0", role="region", aria_label=label)
+    return element("pre", *lines, tabindex="0", role="group", aria_label=label)

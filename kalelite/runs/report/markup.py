@@ -62,7 +62,7 @@ def table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> 
         element("thead", head),
         element("tbody", *body),
     )
-    return element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    return element("div", whole, class_="scroll", tabindex="0", role="group", aria_label=caption)
 
 
 def section(id: str, title: str, *parts: str) -> Markup:

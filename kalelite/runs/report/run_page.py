@@ -76,7 +76,7 @@ def _graph(run: Run, tasks: Mapping[str, TaskState]) -> Markup:
             Markup(svg),
             class_="graph scroll",
             tabindex="0",
-            role="region",
+            role="group",
             aria_label="Graph",
         ),
         element("p", hint, class_="soft"),

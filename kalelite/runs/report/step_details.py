@@ -72,7 +72,7 @@ class Details:
 
 def _pre(text: str, label: str, id: str = "") -> Markup:
     more = {"id": id} if id else {}
-    return element("pre", text, tabindex="0", role="region", aria_label=label, **more)
+    return element("pre", text, tabindex="0", role="group", aria_label=label, **more)
 
 
 def _details(name: str, task: TaskState, *parts: str) -> Markup:
@@ -136,9 +136,12 @@ def environment(run: Run, tasks: Mapping[str, TaskState]) -> Markup:
     versions = {name: text for record in records for name, text in record.versions.items()}
     packages = {
         part.removeprefix("package "): text
-        for key in read_keys(run.folder).values()
-        for part, text in key.parts.items()
-        if part.startswith("package ")
+        for parts in (
+            *(k.parts for k in read_keys(run.folder).values()),
+            *(r.parts for r in records),
+        )
+        for part, text in parts.items()
+        if part.startswith("package ") and text
     }
     experiment = run.data.get("experiment")
     host = run.data.get("process", {}).get("host", "")

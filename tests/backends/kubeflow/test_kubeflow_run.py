@@ -407,3 +407,40 @@ def test_what_pods_have_taken_is_shown_with_its_run(shell, kfp_server, monkeypat
 
     assert "as in run 20260101-000000-000abcd" in done.stdout
     assert "as in run 20260101-000000-000abcd" in shell("show").stdout
+
+
+def test_explain_compares_the_code_of_runs_and_what_their_pods_have_recorded(
+    shell, kfp_server, tmp_path
+):
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    script = (shell.folder / "chain.py").read_text()
+    shell("chain.py", "--kfp")
+    (shell.folder / "chain.py").write_text(script.replace("return str(x)", 'return f"<{x}>"'))
+
+    done = shell("chain.py", "--kfp", "--explain", "-p", "n=5")
+
+    shown = done.stdout.partition("✓ make  it ran")[2]
+    assert "kalelite explain 20" in shown.splitlines()[0], "what it was given is not here"
+    assert '+    return f"<{x}>"' in shown
+    ids = sorted(each.name for each in (shell.folder / ".kalelite" / "runs").iterdir())
+    for id, n, version in zip(ids, (3, 5), ("1.0", "2.0"), strict=True):  # as --fetch brings them
+        folder = shell.folder / ".kalelite" / "runs" / id / "tasks" / "make"
+        record = Record(
+            "make",
+            "succeeded",
+            versions={"python": "3.11.7"},
+            inputs={"n": {"value": n}},
+            parts={"package numpy": version},
+        )
+        record_file.commit(record, folder / "record.json")
+    lines = shell("explain", "last", "make").stdout.splitlines()
+    assert lines[1:] == [
+        "    numpy is 2.0 and was 1.0",
+        "    the argument n is another value: 5, and was 3",
+    ]
+    assert shell("explain", "--fetch").returncode == 5
+
+
+@pytest.mark.parametrize("flag", ["--no-wait", "--dry-run"])
+def test_explain_needs_the_end_of_a_run(shell, flag):
+    assert "--explain is about the end" in shell("chain.py", "--kfp", "--explain", flag).stderr

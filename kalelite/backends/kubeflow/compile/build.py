@@ -67,10 +67,15 @@ def compile_plan(plan: Plan, path: str | os.PathLike[str], **settings: Any) -> C
     """
     target = _checked_path(path)
     compiled = build(plan, settings_for(plan, settings))
-    write_atomically(target, package(plan, compiled))
+    write(plan, compiled, target)
+    return compiled
+
+
+def write(plan: Plan, compiled: Compiled, path: Path) -> None:
+    """Write the package to a path, and its code to where the steps will have it."""
+    write_atomically(path, package(plan, compiled))
     if compiled.code_in_workspace:
         write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
-    return compiled
 
 
 def code_of(plan: Plan, settings: Settings) -> PlanCode:

@@ -23,6 +23,7 @@ from kalelite.plan.graph import StepDef
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.lower import Lowered
     from kalelite.backends.kubeflow.compile.recalling import Reuse
+    from kalelite.executor.task_key import TaskKey
 
 PREPARE_ENTRY = "kalelite.backends.kubeflow.pod.prepare_run:main"
 _CONVERTER = "kalelite.plan.types.convert"
@@ -47,10 +48,14 @@ class PlanCode:
             if isinstance(task.step, StepDef) and not task.step.is_own
         }
 
+    def keys(self) -> Mapping[str, TaskKey]:
+        """What the results of each task depend on, by its id."""
+        return task_manifests(self.wiring, self.code, self.reuse)[1]
+
     def bundle(self, preparation: bytes = b"") -> bytes:
         """The zip application; with a ``preparation`` it is also what the prepare task runs."""
         wiring = self.wiring
-        manifests = task_manifests(wiring, self.code, self.reuse)
+        manifests, _ = task_manifests(wiring, self.code, self.reuse)
         pods = pod_manifests(wiring)
         # One file for all tasks: they are alike, and compress well together only.
         tasks = json.dumps({**manifests, **pods}, sort_keys=True, separators=(",", ":")).encode()

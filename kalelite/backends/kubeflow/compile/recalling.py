@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kalelite.engine.task_keys import TaskKeys
-from kalelite.executor.task_key import digest
+from kalelite.executor.task_key import TaskKey, digest
 from kalelite.frozen import frozen
 from kalelite.plan.graph import ContainerDef, Plan, Task
 
@@ -49,9 +50,25 @@ class Recallings:
         shared: list[Slot],
         reuse: Reuse,
     ) -> None:
+        self._tasks = [one for one in plan.tasks if not isinstance(one.step, ContainerDef)]
         self._code = code
         self._reuse = reuse
         self._keys = TaskKeys(plan, code, templates, types, shared, version=lambda _: "")
+
+    def keys(self) -> dict[str, TaskKey]:
+        """The keys as people are shown them: each part by its name, those of the pods empty."""
+        return {
+            task.id: replace(key, parts={**self._shown(key.parts), **self._image(task)})
+            for task in self._tasks
+            if (key := self._keys.get(task.id)) is not None
+        }
+
+    def _shown(self, parts: Mapping[str, str]) -> dict[str, str]:
+        return {name: "" if self._varies(name) else text for name, text in parts.items()}
+
+    @staticmethod
+    def _image(task: Task) -> dict[str, str]:
+        return {"image": task.options.image} if task.options.image else {}
 
     def of(self, task: Task) -> Recalling:
         """That of a task."""

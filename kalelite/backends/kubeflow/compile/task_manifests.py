@@ -23,13 +23,16 @@ if TYPE_CHECKING:
         Terms,
     )
     from kalelite.capture.code import Code
+    from kalelite.executor.task_key import TaskKey
     from kalelite.plan.options import StepOptions
 
 _PLAIN = (int, float, str, bool, list, dict)
 
 
-def task_manifests(wiring: Wiring, code: Code, reuse: Reuse) -> Mapping[str, TaskManifest]:
-    """The manifest of every Python task, by its id. Constants are added to the code."""
+def task_manifests(
+    wiring: Wiring, code: Code, reuse: Reuse
+) -> tuple[Mapping[str, TaskManifest], Mapping[str, TaskKey]]:
+    """The manifest and the key of every Python task, by its id. Constants are added to the code."""
     lowered, scopes = wiring.lowered, wiring.scopes
     templates = task_templates(lowered.plan, code)
     readers = _readers(wiring)
@@ -69,7 +72,7 @@ def task_manifests(wiring: Wiring, code: Code, reuse: Reuse) -> Mapping[str, Tas
             "verdict": hidden if task.id == lowered.verdict else [],
             "recalling": recallings.of(task),
         }
-    return manifests
+    return manifests, recallings.keys()
 
 
 def _terms(options: StepOptions) -> Terms:

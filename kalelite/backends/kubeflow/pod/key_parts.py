@@ -10,9 +10,9 @@ from kalelite.capture.file_content import content
 from kalelite.executor.package_version import package_version
 
 
-def filled(parts: Mapping[str, str]) -> dict[str, str]:
-    """The parts, with the versions of packages and the contents of files that are empty in them."""
-    return {part: text or _here(*part.split(" ", 1)) for part, text in parts.items()}
+def found_here(parts: Mapping[str, str]) -> dict[str, str]:
+    """The versions of packages and the contents of files that are empty in the parts."""
+    return {part: _here(*part.split(" ", 1)) for part, text in parts.items() if not text}
 
 
 def _here(kind: str, name: str) -> str:

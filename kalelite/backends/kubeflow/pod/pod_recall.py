@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kalelite.atomic import write_atomically
-from kalelite.backends.kubeflow.pod.key_parts import filled
+from kalelite.backends.kubeflow.pod.key_parts import found_here
 from kalelite.backends.kubeflow.pod.run_records import RunRecords
 from kalelite.errors import MarshalError
 from kalelite.executor.execute import execute
@@ -40,10 +40,13 @@ class PodRecall:
         self._store = store
         self._cache = ResultCache(self._run.parents[1] / "cache", store)
         self._key = ""
+        self._parts: dict[str, str] = {}
 
     def execute(self, spec: TaskSpec, code: CodeSource) -> Record:
         """Run the instance, unless there is a result that stands for it; its record, committed."""
-        record = self._find(spec) or execute(spec, code, self._store, durable=True)
+        record = self._find(spec)
+        if record is None:
+            record = execute(spec, code, self._store, durable=True, parts=self._parts)
         if record.failure is None:
             self._keep(record)
         return record
@@ -54,7 +57,8 @@ class PodRecall:
         if data is None:
             return None
         inputs = inputs_of(spec.arguments)
-        keys = Keys(TaskKey(**{**data, "parts": filled(data["parts"])}))
+        self._parts = found_here(data["parts"])
+        keys = Keys(TaskKey(**{**data, "parts": {**data["parts"], **self._parts}}))
         self._key = keys.of(inputs, spec.place, lineage=brings_code(inputs, self._encoding))
         found = self._found(spec.task)
         if found is None:

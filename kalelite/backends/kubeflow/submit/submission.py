@@ -9,17 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.atomic import write_atomically
-from kalelite.backends.kubeflow.compile.build import build, code_of, package
+from kalelite.backends.kubeflow.compile.build import build, code_of, write
 from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import kfp_value, parameter_problems
 from kalelite.backends.kubeflow.follow.node_map import node_map
 from kalelite.backends.kubeflow.submit.kfp_service import RunBody
 from kalelite.errors import PipelineError
+from kalelite.runs.kept_results import write_keys
 from kalelite.runs.writing import RunFolder, create
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.build import Compiled
+    from kalelite.backends.kubeflow.compile.code_bundle import PlanCode
     from kalelite.backends.kubeflow.compile.compile_settings import Settings
     from kalelite.backends.kubeflow.submit.kfp_service import KfpService
     from kalelite.backends.kubeflow.submit.provisioning import Supply
@@ -70,10 +71,13 @@ def submit(
         owner = provided.owner
         compiled = build(plan, provided.settings, code)
         path = folder.folder / "pipeline.yaml"
-        _write(plan, compiled, path, note)
+        for line in compiled.lacking:
+            note(line)
+        write(plan, compiled, path)
         data = _data(plan, folder.id, request, service, provided.settings, compiled)
         data["passing"] = not settings.lasts
         folder.update(kfp=data)
+        _keep(code, folder)
         of = marker(folder.id)
         body = run_body(plan, arguments, request, service, compiled, path, data["name"], of)
         run = service.start(body)
@@ -121,13 +125,11 @@ def require_runnable(plan: Plan, settings: Settings, arguments: Mapping[str, Any
         raise PipelineError(*problems)
 
 
-def _write(plan: Plan, compiled: Compiled, path: Path, note: Callable[[str], None]) -> None:
-    """Write the pipeline's package to the path, and its code to where the steps will have it."""
-    for line in compiled.lacking:
-        note(line)
-    write_atomically(path, package(plan, compiled))
-    if compiled.code_in_workspace:
-        write_atomically(compiled.storage.code_path(compiled.digest), compiled.bundle)
+def _keep(code: PlanCode, folder: RunFolder) -> None:
+    """Keep the code of a run, and what its results depend on, as `kalelite explain` reads them."""
+    installed = code.code.installed(folder.home / "code")
+    folder.update(code=str(installed.relative_to(folder.home)))
+    write_keys(folder.folder, code.keys())
 
 
 def _data(
