@@ -49,6 +49,11 @@ class CellCode:
         return self.text.rstrip().endswith(";")
 
 
+def as_python(source: str) -> str:
+    """The Python that IPython makes of a cell with magics."""
+    return TransformerManager().transform_cell(source)
+
+
 def cell_code(notebook: NotebookFile, cell: Cell) -> CellCode:
     """Read a cell.
 
@@ -58,7 +63,7 @@ def cell_code(notebook: NotebookFile, cell: Cell) -> CellCode:
     head, _, _ = source.partition("\n")
     if head.startswith("%%") and head[2:].partition(" ")[0] in _TIMING:
         source = f"# {source}"
-    text = TransformerManager().transform_cell(source)
+    text = as_python(source)
     file = notebook.file_of((cell, 1))
     try:
         tree = ast.parse(text, file)

@@ -11,53 +11,81 @@ from typing import Any
 
 import kalelite
 from kalelite.errors import PipelineError, Problem, ScriptError, Where, in_cell
+from kalelite.frozen import frozen
 from kalelite.notebook.free_names import BUILTINS
 from kalelite.notebook.shell import keep_source
 from kalelite.notebook.statement_names import Names, names_of
-from kalelite.notebook.step_line import StepRequest, read_line
+from kalelite.notebook.step_line import StepLine, read_line
 from kalelite.notebook.tagged_pipeline import at_place, define_function
 from kalelite.source.locations import of_syntax_error
 
 
-def define_cell_step(line: str, cell: str, shell: Any) -> None:
-    """Define the step of a cell in the namespace of an IPython shell.
+@frozen
+class CellStep:
+    """A cell under ``%%step``: its Python, and what the step takes and returns."""
 
+    asked: StepLine
+    where: Where
+    text: str
+    body: list[ast.stmt]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def read_cell_step(
+    source: str, file: str, transform: Callable[[str], str], is_code: Callable[[str], bool]
+) -> CellStep:
+    """Read a cell whose first line is ``%%step``.
+
+    ``transform`` makes Python of magics; ``is_code`` knows functions, classes and modules by name.
     Raises `UsageError`, `ScriptError`, `PipelineError`: its line, its syntax or what it does is
     not usable.
     """
     # A comment stands for the magic's own line, so that the others keep their numbers.
-    text = shell.transform_cell(f"# %%step {line}\n{cell}")
-    file = _running_cell()
+    text = transform(f"# {source}")
     keep_source(file, text)
-    rows = [f"%%step {line}", *cell.splitlines()]
+    rows = source.splitlines()
 
     def place(number: int) -> Where:
         return Where(file, number, text=rows[number - 1])
 
-    asked = read_line(line, place(1), shell.ev)
+    asked = read_line(rows[0].removeprefix("%%step"), place(1))
     try:
         body = ast.parse(text, file).body
         problems = [Problem(what, hint, place(at)) for at, what, hint in _unfit(body)]
         if not problems:
             compile(text, file, "exec", dont_inherit=True)  # return, yield, await
             names = names_of(body)
-            inputs = _inputs(asked, names, shell.user_ns)
+            inputs = asked.inputs or _inputs(names, is_code)
             problems += _unassigned(names, inputs, place)
             outputs = asked.outputs or tuple(_assigned(body, names))
             problems += _uncertain(asked, names, inputs, outputs, place)
         if problems:
             raise PipelineError(*problems)
-        if outputs:
-            body.append(at_place(ast.parse(f"return {', '.join(outputs)}").body[0], body[-1]))
-        space = shell.user_ns
-        function = define_function(file, asked.name, _arguments(inputs), body, space)
     except SyntaxError as error:
-        where = of_syntax_error(error, file, "\n".join(rows))
+        where = of_syntax_error(error, file, source)
         raise ScriptError(f"{type(error).__name__}: {error.msg}", where=where) from error
-    made = kalelite.step(**asked.options)(function)
-    made.definition = dataclasses.replace(made.definition, where=place(1))
-    space[asked.name] = made
-    print(f"step {asked.name}({', '.join(inputs)}) -> {', '.join(outputs) or 'nothing'}")
+    return CellStep(asked, place(1), text, body, inputs, outputs)
+
+
+def define_cell_step(line: str, cell: str, shell: Any) -> None:
+    """Define the step of a cell in the namespace of an IPython shell.
+
+    Raises what `read_cell_step` does.
+    """
+    space, file = shell.user_ns, _running_cell()
+    step = read_cell_step(
+        f"%%step {line}\n{cell}", file, shell.transform_cell, lambda name: _is_code(name, space)
+    )
+    name, body = step.asked.name, [*step.body]
+    options = step.asked.values(step.where, shell.ev)
+    if step.outputs:
+        body.append(at_place(ast.parse(f"return {', '.join(step.outputs)}").body[0], body[-1]))
+    function = define_function(file, name, _arguments(step.inputs), body, space)
+    made = kalelite.step(**options)(function)
+    made.definition = dataclasses.replace(made.definition, where=step.where)
+    space[name] = made
+    print(f"step {name}({', '.join(step.inputs)}) -> {', '.join(step.outputs) or 'nothing'}")
 
 
 def _running_cell() -> str:
@@ -84,11 +112,9 @@ def _unfit(body: list[ast.stmt]) -> Iterator[tuple[int, str, str]]:
                 yield node.lineno, "a step has no global names of its own", hint
 
 
-def _inputs(asked: StepRequest, names: Names, space: dict[str, Any]) -> tuple[str, ...]:
-    if asked.inputs is not None:
-        return asked.inputs
+def _inputs(names: Names, is_code: Callable[[str], bool]) -> tuple[str, ...]:
     taken = [name for name in names.reads if name not in names.binds or name in names.early]
-    return tuple(name for name in taken if not _is_code(name, space))
+    return tuple(name for name in taken if not is_code(name))
 
 
 def _is_code(name: str, space: dict[str, Any]) -> bool:
@@ -135,7 +161,7 @@ def _stored(target: ast.expr) -> Iterator[str]:
 
 
 def _uncertain(
-    asked: StepRequest,
+    asked: StepLine,
     names: Names,
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],

@@ -115,7 +115,7 @@ class NotebookTop:
         for _, statement in [*flow.top, *flow.hoisted]:
             names |= names_of([statement]).binds.keys()
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
-                names |= _star(statement, Path(self.tagged.notebook.path).parent)
+                names |= star_names(statement, Path(self.tagged.notebook.path).parent)
         stepwise = {name for step in flow.steps for name in names_of(s for _, s in step.body).binds}
         return names - stepwise - flow.parameters.keys() - {"*"}
 
@@ -151,7 +151,7 @@ class NotebookTop:
         names = set(names_of([statement]).binds)
         self.fixed |= names
         if isinstance(statement, ast.ImportFrom) and "*" in names:
-            names = _star(statement, folder)
+            names = star_names(statement, folder)
         if not _is_local(statement, folder):
             self.libraries |= names
 
@@ -213,7 +213,7 @@ def _is_local(node: ast.Import | ast.ImportFrom, folder: Path) -> bool:
     return any((folder / f"{root}.py").exists() or (folder / root).is_dir() for root in roots)
 
 
-def _star(node: ast.ImportFrom, folder: Path) -> set[str]:
+def star_names(node: ast.ImportFrom, folder: Path) -> set[str]:
     """The names that ``from module import *`` binds; the module is imported for that."""
     import importlib
     import sys

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
 import subprocess
 import sys
-import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from kalelite.errors import PipelineError
-from kalelite.notebook.cell_code import CellCode, cell_code, magic_of
+from kalelite.notebook.cell_code import CellCode, magic_of
 from kalelite.notebook.data_flow import flow_of
-from kalelite.notebook.ipynb import Cell, NotebookFile
+from kalelite.notebook.ipynb import NotebookFile
+from kalelite.notebook.joined_script import joined_script
+from kalelite.notebook.script_lines import comment, indented, printed
 from kalelite.notebook.statement_names import names_of
-from kalelite.notebook.step_flow import Flow, Statement, StepFlow
+from kalelite.notebook.step_flow import Flow, StepFlow
 from kalelite.notebook.step_source import (
     StepCall,
     calls_of,
@@ -38,7 +38,7 @@ def script_of(notebook: NotebookFile) -> tuple[str, list[str]]:
             raise PipelineError(*flow.problems)
         text, notes = _Tagged(flow).text(), flow.notes
     else:
-        text, notes = _joined(notebook), []
+        text, notes = joined_script(notebook), []
     formatted = _formatted(text)
     if formatted is None:
         notes = [*notes, "The script is not formatted: pip install ruff does that."]
@@ -50,47 +50,6 @@ def _formatted(text: str) -> str | None:
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "88", "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else None
-
-
-def _comment(lines: Iterable[str]) -> list[str]:
-    return [f"# {line}".rstrip() for line in lines]
-
-
-def _joined(notebook: NotebookFile) -> str:
-    """Cells one after the other; magics are comments, last values are printed."""
-    parts: list[str] = []
-    for cell in notebook.cells:
-        if cell.kind == "markdown":
-            parts.append("\n".join(_comment(headings(cell))))
-        elif cell.number:
-            code = cell_code(notebook, cell)
-            body = [(code, statement) for statement in ast.parse(code.text).body]
-            parts.append(_lines_of(code, body, cell))
-    return "\n\n".join(part for part in parts if part.strip()) + "\n"
-
-
-def _lines_of(code: CellCode, body: list[Statement], cell: Cell) -> str:
-    """The cell's lines: magics commented as they were written, the last value printed."""
-    lines = code.text.splitlines()
-    raw = cell.source.lstrip("\n").splitlines()
-    for _, statement in reversed(body):
-        first, last = statement.lineno - 1, statement.end_lineno or statement.lineno
-        if magic_of(statement) is not None or "get_ipython()" in ast.unparse(statement):
-            whole = raw if len(raw) != len(lines) else raw[first:last]
-            lines[first:last] = _comment(whole)
-        elif (value := is_shown(body, statement)) is not None:
-            lines[first:last] = _printed(lines[first:last], value, statement)
-    return "\n".join(lines)
-
-
-def _printed(lines: list[str], value: ast.expr, statement: ast.stmt) -> list[str]:
-    """The lines of an expression, inside of ``print()``."""
-    found = [*lines]
-    end = value.end_col_offset or 0
-    encoded = found[-1].encode()
-    found[-1] = f"{encoded[:end].decode()}){encoded[end:].decode()}"
-    found[0] = f"{found[0][: statement.col_offset]}print({found[0][statement.col_offset :]}"
-    return found
 
 
 class _Tagged:
@@ -153,7 +112,7 @@ class _Tagged:
         body += [f"log_metric({name!r}, {name})" for name in metrics_of(step)]
         if step.outputs:
             body.append(f"return {', '.join(step.outputs)}")
-        text = _indented("\n".join(body) if any(_is_code(line) for line in body) else "pass")
+        text = indented("\n".join(body) if any(_is_code(line) for line in body) else "pass")
         return "\n".join([*lines, text])
 
     def _headings(self, step: StepFlow) -> list[str]:
@@ -164,7 +123,7 @@ class _Tagged:
         while index >= 0 and cells[index].kind == "markdown":
             found = [*headings(cells[index]), *found]
             index -= 1
-        return _comment(found)
+        return comment(found)
 
     def _body(self, step: StepFlow) -> list[str]:
         texts = [
@@ -181,9 +140,9 @@ class _Tagged:
                     first = _first_line(statement) - 1
                     magic = magic_of(statement) is not None
                     whole = raw if len(raw) != len(lines) else raw[first:last]
-                    lines[first:last] = _comment(whole) if magic else []
+                    lines[first:last] = comment(whole) if magic else []
                 elif (value := is_shown(step.body, own)) is not None:
-                    lines[first:last] = _printed(lines[first:last], value, own)
+                    lines[first:last] = printed(lines[first:last], value, own)
                 else:
                     lines[first:last] = _as_local(
                         "\n".join(lines[first:last]), own, step
@@ -248,17 +207,3 @@ def _as_local(text: str, statement: ast.stmt, step: StepFlow) -> str:
 
 def _is_code(text: str) -> bool:
     return any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())
-
-
-def _indented(text: str) -> str:
-    """The text set in, but for lines inside of texts over several lines."""
-    inside: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(text + "\n").readline):
-        name = tokenize.tok_name[token.type]
-        if name in {"STRING", "FSTRING_MIDDLE"}:
-            inside.update(range(token.start[0] + 1, token.end[0] + 1))
-    lines = text.splitlines()
-    return "\n".join(
-        line if number in inside or not line else f"    {line}"
-        for number, line in enumerate(lines, 1)
-    )

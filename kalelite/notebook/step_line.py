@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kalelite.errors import UsageError, Where
@@ -18,25 +18,45 @@ _USAGE = "Write `%%step NAME`, then options as `memory=8Gi cache=True`, `-i a,b`
 
 
 @frozen
-class StepRequest:
-    """What stands behind ``%%step``; None for inputs or outputs is to find them."""
+class StepLine:
+    """What stands behind ``%%step``; None for inputs or outputs is to find them.
+
+    ``options`` are expressions of Python.
+    """
 
     name: str
-    options: dict[str, Any]
+    options: Mapping[str, str]
     inputs: tuple[str, ...] | None
     outputs: tuple[str, ...] | None
 
+    def values(self, where: Where, evaluate: Callable[[str], Any]) -> dict[str, Any]:
+        """The options, by what gives the value of an expression.
 
-def read_line(line: str, where: Where, evaluate: Callable[[str], Any]) -> StepRequest:
-    """Read the line of ``%%step``; ``evaluate`` gives the value of an expression.
+        Raises `UsageError`: an option is not usable.
+        """
+        options: dict[str, Any] = {}
+        for key, text in self.options.items():
+            try:
+                options[key] = evaluate(text)
+            except Exception as error:
+                message = f"%%step cannot read {key}={text}: {error}"
+                raise UsageError(message, where=where) from error
+        _, problems = step_options(where, **options)
+        if problems:
+            raise UsageError.of(tuple(problems))
+        return options
 
-    Raises `UsageError`: it cannot be understood, or an option is not usable.
+
+def read_line(line: str, where: Where) -> StepLine:
+    """Read the line of ``%%step``.
+
+    Raises `UsageError`: it cannot be understood.
     """
     words = _WORD.findall(line)
     if not words or not _is_name(words[0]):
         what = f"%%step cannot name a step {words[0]!r}" if words else "%%step has no name"
         raise UsageError(what, hint=_USAGE, where=where)
-    options: dict[str, Any] = {}
+    options: dict[str, str] = {}
     names: dict[str, tuple[str, ...]] = {}
     rest = iter(words[1:])
     for word in rest:
@@ -47,26 +67,19 @@ def read_line(line: str, where: Where, evaluate: Callable[[str], Any]) -> StepRe
                 hint = f"Write them with commas and without spaces: `{word} a,b`."
                 raise UsageError(f"%%step {word} needs names", hint=hint, where=where)
         elif sign and key.isidentifier():
-            options[key] = _value(key, text, where, evaluate)
+            options[key] = _expression(text)
         else:
             raise UsageError(f"%%step does not know {word!r}", hint=_USAGE, where=where)
-    _, problems = step_options(where, **options)
-    if problems:
-        raise UsageError.of(tuple(problems))
-    return StepRequest(words[0], options, names.get("-i"), names.get("-o"))
+    return StepLine(words[0], options, names.get("-i"), names.get("-o"))
 
 
 def _is_name(word: str) -> bool:
     return word.isidentifier() and not keyword.iskeyword(word)
 
 
-def _value(key: str, text: str, where: Where, evaluate: Callable[[str], Any]) -> Any:
+def _expression(text: str) -> str:
     try:
-        return ast.literal_eval(text)
+        ast.literal_eval(text)
     except (SyntaxError, ValueError):
-        if _TEXT.fullmatch(text):
-            return text  # 8Gi, python:3.11
-    try:
-        return evaluate(text)
-    except Exception as error:
-        raise UsageError(f"%%step cannot read {key}={text}: {error}", where=where) from error
+        return repr(text) if _TEXT.fullmatch(text) else text  # 8Gi, python:3.11
+    return text

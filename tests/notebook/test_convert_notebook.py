@@ -119,5 +119,57 @@ def test_a_notebook_with_decorators_is_joined(shell, book):
     assert "RESULT 6" in shell("script.py").stdout
 
 
+STEP_CELLS = (
+    "# md\n# Sums",
+    "import math\nfrom kalelite import Retries, pipeline\n%load_ext kalelite",
+    "def double(x):\n    return 2 * x\n\n\nhalf = lambda x: x / 2\nstart = 1",
+    "%%step load memory=1Gi retries=Retries(2, wait='1s')\n# from the start on\n"
+    "x = list(range(start, n))\ny = double(half(math.floor(2.5)))",
+    "%%step total -o x\nx = (\n    x + [y]\n)\nprint('RESULT', x)",
+    "@pipeline\ndef study(n: int = 3):\n    x, y = load(start, n)\n    return total(x, y)",
+    "study(n=4)",
+)
+
+
+def test_cells_under_step_become_functions(shell, book):
+    book(*STEP_CELLS)
+
+    done = shell("convert", "book.ipynb", "-o", "script.py")
+
+    assert done.returncode == 0, done.stderr
+    text = (shell.folder / "script.py").read_text()
+    assert text.startswith("# Sums\n\nfrom kalelite import step\n\nimport math\n")
+    assert (
+        """
+@step(memory="1Gi", retries=Retries(2, wait="1s"))
+def load(start, n):
+    # from the start on
+    x = list(range(start, n))
+    y = double(half(math.floor(2.5)))
+    return x, y
+
+
+@step
+def total(x, y):
+    x = x + [y]
+    print("RESULT", x)
+    return x
+"""
+        in text
+    )
+    assert is_formatted(shell.folder / "script.py")
+    for program in ("script.py", "book.ipynb"):
+        assert "RESULT [1, 2, 3, 2.0]" in shell(program).stdout
+
+
+def test_a_cell_that_is_no_step_is_not_converted(shell, book):
+    book("%load_ext kalelite", "%%step a\nx = 1\nfiles = !ls")
+
+    done = shell("convert", "book.ipynb")
+
+    assert done.returncode == 4
+    assert "Cell In[2], line 3: a magic cannot be in a step" in done.stderr
+
+
 def test_only_notebooks_are_converted(shell):
     assert "is no notebook" in shell("convert", "script.py").stderr
