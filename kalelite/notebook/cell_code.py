@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,8 +18,9 @@ _SETTING_UP = frozenset(
 )
 """Magics that run before the steps, as they set up what follows."""
 _TIMING = frozenset({"time", "timeit", "capture", "prun"})
+_TIMED_LINE = re.compile(r"^([ \t]*)%time[ \t]+(?=\S)", re.MULTILINE)
 _SHELL = frozenset({"pip", "conda", "mamba", "uv", "sx", "system", "bash", "sh", "script"})
-_LOOKING = frozenset({"pinfo", "pinfo2", "who", "whos", "ls", "pwd", "lsmagic"})
+_LOOKING = frozenset({"pinfo", "pinfo2", "who", "whos", "ls", "pwd", "lsmagic", "timeit"})
 MAGIC: Final = "get_ipython"
 
 
@@ -26,13 +28,14 @@ MAGIC: Final = "get_ipython"
 class CellCode:
     """A cell as Python.
 
-    ``setup`` are the statements that have to run before the steps, ``body`` the others, ``shell``
-    the shell lines, which are in neither.
+    ``statements`` are all, ``setup`` those that have to run before the steps, ``body`` what is
+    left of them without magics; ``shell`` are the shell lines.
     """
 
     cell: Cell
     file: str
     text: str
+    statements: list[ast.stmt]
     setup: list[ast.stmt] = field(default_factory=list)
     body: list[ast.stmt] = field(default_factory=list)
     shell: list[tuple[int, str]] = field(default_factory=list)
@@ -63,14 +66,14 @@ def cell_code(notebook: NotebookFile, cell: Cell) -> CellCode:
     head, _, _ = source.partition("\n")
     if head.startswith("%%") and head[2:].partition(" ")[0] in _TIMING:
         source = f"# {source}"
-    text = as_python(source)
+    text = as_python(_TIMED_LINE.sub(r"\1", source))
     file = notebook.file_of((cell, 1))
     try:
         tree = ast.parse(text, file)
     except SyntaxError as error:
         where = of_syntax_error(error, file, text)
         raise ScriptError(f"{type(error).__name__}: {error.msg}", where=where) from error
-    code = CellCode(cell, file, text)
+    code = CellCode(cell, file, text, tree.body)
     for statement in tree.body:
         _sort(code, statement)
     return code
@@ -97,8 +100,6 @@ def _sort(code: CellCode, statement: ast.stmt) -> None:
     kind, name, words = call
     if name in _SETTING_UP:
         code.setup.append(statement)
-    elif kind == "line" and name in _TIMING:
-        code.body.extend(ast.increment_lineno(ast.parse(words), statement.lineno - 1).body)
     elif kind == "shell" or name in _SHELL:
         code.shell.append((statement.lineno, words if kind == "shell" else f"{name} {words}"))
     elif name not in _LOOKING:

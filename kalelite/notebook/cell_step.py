@@ -14,7 +14,7 @@ from kalelite.errors import PipelineError, Problem, ScriptError, Where, in_cell
 from kalelite.frozen import frozen
 from kalelite.notebook.free_names import BUILTINS
 from kalelite.notebook.shell import keep_source
-from kalelite.notebook.statement_names import Names, names_of
+from kalelite.notebook.statement_names import Names, assigned, names_of
 from kalelite.notebook.step_line import StepLine, read_line
 from kalelite.notebook.tagged_pipeline import at_place, define_function
 from kalelite.source.locations import of_syntax_error
@@ -58,7 +58,7 @@ def read_cell_step(
             names = names_of(body)
             inputs = asked.inputs or _inputs(names, is_code)
             problems += _unassigned(names, inputs, place)
-            outputs = asked.outputs or tuple(_assigned(body, names))
+            outputs = asked.outputs or tuple(n for n in assigned(body) if n not in names.deleted)
             problems += _uncertain(asked, names, inputs, outputs, place)
         if problems:
             raise PipelineError(*problems)
@@ -134,30 +134,6 @@ def _unassigned(
             f"What a step assigns is its own: use another name, or take it as an input: -i {name}."
         )
         yield Problem(message, hint, place(names.reads[name]))
-
-
-def _assigned(body: list[ast.stmt], names: Names) -> list[str]:
-    """The names that assignments bind, in order, but for those with an underscore before them."""
-    found: dict[str, None] = {}
-    pending: list[ast.AST] = list(reversed(body))
-    while pending:
-        node = pending.pop()
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
-                continue
-            case ast.Assign(targets=targets):
-                for target in targets:
-                    found.update(dict.fromkeys(_stored(target)))
-            case ast.AnnAssign(value=ast.expr()) | ast.AugAssign() | ast.NamedExpr():
-                found.update(dict.fromkeys(_stored(node.target)))
-        pending += reversed(list(ast.iter_child_nodes(node)))
-    return [name for name in found if not name.startswith("_") and name not in names.deleted]
-
-
-def _stored(target: ast.expr) -> Iterator[str]:
-    for node in ast.walk(target):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
 
 
 def _uncertain(

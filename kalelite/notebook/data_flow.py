@@ -8,16 +8,16 @@ go before the others, as in Kale.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from kalelite.errors import Problem
 from kalelite.notebook.cell_code import CellCode, cell_code
 from kalelite.notebook.ipynb import Cell
 from kalelite.notebook.notebook_top import NotebookTop, globals_of, name_of
-from kalelite.notebook.statement_names import names_of
+from kalelite.notebook.statement_names import assigned, names_of
 from kalelite.notebook.step_flow import Flow, Statement, StepFlow
 from kalelite.notebook.tags import Tagged
-from kalelite.notebook.value_changes import changes_of, closure
+from kalelite.notebook.value_changes import changes_of, closure, root_of
 
 _DYNAMIC = frozenset({"exec", "eval", "globals", "locals", "vars"})
 
@@ -42,6 +42,7 @@ def flow_of(tagged: Tagged) -> Flow:
     finding.forward()
     finding.connect()
     finding.end()
+    flow.notes = list(dict.fromkeys(flow.notes))
     return flow
 
 
@@ -130,7 +131,7 @@ class _Finding:
                             f" step {step.name!r} has those that its code names."
                         )
                     case ast.Call(func=ast.Attribute(attr=name) as function) if (
-                        "seed" in name and _first(function) in self.top.libraries
+                        "seed" in name and root_of(function) in self.top.libraries
                     ):
                         self.flow.notes.append(
                             f"{code.where(node.lineno)}: this sets the process of step {step.name!r} only;"
@@ -180,21 +181,7 @@ class _Finding:
             if step.outputs or any(step in other.after for other in self.flow.steps):
                 step.outputs.sort(key=lambda name: order.index(name) if name in order else 0)
                 continue
-            step.outputs = [n for n in _results(step) if n in step.names.settled]
-
-
-def _results(step: StepFlow) -> Iterator[str]:
-    """The names that a step's own statements assign."""
-    found: dict[str, None] = {}
-    for _, statement in step.body:
-        match statement:
-            case ast.Assign(targets=[*targets]):
-                for target in targets:
-                    parts = target.elts if isinstance(target, ast.Tuple) else [target]
-                    found.update({p.id: None for p in parts if isinstance(p, ast.Name)})
-            case ast.AugAssign(target=ast.Name(id=name)) | ast.AnnAssign(target=ast.Name(id=name)):
-                found[name] = None
-    return (name for name in found if not name.startswith("_"))
+            step.outputs = [n for n in assigned(s for _, s in step.body) if n in step.names.settled]
 
 
 def _ancestors(step: StepFlow, by_name: dict[str, StepFlow]) -> set[str]:
@@ -206,9 +193,3 @@ def _ancestors(step: StepFlow, by_name: dict[str, StepFlow]) -> set[str]:
             found.add(name)
             pending += by_name[name].previous
     return found
-
-
-def _first(node: ast.AST) -> str:
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""

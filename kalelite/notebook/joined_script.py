@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from kalelite.notebook.cell_code import as_python, cell_code
+from kalelite.notebook.cell_code import MAGIC, as_python, cell_code
 from kalelite.notebook.cell_step import CellStep, read_cell_step
 from kalelite.notebook.free_names import BUILTINS, bound_by
 from kalelite.notebook.ipynb import NotebookFile
@@ -35,9 +35,11 @@ def joined_script(notebook: NotebookFile) -> str:
             has_steps = True
         else:
             code = cell_code(notebook, cell)
-            for statement in ast.parse(code.text).body:
+            for statement in code.statements:
                 known = known - names_of([statement]).binds.keys() | _code_in(statement, folder)
-            parts.append(lines_of(code))
+            parts.append(
+                lines_of(code, [s for s in code.statements if MAGIC not in ast.unparse(s)])
+            )
     if has_steps and "step" not in known:
         first = next(index for index, cell in enumerate(cells) if cell.number)
         parts.insert(first, "from kalelite import step")

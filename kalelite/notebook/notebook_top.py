@@ -65,7 +65,10 @@ class NotebookTop:
         except ValueError:
             names = []
         if not names:
-            hint = "Write NAME = value, with a number, a text, a bool, a list or a dict."
+            hint = (
+                "Write NAME = value, with a number, a text, a bool, a list or a dict; what else is to"
+                " run belongs to a cell of its own."
+            )
             self.flow.problems.append(Problem("this is no pipeline parameter", hint, where))
             return
         for name in names:

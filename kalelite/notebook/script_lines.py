@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from kalelite.notebook.cell_code import CellCode, magic_of
+from kalelite.notebook.cell_code import MAGIC, CellCode
 from kalelite.notebook.step_source import is_shown
 
 
@@ -16,22 +16,38 @@ def comment(lines: Iterable[str]) -> list[str]:
     return [f"# {line}".rstrip() for line in lines]
 
 
-def lines_of(code: CellCode) -> str:
-    """The cell's lines: magics commented as they were written, the last value printed."""
-    body = [(code, statement) for statement in ast.parse(code.text).body]
+def lines_of(
+    code: CellCode,
+    kept: Iterable[ast.stmt],
+    rewrite: Callable[[str, ast.stmt], str] = lambda text, _: text,
+) -> str:
+    """The cell's lines, as far as they are of these statements.
+
+    The last value is printed, magics are comments as they were written.
+    """
     lines = code.text.splitlines()
     raw = code.cell.source.lstrip("\n").splitlines()
-    for _, statement in reversed(body):
-        first, last = statement.lineno - 1, statement.end_lineno or statement.lineno
-        if magic_of(statement) is not None or "get_ipython()" in ast.unparse(statement):
+    own = set(map(id, kept))
+    for statement in reversed(code.statements):
+        first, last = first_line(statement) - 1, statement.end_lineno or statement.lineno
+        if id(statement) not in own:
+            magic = MAGIC in ast.unparse(statement)
             whole = raw if len(raw) != len(lines) else raw[first:last]
-            lines[first:last] = comment(whole)
-        elif (value := is_shown(body, statement)) is not None:
-            lines[first:last] = printed(lines[first:last], value, statement)
+            lines[first:last] = comment(whole) if magic else []
+        elif (value := is_shown(code, statement)) is not None:
+            lines[first:last] = _printed(lines[first:last], value, statement)
+        else:
+            lines[first:last] = rewrite("\n".join(lines[first:last]), statement).splitlines()
     return "\n".join(lines)
 
 
-def printed(lines: list[str], value: ast.expr, statement: ast.stmt) -> list[str]:
+def first_line(statement: ast.stmt) -> int:
+    """Its first line, with decorators."""
+    decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+    return min([statement.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def _printed(lines: list[str], value: ast.expr, statement: ast.stmt) -> list[str]:
     """The lines of an expression, inside of ``print()``."""
     found = [*lines]
     end = value.end_col_offset or 0

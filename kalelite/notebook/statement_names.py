@@ -46,6 +46,27 @@ def names_of(statements: Iterable[ast.stmt]) -> Names:
     return found
 
 
+def assigned(statements: Iterable[ast.stmt]) -> list[str]:
+    """The names that assignments bind, in order, but for those with an underscore before them."""
+    found: dict[str, None] = {}
+    pending: list[ast.AST] = list(reversed([*statements]))
+    while pending:
+        node = pending.pop()
+        targets: list[ast.expr] = []
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() | ast.Lambda():
+                continue
+            case ast.Assign(targets=targets):
+                pass
+            case ast.AnnAssign(value=ast.expr()) | ast.AugAssign() | ast.NamedExpr():
+                targets = [node.target]
+        for part in (part for target in targets for part in ast.walk(target)):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                found[part.id] = None
+        pending += reversed([*ast.iter_child_nodes(node)])
+    return [name for name in found if not name.startswith("_")]
+
+
 class _Course:
     """Follows the statements as they may run; ``settled`` are the names that are bound here."""
 

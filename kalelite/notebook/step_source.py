@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from kalelite.frozen import frozen
+from kalelite.notebook.cell_code import CellCode
 from kalelite.notebook.free_names import BUILTINS
-from kalelite.notebook.step_flow import Flow, Statement, StepFlow
+from kalelite.notebook.step_flow import Flow, StepFlow
 
 _SHOWN = frozenset(
     {
@@ -131,15 +132,11 @@ def defaults_of(step: StepFlow) -> list[str]:
     return [name for name in step.globals if name in step.names.binds]
 
 
-def is_shown(statements: list[Statement], statement: ast.stmt) -> ast.expr | None:
+def is_shown(code: CellCode, statement: ast.stmt) -> ast.expr | None:
     """The value of a cell's last expression, if a notebook shows it and a script prints it."""
-    for code, other in statements:
-        if other is statement:
-            last = [s for c, s in statements if c is code][-1]
-            if last is not statement or code.is_quiet or not isinstance(statement, ast.Expr):
-                return None
-            return statement.value if _worth_showing(statement.value) else None
-    return None
+    if statement is not code.statements[-1] or code.is_quiet or not isinstance(statement, ast.Expr):
+        return None
+    return statement.value if _worth_showing(statement.value) else None
 
 
 def _worth_showing(value: ast.expr) -> bool:

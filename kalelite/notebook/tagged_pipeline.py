@@ -46,7 +46,7 @@ def _step(flow: Flow, call: StepCall, space: dict[str, Any], *, run_shell: bool)
             statement.lineno,
         ):
             body.append(_shell_line(*shell.pop(0), starts))
-        value = is_shown(step.body, statement)
+        value = is_shown(code, statement)
         made: ast.stmt = statement
         if value is not None:
             made = ast.copy_location(ast.Expr(_call("print", value)), statement)

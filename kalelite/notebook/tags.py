@@ -13,6 +13,7 @@ from kalelite.plan.suggest import did_you_mean
 
 _TOP = frozenset({"imports", "functions"})
 PARAMETERS, METRICS = "pipeline-parameters", "pipeline-metrics"
+_PARAMETERS = {PARAMETERS, "parameters"}  # papermill's, and that of the first versions of Kale
 _FORMS = {
     "annotation": "annotation:KEY:VALUE",
     "label": "label:KEY:VALUE",
@@ -31,7 +32,6 @@ _OTHERS = {
     "hide-input",
     "hide-output",
     "raises-exception",
-    "parameters",
 }
 
 
@@ -104,8 +104,8 @@ class _Reading:
             self._now = f"step:{names[0]}"
         elif tags & _TOP:
             self._now = "top"
-        for part in (PARAMETERS, METRICS):
-            if part in tags:
+        for part, spellings in ((PARAMETERS, _PARAMETERS), (METRICS, {METRICS})):
+            if tags & spellings:
                 self._now = part
         if self._now.startswith("step:"):
             name = self._now.removeprefix("step:")
@@ -118,7 +118,7 @@ class _Reading:
         self._unknown(cell, where)
 
     def _unknown(self, cell: Cell, where: Where) -> None:
-        known = {*_TOP, PARAMETERS, METRICS, LEFT_OUT, *_OTHERS}
+        known = {*_TOP, *_PARAMETERS, METRICS, LEFT_OUT, *_OTHERS}
         for tag in cell.tags:
             kind, colon, _ = tag.partition(":")
             if kind == "notebook":

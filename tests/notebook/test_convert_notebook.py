@@ -162,6 +162,16 @@ def total(x, y):
         assert "RESULT [1, 2, 3, 2.0]" in shell(program).stdout
 
 
+@pytest.mark.parametrize("tags", ["", "step:a"])
+def test_what_is_timed_is_kept_and_what_only_looks_is_a_comment(shell, book, tags):
+    book((tags, "%time x = 1\n%timeit x\nfiles = 2\nx"))
+
+    lines = shell("convert", "book.ipynb").stdout.splitlines()
+
+    body = [line.strip() for line in lines if "x" in line or "files" in line]
+    assert body[: body.index("print(x)") + 1] == ["x = 1", "# %timeit x", "files = 2", "print(x)"]
+
+
 def test_a_cell_that_is_no_step_is_not_converted(shell, book):
     book("%load_ext kalelite", "%%step a\nx = 1\nfiles = !ls")
 

@@ -68,6 +68,12 @@ def test_parameters_come_from_the_command_line(shell, book):
     assert "RESULT 2 1 1" in done.stdout
 
 
+def test_papermills_tag_makes_parameters_too(shell, book):
+    book(("parameters", "N = 1"), ("step:a", "print('RESULT', N)"))
+
+    assert "RESULT 5" in shell("book.ipynb", "-p", "N=5", "--debug").stdout
+
+
 def test_options_of_tags_and_metadata_reach_the_compiled_pipeline(shell, book):
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
     settings = {
@@ -118,6 +124,7 @@ def test_outputs_are_written_into_the_cells_of_the_steps(shell, book):
         ([("step:a", "x = 1\ndel x"), ("step:b", "print(x)")], 4, "Step 'a' has deleted it"),
         ([("skip", "x = 1"), ("step:b", "print(x)")], 4, "tagged skip sets it"),
         ([("step:a", "%run other.py")], 4, "the magic %run cannot run in a step"),
+        ([("pipeline-parameters", "print(1)"), ("step:a", "1")], 4, "belongs to a cell of its own"),
         ([("step:a", "x = (1")], 3, "Cell In[1], line 1: SyntaxError"),
         ([("step:a limit:what:2", "x = 1")], 4, "Cell In[1], line 1"),
         ([("step:a notebook:b", "x = 1")], 4, "notebooks are not nested"),
