@@ -15,7 +15,7 @@ from kalelite.frozen import frozen
 from kalelite.notebook.free_names import BUILTINS
 from kalelite.notebook.shell import keep_source
 from kalelite.notebook.statement_names import Names, assigned, names_of
-from kalelite.notebook.step_line import StepLine, read_line
+from kalelite.notebook.step_line import StepMagic, read_line
 from kalelite.notebook.tagged_pipeline import at_place, define_function
 from kalelite.source.locations import of_syntax_error
 
@@ -24,7 +24,7 @@ from kalelite.source.locations import of_syntax_error
 class CellStep:
     """A cell under ``%%step``: its Python, and what the step takes and returns."""
 
-    asked: StepLine
+    asked: StepMagic
     where: Where
     text: str
     body: list[ast.stmt]
@@ -137,7 +137,7 @@ def _unassigned(
 
 
 def _uncertain(
-    asked: StepLine,
+    asked: StepMagic,
     names: Names,
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],

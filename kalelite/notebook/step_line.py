@@ -18,7 +18,7 @@ _USAGE = "Write `%%step NAME`, then options as `memory=8Gi cache=True`, `-i a,b`
 
 
 @frozen
-class StepLine:
+class StepMagic:
     """What stands behind ``%%step``; None for inputs or outputs is to find them.
 
     ``options`` are expressions of Python.
@@ -47,7 +47,7 @@ class StepLine:
         return options
 
 
-def read_line(line: str, where: Where) -> StepLine:
+def read_line(line: str, where: Where) -> StepMagic:
     """Read the line of ``%%step``.
 
     Raises `UsageError`: it cannot be understood.
@@ -70,7 +70,7 @@ def read_line(line: str, where: Where) -> StepLine:
             options[key] = _expression(text)
         else:
             raise UsageError(f"%%step does not know {word!r}", hint=_USAGE, where=where)
-    return StepLine(words[0], options, names.get("-i"), names.get("-o"))
+    return StepMagic(words[0], options, names.get("-i"), names.get("-o"))
 
 
 def _is_name(word: str) -> bool:
