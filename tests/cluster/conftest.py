@@ -22,7 +22,7 @@ HOW = (
 )
 
 
-APART = {"test_runs_in_pods"}
+APART = {"test_runs_in_pods", "test_on_kfp"}
 """Files whose tests may run side by side; those of another file share what they made, one worker."""
 
 

@@ -90,7 +90,8 @@ class KubeflowBackend(Backend):
     def compile(self, plan: Plan, path: str | Path, arguments: Mapping[str, Any]) -> list[str]:
         """Write the pipeline's package; imports kfp."""
         from kalelite.backends.kubeflow.compile.build import compile_plan
-        from kalelite.backends.kubeflow.compile.dry_run import file_notes, warnings_for
+        from kalelite.backends.kubeflow.compile.dry_run import file_notes
+        from kalelite.backends.kubeflow.compile.plan_warnings import warnings_for
         from kalelite.plan.check.advice import advice
 
         settings = {"arguments": arguments, **self._request.settings}
@@ -100,9 +101,16 @@ class KubeflowBackend(Backend):
 
     def dry_run(self, plan: Plan, arguments: Mapping[str, Any]) -> list[Section]:
         """Every check, and what a run would create."""
+        from kalelite.backends.kubeflow.compile.compile_settings import settings_for
         from kalelite.backends.kubeflow.compile.dry_run import dry_run
+        from kalelite.backends.kubeflow.submit.connection import cluster_of
+        from kalelite.backends.kubeflow.submit.run_owner import obstacle_to
         from kalelite.plan.check.advice import advice
 
-        sections = dry_run(plan, **{"arguments": arguments, **self._request.settings})
+        request = self._request
+        cluster = cluster_of(request.connection, request.connection.kfp_namespace)
+        settings = {"arguments": arguments, **request.settings}
+        obstacle = obstacle_to(cluster, plan, settings_for(plan, settings))
+        sections = dry_run(plan, supplied=not obstacle, **settings)
         rows = tuple((line,) for line in advice(plan, arguments))
         return [*sections, *([Section("Worth knowing", rows)] if rows else [])]

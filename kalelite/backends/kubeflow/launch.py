@@ -81,25 +81,15 @@ def attach(run: str, request: RunRequest) -> SubmittedRun:
 
 def _plan(run: Run) -> Plan:
     """The plan as far as the record of a run holds it: its tasks, and the loops around them."""
-    paths = {id: path for path, id in run.data["kfp"]["nodes"].items()}
-    loops = {
-        path: id for id, path in paths.items() if path.rpartition("/")[2].startswith("for-loop")
-    }
-
-    def around(id: str) -> str:
-        path = paths.get(id, "")
-        inside = [loop for loop in loops if path.startswith(f"{loop}/")]
-        return loops[max(inside, key=len)] if inside else ""
-
+    loops = run.data["kfp"].get("loops", {})
     tasks = tuple(
         Task(
             entry["id"],
             ContainerDef(entry["step"], ""),
             {},
             tuple(Output(name) for name in entry["outputs"]),
-            parent=around(entry["id"]),
+            parent=loops.get(entry["id"], ""),
         )
         for entry in run.data["tasks"]
     )
-    blocks = tuple(Loop(id, around(id)) for id in loops.values())
-    return Plan(run.pipeline, tasks, blocks)
+    return Plan(run.pipeline, tasks, tuple(Loop(id) for id in dict.fromkeys(loops.values())))

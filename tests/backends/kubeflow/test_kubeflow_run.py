@@ -12,12 +12,15 @@ import subprocess
 import sys
 import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from kfp_server import Frame, node, step
 
 from kalelite import load
+from kalelite.authoring.events import RunStarted
 from kalelite.backends.kubeflow.follow.follower import Follower
+from kalelite.backends.kubeflow.kubeflow_backend import KubeflowBackend
 from kalelite.cli import main
 from kalelite.executor import record_file
 from kalelite.executor.spec import Record
@@ -54,6 +57,7 @@ class Shell:
         (folder / ".kalelite").mkdir()
         (folder / "chain.py").write_text(SCRIPT)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("KALELITE_", "KF_"))}
+        self._host = host
         self.environ = kept | {"KALELITE_KFP_HOST": host, "KUBECONFIG": str(folder / "none")}
 
     def start(self, *words, **environ):
@@ -65,6 +69,11 @@ class Shell:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def attached(self):
+        """The last run, as Python finds it again."""
+        backend = KubeflowBackend(home=self.folder / ".kalelite", kfp_host=self._host)
+        return backend.attach("last")
 
     def __call__(self, *words, **environ):
         with self._monkeypatch.context() as patch:
@@ -196,6 +205,38 @@ def test_a_run_that_is_not_waited_for_is_followed_later(shell, kfp_server):
     assert state == "running"
     assert followed.returncode == 0
     assert "✓ chain succeeded" in followed.stdout
+
+
+LOOP = """
+from kalelite import Collected, ParallelFor, pipeline, step
+
+@step
+def square(x: int) -> int:
+    return x * x
+
+@step
+def total(values: list) -> int:
+    return sum(values)
+
+@pipeline(pods="few")
+def loop():
+    with ParallelFor([1, 2, 3]) as x:
+        y = square(x)
+    return total(Collected(y))
+"""
+
+
+def test_a_followed_run_knows_the_loops_in_its_pods(shell, kfp_server):
+    (shell.folder / "loop.py").write_text(LOOP)
+    kfp_server.script = [Frame("SUCCEEDED", step("square-pod", "Succeeded", at=5, until=8))]
+    shell("loop.py", "--kfp", "--no-wait")
+
+    started = []
+    shell.attached().follow(SimpleNamespace(emit=started.append))
+
+    (plan,) = [event.plan for event in started if isinstance(event, RunStarted)]
+    (loop,) = plan.blocks
+    assert {task.id: task.parent for task in plan.tasks} == {"square": loop.id, "total": ""}
 
 
 def test_a_run_is_cancelled_by_its_id(shell, kfp_server):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kalelite.authoring.backends import Section
 from kalelite.backends.kubeflow.compile import workflow_size as size
 from kalelite.backends.kubeflow.compile.build import Compiled, build
-from kalelite.backends.kubeflow.compile.code_notes import code_notes, few
-from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
-from kalelite.backends.kubeflow.compile.kfp_options import notes
-from kalelite.backends.kubeflow.compile.recalling import recall_notes
+from kalelite.backends.kubeflow.compile.code_notes import few
+from kalelite.backends.kubeflow.compile.compile_settings import CodeMap, Settings, settings_for
+from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
+from kalelite.backends.kubeflow.compile.plan_warnings import warnings_for
 from kalelite.plan.graph import ContainerDef, Plan, Task
 
 _NO_RETRY = (
@@ -25,23 +26,36 @@ _ONE_NODE = (
 )
 
 
-def dry_run(plan: Plan, **settings: Any) -> list[Section]:
-    """What compiling and running a plan would create; raises as `compile_plan`."""
+_RUN = "20260101-000000-0123456"
+"""As long as the id of a run, whose own is not known yet."""
+
+
+def dry_run(plan: Plan, *, supplied: bool = False, **settings: Any) -> list[Section]:
+    """What compiling and running a plan would create; raises as `compile_plan`.
+
+    ``supplied``: claims and the ConfigMap with the code are made before the run, by no task of it.
+    """
     settled = settings_for(plan, settings)
-    compiled = build(plan, settled)
+    storage = storage_of(settled)
+    compiled = build(plan, _supplied(settled) if supplied else settled)
     remarks = (
         *warnings_for(plan, **settings),
         *file_notes(compiled),
-        *_limits(settled, compiled),
+        *_limits(settled, storage, compiled),
     )
     sections = (
         Section(f"Pipeline {plan.name}", tuple(_pipeline(plan, compiled))),
-        Section("Volumes", tuple(_volumes(compiled))),
+        Section("Volumes", tuple(_volumes(storage, compiled.digest, supplied))),
         Section("Steps", tuple(_step(task, settled) for task in plan.tasks)),
         Section("Pods", tuple(_pods(plan, compiled, settled))),
         Section("Notes", tuple((line,) for line in remarks)),
     )
     return [section for section in sections if section.rows]
+
+
+def _supplied(settings: Settings) -> Settings:
+    volume = settings.marshal_volume if settings.lasts else f"{_RUN}-marshal"
+    return replace(settings, code_map=CodeMap(f"kalelite-{_RUN}"), run=_RUN, marshal_volume=volume)
 
 
 def _pipeline(plan: Plan, compiled: Compiled) -> Iterator[tuple[str, ...]]:
@@ -82,22 +96,23 @@ def _pods(plan: Plan, compiled: Compiled, settings: Settings) -> Iterator[tuple[
         yield id, f"a pod of its own: {reason}"
 
 
-def _volumes(compiled: Compiled) -> Iterator[tuple[str, ...]]:
-    storage = compiled.storage
+def _volumes(storage: Storage, digest: str, supplied: bool) -> Iterator[tuple[str, ...]]:
+    when = "before the run" if supplied else "by the task kalelite-prepare"
     for creation in storage.creations:
         snapshot = f", from snapshot {creation.snapshot}" if creation.snapshot else ""
         what = (
             f"{creation.what}, {creation.size}, {' '.join(creation.modes)}, "
             f"class {creation.storage_class or 'of the cluster'}{snapshot}; "
-            "made by the task kalelite-prepare, deleted with the run"
+            f"made {when}, deleted with the run"
         )
         yield creation.path, what
     for volume in storage.existing:
         yield volume.path, f"claim {volume.claim}, which has to exist"
-    how = "brought by the task kalelite-prepare" if storage.staged else "in the clone"
-    if storage.code_map:
-        how = f"in the ConfigMap {storage.code_map.name}"
-    yield storage.code_path(compiled.digest), how
+    if supplied:
+        yield "code", "a ConfigMap, made before the run, deleted with it"
+    else:
+        how = "brought by the task kalelite-prepare" if storage.staged else "in the clone"
+        yield storage.code_path(digest), how
 
 
 def _step(task: Task, settings: Settings) -> tuple[str, ...]:
@@ -131,11 +146,11 @@ def _short(files: Mapping[str, Path]) -> str:
     )
 
 
-def _limits(settings: Settings, compiled: Compiled) -> Iterator[str]:
+def _limits(settings: Settings, storage: Storage, compiled: Compiled) -> Iterator[str]:
     """What KFP or the cluster may refuse."""
     if compiled.estimate.tasks > size.RETRYABLE:
         yield _NO_RETRY
-    makes_marshal = any(one.what == "marshal volume" for one in compiled.storage.creations)
+    makes_marshal = any(one.what == "marshal volume" for one in storage.creations)
     if makes_marshal and settings.access_mode.startswith("ReadWriteOnce") and _is_wide(compiled):
         yield _ONE_NODE
 
@@ -144,28 +159,11 @@ def _is_wide(compiled: Compiled) -> bool:
     """Whether two tasks may run at once: a loop, or two that wait for the same."""
     graphs = [compiled.pipeline["root"], *compiled.pipeline.get("components", {}).values()]
     for graph in graphs:
-        tasks = graph.get("dag", {}).get("tasks", {})
-        if any("parameterIterator" in task for task in tasks.values()):
+        tasks = graph.get("dag", {}).get("tasks", {}).values()
+        if any("parameterIterator" in task for task in tasks):
             return True
-        waits = [tuple(task.get("dependentTasks", ())) for task in tasks.values()]
+        runs = [task for task in tasks if task["taskInfo"]["name"] != size.NEVER]
+        waits = [tuple(task.get("dependentTasks", ())) for task in runs]
         if len(waits) != len(set(waits)):
             return True
     return False
-
-
-def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
-    """A line for each thing that a run on KFP does otherwise than one might think."""
-    texts = [plan.name, plan.description, *(each.description for each in plan.parameters)]
-    if any("{{" in text for text in (*texts, *(task.step.description for task in plan.tasks))):
-        yield "descriptions: Argo would expand '{{', so an invisible character stands between the braces"
-    if plan.options.experiment:
-        yield f"experiment: choose {plan.options.experiment!r} when you create a run of the file"
-    tasks: dict[str, list[str]] = {}
-    for task in plan.tasks:
-        for note in notes(task.options, container=isinstance(task.step, ContainerDef)):
-            tasks.setdefault(note, []).append(task.id)
-    for note, names in tasks.items():
-        yield f"{note} ({few(names)})"
-    settled = settings_for(plan, settings)
-    yield from recall_notes(plan, settled.reuse, lasts=settled.lasts)
-    yield from code_notes(plan, settled)

@@ -73,8 +73,8 @@ class Estimate:
         return Problem(
             f"{count(steps, 'step')} {'makes' if steps == 1 else 'make'} a Workflow of "
             f"{size.format(human(self.stored))}; Argo takes {human(LIMIT)}, {most}",
-            "Use ParallelFor for steps that repeat, do more in each step, read large constants from a "
-            "file or volume, or split the pipeline.",
+            "Let steps share pods with pods='few' (--pods few), or with per_pod= of a ParallelFor; or do "
+            "more in each step, read large constants from a file or volume, or split the pipeline.",
             plan.where,
         )
 

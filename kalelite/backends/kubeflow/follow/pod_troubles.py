@@ -125,7 +125,7 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
         r"longer than maximum allowed size|offload node status",
         "WorkflowTooLargeError",
         "the run's Workflow has outgrown what Kubernetes keeps",
-        "Let more steps share a pod, use ParallelFor for steps that repeat, or split the pipeline.",
+        "Let steps share pods with --pods few, or per_pod= of a ParallelFor; or split the pipeline.",
     ),
     (
         r"forbidden: User \"(?P<what>[^\"]+)\" cannot (?P<more>[^\"]*)",

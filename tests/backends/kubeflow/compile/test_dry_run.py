@@ -7,7 +7,8 @@ import sys
 import pytest
 from kubeflow_scripts import pipeline_in
 
-from kalelite.backends.kubeflow.compile.dry_run import dry_run, warnings_for
+from kalelite.backends.kubeflow.compile.dry_run import dry_run
+from kalelite.backends.kubeflow.compile.plan_warnings import warnings_for
 from kalelite.errors import PipelineError
 
 STEPS = """
@@ -213,3 +214,28 @@ def test_what_cannot_be_in_one_pod_is_refused_in_its_line(write_script):
         (45, "Together (line 43): b cannot share the pod: it needs other cpu, volumes than a"),
         (46, "per_pod=2: the loop stands in a block (line 43) that is in one pod"),
     ]
+
+
+def test_what_is_made_before_the_run_is_by_no_task_of_it(write_script):
+    pytest.importorskip("kfp")
+    plan = pipeline_in(write_script(SHARED))[0].each.plan()
+
+    by_tasks, before = dry_run(plan), dry_run(plan, supplied=True)
+
+    assert "6 tasks" in rows_of(by_tasks, "Pipeline each")["steps"]
+    assert "made by the task kalelite-prepare" in rows_of(by_tasks, "Volumes")["/marshal"]
+    assert "3 tasks" in rows_of(before, "Pipeline each")["steps"]
+    assert "made before the run" in rows_of(before, "Volumes")["/marshal"]
+    assert rows_of(before, "Volumes")["code"].startswith("a ConfigMap")
+
+
+def test_a_volume_for_one_node_is_remarked_upon_only_where_steps_run_at_once(write_script):
+    pytest.importorskip("kfp")
+    module = pipeline_in(write_script(SHARED))[0]
+
+    def remarked(pipeline):
+        notes = [row[0] for part in dry_run(pipeline.plan()) for row in part.rows]
+        return any(note.startswith("steps run in parallel") for note in notes)
+
+    assert not remarked(module.each)
+    assert remarked(module.batches)

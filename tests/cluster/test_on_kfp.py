@@ -1,0 +1,180 @@
+"""Every conformance program and example on a real Kubeflow Pipelines, submitted and followed.
+
+It takes a step a quarter of a minute, so it is run by hand:
+
+    KALELITE_CLUSTER=1 KALELITE_KFP_HOST=http://127.0.0.1:8888 pytest -n 5 tests/cluster/test_on_kfp.py
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from types import SimpleNamespace
+
+import pytest
+from conformance_programs import PROGRAMS, arguments_of, load
+from conformance_seen import seen_in
+from in_pods import Ran, folder_of
+from lab import IMAGE
+from test_conformance import hold, journal_of
+from test_examples import EXAMPLES, NEEDS, hold_records
+from test_runs_in_pods import NAMES, printed
+
+from kalelite.authoring.backends import open_backend
+from kalelite.plan.graph import ContainerDef
+from kalelite.runs.reading import Run
+from kalelite.volumes.cluster import Cluster
+from kalelite.volumes.cluster_errors import ConflictError
+from kalelite.volumes.resources import CLAIMS, WORKFLOWS
+
+HOST = os.environ.get("KALELITE_KFP_HOST", "")
+NAMESPACE = os.environ.get("KALELITE_KFP_NAMESPACE", "kubeflow")
+VOLUME = "/marshal"
+"""Where the volume of a run is, which its journal is written to."""
+
+pytestmark = [
+    pytest.mark.timeout(3600),
+    pytest.mark.skipif(
+        not HOST,
+        reason="needs a Kubeflow Pipelines on the cluster of the tests:"
+        " KALELITE_KFP_HOST=http://127.0.0.1:8888, started as ../shared/cluster/kfp/README.md says",
+    ),
+]
+
+
+class Kfp:
+    """Runs plans as their users do, and reads what they have left on their volumes."""
+
+    def __init__(self, kit, home):
+        self.kit, self.home = kit, home
+        self.cluster = Cluster.open(client=kit.client(), namespace=NAMESPACE)
+
+    def run(self, plan, arguments, image=IMAGE, **settings):
+        """What a run did: as in pods of the tests, and as its follower has recorded it."""
+        backend = open_backend(
+            "kubeflow",
+            home=self.home,
+            kfp_host=HOST,
+            kfp_namespace=NAMESPACE,
+            image=image,
+            marshal_volume_size="64Mi",
+            **settings,
+        )
+        began = time.monotonic()
+        submitted = backend.submit(plan, arguments)
+        id = submitted.record().data["kfp"]["run"]
+        try:
+            state = submitted.follow()
+            took = time.monotonic() - began
+            record = submitted.record()
+            home = folder_of(self, record.data["kfp"]["claim"]) / ".kalelite"
+            seen = seen_in(plan, outcome(plan, state, record), home, record.id, arguments)
+            ran = Ran(plan, seen, home, record.id)
+            journal = journal_of(home.parent)
+        finally:
+            for each in self.cluster.list(WORKFLOWS, labels=f"pipeline/runid={id}"):
+                self.cluster.delete(WORKFLOWS, each["metadata"]["name"])
+        return SimpleNamespace(
+            seen=seen, ran=ran, record=record, journal=journal, seconds=round(took)
+        )
+
+
+def outcome(plan, state, record):
+    """The end of a run, with the containers of its user, which leave no record on the volume."""
+    ids = {task.id for task in plan.tasks if isinstance(task.step, ContainerDef)}
+    tasks = record.tasks.values()
+    ended = [task for task in tasks if task.record and task.name.partition("[")[0] in ids]
+    attempts = [
+        SimpleNamespace(
+            task=task.name.partition("[")[0].replace("_", "-").lower(),
+            code=0 if task.status == "succeeded" else 1,
+        )
+        for task in ended
+    ]
+    return SimpleNamespace(state=state, attempts=attempts, log=lambda: logs(record))
+
+
+def logs(record):
+    texts = ((task.name, task.log) for task in record.tasks.values())
+    return "\n".join(f"[{name}]\n{log.read_text()}" for name, log in texts if log and log.exists())
+
+
+@pytest.fixture
+def kfp(kit, tmp_path, monkeypatch):
+    monkeypatch.setenv("KUBECONFIG", kit("kubeconfig"))
+    return Kfp(kit, tmp_path / "kfp")
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """Load a program; its plan, and its arguments with a folder for the journal."""
+
+    def given(path, folder):
+        program = load(path)
+        monkeypatch.setitem(sys.modules, "__main__", program)
+        plan = program.main.plan()
+        return program, plan, arguments_of(program, plan, folder)
+
+    return given
+
+
+@pytest.fixture(params=["each", "few"])
+def pods(request):
+    return request.param
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_program(name, pods, given, kfp, tmp_path, monkeypatch, record_property):
+    path = PROGRAMS / f"{name}.py"
+    program, plan, arguments = given(path, VOLUME)
+    done = kfp.run(plan, arguments, pods=pods)
+    record_property("seconds", done.seconds)
+    hold(program, done.seen, done.journal)
+
+    monkeypatch.chdir(tmp_path)
+    _, plan, arguments = given(path, tmp_path)
+    open_backend("local", home=tmp_path / "home").run(plan, arguments)
+    here = Run.open(folder=tmp_path / "home")
+    assert printed(done.ran.folder) == printed(here.folder)
+    assert shown(done.record) == shown(here)
+
+
+def shown(run):
+    """What a user sees of a run's steps: how each has ended, in which attempt, why it failed."""
+    seen = {}
+    for name, task in run.tasks.items():
+        failure = task.record.failure if task.record else None
+        why = (failure.type.rpartition(".")[2], failure.message) if failure else None
+        seen[name] = (task.status, task.record.attempt if task.record else 0, why)
+    return seen
+
+
+@pytest.mark.parametrize("name", ["container", "container_files"])
+def test_containers_of_the_users_own(name, given, kfp, monkeypatch):
+    path = PROGRAMS.parent / "compiled_only" / f"{name}.py"
+    program, plan, arguments = given(path, VOLUME)
+    hold(program, kfp.run(plan, arguments).seen, [])
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example(path, pods, given, kfp, request, record_property):
+    image = request.getfixturevalue("science_image") if path.stem in NEEDS else IMAGE
+    if path.stem == "settings":  # what its options name
+        resources = {"requests": {"storage": "16Mi"}}
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": resources}
+        try:
+            kfp.cluster.create(CLAIMS, {"metadata": {"name": "claim"}, "spec": spec})
+        except ConflictError:
+            pass
+        kfp.kit("kubectl", "label", "node", "--all", "--overwrite", "disk=ssd")
+    program, plan, arguments = given(path, VOLUME)
+    done = kfp.run(plan, arguments, image=image, pods=pods)
+    record_property("seconds", done.seconds)
+
+    assert done.seen.state == getattr(program, "STATE", "succeeded"), done.seen.log
+    if hasattr(program, "EXPECTED"):
+        assert done.seen.value == program.EXPECTED
+    hold_records(program, done.ran)
+    if hasattr(program, "JOURNAL"):
+        assert done.journal == program.JOURNAL
