@@ -148,8 +148,9 @@ def steps_html(lines: Iterable[StepLine], now: float) -> str:
         )
     )
     return (
+        "<div style='overflow-x:auto'>"
         f"<table style='border-collapse:collapse;border:0;margin:0;{FONT}'>"
-        f"<thead><tr style='background:none'>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+        f"<thead><tr style='background:none'>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 

@@ -37,7 +37,7 @@ def folded(title: str, body: str, *, is_open: bool = False) -> str:
     return (
         f"<details{state} style='margin:4px 0;{FONT}'>"
         f"<summary style='cursor:pointer'>{title}</summary>"
-        f"<div style='margin:4px 0 8px 16px'>{body}</div></details>"
+        f"<div style='margin:4px 0 8px 16px;overflow-x:auto'>{body}</div></details>"
     )
 
 

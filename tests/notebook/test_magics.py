@@ -9,26 +9,6 @@ import pytest
 
 pytest.importorskip("IPython", reason="needs IPython: pip install 'kalelite[notebook]'")
 
-SESSION = """
-from IPython.core.interactiveshell import InteractiveShell
-shell = InteractiveShell.instance()
-shell.run_cell("from kalelite import pipeline, step")
-shell.run_cell("@step\\ndef load(n):\\n    print('loading', n)\\n    return n")
-shell.run_cell("@pipeline\\ndef study(n: int = 3):\\n    return load(n)")
-assert "kalelite" not in shell.magics_manager.magics["line"]
-shell.run_cell("%load_ext kalelite")
-shell.run_cell("study(n=4)")
-shell.run_cell("%kalelite runs")
-shell.run_cell("%kalelite logs last load")
-print("PICTURE", shell.run_cell("%kalelite graph study").result)
-print("RUN", shell.run_cell("%kalelite show last").result.state)
-print("RESUMED", shell.run_cell("%kalelite resume").result)
-print("VERBS", [one for one in shell.complete("", "%kalelite sh")[1]])
-print("RUNS", shell.complete("", "%kalelite show ")[1][:1])
-print("GRAPHS", shell.complete("", "%kalelite graph ")[1][:1])
-"""
-
-
 START = """
 import sys
 from IPython.core.interactiveshell import InteractiveShell
@@ -55,9 +35,9 @@ LOAD = "%%step load\nx = list(range(n))\ny = double(math.floor(2.5))"
 TOTAL = "%%step total\nx = (\n    x + [y]\n)\nprint('sum', sum(x))"
 
 
-def in_a_session(tmp_path, script, cells=()):
+def in_a_session(tmp_path, cells):
     path = tmp_path / "session.py"
-    path.write_text(script)
+    path.write_text(START)
     done = subprocess.run(
         [sys.executable, str(path)],
         input="\n---\n".join(cells),
@@ -73,20 +53,35 @@ def in_a_session(tmp_path, script, cells=()):
 
 
 def test_the_verbs_are_there_after_load_ext(tmp_path):
-    printed = in_a_session(tmp_path, SESSION)
+    cells = [
+        "from kalelite import pipeline, step\nshell = get_ipython()",
+        "@step\ndef load(n):\n    print('loading', n)\n    return n",
+        "@pipeline\ndef study(n: int = 3):\n    return load(n)",
+        "'kalelite' in shell.magics_manager.magics['line']",
+        "%load_ext kalelite",
+        "study(n=4)",
+        "%kalelite logs last load",
+        "%kalelite graph study",
+        "%kalelite show",
+        "'show' in shell.complete('', '%kalelite sh')[1]",
+        "shell.complete('', '%kalelite show ')[1][:1]",
+        "shell.complete('', '%kalelite graph ')[1]",
+        "%kalelite runs",
+        "%kalelite resume",
+    ]
 
-    assert "study" in printed
+    printed = in_a_session(tmp_path, cells)
+
+    values = [line.removeprefix("VALUE ") for line in printed.splitlines() if "VALUE" in line]
+    assert values[:3] == ["False", "4", "<pipeline study>"]
+    assert values[3].startswith("Run(")
+    assert values[4:] == ["True", "['last']", "['study']", "4"]
     assert "loading 4" in printed
-    assert "PICTURE <pipeline study>" in printed
-    assert "RUN succeeded" in printed
-    assert "RESUMED 4" in printed
-    assert "'show'" in printed
-    assert "RUNS ['last']" in printed
-    assert "GRAPHS ['study']" in printed
+    assert "study" in printed[printed.index("['study']") :]
 
 
 def test_cells_are_steps_that_take_their_free_names_and_return_what_they_assign(tmp_path):
-    printed = in_a_session(tmp_path, START, [TOP, LOAD, TOTAL, STUDY, "study(n=4)"])
+    printed = in_a_session(tmp_path, [TOP, LOAD, TOTAL, STUDY, "study(n=4)"])
 
     assert "step load(n) -> x, y\n" in printed
     assert "step total(x, y) -> x\n" in printed
@@ -95,14 +90,14 @@ def test_cells_are_steps_that_take_their_free_names_and_return_what_they_assign(
 
 def test_a_step_that_is_defined_anew_is_the_one_that_runs(tmp_path):
     again = "%%step load\nx, y = [n], 7"
-    printed = in_a_session(tmp_path, START, [TOP, LOAD, TOTAL, STUDY, again, "study(n=4)"])
+    printed = in_a_session(tmp_path, [TOP, LOAD, TOTAL, STUDY, again, "study(n=4)"])
 
     assert "VALUE [4, 7]" in printed
 
 
 def test_an_error_in_a_step_names_the_cell_and_its_line(tmp_path):
     wrong = "%%step load\nx, y = [n], 7\n\n1 / (n - n)"
-    printed = in_a_session(tmp_path, START, [TOP, wrong, TOTAL, STUDY, "study(n=4)"])
+    printed = in_a_session(tmp_path, [TOP, wrong, TOTAL, STUDY, "study(n=4)"])
 
     assert "Cell In[2], line 4, in load\n    1 / (n - n)\n" in printed
 
@@ -111,7 +106,7 @@ def test_inputs_outputs_and_options_of_a_cell_can_be_given(tmp_path):
     step = "%%step fit retries=Retries(2, wait='1s') memory=1Gi env={'A': 'b c'} -i n -o best\n"
     loop = "for i in range(n):\n    best = model(i)"
     options = "given = fit.definition.options\n[given.retries.count, given.memory, given.env]"
-    printed = in_a_session(tmp_path, START, [TOP, step + loop, "fit(3)", options])
+    printed = in_a_session(tmp_path, [TOP, step + loop, "fit(3)", options])
 
     assert "step fit(n) -> best\n" in printed
     assert "VALUE 6" in printed
@@ -119,7 +114,7 @@ def test_inputs_outputs_and_options_of_a_cell_can_be_given(tmp_path):
 
 
 def test_a_value_that_can_be_called_is_an_input_and_a_cell_may_return_nothing(tmp_path):
-    printed = in_a_session(tmp_path, START, [TOP, "%%step show\n_y = model(x)\nprint(_y)"])
+    printed = in_a_session(tmp_path, [TOP, "%%step show\n_y = model(x)\nprint(_y)"])
 
     assert "step show(model, x) -> nothing\n" in printed
 
@@ -151,7 +146,7 @@ MISTAKES = [
 
 def test_mistakes_are_told_with_their_line_and_leave_the_step_as_it_was(tmp_path):
     cells = [TOP, "%%step a\nprint('before')", *(cell for cell, _ in MISTAKES), "a()"]
-    printed = in_a_session(tmp_path, START, cells)
+    printed = in_a_session(tmp_path, cells)
 
     for number, (_, error) in enumerate(MISTAKES, 3):
         assert f"Cell In[{number}], {error}" in printed

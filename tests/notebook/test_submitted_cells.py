@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "backends" / "kubeflow"))
-from kfp_server import Frame, serving, step
+from kfp_server import DONE, SCRIPT, Frame, serving, step
 
 sys.path.pop(0)
 
@@ -21,20 +21,6 @@ nbformat = pytest.importorskip(
 pytest.importorskip("ipykernel", reason="needs ipykernel: pip install 'kalelite[notebook]'")
 pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # the kernel's and the client's own
-
-DEFINED = """\
-from kalelite import pipeline, step
-@step
-def make(n: int) -> int:
-    return n
-@step
-def use(x: int) -> str:
-    return str(x)
-@pipeline
-def chain(n: int = 3):
-    return use(make(n))
-"""
-DONE = [*step("make", "Succeeded", at=5, until=8), *step("use", "Succeeded", at=20, until=22)]
 
 
 @pytest.fixture
@@ -62,7 +48,7 @@ def test_a_run_shows_itself_live_and_is_waited_for(run_cells):
     frames = [Frame("RUNNING", step("make", "Running", at=5)), Frame("SUCCEEDED", DONE)]
 
     _, (_, shown, waited, state) = run_cells(
-        frames, DEFINED, "run = chain.submit(n=5)\nrun", "run.wait()", "run.state"
+        frames, SCRIPT, "run = chain.submit(n=5)\nrun", "run.wait()", "run.state"
     )
 
     (live,) = displays(shown)
@@ -76,7 +62,7 @@ def test_a_run_shows_itself_live_and_is_waited_for(run_cells):
 
 def test_without_being_shown_it_is_shown_where_it_is_waited_for(run_cells):
     _, (_, shown, waited) = run_cells(
-        [Frame("SUCCEEDED", DONE)], DEFINED, "run = chain.submit()", "run.wait();"
+        [Frame("SUCCEEDED", DONE)], SCRIPT, "run = chain.submit()", "run.wait();"
     )
 
     assert displays(shown) == []
@@ -87,7 +73,7 @@ def test_it_is_cancelled_from_another_cell(run_cells):
     running = Frame("RUNNING", step("make", "Running", at=5))
 
     server, (_, shown, ended) = run_cells(
-        [running], DEFINED, "run = chain.submit()\nrun", "run.cancel()\nrun.wait()"
+        [running], SCRIPT, "run = chain.submit()\nrun", "run.cancel()\nrun.wait()"
     )
 
     assert "cancelled" in displays(shown)[0]["text/html"]

@@ -392,3 +392,21 @@ def serving():
     finally:
         server.shutdown()
         server.server_close()
+
+
+SCRIPT = """
+from kalelite import pipeline, step
+
+@step
+def make(n: int) -> int:
+    return n
+
+@step
+def use(x: int) -> str:
+    return str(x)
+
+@pipeline
+def chain(n: int = 3):
+    return use(make(n))
+"""
+DONE = [*step("make", "Succeeded", at=5, until=8), *step("use", "Succeeded", at=20, until=22)]

@@ -15,7 +15,7 @@ import zipfile
 from types import SimpleNamespace
 
 import pytest
-from kfp_server import Frame, node, step
+from kfp_server import DONE, SCRIPT, Frame, node, step
 
 from kalelite import load
 from kalelite.authoring.events import RunStarted
@@ -25,23 +25,6 @@ from kalelite.cli import main
 from kalelite.executor import record_file
 from kalelite.executor.spec import Record
 from kalelite.marshal import Store
-
-SCRIPT = """
-from kalelite import pipeline, step
-
-@step
-def make(n: int) -> int:
-    return n
-
-@step
-def use(x: int) -> str:
-    return str(x)
-
-@pipeline
-def chain(n: int = 3):
-    return use(make(n))
-"""
-DONE = [*step("make", "Succeeded", at=5, until=8), *step("use", "Succeeded", at=20, until=22)]
 
 
 class Shell:
