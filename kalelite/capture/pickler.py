@@ -6,6 +6,7 @@ travels with it and has no part, or another one, in its digest.
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import functools
 import io
@@ -224,6 +225,10 @@ class _Pickler(pickle.Pickler):
         if type(obj).__name__ == "ValidateCallWrapper" and hasattr(obj, "config_wrapper"):
             given = (type(obj), obj.function, obj.config_wrapper.config_dict, obj.validate_return)
             return rebuild.validated, given  # pydantic's own pickle cannot be loaded
+        if isinstance(
+            obj, contextlib._GeneratorContextManager
+        ):  # as a decorator: it makes itself anew
+            return type(obj), (obj.func, obj.args, obj.kwds)
         library = str(type(obj).__module__).partition(".")[0]
         if library == "numba" and hasattr(obj, "py_func"):
             # Its own way is one opaque text, with line numbers, and an id that is never the same.

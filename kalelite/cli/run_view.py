@@ -141,7 +141,9 @@ class RunView:
         if isinstance(error.__cause__, StepError):  # what the step raised
             return True
         # While debugging, a step's exception comes here as it was raised.
-        return not isinstance(error, KaleliteError) and not is_ours(error)
+        if isinstance(error, KaleliteError):
+            return self._run.state == "failed"
+        return not is_ours(error)
 
     def _failed(self, error: BaseException) -> int:
         """The exit code after an error that the summary has shown."""

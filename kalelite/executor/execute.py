@@ -12,7 +12,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,7 +19,7 @@ from kalelite.executor import failure
 from kalelite.executor.argument_values import ArgumentValues
 from kalelite.executor.metrics import TaskLog, recording
 from kalelite.executor.record_file import commit, inputs_of
-from kalelite.executor.returned_values import RefusedError, refused, save_exception, save_returned
+from kalelite.executor.returned_values import RefusedError, refused, save_returned, with_exception
 from kalelite.executor.spec import OutputEntry, Record, TaskSpec
 from kalelite.executor.wind_up import wind_up
 from kalelite.marshal.removed import noting_removals
@@ -70,7 +69,7 @@ def execute(
     except RefusedError as error:
         report = error.report
     except BaseException as error:  # SystemExit and the like are failures of a step
-        report = replace(failure.report(error, step=spec.task), raised=save_exception(error, store))
+        report = with_exception(failure.report(error, step=spec.task), error, store)
     finally:
         store.close()
     record = Record(

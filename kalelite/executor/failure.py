@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import linecache
 import os
@@ -215,7 +216,7 @@ def _columns(code: CodeType, offset: int, line: int, text: str) -> tuple[int | N
 
 def at_return(function: Any) -> tuple[Frame, ...]:
     """A frame at the one ``return`` of a function, at its ``def`` where there are several."""
-    code = getattr(function, "__code__", None)
+    code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return ()
     returns = {

@@ -104,13 +104,13 @@ def _unpack(spec: TaskSpec, result: Any, function: Any) -> list[Any]:
     raise refused("ValueError", f"wrong number of values: {counts} ({shown})", function, hint)
 
 
-def save_exception(error: BaseException, store: Store) -> str:
-    """The reference to what a step raised; empty if it is none of the user's or cannot be saved."""
-    if not isinstance(error, Exception) or isinstance(error, KaleliteError):
-        return ""
-    if type(error).__module__ == "bdb":  # a breakpoint outside of --debug
-        return ""
+def with_exception(report: FailureReport, error: BaseException, store: Store) -> FailureReport:
+    """The report with what a step raised, if it is one of the user's and can be saved."""
+    if not isinstance(error, Exception) or type(error).__module__ == "bdb":
+        return report  # the latter is of a breakpoint outside of --debug
+    if isinstance(error, KaleliteError) and not any(map(failure.is_users, report.frames)):
+        return report
     try:
-        return store.save(error, name="the exception")
+        return replace(report, raised=store.save(error, name="the exception"))
     except Exception:  # its text is in the record
-        return ""
+        return report

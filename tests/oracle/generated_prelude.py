@@ -1,5 +1,6 @@
 """What every generated program begins with: classes, helpers and globals of a script."""
 
+import copy
 import enum
 import functools
 import random

@@ -93,7 +93,7 @@ VALUES = (
     "counter()",
     "scaled(2)",
     "[fib(20), kind_of([1, ['a']])]",
-    "LIMITS",
+    "copy.deepcopy(LIMITS)",
     "FACTOR * 2",
     "globals()['FACTOR']",
     "Path('not') / 'there'",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.capture.module_overrides import added, contents
 from kalelite.capture.state import generators, setups
-from kalelite.capture.state.process_settings import KNOWN, differing
+from kalelite.capture.state.process_settings import differing
 from kalelite.capture.state.shared_globals import shared
 from kalelite.capture.state.top_level import Seen, TopLevel
 from kalelite.errors import Where
@@ -145,7 +145,7 @@ class _Taking:
             kind, path = seen.change[:2]
             key = repr((seen.module, kind, path)) if kind not in {"call", "environ"} else ""
             found[key or f"{len(found)}"] = seen
-        lost = [node for module, node in top.lost if module.partition(".")[0] not in KNOWN]
+        lost = list(top.lost)
         for seen in found.values():
             if seen.change[0] == "call" and seen.module in _ALL_READ:
                 continue

@@ -17,6 +17,7 @@ from typing import Any
 
 from kalelite.capture.module_overrides import content
 from kalelite.capture.state.changes import Change, follow
+from kalelite.capture.state.process_settings import KNOWN
 from kalelite.capture.state.statements import imported, imported_modules, made_by, statements
 from kalelite.frozen import frozen, mutable
 
@@ -30,12 +31,14 @@ _REGISTERS = re.compile(
     r"regist|hook|listen|subscribe|component|convert|^(add|set|enable|disable|use|install|update"
     r"|configure|define|addLevelName|pickle|constructor)(_|$|[A-Z])"
 )
-_STARTS = re.compile(r"init|^start|connect|login|patch|^chdir$|^extension$|^apply$|^signal$")
+_STARTS = re.compile(r"init|^start|connect|login|patch|^extension$|^apply$|^signal$")
 _SEEDS = re.compile(r"seed|^set_?(rng_?)?state")
 _PROCESS = frozenset(
     {"path", "modules", "meta_path", "path_hooks", "argv", "stdin", "stdout", "stderr"}
 )
 """Of `sys`: what belongs to each process, and is seen to elsewhere."""
+_FILES = frozenset({"glob", "pathlib", "shutil", "tempfile", "zipfile"})
+"""Their objects change files, which steps find where they are."""
 _INERT = (
     ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict,
     ast.Set, ast.UnaryOp, ast.unaryop, ast.BinOp, ast.operator, ast.Starred, ast.expr_context,
@@ -71,7 +74,7 @@ class TopLevel:
 
     ``changes`` are in the order of the source. ``touched`` are modules whose functions it calls,
     ``seeded`` the modules of generators that it seeds ("" for a function that may seed any), and
-    ``lost`` the statements that no step can be given, each with the module that it is about.
+    ``lost`` the statements that no step can be given.
     """
 
     tree: ast.Module
@@ -80,7 +83,7 @@ class TopLevel:
     changes: list[Seen] = field(default_factory=list)
     touched: set[str] = field(default_factory=set)
     seeded: set[str] = field(default_factory=set)
-    lost: list[tuple[str, ast.AST]] = field(default_factory=list)
+    lost: list[ast.AST] = field(default_factory=list)
     names: dict[str, Place] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
 
@@ -202,8 +205,10 @@ class TopLevel:
         while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
             root = root.func if isinstance(root, ast.Call) else root.value
         place = self.place(root)
-        if sure and place is not None and any(isinstance(n, ast.Call) for n in ast.walk(target)):
-            self.lost.append((place.module, node))
+        if place is None or place.module in _FILES:
+            return
+        if sure and any(isinstance(n, ast.Call) for n in ast.walk(target)):
+            self._lose(place, node)
 
     def _attribute(self, owner: Place, name: str, node: ast.AST, sure: bool) -> None:
         if owner.module == "sys" and not owner.path and name in _PROCESS:
@@ -330,7 +335,7 @@ class TopLevel:
         """A call of a library, to be made again with what it was given."""
         if not _REGISTERS.search(name):
             if sure and _STARTS.search(name):
-                self.lost.append((place.module, node))
+                self._lose(place, node)
             return
         given = []
         for call in calls:
@@ -338,13 +343,18 @@ class TopLevel:
             kwargs = {keyword.arg: self.value(keyword.value) for keyword in call.keywords}
             if None in args or None in kwargs.values() or None in kwargs:
                 if sure:
-                    self.lost.append((place.module, node))
+                    self._lose(place, node, name)
                 return
             values = {str(key): value[0] for key, value in kwargs.items() if value}
             given.append((tuple(arg[0] for arg in args if arg), values))
         if made is not None:
             given.append(((made,), {}))
         self._see(place, "call", place.path, tuple(given), node=node, sure=sure)
+
+    def _lose(self, place: Place, node: ast.AST, name: str = "") -> None:
+        """Note what no step can be given; settings of a known library are read from itself."""
+        if place.module.partition(".")[0] not in KNOWN or "regist" in name:
+            self.lost.append(node)
 
 
 def _place(above: Place, path: Path) -> Place:

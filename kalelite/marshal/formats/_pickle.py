@@ -283,6 +283,15 @@ def _reduce_cached_property(value: functools.cached_property[Any]) -> Any:
     return functools.cached_property, (value.func,), (None, {"attrname": value.attrname})
 
 
+def _reduce_weak_dict(value: Any) -> Any:
+    """Its own state holds weak references, which no pickler takes."""
+    return type(value), (dict(value.items()),)
+
+
+def _reduce_weak_set(value: Any) -> Any:
+    return type(value), (list(value),)
+
+
 class CloudPickle(Pickle):
     """Lambdas, closures, and the classes and functions of a script, by value."""
 
@@ -358,6 +367,9 @@ def _reduce_view(value: memoryview) -> Any:
 
 
 register(functools.cached_property, reduce=_reduce_cached_property)
+register(weakref.WeakKeyDictionary, reduce=_reduce_weak_dict)
+register(weakref.WeakValueDictionary, reduce=_reduce_weak_dict)
+register(weakref.WeakSet, reduce=_reduce_weak_set)
 register(BaseException, reduce=reduce_exception, subclasses=True)
 register(memoryview, reduce=_reduce_view)
 register(object, Pickle(), CloudPickle(), Dill())
