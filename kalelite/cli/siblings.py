@@ -7,7 +7,7 @@ from typing import Any
 
 from kalelite.plan.graph import Plan
 from kalelite.runs.pipeline_run import Run, list_runs
-from kalelite.runs.writing import plain_parameters
+from kalelite.runs.run_files import plain_parameters
 
 
 class Siblings:

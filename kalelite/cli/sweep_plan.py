@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kalelite.cli.choose import arguments_of, choose, known_names
 from kalelite.cli.script_run import opened
 from kalelite.errors import PipelineError, UsageError
+from kalelite.runs.run_again import again
 from kalelite.sweep.space import Choices, parse_space, size_of_space, text_of
 from kalelite.sweep.sweep_record import Sweep
 
@@ -57,9 +59,9 @@ def planned(command: Command) -> tuple[Sweep, Space]:
     ), space
 
 
-def space_of(sweep: Sweep) -> Space:
-    """The space of a sweep that goes on."""
-    return parse_space(sweep.space)[0]
+def resumed(sweep: Sweep) -> tuple[Sweep, Space]:
+    """A recorded sweep with the secrets of its command line, and its space."""
+    return replace(sweep, words=again(sweep.words)), parse_space(sweep.space)[0]
 
 
 def _search(options: argparse.Namespace) -> tuple[str, int]:

@@ -47,10 +47,11 @@ def perform(command: Command) -> int:
     from kalelite.cli.command import settings_of
     from kalelite.cli.siblings import Siblings
     from kalelite.runs.pipeline_run import Run
+    from kalelite.runs.run_again import again
 
     given = command.options
     run = Run.open(given.run, folder=command.home)
-    words = _words(run)
+    words = again(_words(run))
     folder = run.data["start"]["folder"]
     try:
         os.chdir(folder)
@@ -63,7 +64,7 @@ def perform(command: Command) -> int:
     options.refresh = given.refresh
     given.home = str(run.home)
     settings = settings_of(given, options) | {"output": command.settings["output"]}
-    again = replace(
+    repeated = replace(
         command,
         options=options,
         settings=settings,
@@ -74,7 +75,7 @@ def perform(command: Command) -> int:
     name = options.backend or "local"
     if options.debug and name != "local":
         raise UsageError(f"--debug is about running here, and run {run.id} ran on {name}")
-    return run_pipelines(again, name, extra_settings(options), Siblings(run))
+    return run_pipelines(repeated, name, extra_settings(options), Siblings(run))
 
 
 def _words(run: Run) -> list[str]:

@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def perform(command: Command) -> int:
     """Run the trials; a step whose inputs and code are the same runs once for all of them."""
-    from kalelite.cli.sweep_plan import planned, space_of
+    from kalelite.cli.sweep_plan import planned, resumed
     from kalelite.cli.sweep_show import run_and_show
     from kalelite.home_folder import home
     from kalelite.sweep.search import search_of
@@ -62,8 +62,7 @@ def perform(command: Command) -> int:
     if command.options.resume:
         _refuse_beside_resume(command.options)
         folder = SweepFolder.find(base, command.options.resume)
-        sweep = folder.read()
-        space = space_of(sweep)
+        sweep, space = resumed(folder.read())
         if command.options.at_once:
             sweep = replace(sweep, jobs=command.options.at_once)
     else:

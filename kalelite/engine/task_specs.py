@@ -9,7 +9,7 @@ from typing import Any
 from kalelite.capture.code import Code
 from kalelite.engine.results import ResultsView
 from kalelite.engine.schedule import Schedule
-from kalelite.engine.task_templates import to_slot
+from kalelite.engine.task_templates import parameter_slot, to_slot
 from kalelite.engine.transitions import Ready
 from kalelite.executor.spec import OutputEntry, Slot, TaskSpec
 from kalelite.executor.template import Values, fill, fill_slot, value_slot
@@ -33,7 +33,7 @@ class TaskSpecs:
             if isinstance(block, Loop)
         }
         self.parameters = {
-            name: value_slot(value) or {"const": code.constant(value, name=f"parameter {name!r}")}
+            name: parameter_slot(name, value, code)
             for name, value in schedule.results.parameters.items()
         }
         self._schedule = schedule

@@ -11,6 +11,7 @@ from kalelite.executor.spec import OutputSpec, Slot, TaskSpec
 from kalelite.executor.template import value_slot, with_path
 from kalelite.plan import graph
 from kalelite.plan.graph import Expr, Plan, Task
+from kalelite.plan.options.secrecy import secrets_in
 
 _Made = TypeVar("_Made")
 
@@ -93,3 +94,11 @@ def _pack(kind: type, items: list[Slot], keys: Sequence[Any], code: Code, name: 
 def _constant(value: Any, code: Code, name: str, where: Where | None) -> Slot:
     slot = value_slot(value) if not isinstance(value, (list, dict)) else None
     return slot or {"const": code.constant(value, name=name, where=where)}
+
+
+def parameter_slot(name: str, value: Any, code: Code) -> Slot:
+    """The slot of the value of a pipeline's parameter; one that holds a secret is marked."""
+    slot = value_slot(value)
+    if slot is None:
+        return {"const": code.constant(value, name=f"parameter {name!r}")}
+    return {**slot, "secret": True} if any(secrets_in(name, value)) else slot

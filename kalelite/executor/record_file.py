@@ -75,7 +75,7 @@ _LONGEST = 65_536
 
 
 def inputs_of(arguments: Mapping[str, Slot]) -> dict[str, Slot]:
-    """The arguments of a task as its record keeps them: a long one as ``{"digest": ...}``.
+    """The arguments of a task as its record keeps them: a long one as ``{"digest": ...}``, a secret, too.
 
     From which outputs they come is left out: the same values make the same result.
     """
@@ -83,6 +83,8 @@ def inputs_of(arguments: Mapping[str, Slot]) -> dict[str, Slot]:
 
 
 def _without_origin(slot: Slot) -> Slot:
+    if "secret" in slot:
+        return _digested(_encode_slot(slot))
     if "from" in slot:
         return {key: part for key, part in slot.items() if key != "from"}
     return {**slot, "of": [*map(_without_origin, slot["of"])]} if "of" in slot else slot
@@ -92,8 +94,8 @@ def _short(slot: Slot) -> Slot:
     if not {"of", "value", "status"} & slot.keys():
         return slot
     text = _encode_slot(slot)
-    return (
-        slot
-        if len(text) <= _LONGEST
-        else {"digest": blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()}
-    )
+    return slot if len(text) <= _LONGEST else _digested(text)
+
+
+def _digested(text: str) -> Slot:
+    return {"digest": blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()}

@@ -2,7 +2,8 @@
 
 An argument is a *slot*, a small JSON tree:
 
-    {"value": 3}                        a JSON primitive: None, bool, int, finite float, str
+    {"value": 3}                        a JSON primitive: None, bool, int, finite float, str;
+                                        with ``secret`` it is not to be recorded, as any slot
     {"const": "<name>"}                 a pickled constant that travels with the code
     {"ref": "<reference>", "path": []}  a value in the marshal store, or a part of it; ``from``
                                         names the output, for equal values are not one object

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
+
+from kalelite.plan.options.secrecy import masked
 
 
 class ProcessData(TypedDict):
@@ -150,3 +154,15 @@ class EventData(EventDetails):
     at: float
     task: str
     state: str
+
+
+def plain_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as ``run.json`` gives them back: JSON, the repr of what JSON does not have, no secrets."""
+    return {name: masked(name, _plain(value)) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return repr(value)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -21,8 +20,8 @@ from kalelite.runs.run_files import (
     EventDetails,
     RunData,
     RunDetails,
-    StartData,
     TaskData,
+    plain_parameters,
 )
 
 if TYPE_CHECKING:
@@ -145,20 +144,6 @@ def _link_or_copy(source: str | Path, target: str | Path) -> None:
         shutil.copyfile(source, target)
 
 
-def started_by(words: Sequence[str] = (), folder: str = "") -> StartData:
-    """How this process was started: by a command with these words, given in a folder, if any was."""
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    file = getattr(main, "__file__", None)
-    return {
-        "words": list(words),
-        "script": str(Path(file).absolute()) if file else "",
-        "module": (spec.name if spec is not None else "") if file else "",
-        "arguments": sys.argv[1:] if file else [],
-        "folder": folder or str(Path.cwd()),
-    }
-
-
 def create(
     plan: Plan,
     parameters: Mapping[str, Any],
@@ -192,18 +177,6 @@ def create(
         **fields,
     }
     return RunFolder(path, data, clock, plan)
-
-
-def plain_parameters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as ``run.json`` gives them back: JSON, and the repr of what JSON does not have."""
-    return {name: _plain(value) for name, value in values.items()}
-
-
-def _plain(value: Any) -> Any:
-    try:
-        return json.loads(json.dumps(value))
-    except (TypeError, ValueError):
-        return repr(value)
 
 
 def _task_summary(task: Task) -> TaskData:

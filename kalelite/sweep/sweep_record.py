@@ -16,6 +16,7 @@ from typing import Any
 from kalelite.atomic import write_atomically
 from kalelite.errors import UsageError
 from kalelite.frozen import frozen
+from kalelite.plan.options.secrecy import masked_words
 from kalelite.sweep.space import Point
 
 
@@ -122,8 +123,8 @@ class SweepFolder:
             raise UsageError(f"the record of sweep {self.path.name} cannot be read") from error
 
     def write(self, sweep: Sweep) -> None:
-        """Keep it."""
-        data = {**asdict(sweep), "words": list(sweep.words)}
+        """Keep it, but for the secrets in its command line."""
+        data = {**asdict(sweep), "words": masked_words(sweep.words)}
         write_atomically(self.path / "sweep.json", json.dumps(data, indent=1).encode())
 
     @contextlib.contextmanager

@@ -206,3 +206,35 @@ def test_what_cannot_be_meant_is_refused(broken, words, message):
 
     assert done.returncode == 2
     assert message in done.stderr
+
+
+SECRETIVE = SCRIPT.replace("n: int", "api_token: str").replace("return n", "return len(api_token)")
+
+
+@pytest.mark.parametrize("by_python", [False, True])
+def test_a_secret_is_in_no_record_and_asked_for_again(shell, by_python):
+    secretive = SECRETIVE.replace("(api_token: str = 3)", "(api_token: str)").replace(
+        "load(n)", "load(api_token)"
+    )
+    call = "\nif __name__ == '__main__':\n    main(sys.argv[2])\n" if by_python else ""
+    shell.write("script.py", secretive.replace("BROKEN", "True") + call)
+    if by_python:
+        command = [sys.executable, "script.py", "--token", "tell-nobody"]
+        subprocess.run(
+            command, cwd=shell.folder, env=shell.environ, capture_output=True, check=False
+        )
+    else:
+        shell("script.py", "-p", "api_token=tell-nobody")
+    shell.write("script.py", secretive.replace("BROKEN", "False") + call)
+
+    refused = shell("resume")
+    done = shell("resume", TOKEN="tell-nobody", API_TOKEN="tell-nobody")
+
+    assert refused.returncode == 2
+    assert "TOKEN in the environment" in refused.stderr
+    assert done.returncode == 0, done.stderr
+    assert "kept    load" in done.stdout
+    kept = [path for path in (shell.folder / ".kalelite").rglob("*") if path.is_file()]
+    assert len(kept) > 10
+    assert [path for path in kept if b"tell-nobody" in path.read_bytes()] == []
+    assert "•••" in shell("show").stdout

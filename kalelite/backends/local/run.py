@@ -35,8 +35,9 @@ from kalelite.home_folder import home as home_of
 from kalelite.marshal import Store
 from kalelite.plan.graph import ContainerDef, Plan, StepDef
 from kalelite.runs.recording import recording
+from kalelite.runs.run_again import started_by
 from kalelite.runs.run_files import RunDetails
-from kalelite.runs.writing import RunFolder, create, started_by
+from kalelite.runs.writing import RunFolder, create
 
 
 def run_plan(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import dis
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +9,7 @@ from typing import Any
 
 from kalelite.plan.check.changed_globals import changed_globals
 from kalelite.plan.graph import REQUIRED, Plan, StepDef
-from kalelite.plan.options.secrecy import secret_reason
+from kalelite.plan.options.secrecy import secrets_in
 from kalelite.source.locations import definition_of, returns_in
 
 
@@ -22,30 +21,16 @@ def advice(plan: Plan, values: Mapping[str, Any], *, apart: bool = True) -> Iter
     """
     for parameter in plan.parameters:
         value = values.get(parameter.name, parameter.default)
-        reason = next(_secrets(parameter.name, value), "") if value is not REQUIRED else ""
+        reason = next(secrets_in(parameter.name, value), "") if value is not REQUIRED else ""
         if reason:
             yield (
-                f"Parameter `{parameter.name}` {reason}, and its value stands in the clear in the compiled "
-                "file and in the record of a run. Give a step its secret by the option secrets=: "
+                f"Parameter `{parameter.name}` {reason}: as a default its value stands in the clear in the "
+                "compiled file, and Kubeflow shows it. Give a step its secret by the option secrets=: "
                 f"secrets={{'{parameter.name.upper()}': ('name-of-the-secret', 'key')}}."
             )
     yield from _forgotten_returns(plan)
     if apart:
         yield from changed_globals(plan)
-
-
-def _secrets(name: str, value: Any) -> Iterator[str]:
-    """Why a value, or a text in it, seems to be a secret."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = vars(value) if hasattr(value, "__dict__") else {}
-    if isinstance(value, Mapping):
-        for key, part in value.items():
-            yield from _secrets(str(key), part)
-    elif isinstance(value, (list, tuple)):
-        for part in value:
-            yield from _secrets(name, part)
-    elif isinstance(value, str) and (reason := secret_reason(name, value)):
-        yield reason
 
 
 def _forgotten_returns(plan: Plan) -> Iterator[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from kalelite.plan.options.values import NotSecret
 
@@ -35,6 +38,62 @@ def secret_reason(variable: str, value: str) -> str | None:
     return None
 
 
+def secrets_in(name: str, value: Any) -> Iterator[str]:
+    """Why a value, or a text in it, seems to be a secret: a reason for each."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = vars(value) if hasattr(value, "__dict__") else {}
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from secrets_in(str(key), part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from secrets_in(name, part)
+    elif isinstance(value, str) and (reason := secret_reason(name, value)):
+        yield reason
+
+
+def masked(name: str, value: Any) -> Any:
+    """A value of JSON with dots for every text in it that seems to be a secret."""
+    if isinstance(value, dict):
+        return {key: masked(key, part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [masked(name, part) for part in value]
+    return without_secret(name, value) if isinstance(value, str) else value
+
+
+def masked_words(words: Sequence[str]) -> list[str]:
+    """A command line with dots for the secrets in it: ``-p token=•••``, ``--api-key •••``."""
+    return [_masked_word(before, word) for before, word in zip(["", *words], words, strict=False)]
+
+
+def _masked_word(before: str, word: str) -> str:
+    pair = _PAIR.fullmatch(word)
+    if pair is not None:
+        return f"{pair['start']}{_DOTS}" if secret_reason(pair["name"], pair["value"]) else word
+    name = before[2:] if before.startswith("--") and not word.startswith("-") else ""
+    return _DOTS if secret_reason(name, word) else word
+
+
+def unmasked_words(words: Sequence[str], secret: Callable[[str], str]) -> list[str]:
+    """The command line again; ``secret`` is called with the name of each secret."""
+    found: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        pair = _PAIR.fullmatch(word)
+        if word == _DOTS:
+            found.append(secret(before.lstrip("-") or "argument"))
+        elif pair is not None and pair["value"] == _DOTS:
+            found.append(f"{pair['start']}{secret(pair['name'])}")
+        else:
+            found.append(word)
+    return found
+
+
+def is_masked(value: Any) -> bool:
+    """Whether a value of JSON has dots in the place of a secret."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return value == _DOTS or any(map(is_masked, parts))
+
+
 def without_secret(name: str, value: str) -> str:
     """The value, or dots if it looks like a secret or is named like one."""
     return _DOTS if secret_reason(name, value) else hide_secrets(value)
@@ -47,6 +106,7 @@ def hide_secrets(text: str) -> str:
 
 
 _DOTS = "•••"
+_PAIR = re.compile(r"(?s)(?P<start>(?:-p|--param=|--)?(?P<name>[\w-]+)=)(?P<value>.*)")
 _KEY_BLOCK = r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)"
 _ASSIGNED = (
     # Names of bounded length, from their beginning on: a log may hold a line of many megabytes.

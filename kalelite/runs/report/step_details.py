@@ -114,6 +114,8 @@ def _slot(slot: Slot) -> str:
     if "of" in slot:
         more = ", …" if len(slot["of"]) > 8 else ""
         return f"{slot.get('pack', '')} of {', '.join(map(_slot, slot['of'][:8]))}{more}"
+    if "digest" in slot:
+        return "not kept: it is long, or a secret"
     return "how the block ended" if "status" in slot else "a constant of the script"
 
 

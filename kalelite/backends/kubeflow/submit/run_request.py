@@ -14,7 +14,7 @@ from kalelite.errors import UsageError
 from kalelite.frozen import frozen
 from kalelite.runs.earlier import chain
 from kalelite.runs.pipeline_run import Run
-from kalelite.runs.writing import started_by
+from kalelite.runs.run_again import started_by
 from kalelite.volumes.resources import CLAIMS
 
 if TYPE_CHECKING:
