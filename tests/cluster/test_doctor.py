@@ -10,8 +10,9 @@ import pytest
 import yaml
 from lab import IMAGE, Resource, wait
 
-from kalelite.backends.kubeflow.bring.reader_pod import RunVolumeAt, reader_pod
+from kalelite.backends.kubeflow.bring.reader_pod import reader_pod
 from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow
+from kalelite.backends.kubeflow.volume_pod import RunVolumeAt
 from kalelite.errors import ClusterError
 from kalelite.volumes.cluster_errors import ForbiddenError
 from kalelite.volumes.discover import notebook

@@ -7,7 +7,8 @@ import pytest
 from lab import wait
 
 from kalelite.backends.kubeflow.bring.bringing import bring_records, bring_value
-from kalelite.backends.kubeflow.bring.reader_pod import RunVolumeAt, reader_pod
+from kalelite.backends.kubeflow.bring.reader_pod import reader_pod
+from kalelite.backends.kubeflow.volume_pod import RunVolumeAt
 from kalelite.errors import ClusterError
 from kalelite.executor import record_file
 from kalelite.executor.spec import Record

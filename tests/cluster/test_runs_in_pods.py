@@ -97,3 +97,11 @@ def printed(run: Path) -> dict[str, list[str]]:
         lines = path.read_text().splitlines()
         found[path.parent.name] = [line for line in lines if not line.startswith("kalelite: ")]
     return {name: lines for name, lines in found.items() if lines}
+
+
+def test_steps_of_another_user_write_to_a_new_volume(given, runs, tmp_path):
+    """As in a notebook of Kubeflow, which runs as 1000: 100."""
+    program, plan, arguments, journal = given(PROGRAMS / "chain.py", "pods")
+    user = {"run_as_user": 1000, "run_as_group": 100}
+    ran = run_in_pods(plan, arguments, runs, tmp_path, folders=[journal], **user)
+    hold(program, ran.seen, journal_of(journal))

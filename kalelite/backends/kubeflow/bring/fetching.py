@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.bring.bringing import bring_records, bring_value
-from kalelite.backends.kubeflow.bring.reader_pod import RunVolumeAt, reader_pod
+from kalelite.backends.kubeflow.bring.reader_pod import reader_pod
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
+from kalelite.backends.kubeflow.volume_pod import RunVolumeAt
 from kalelite.errors import ClusterError
 from kalelite.runs.pipeline_run import Run
 

@@ -12,32 +12,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kalelite.backends.kubeflow.bring import reader_program
-from kalelite.backends.kubeflow.follow.pod_troubles import waiting_for
+from kalelite.backends.kubeflow.volume_pod import RunVolumeAt, trouble_of, volume_pod
 from kalelite.errors import ClusterError
-from kalelite.frozen import frozen
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import ApiError
-from kalelite.volumes.resources import PODS, labels_of
-
-_LIFE = 900
-"""Seconds after which Kubernetes ends a reader that nobody has removed."""
+from kalelite.volumes.resources import PODS
 
 _FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 """Debian 12's Python 3.11.2 does not have it."""
 
 _START = 180.0
 """Seconds that it may take to start."""
-
-
-@frozen
-class RunVolumeAt:
-    """The claim that holds kalelite's folder of a run, that folder in the pods, and an image."""
-
-    claim: str
-    home: str
-    image: str
-    user: int | None = None
-    group: int | None = None
 
 
 class ReaderPod:
@@ -88,48 +73,16 @@ def reader_pod(cluster: Cluster, run: str, volume: RunVolumeAt) -> Iterator[Read
     Raises `ClusterError` if it may not be made, or does not start.
     """
     name, token = f"kalelite-reader-{secrets.token_hex(4)}", secrets.token_urlsafe(16)
-    cluster.create(PODS, _manifest(name, token, run, volume))
+    command = ("python3", "-c", inspect.getsource(reader_program), token, volume.home)
+    pod = volume_pod(name, run, volume, command)
+    probe = {"tcpSocket": {"port": reader_program.PORT}, "periodSeconds": 1}
+    pod["spec"]["containers"][0]["readinessProbe"] = probe
+    cluster.create(PODS, pod)
     try:
         _await(cluster, name)
         yield ReaderPod(cluster, name, token)
     finally:
         cluster.delete(PODS, name)
-
-
-def _manifest(name: str, token: str, run: str, volume: RunVolumeAt) -> dict[str, Any]:
-    program = inspect.getsource(reader_program)
-    security = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    security |= {"runAsUser": volume.user} if volume.user is not None else {}
-    security |= {"runAsGroup": volume.group} if volume.group is not None else {}
-    mount = volume.home.rpartition("/")[0] or "/"
-    return {
-        "metadata": {"name": name, "labels": labels_of(run)},
-        "spec": {
-            "restartPolicy": "Never",
-            "activeDeadlineSeconds": _LIFE,
-            "terminationGracePeriodSeconds": 1,
-            "automountServiceAccountToken": False,
-            "containers": [
-                {
-                    "name": "reader",
-                    "image": volume.image,
-                    "command": ["python3", "-c", program, token, volume.home],
-                    "securityContext": security,
-                    "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
-                    "readinessProbe": {
-                        "tcpSocket": {"port": reader_program.PORT},
-                        "periodSeconds": 1,
-                    },
-                    "volumeMounts": [{"name": "run", "mountPath": mount, "readOnly": True}],
-                }
-            ],
-            "volumes": [{"name": "run", "persistentVolumeClaim": {"claimName": volume.claim}}],
-        },
-    }
 
 
 def _await(cluster: Cluster, name: str) -> None:
@@ -139,19 +92,8 @@ def _await(cluster: Cluster, name: str) -> None:
         conditions = {each["type"]: each for each in status.get("conditions") or ()}
         if conditions.get("Ready", {}).get("status") == "True":
             return
-        trouble = _trouble(status, conditions)
+        trouble = trouble_of(status)
         ended = status.get("phase") in {"Failed", "Succeeded"}
         if ended or cluster.clock() > end:
             raise ClusterError(f"the pod that reads the run's volume does not start: {trouble}")
         cluster.sleep(0.5)
-
-
-def _trouble(status: dict[str, Any], conditions: dict[str, Any]) -> str:
-    states = (each.get("state") or {} for each in status.get("containerStatuses") or ())
-    waits = (state.get("waiting") or state.get("terminated") or {} for state in states)
-    texts = [f"{each.get('reason', '')}: {each.get('message', '')}" for each in waits]
-    scheduled = conditions.get("PodScheduled", {})
-    if scheduled.get("status") == "False":
-        texts.append(f"Unschedulable: {scheduled.get('message', '')}")
-    found = waiting_for("; ".join(texts))
-    return found.message if found is not None else "it takes too long"

@@ -51,8 +51,8 @@ class RunRecords:
             home = self.folder.parents[2]
             raise UsageError(
                 f"step {name!r} runs as user {os.getuid()}, who may not write to {home}: {error}",
-                hint="Name that user at the steps, security_context={'run_as_user': …}: then a task "
-                "of the run opens a new volume for it. A lasting claim has to be writable for it.",
+                hint="A new volume (marshal_volume=True) is opened for users that are named: "
+                "security_context={'run_as_user': …}. A lasting claim has to be writable for them.",
             ) from error
         finally:
             os.umask(mask)

@@ -7,11 +7,12 @@ elsewhere tasks of the pipeline do.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.compile.compile_settings import CodeMap, Settings
+from kalelite.backends.kubeflow.submit.opened_volume import has_users, open_volume
 from kalelite.backends.kubeflow.submit.run_claim import marshal_claim, wishes_of
 from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow, obstacle_to
 from kalelite.backends.kubeflow.submit.volume_source import check_mounts, clones_of, volume_source
@@ -23,7 +24,7 @@ from kalelite.volumes.prepare_volumes import Prepared, prepare_volumes
 if TYPE_CHECKING:
     from kalelite.plan.graph import Plan
     from kalelite.volumes.cluster import Cluster
-    from kalelite.volumes.discover import Notebook
+    from kalelite.volumes.discover import MountedVolume, Notebook
     from kalelite.volumes.snapshot_set import SnapshotSet
     from kalelite.volumes.waiting import Report
 
@@ -78,7 +79,22 @@ class Supply:
         check_mounts(mounted, settings.kfp_version, self._note)
         files = {CodeMap("").key: bundle}
         if book is None or not mounted:
-            return self._alone(cluster, run, files)
+            provided = self._alone(cluster, run, files)
+        else:
+            provided = self._of_notebook(cluster, run, files, book, mounted)
+        self._open(cluster, provided)
+        return provided
+
+    def _of_notebook(
+        self,
+        cluster: Cluster,
+        run: str,
+        files: Mapping[str, bytes],
+        book: Notebook | SnapshotSet,
+        mounted: Sequence[MountedVolume],
+    ) -> Provided:
+        """Clones of the volumes, and the code."""
+        settings = self._settings
         has_workspace = any(each.workspace for each in mounted)
         keeps_in_clone = has_workspace and not settings.marshal_volume
         wishes = replace(
@@ -99,6 +115,19 @@ class Supply:
         except BaseException:
             delete_owner(cluster, owner)
             raise
+
+    def _open(self, cluster: Cluster, provided: Provided) -> None:
+        """Open a new marshal volume for the users of the steps, if they need that."""
+        settings, owner = provided.settings, provided.owner
+        lasts = isinstance(self._settings.marshal_volume, str)
+        if lasts or not isinstance(settings.marshal_volume, str) or owner is None:
+            return
+        if has_users(self._plan, settings):
+            try:
+                open_volume(cluster, settings, owner, self._note)
+            except BaseException:
+                delete_owner(cluster, owner)
+                raise
 
     def withdraw(self, owner: Owner) -> None:
         """Remove what was made for a run that did not start."""

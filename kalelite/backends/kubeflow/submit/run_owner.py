@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kalelite.backends.kubeflow.submit.opened_volume import has_users
 from kalelite.errors import ClusterError
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.owner import Owner
-from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, WORKFLOWS
+from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, PODS, WORKFLOWS
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.compile_settings import Settings
@@ -23,11 +24,11 @@ def obstacle_to(cluster: Cluster | None, plan: Plan, settings: Settings) -> str:
             if not cluster.may("create", resource):
                 where = f"namespace {cluster.namespace}"
                 return f"you may not make a {resource.noun} in {where}"
+        opens = has_users(plan, settings) and not isinstance(settings.marshal_volume, str)
+        if opens and not cluster.may("create", PODS):
+            return "a new volume has to be opened for the users of the steps, by a pod that you may not make"
     except ClusterError as error:
         return error.message
-    users = {task.options.security_context for task in plan.tasks}
-    if users != {None} and not isinstance(settings.marshal_volume, str):
-        return "steps run as users of their own, to whom a new volume has to be opened"
     return ""
 
 
