@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from dataclasses import replace
 
 from kalelite.errors import PipelineError
+from kalelite.notebook.cell_code import as_python
 from kalelite.notebook.data_flow import flow_of
 from kalelite.notebook.ipynb import NotebookFile
 from kalelite.notebook.joined_script import joined_script
@@ -18,6 +21,8 @@ def script_of(notebook: NotebookFile) -> tuple[str, list[str]]:
 
     Raises `ScriptError`: a cell is not Python; `PipelineError`: the tags are wrong.
     """
+    cells = (replace(cell, source=_one_a_line(cell.source)) for cell in notebook.cells)
+    notebook = replace(notebook, cells=tuple(cells))
     if is_tagged(notebook):
         flow = flow_of(read_tags(notebook))
         if flow.problems:
@@ -29,6 +34,23 @@ def script_of(notebook: NotebookFile) -> tuple[str, list[str]]:
     if formatted is None:
         notes = [*notes, "The script is not formatted: pip install ruff does that."]
     return formatted or text, notes
+
+
+def _one_a_line(source: str) -> str:
+    """The source of a cell, with statements that share a line on lines of their own."""
+    text, lines = as_python(source), source.lstrip("\n").splitlines()
+    if len(lines) != len(text.splitlines()):  # the magic of a whole cell
+        return source
+    try:
+        body = ast.parse(text).body
+    except SyntaxError:
+        return source
+    for statement in reversed(body):
+        if statement.col_offset:
+            line = lines[statement.lineno - 1].encode()
+            left, right = line[: statement.col_offset], line[statement.col_offset :]
+            lines[statement.lineno - 1] = f"{left.decode().rstrip(' ;')}\n{right.decode()}"
+    return "\n".join(lines)
 
 
 def _formatted(text: str) -> str | None:

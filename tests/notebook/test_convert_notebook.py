@@ -172,6 +172,22 @@ def test_what_is_timed_is_kept_and_what_only_looks_is_a_comment(shell, book, tag
     assert body[: body.index("print(x)") + 1] == ["x = 1", "# %timeit x", "files = 2", "print(x)"]
 
 
+def test_statements_that_share_a_line_are_all_in_the_script(shell, book):
+    book(
+        ("imports", "import math; start = 1; start += 1"),
+        ("step:a", "%matplotlib inline\nimport random as r; r.seed(1); x = r.random(); y = start"),
+        ("step:b", "s = 'ä'; x = [x]; print('RESULT', x, y, s); (x,\n y)"),
+    )
+    shell("book.ipynb")
+    right = results(shell("logs", "last").stdout)
+
+    assert shell("convert", "book.ipynb", "-o", "script.py").returncode == 0
+
+    assert shell("script.py").returncode == 0
+    assert right
+    assert results(shell("logs", "last").stdout) == right
+
+
 def test_a_cell_that_is_no_step_is_not_converted(shell, book):
     book("%load_ext kalelite", "%%step a\nx = 1\nfiles = !ls")
 
