@@ -106,8 +106,12 @@ def test_an_old_kfp_cannot_mount_a_folder_of_a_volume(lab):
     notebook_on_a_folder(lab)
     claims = [each["metadata"]["name"] for each in lab.cluster.list(CLAIMS)]
 
+    old = Settings(kfp_version="2.15.0")
+    environ = {"NB_PREFIX": "/notebook/x", "HOSTNAME": "nb-0"}
     with pytest.raises(ClusterError, match="/data is a folder of data: .* needs KFP 2.16.0"):
-        supply(lab.cluster, Settings(kfp_version="2.15.0"), pod="nb-0")("r1", b"")
+        supply(lab.cluster, old, pod="nb-0")("r1", b"")
+    with pytest.raises(ClusterError, match="/data is a folder of data: .* needs KFP 2.16.0"):
+        with_snapshots(lab.cluster, "rec1", old, [].append, environ=environ)
 
     assert [each["metadata"]["name"] for each in lab.cluster.list(CLAIMS)] == claims
 

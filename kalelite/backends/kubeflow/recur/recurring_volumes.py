@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.submit.run_claim import wishes_of
-from kalelite.backends.kubeflow.submit.volume_source import clones_of, notebook_of
+from kalelite.backends.kubeflow.submit.volume_source import check_mounts, clones_of, volume_source
 from kalelite.volumes.owner import delete_owner, find_owner
-from kalelite.volumes.past_snapshots import read_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes
 from kalelite.volumes.resources import CONFIG_MAPS, SCHEDULES
 from kalelite.volumes.run_volumes import plan_clones
+from kalelite.volumes.snapshot_set import SnapshotSet
 
 if TYPE_CHECKING:
     from kalelite.volumes.cluster import Cluster
@@ -35,14 +35,14 @@ def with_snapshots(
     left.
     """
     wishes = wishes_of(settings)
-    if snapshot:
-        taken = read_snapshots(cluster, snapshot)
-    else:
-        book = notebook_of(cluster, environ, note)
-        if book is None or not book.volumes:
-            return settings
+    source, mounted = volume_source(cluster, snapshot, environ, note)
+    check_mounts(mounted, settings.kfp_version, note)
+    if source is None or not mounted:
+        return settings
+    taken = source
+    if not isinstance(taken, SnapshotSet):
         now = replace(wishes, clones=False, marshal_volume=settings.marshal_volume or True)
-        taken = prepare_volumes(cluster, id, book, now, note=note).snapshots
+        taken = prepare_volumes(cluster, id, taken, now, note=note).snapshots
     planned = plan_clones(
         id, taken.snapshots, storage_class=settings.storage_class, access_mode=wishes.access_mode
     )

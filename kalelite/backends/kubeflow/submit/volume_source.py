@@ -24,11 +24,11 @@ def volume_source(
     if snapshot:
         taken = read_snapshots(cluster, snapshot)
         return taken, [each.volume for each in taken.snapshots]
-    book = notebook_of(cluster, environ, note)
+    book = _notebook_of(cluster, environ, note)
     return book, list(book.volumes) if book else []
 
 
-def notebook_of(
+def _notebook_of(
     cluster: Cluster, environ: Mapping[str, str], note: Callable[[str], None]
 ) -> Notebook | None:
     """The notebook that this runs in, if its volumes can be those of a run."""
