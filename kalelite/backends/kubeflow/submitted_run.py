@@ -104,6 +104,8 @@ class SubmittedRun:
         records = Path(self._data["home"], "runs", self._data["records"] or self._data["run"])
         traces = ClusterTraces(self._cluster, records / "tasks")
         workflows = traces if self._cluster is not None else None
+        if self._cluster is None and self._data.get("pods"):
+            emit(Note(_NO_LOGS))
         source = RunSource(self._service, self._data["run"], self._data["nodes"], workflows)
         tasks = [task.id for task in self._plan.tasks]
         follower = Follower(source, traces, self._folder, tasks, emit, pods=self._data.get("pods"))
@@ -233,6 +235,12 @@ class SubmittedRun:
 
     def __repr__(self) -> str:
         return f"<run {self.id} of {self._plan.name} at {self.url}>"
+
+
+_NO_LOGS = (
+    "Steps that share a pod are shown when that has ended, and as one until then: what happens in it "
+    "stands in its log, and Kubernetes cannot be reached from here"
+)
 
 
 def _cancels(listener: Listener) -> bool:

@@ -254,7 +254,8 @@ class Follower:
                 self._emit(Note(f"{trouble.message}. {trouble.hint}"))
         reason = "the run was cancelled" if sighting.run.state == "cancelled" else "the run ended"
         for name in self._unfinished():
-            self._emit(TaskSkipped(name, "not run", reason))
+            is_known = name.partition("[")[0] not in self._shared.unknown
+            self._emit(TaskSkipped(name, "not run", reason if is_known else _UNKNOWN))
 
     def _unfinished(self) -> list[str]:
         seen = [
@@ -270,3 +271,6 @@ class Follower:
 
 
 _FINAL = {"succeeded", "failed", "skipped", "not run"}
+_UNKNOWN = (
+    "whether it has run is not known here: its pod failed, and the log of that cannot be read"
+)

@@ -27,12 +27,14 @@ class SharedLogs:
     """Reads the logs of shared pods, those that have ended once only.
 
     ``pods`` has the tasks in each, in an order in which they can run; ``log`` reads what a pod
-    has printed, None where it cannot be read.
+    has printed, None where it cannot be read. ``unknown`` are the tasks whose pod has failed without
+    a log: which of them have run nobody tells.
     """
 
     def __init__(self, pods: Mapping[str, Sequence[str]], log: Callable[[str], str | None]) -> None:
         self._pods = pods
         self._log = log
+        self.unknown: set[str] = set()
         self._ended: dict[str, str] = {}
         self._texts: dict[str, str] = {}
 
@@ -56,6 +58,7 @@ class SharedLogs:
             loops.update((one["loop"], int(one["count"])) for one in events if "loop" in one)
             if not found and seen.state == "failed":
                 found = {name: seen}
+                self.unknown.update(tasks)
             elif not found:
                 # Its log cannot be read, or it has not begun; one stands for all where they wait.
                 some = tasks if seen.state in _FINAL else tasks[:1]

@@ -9,7 +9,7 @@ from kfp_server import Frame, node, step
 
 from kalelite.authoring.events import Note, TaskFinished, TaskRetried, TaskSkipped, TaskWaits
 from kalelite.backends.kubeflow.follow.follower import Follower
-from kalelite.backends.kubeflow.follow.observing import observe
+from kalelite.backends.kubeflow.follow.observing import Observation, Picture, observe
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
 from kalelite.backends.kubeflow.follow.run_source import RunSource, Sighting
 from kalelite.backends.kubeflow.submit.connection import Connection
@@ -70,7 +70,7 @@ DONE = seen(*step("train", "Succeeded", at=1, until=2), state="succeeded")
 def follow(tmp_path):
     """Follow what a script of sightings shows; the last state, and the events."""
 
-    def run(*script, traces=None, tasks=("train",)):
+    def run(*script, traces=None, tasks=("train",), pods=None):
         events, time = [], [1000.0]
 
         def sleep(seconds):
@@ -84,6 +84,7 @@ def follow(tmp_path):
             events.append,
             clock=lambda: time[0],
             sleep=sleep,
+            pods=pods,
         )
         return follower.follow().state, events, time[0] - 1000.0
 
@@ -237,6 +238,22 @@ def test_a_task_of_the_compiler_is_told_of_only_when_it_fails(follow):
     _, events, _ = follow(Sighting(replace(RUNNING, state="failed"), picture, "", True))
 
     assert [note.text for note in of_kind(events, Note)] == ["stage failed: its pod was deleted"]
+
+
+def test_of_a_shared_pod_that_failed_without_a_log_no_step_is_said_not_to_have_run(follow):
+    pods = {"pod": ["train", "use"]}
+
+    def look(state):
+        picture = Picture({"pod": Observation(state, started=1.0)}, {})
+        return Sighting(replace(RUNNING, state=state), picture, "", True)
+
+    _, events, _ = follow(look("running"), look("failed"), tasks=("train", "use"), pods=pods)
+
+    ruled_out = {event.task: event.reason for event in of_kind(events, TaskSkipped)}
+    assert {name: "not known" in reason for name, reason in ruled_out.items()} == {
+        "train": True,
+        "use": True,
+    }
 
 
 def test_following_ten_steps_stays_within_its_bytes(kfp_server, tmp_path):
