@@ -29,7 +29,7 @@ MUTATORS = frozenset(
 )  # fmt: skip
 _REGISTERS = re.compile(
     r"regist|hook|listen|subscribe|component|convert|^(add|set|enable|disable|use|install|update"
-    r"|configure|define|addLevelName|pickle|constructor)(_|$|[A-Z])"
+    r"|configure|define|addLevelName|pickle|constructor|tzset|setrlimit)(_|$|[A-Z])"
 )
 _STARTS = re.compile(r"init|^start|connect|login|patch|^extension$|^apply$|^signal$")
 _SEEDS = re.compile(r"seed|^set_?(rng_?)?state")
