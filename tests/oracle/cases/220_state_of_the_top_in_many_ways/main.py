@@ -5,7 +5,7 @@ Right: a step finds all of it.
 # /// case
 # needs = ["numpy", "pandas", "polars", "matplotlib", "sklearn", "tqdm"]
 # ///
-import base, sqlite3, decimal, csv, codecs, copyreg, json, os, sys, random, functools, numbers, shutil
+import base, sqlite3, decimal, csv, codecs, copyreg, json, os, sys, random, functools, numbers, shutil, time
 import numpy as np, pandas as pd, matplotlib.pyplot as plt, polars as pl
 from sklearn import set_config
 from base import conf as C, option
@@ -21,6 +21,8 @@ tqdm.pandas()
 base.set_level(5); option("a", 3)
 C.configure(rate=.5); C.tags.append("x")
 os.environ["SHOP"] = "1"
+os.environ["TZ"] = "Asia/Tokyo"
+time.tzset()
 random.seed(4)
 np.random.seed(5)
 sys.setrecursionlimit(3000)
@@ -59,7 +61,7 @@ def look():
     return (str(decimal.Decimal(1)/3), sklearn.get_config()["display"], plt.rcParams["lines.linewidth"], plt.rcParams["axes.facecolor"],
       str(pl.DataFrame({"a": range(9)})), base.show(), os.environ["SHOP"], random.random(), np.random.rand(), sys.getrecursionlimit(),
       r, csv.get_dialect("pipe").delimiter, "é".encode("ascii", "replace"), "aé".encode("ascii","smile"), size("abc"), size([1]), isinstance(Point(1), numbers.Number),
-      pl.DataFrame({"a":[1]}).mine.n(), json.encoder.FLOAT_REPR, logging.getLogger("a.b").level, os.NEW, hasattr(pd.Series, "progress_apply"))
+      pl.DataFrame({"a":[1]}).mine.n(), json.encoder.FLOAT_REPR, logging.getLogger("a.b").level, os.NEW, hasattr(pd.Series, "progress_apply"), time.tzname[0])
 @pipeline
 def flow(): return look()
 if __name__ == "__main__":
