@@ -9,10 +9,12 @@ import contextlib
 import enum
 import functools
 import gc
+import os
 import sys
 import types
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from kalelite.errors import UnmarshallableError
@@ -108,23 +110,29 @@ class SharedLoads:
 
 
 def _groups(values: Mapping[str, Any]) -> list[list[str]]:
-    """The names of values that share a mutable part, directly or by way of others."""
+    """The names of values that share a mutable part or a folder, directly or by way of others."""
     found = {name: value for name, value in values.items() if type(value) not in _ATOMS}
     if len(found) < 2:
         return []
-    groups: list[tuple[list[str], set[int]]] = []
+    groups: list[tuple[list[str], set[Any], set[Any]]] = []
     alive: list[Any] = []  # or an id could be that of another object in the next value
     for name, value in found.items():
-        mutable = set(_mutable_parts(value, alive))
-        others = [group for group in groups if not group[1].isdisjoint(mutable)]
+        parts = set(_mutable_parts(value, alive))
+        around = parts.union(*(part.parents for part in parts if isinstance(part, Path)))
+        others = [
+            group
+            for group in groups
+            if not (group[1].isdisjoint(around) and group[2].isdisjoint(parts))
+        ]
         groups = [group for group in groups if group not in others]
         names = [*(each for group in others for each in group[0]), name]
-        groups.append((names, mutable.union(*(group[1] for group in others))))
-    return [names for names, _ in groups if len(names) > 1]
+        parts.update(*(group[1] for group in others))
+        groups.append((names, parts, around.union(*(group[2] for group in others))))
+    return [names for names, *_ in groups if len(names) > 1]
 
 
-def _mutable_parts(value: Any, alive: list[Any]) -> Iterator[int]:
-    """The ids of all mutable objects that a value holds, as far as a garbage collector sees."""
+def _mutable_parts(value: Any, alive: list[Any]) -> Iterator[int | Path]:
+    """The files, and the ids of mutable objects, that a value holds as a garbage collector sees."""
     seen: set[int] = set()
     level = [value]
     while level:
@@ -133,7 +141,11 @@ def _mutable_parts(value: Any, alive: list[Any]) -> Iterator[int]:
         fresh = {}
         for item in level:
             cls = type(item)
-            if cls in _ATOMS or id(item) in seen or _is_immutable(cls):  # type: ignore[arg-type]
+            if cls in _ATOMS or id(item) in seen:
+                continue
+            if isinstance(item, Path) and os.path.exists(item):
+                yield item.absolute()
+            if _is_immutable(cls):  # type: ignore[arg-type]
                 continue
             fresh[id(item)] = item
         seen.update(fresh)
