@@ -107,6 +107,7 @@ SETTINGS: Mapping[str, Setting] = {
             backend="local",
         ),
         Setting("image", "where steps run that name no image", "an image", backend="kubeflow"),
+        Setting("marshal", "how values travel", ("volume", "artifacts"), backend="kubeflow"),
         Setting(
             "marshal_volume",
             "the volume that values pass through",

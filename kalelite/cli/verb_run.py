@@ -81,6 +81,7 @@ def _add_kfp(kfp: argparse._ActionsContainer) -> None:
         help="with --kfp: start from the volumes as they were for that run, or as a step of it has "
         "kept them (ids as kalelite snapshots lists them)",
     )
+    add_setting(kfp, "marshal")
     add_setting(kfp, "pods")
     add_setting(kfp, "kfp_host")
     add_setting(kfp, "kfp_context")

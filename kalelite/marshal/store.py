@@ -250,14 +250,22 @@ class Store:
         Its bytes are not read.
         """
         try:
-            manifest = self.describe(reference)
+            return all(map(self._blobs.touch, self._names(reference)))
         except MarshalError:
             return False
+
+    def paths(self, reference: str) -> list[Path]:
+        """The files of this store, and the folders, that a value is made of.
+
+        Raises `MissingObjectError` if it is not here.
+        """
+        return [Path(self._blobs.path(name)) for name in self._names(reference)]
+
+    def _names(self, reference: str) -> list[BlobName]:
+        manifest = self.describe(reference)
         names = [BlobName("objects", part_of(reference)[0])]
         names += [BlobName("files", link) for link in manifest.links]
-        if manifest.payload:
-            names.append(_payload_name(manifest))
-        return all(map(self._blobs.touch, names))
+        return [*names, _payload_name(manifest)] if manifest.payload else names
 
 
 def _payload_name(manifest: Manifest) -> BlobName:

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
-from conformance_seen import Seen, seen_in
+from conformance_seen import Seen, put_together, seen_in
 from harness import PATH, Harness, HarnessError
 from ir_pods import manifest
 from lab import IMAGE, Lab, wait
@@ -179,8 +179,11 @@ def run_in_pods(
         assert give_to_workflow(lab.cluster, provided.owner, harness.run_id)
     outcome = harness.run()
     claim = provided.settings.marshal_volume
-    home = folder_of(lab, claim if isinstance(claim, str) else run_name) / ".kalelite"
     id = provided.settings.run or harness.run_id
+    if provided.settings.carries:
+        home = put_together(harness.cluster.objects_folder, id, outcome.log())
+    else:
+        home = folder_of(lab, claim if isinstance(claim, str) else run_name) / ".kalelite"
     return Ran(plan, seen_in(plan, outcome, home, id, arguments), home, id)
 
 

@@ -56,6 +56,15 @@ def test_a_program(name, given, runs, tmp_path, monkeypatch):
     assert printed(ran.folder) == printed(Run.open(folder=tmp_path / "home").folder)
 
 
+@pytest.mark.parametrize("outside", [True, False], ids=["config-map", "code-in-an-artifact"])
+@pytest.mark.parametrize("name", ["exit_handler", "files", "nested_branches", "nested_loops"])
+def test_a_program_without_a_volume(name, outside, given, runs, tmp_path):
+    program, plan, arguments, journal = given(PROGRAMS / f"{name}.py", "pods")
+    settings = {"marshal": "artifacts", "marshal_volume_size": None, "outside": outside}
+    ran = run_in_pods(plan, arguments, runs, tmp_path, folders=[journal], **settings)
+    hold(program, ran.seen, journal_of(journal))
+
+
 @pytest.mark.parametrize("name", ["container", "container_files"])
 def test_containers_of_the_users_own(name, given, runs, tmp_path):
     path = PROGRAMS.parent / "compiled_only" / f"{name}.py"

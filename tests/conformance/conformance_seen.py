@@ -9,6 +9,9 @@ from typing import Any
 
 from conformance_programs import value_of
 
+from kalelite.backends.kubeflow.follow.step_output import record_in
+from kalelite.backends.kubeflow.pod.run_home import KEPT, open_home
+from kalelite.executor.record_file import commit
 from kalelite.executor.spec import Record
 from kalelite.plan.graph import ContainerDef
 
@@ -64,3 +67,18 @@ def seen_in(plan, outcome, home: Path, run: str, arguments) -> Seen:
 
         seen.value = value_of(lowered.plan.result, reference, store, arguments)
     return seen
+
+
+def put_together(objects: Path, run: str, log: str) -> Path:
+    """A folder with what the steps have left in an object store and told in their logs."""
+    found = [{"uri": str(path)} for path in objects.glob(f"*-{KEPT}*")]
+    received = {
+        "inputs": {"artifacts": {KEPT: {"artifacts": found}}},
+        "outputs": {"artifacts": {KEPT: {"artifacts": [{"uri": str(objects / "home")}]}}},
+    }
+    home = open_home(run, received)
+    for line in log.splitlines():
+        found = record_in(line.partition(" | ")[2] or line)
+        if found is not None:
+            commit(found, home.records.make(found.task) / "record.json")
+    return home.store.folder.parent

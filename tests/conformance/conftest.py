@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 from conformance_programs import PROGRAMS, arguments_of, load
-from conformance_seen import Seen, seen_in
+from conformance_seen import Seen, put_together, seen_in
 from harness import Harness, cluster
 
 from kalelite.authoring.backends import open_backend
@@ -96,18 +96,23 @@ def run_compiled(tmp_path, kubernetes, bare_python):
 
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
 
-    def run(program: ModuleType, python: Path | None = None, pods: str = "each") -> Seen:
+    def run(
+        program: ModuleType, python: Path | None = None, pods: str = "each", marshal: str = "volume"
+    ) -> Seen:
         journal = tmp_path / "journal-compiled"
         journal.mkdir()
         plan = program.main.plan()
         arguments = arguments_of(program, plan, journal)
-        marshal = tmp_path / "mounts" / "marshal"
+        volume = {"marshal_path": str(tmp_path / "mounts" / "marshal")}
         path = tmp_path / "pipeline.yaml"
-        backend = open_backend("kubeflow", marshal_path=str(marshal), pods=pods)
+        settings = volume if marshal == "volume" else {}
+        backend = open_backend("kubeflow", marshal=marshal, pods=pods, **settings)
         backend.compile(plan, path, arguments)
         harness = Harness(path, kubernetes, python or bare_python)
         outcome = harness.run()
         claim = kubernetes.claims / "run-1" / ".kalelite"
+        if marshal == "artifacts":
+            claim = put_together(kubernetes.objects_folder, harness.run_id, outcome.log())
         return seen_in(plan, outcome, claim, harness.run_id, arguments)
 
     return run
@@ -117,7 +122,8 @@ def pytest_generate_tests(metafunc):
     if "backend" in metafunc.fixturenames:
         metafunc.parametrize("backend", BACKENDS_THAT_RUN)
     folders = {"program": PROGRAMS, "container_program": PROGRAMS.parent / "compiled_only"}
+    marked = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
     for fixture, folder in folders.items():
-        if fixture in metafunc.fixturenames:
+        if fixture in metafunc.fixturenames and fixture not in marked:
             names = sorted(path.stem for path in folder.glob("*.py"))
             metafunc.parametrize(fixture, names, indirect=True)

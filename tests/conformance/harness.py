@@ -265,10 +265,17 @@ class Harness:
 
             with below(name):
                 return self.container(name, task, component, values, named)
-        if any(isinstance(value, Artifact) for value in values.values()):
-            raise HarnessError(f"{name} is a graph, and takes an artifact: nothing here does")
+        self.border(name, values)
         with below(name):
             return self.block(task, component, values)
+
+    def border(self, name: str, values: dict[str, Any]) -> None:
+        """A block knows its artifacts by their ids, each under one name, and no list of them."""
+        found = [value for value in values.values() if isinstance(value, Artifact)]
+        if len(found) > len(set(found)):
+            raise HarnessError(f"{name} is a graph, and takes one artifact under two names")
+        if any(map(is_artifacts, values.values())):
+            raise HarnessError(f"{name} is a graph, and takes artifacts: KFP gives it the last one")
 
     def block(self, task, component, values) -> tuple[str, Any]:
         if "parameterIterator" in task:
@@ -294,7 +301,8 @@ class Harness:
         calls = [partial(iteration, position, value) for position, value in enumerate(items)]
         ends = self.together(calls, limit)
         states, results = [state for state, _ in ends], [found for _, found in ends]
-        names = component.get("outputDefinitions", {}).get("parameters", {})
+        given = component.get("outputDefinitions", {})
+        names = {**given.get("parameters", {}), **given.get("artifacts", {})}
         collected = {name: [] for name in names}
         for result, name in itertools.product(results, names):
             value = result.get(name)
@@ -317,9 +325,16 @@ class Harness:
             values[key] = typed(key, value, specs[key]["parameterType"])
         known = component.get("inputDefinitions", {}).get("artifacts", {})
         for key, source in task.get("inputs", {}).get("artifacts", {}).items():
-            output = source["taskOutputArtifact"]
-            values[key] = outputs[output["producerTask"]][output["outputArtifactKey"]]
             known.get(key) or _unknown(name, key)
+            if "componentInputArtifact" in source:
+                values[key] = inputs[source["componentInputArtifact"]]
+                continue
+            output = source["taskOutputArtifact"]
+            values[key] = outputs[output["producerTask"]].get(output["outputArtifactKey"])
+            if values[key] is None or (is_artifacts(values[key]) and None in values[key]):
+                raise HarnessError(f"{name}: {output} was not made, and KFP's driver fails")
+            if isinstance(values[key], _Collected) and not values[key]:
+                raise HarnessError(f"{name}: the loop was over nothing, and KFP's driver fails")
         iterator = task.get("parameterIterator", {})
         for key, spec in specs.items():
             missing = key not in values and not spec.get("isOptional")
@@ -383,16 +398,25 @@ class Harness:
         specs = component.get("outputDefinitions", {}).get("parameters", {})
         files = {key: str(work / "outputs" / key) for key in specs}
         (work / "outputs").mkdir()
-        values = {k: v for k, v in inputs.items() if not isinstance(v, Artifact)}
-        taken = {k: v.get(work) for k, v in inputs.items() if isinstance(v, Artifact)}
+        values, taken, lists = {}, {}, {}
+        for key, value in inputs.items():
+            if isinstance(value, Artifact) or is_artifacts(value):
+                lists[key] = [each.get(work) for each in _Collected.of(value)]
+                taken[key] = lists[key][0]
+            else:
+                values[key] = value
         written = {key: work / "minio" / "out" / key for key in artifacts_of(component)}
         for path in written.values():
             path.parent.mkdir(parents=True, exist_ok=True)
         paths = {f"inputs.artifacts['{key}']": path for key, path in taken.items()}
         paths |= {f"outputs.artifacts['{key}']": path for key, path in written.items()}
         received = {
-            "inputs": {"parameterValues": values},
+            "inputs": {
+                "parameterValues": values,
+                "artifacts": described(component, "input", lists),
+            },
             "outputs": {
+                "artifacts": described(component, "output", {k: [v] for k, v in written.items()}),
                 "parameters": {key: {"outputFile": file} for key, file in files.items()},
                 "outputFile": str(work / "output_metadata.json"),
             },
@@ -521,7 +545,7 @@ class Artifact:
     def get(self, work: Path) -> Path:
         """Download to a pod's disk."""
         path = work / "minio" / "in" / self.kept.name.partition("-")[0] / "artifact"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         _copy(self.kept, path)
         return path
 
@@ -556,6 +580,29 @@ def _unknown(name: str, key: str) -> None:
 class _Collected(list):
     """Outputs of a loop."""
 
+    @classmethod
+    def of(cls, value: Any) -> list[Any]:
+        return value if isinstance(value, cls) else [value]
+
+
+def is_artifacts(value: Any) -> bool:
+    """Whether it is a list of artifacts."""
+    return isinstance(value, _Collected) and any(isinstance(each, Artifact) for each in value)
+
+
+def described(component: dict, side: str, paths: dict[str, list[Path]]) -> dict[str, Any]:
+    """Artifacts as the launcher tells a container of them; a path stands for the address."""
+    known = component.get(f"{side}Definitions", {}).get("artifacts", {})
+    return {
+        key: {
+            "artifacts": [
+                {"name": key, "type": known[key]["artifactType"], "uri": str(path)}
+                for path in found
+            ]
+        }
+        for key, found in paths.items()
+    }
+
 
 def needs(task: dict) -> set[str]:
     """The siblings that a task waits for."""
@@ -581,6 +628,12 @@ def dag_outputs(component: dict, inner: dict[str, Any]) -> dict[str, Any]:
             selectors = source["valueFromOneof"]["parameterSelectors"]
         for selector in selectors:
             value = inner[selector["producerSubtask"]].get(selector["outputParameterKey"])
+            if value is not None:
+                found[name] = value
+                break
+    for name, source in component["dag"].get("outputs", {}).get("artifacts", {}).items():
+        for selector in source["artifactSelectors"]:
+            value = inner[selector["producerSubtask"]].get(selector["outputArtifactKey"])
             if value is not None:
                 found[name] = value
                 break

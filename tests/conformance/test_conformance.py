@@ -4,6 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+WITHOUT_A_VOLUME = (
+    "batches",
+    "chain",
+    "collected_from_empty_list",
+    "exit_handler",
+    "failure",
+    "files",
+    "ignored_chain",
+    "loop_of_objects",
+    "nested_branches",
+    "nested_loops",
+    "nested_pipeline",
+    "one_of_anything",
+    "retries",
+)
+"""Programs whose values travel as artifacts, too: one for each way that they go."""
+
 
 def journal_of(folder):
     """What the steps wrote down, in the order they did."""
@@ -18,6 +35,13 @@ def test_program_runs(program, backend, run_on, tmp_path):
 @pytest.mark.parametrize("pods", ["each", "few"])
 def test_program_runs_compiled(program, pods, run_compiled, tmp_path):
     hold(program, run_compiled(program, pods=pods), journal_of(tmp_path / "journal-compiled"))
+
+
+@pytest.mark.parametrize("program", WITHOUT_A_VOLUME, indirect=True)
+@pytest.mark.parametrize("pods", ["each", "few"])
+def test_program_runs_without_a_volume(program, pods, run_compiled, tmp_path):
+    seen = run_compiled(program, pods=pods, marshal="artifacts")
+    hold(program, seen, journal_of(tmp_path / "journal-compiled"))
 
 
 def hold(program, seen, journal):

@@ -37,7 +37,7 @@ def launch(
         run = Run.open(request.resume, folder=request.home)
         settings = going_on(run, plan, settings, service, cluster, note)
         request = replace(request, resume=run.id)
-    for text in recall_notes(plan, settings.reuse, lasts=settings.lasts):
+    for text in recall_notes(plan, settings.reuse, lasts=settings.lasts, carries=settings.carries):
         note(text)
     supply = Supply(
         cluster,

@@ -102,7 +102,7 @@ class SubmittedRun:
         emit(Note(self.url))
         emit(RunStarted(self.id, self._plan, self._folder.folder, 0, run.resumes, at=begun))
         records = Path(self._data["home"], "runs", self._data["records"] or self._data["run"])
-        traces = ClusterTraces(self._cluster, records / "tasks")
+        traces = ClusterTraces(self._cluster, records / "tasks" if self._data["home"] else None)
         workflows = traces if self._cluster is not None else None
         if self._cluster is None and self._data.get("pods"):
             emit(Note(_NO_LOGS))

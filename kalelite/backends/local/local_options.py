@@ -57,6 +57,7 @@ LOCAL_PIPELINE_OPTIONS = treatments(
         "description": Handled("shown in pictures"),
         "experiment": Handled("kept in the run's record"),
         "order": Handled(),
+        "marshal": _NO_EFFECT,
         "marshal_volume": _NO_EFFECT,
         "marshal_volume_size": _NO_EFFECT,
         "marshal_path": _NO_EFFECT,

@@ -40,8 +40,12 @@ _STAYS = frozenset(
         "kalelite.plan.graph",
     }
 )
-_ON_REQUEST = ("kalelite.plan.types", "kalelite.backends.kubeflow.pod.shared_pod")
-"""For parameters that are no primitives, and for pods that tasks share: most pipelines never import
+_ON_REQUEST = (
+    "kalelite.plan.types",
+    "kalelite.backends.kubeflow.pod.run_home",
+    "kalelite.backends.kubeflow.pod.shared_pod",
+)
+"""For parameters that are no primitives, artifacts, and pods that tasks share: most pipelines never import
 these, so they have to be named."""
 _MAX_AGE = 30 * 24 * 3600
 """Of a packed runtime in the user's cache, in seconds."""

@@ -112,6 +112,9 @@ def _unknown(name: str, value: Any, options: tuple[Option, ...]) -> Problem:
         message = f"{name!r} is an option of steps, not of a pipeline"
         hint = f"For every step of the pipeline, write defaults={{{name!r}: {value!r}}}."
         return Problem(message, hint)
+    if options is STEP_OPTIONS and name in {option.name for option in PIPELINE_OPTIONS}:
+        hint = f"Write @pipeline({name}={value!r})."
+        return Problem(f"{name!r} is an option of the whole pipeline, not of a step", hint)
     known = sorted(option.name for option in options)
     meant = next((f"Did you mean {each.name!r}?" for each in options if name in each.near), "")
     hint = meant or did_you_mean(name, known) or f"The options are {', '.join(known)}."

@@ -47,6 +47,9 @@ def check_pipeline(options: PipelineOptions, where: Where | None = None) -> list
         if getattr(options, name) and not options.marshal_volume:
             message = f"{name} goes with a marshal volume, and there is none"
             problems.append(Problem(message, "Write marshal_volume=True, too.", where))
+    if options.marshal == "artifacts" and options.marshal_volume:
+        message = "values travel as artifacts, or on a marshal volume"
+        problems.append(Problem(message, "Leave marshal or marshal_volume out.", where))
     taken = {volume.path for volume in options.defaults.volumes}
     if options.marshal_volume and options.marshal_path in taken:
         message = f"marshal_path={options.marshal_path!r} is taken by a volume of the steps"

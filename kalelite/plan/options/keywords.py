@@ -62,6 +62,7 @@ class PipelineKeywords(TypedDict, total=False):
     description: str | None
     experiment: str | None
     order: Literal["data", "calls"]
+    marshal: Literal["volume", "artifacts"] | None
     marshal_volume: bool | str | None
     marshal_volume_size: float | str | None
     marshal_path: str | None
@@ -83,6 +84,7 @@ class CompileKeywords(TypedDict, total=False):
     arguments: Mapping[str, Any] | None
     image: str | None
     python: str | None
+    marshal: Literal["volume", "artifacts"] | None
     marshal_volume: bool | str | None
     marshal_volume_size: float | str | None
     marshal_path: str | None

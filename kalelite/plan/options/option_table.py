@@ -242,12 +242,17 @@ class PipelineOptions:
         parse.order,
         default="data",
     )
+    marshal: str | None = option(
+        'how values get from step to step on Kubeflow Pipelines: `"volume"`: on a volume that all'
+        ' steps mount; `"artifacts"`: through its object store, with no volume',
+        '"artifacts"',
+        parse.marshal,
+    )
     marshal_volume: bool | str | None = option(
         "where values are stored: True is a volume of its own for each run, a name is that claim,"
         " for all runs",
         'True or "claim"',
         parse.claim_or_flag,
-        near=("marshal",),
     )
     marshal_volume_size: str | None = option(
         "size of a run's own volume", '"10Gi"', quantity.memory

@@ -173,6 +173,15 @@ def order(value: Any, name: str) -> str:
     return str(value)
 
 
+def marshal(value: Any, name: str) -> str:
+    if value not in ("volume", "artifacts"):
+        hint = "Write 'volume' or 'artifacts'."
+        if value is True or (isinstance(value, str) and value):
+            hint += f" For a volume: marshal_volume={value!r}."
+        raise UsageError(f"{name}={value!r} is no way for values", hint=hint)
+    return str(value)
+
+
 def pods(value: Any, name: str) -> str:
     if value not in ("few", "each"):
         raise UsageError(f"{name}={value!r} says nothing of pods", hint="Write 'few' or 'each'.")

@@ -27,6 +27,13 @@ def fetch(
 
     Raises `ClusterError` if they cannot be read, `UsageError` if there is no such output.
     """
+    if not data["home"]:
+        raise ClusterError(
+            "the values of this run are in the object store of Kubeflow Pipelines, which has no way "
+            "to read them by its API",
+            hint=f"They are below <pipeline root>/{run.pipeline}/{data['run']}, a folder kept--STEP "
+            "for each step. Let a last step write what you want to keep, or use marshal_volume=.",
+        )
     if cluster is None:
         raise ClusterError(
             "the volume of the run cannot be read: Kubernetes cannot be reached from here",

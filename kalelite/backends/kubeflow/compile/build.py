@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.atomic import write_atomically
 from kalelite.backends.kubeflow.compile import workflow_size as size
+from kalelite.backends.kubeflow.compile.artifact_routes import Routes
 from kalelite.backends.kubeflow.compile.code_bundle import PlanCode, plan_code
 from kalelite.backends.kubeflow.compile.code_notes import missing_packages
 from kalelite.backends.kubeflow.compile.compile_settings import Settings, settings_for
@@ -17,9 +18,16 @@ from kalelite.backends.kubeflow.compile.escaping import prose, summary
 from kalelite.backends.kubeflow.compile.kfp_check import kfp_problems
 from kalelite.backends.kubeflow.compile.kfp_parameters import Root, root_of
 from kalelite.backends.kubeflow.compile.lower import Lowered, lower
-from kalelite.backends.kubeflow.compile.mounts import Storage, storage_of
+from kalelite.backends.kubeflow.compile.mounts import CARRIED_CODE, Storage, storage_of
 from kalelite.backends.kubeflow.compile.pod_sharing import requested_pods, share_pods
-from kalelite.backends.kubeflow.compile.setup_tasks import carrier_task, preparation, prepare_task
+from kalelite.backends.kubeflow.compile.ports import Wiring
+from kalelite.backends.kubeflow.compile.setup_tasks import (
+    PREPARE,
+    boot_command,
+    carrier_task,
+    preparation,
+    prepare_task,
+)
 from kalelite.errors import PipelineError, UsageError
 from kalelite.frozen import frozen
 from kalelite.plan.graph import Plan
@@ -86,7 +94,7 @@ def code_of(plan: Plan, settings: Settings) -> PlanCode:
 def _lowered(plan: Plan, settings: Settings) -> Lowered:
     """The plan for KFP, with the pods that several tasks share."""
     few = settings.pods == "few"
-    lowered = requested_pods(lower(plan), few=few)
+    lowered = requested_pods(lower(plan, carries=settings.carries), few=few)
     return share_pods(lowered) if few else lowered
 
 
@@ -116,8 +124,18 @@ def build(plan: Plan, settings: Settings, code: PlanCode | None = None) -> Compi
     setup = (prepare_task(digest, storage, settings),) if storage.prepared else ()
     carried = storage.prepared and not storage.code_map
     carrier = carrier_task(bundle, digest, settings) if carried else None
-    path = storage.code_path(digest)
-    components = Components(code.wiring, storage, settings, path, code.names(), setup, carrier)
+    handed_on = settings.carries and not storage.code_map
+    components = Components(
+        code.wiring,
+        storage,
+        settings,
+        storage.code_path(digest),
+        code.names(),
+        setup,
+        carrier,
+        boot_command(digest) if handed_on else (),
+        _routes(code.wiring, code_artifact=handed_on) if settings.carries else None,
+    )
     root = root_of(plan, settings)
     pipeline, platform = _to_ir(root, components)
     estimate = size.estimate_of(pipeline, platform)
@@ -135,6 +153,11 @@ def build(plan: Plan, settings: Settings, code: PlanCode | None = None) -> Compi
         storage=storage,
         estimate=estimate,
     )
+
+
+def _routes(wiring: Wiring, *, code_artifact: bool) -> Routes:
+    """The ways of artifacts, with that of the code if it is in one."""
+    return Routes(wiring, CARRIED_CODE, PREPARE) if code_artifact else Routes(wiring)
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:

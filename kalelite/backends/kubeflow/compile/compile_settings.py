@@ -78,7 +78,7 @@ class Settings:
         The image of steps that name none; None takes the stock Python image of ``python``.
     python
         Minor version of Python that the code was captured with.
-    marshal_volume, marshal_volume_size, marshal_path
+    marshal, marshal_volume, marshal_volume_size, marshal_path
         As in `kalelite.plan.options.PipelineOptions`, over which they win.
     storage_class, access_mode
         Of a marshal volume that is made for the run.
@@ -105,6 +105,7 @@ class Settings:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     image: str | None = None
     python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+    marshal: str = "volume"
     marshal_volume: bool | str | None = None
     marshal_volume_size: str | None = None
     marshal_path: str | None = None
@@ -128,6 +129,11 @@ class Settings:
         return Reuse(self.cache, self.refresh, self.earlier)
 
     @property
+    def carries(self) -> bool:
+        """Whether values travel as artifacts of KFP."""
+        return self.marshal == "artifacts"
+
+    @property
     def lasts(self) -> bool:
         """Whether the volume with the values is one that outlives the run."""
         return isinstance(self.marshal_volume, str)
@@ -142,6 +148,9 @@ class Settings:
         return user if user != SecurityContext() else None
 
 
+_OF_VOLUME = ("marshal_volume", "marshal_volume_size", "marshal_path")
+
+
 def settings_for(plan: Plan, given: Mapping[str, Any]) -> Settings:
     """The settings of a compilation: those that are given, else the pipeline's own.
 
@@ -154,15 +163,20 @@ def settings_for(plan: Plan, given: Mapping[str, Any]) -> Settings:
             hint = f"Did you mean {close[0]!r}?" if close else f"There are {', '.join(known)}."
             raise UsageError(f"{name!r} is not a setting of the Kubeflow backend", hint=hint)
     values = {name: value for name, value in given.items() if value is not None}
-    of_pipeline = {
-        name: getattr(plan.options, name)
-        for name in ("marshal_volume", "marshal_volume_size", "marshal_path", "pods")
-    }
+    of_pipeline = {name: getattr(plan.options, name) for name in ("marshal", *_OF_VOLUME, "pods")}
     sources = [
         Source("setting", given, is_text=False),
         Source("decorator", of_pipeline, is_text=False),
     ]
     values |= {name: resolve(SETTINGS[name], sources).value for name in of_pipeline}
+    values["marshal"] = values["marshal"] or "volume"
+    of_volume = [name for name in _OF_VOLUME if values[name]]
+    if values["marshal"] == "artifacts" and of_volume:
+        raise UsageError(
+            f"{of_volume[0]}={values[of_volume[0]]!r} goes with a volume, and the values travel as "
+            "artifacts",
+            hint=f"Leave {of_volume[0]} out, or marshal='artifacts'.",
+        )
     spelled = {
         name: spell(values[name], name=name)
         for name, spell in _SPELLED.items()

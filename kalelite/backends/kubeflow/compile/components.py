@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kalelite.backends.kubeflow.compile.escaping import (
     EXECUTOR_INPUT,
     JOB_ID,
+    JOB_NAME,
     artifact_path,
     identifier,
     input_value,
@@ -24,9 +25,13 @@ from kalelite.plan.graph import Constant, ContainerDef, SharedPod, Task
 from kalelite.plan.order import ROOT
 
 if TYPE_CHECKING:
+    from kalelite.backends.kubeflow.compile.artifact_routes import Routes
     from kalelite.backends.kubeflow.compile.compile_settings import Settings
     from kalelite.backends.kubeflow.compile.mounts import Storage
     from kalelite.plan.options import StepOptions
+
+JOB = "kalelite_job"
+"""The input of an exit handler that has the name of the Workflow, where the code is."""
 
 TASK = "KALELITE_TASK"
 """A variable of every container of the user's own; it makes each of them another one for KFP."""
@@ -59,7 +64,10 @@ class Component:
 class Components:
     """The components of one compilation.
 
-    ``logs`` are the names that a task may use. ``setup`` are tasks that run before everything else, ``carrier`` is one that never runs.
+    ``logs`` are the names that a task may use. ``setup`` are tasks that run before everything else,
+    ``carrier`` is one that never runs. ``boot`` is the command by which an exit handler gets the
+    code where an artifact has it, for it takes none. ``routes`` are the ways of artifacts, if values
+    travel so.
     """
 
     def __init__(
@@ -71,6 +79,8 @@ class Components:
         logs: Mapping[str, frozenset[str]],
         setup: tuple[Component, ...] = (),
         carrier: Component | None = None,
+        boot: tuple[str, ...] = (),
+        routes: Routes | None = None,
     ) -> None:
         self.wiring = wiring
         self.storage = storage
@@ -79,6 +89,8 @@ class Components:
         self.logs = logs
         self.setup = setup
         self.carrier = carrier
+        self.boot = boot
+        self.routes = routes
 
     def waits(self, block: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         """What stands in a block, in an order in which it can run, and what each waits for."""
@@ -111,7 +123,15 @@ class Components:
             return made
         # It mounts some of the clones only, and others have looked at them before.
         args = tuple(word for word in made.args if not word.startswith("--mark="))
-        return replace(made, made_by=(), args=args)
+        made = replace(made, made_by=(), args=args)
+        if not self.boot:
+            return made
+        return replace(
+            made,
+            command=self.boot,
+            inputs={**made.inputs, JOB: "str"},
+            arguments={**made.arguments, JOB: JOB_NAME},
+        )
 
     def pod(self, pod: SharedPod) -> Component:
         """The component of a shared pod; its options are those of any of its steps."""
@@ -158,8 +178,9 @@ class Components:
         """A component that runs the bundle."""
         # KFP distinguishes containers by their content alone, so the task is in it; the code is, too,
         # for the bundle is named by its digest.
-        args = ("run", "--task", id, "--home", self.storage.home)
-        extra = ["--work", self.storage.work] if self.storage.work else []
+        args = ("run", "--task", id)
+        extra = ["--home", self.storage.home] if self.storage.home else []
+        extra += ["--work", self.storage.work] if self.storage.work else []
         extra += [f"--package={package}" for package in options.packages]
         marked = [each for each in self.settings.clones if each.mark]
         extra += [f"--mark={each.path}={each.mark}" for each in marked]

@@ -45,7 +45,7 @@ def dry_run(plan: Plan, *, supplied: bool = False, **settings: Any) -> list[Sect
     )
     sections = (
         Section(f"Pipeline {plan.name}", tuple(_pipeline(plan, compiled))),
-        Section("Volumes", tuple(_volumes(storage, compiled.digest, supplied))),
+        Section("Volumes", tuple(_volumes(storage, compiled, supplied))),
         Section("Steps", tuple(_step(task, settled) for task in plan.tasks)),
         Section("Pods", tuple(_pods(plan, compiled, settled))),
         Section("Notes", tuple((line,) for line in remarks)),
@@ -96,7 +96,8 @@ def _pods(plan: Plan, compiled: Compiled, settings: Settings) -> Iterator[tuple[
         yield id, f"a pod of its own: {reason}"
 
 
-def _volumes(storage: Storage, digest: str, supplied: bool) -> Iterator[tuple[str, ...]]:
+def _volumes(storage: Storage, compiled: Compiled, supplied: bool) -> Iterator[tuple[str, ...]]:
+    routes = compiled.components.routes
     when = "before the run" if supplied else "by the task kalelite-prepare"
     for creation in storage.creations:
         snapshot = f", from snapshot {creation.snapshot}" if creation.snapshot else ""
@@ -108,11 +109,15 @@ def _volumes(storage: Storage, digest: str, supplied: bool) -> Iterator[tuple[st
         yield creation.path, what
     for volume in storage.existing:
         yield volume.path, f"claim {volume.claim}, which has to exist"
+    if routes is not None:
+        yield "values", routes.cost()
     if supplied:
         yield "code", "a ConfigMap, made before the run, deleted with it"
+    elif routes is not None:
+        yield "code", "in an artifact that the task kalelite-prepare makes"
     else:
         how = "brought by the task kalelite-prepare" if storage.staged else "in the clone"
-        yield storage.code_path(digest), how
+        yield storage.code_path(compiled.digest), how
 
 
 def _step(task: Task, settings: Settings) -> tuple[str, ...]:

@@ -379,6 +379,7 @@ KFP_PIPELINE_OPTIONS = treatments(
         "description": Handled("shown with the pipeline"),
         "experiment": Noted("it is chosen when a run is created"),
         "order": Handled(),
+        "marshal": Handled(),
         "marshal_volume": Handled(),
         "marshal_volume_size": Handled(),
         "marshal_path": Handled(),

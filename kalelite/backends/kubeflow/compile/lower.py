@@ -19,6 +19,7 @@ from dataclasses import field, replace
 from typing import Any
 
 from kalelite.backends.kubeflow.compile.container_calls import Call, call_of
+from kalelite.backends.kubeflow.compile.left_switches import bare_branches, left_switches, lone_of
 from kalelite.backends.kubeflow.compile.native_values import element_type, native_type, plain_items
 from kalelite.backends.kubeflow.compile.rewriting import Rewriting
 from kalelite.backends.kubeflow.compile.tolerance import Tolerance, with_elses
@@ -37,6 +38,8 @@ class Lowered:
     called, ``writers`` the tasks that write files for them. ``elses`` is the task of each ``Else``
     that was added, by its ``If``; ``verdict`` the task that tells KFP of failures, empty for none.
     ``borders`` are why tasks and blocks that might share the pod of what is before them do not.
+    ``carries``: values travel as artifacts of KFP, which collects them from the ``collected`` loops,
+    of those that only the run knows the items of.
     """
 
     plan: graph.Plan
@@ -47,14 +50,18 @@ class Lowered:
     elses: Mapping[str, str]
     verdict: str
     borders: Mapping[str, str] = field(default_factory=dict)
+    carries: bool = False
+    collected: frozenset[str] = frozenset()
 
 
-def lower(plan: graph.Plan) -> Lowered:
+def lower(plan: graph.Plan, *, carries: bool = False) -> Lowered:
     """Rewrite a checked plan."""
-    tolerance = Tolerance(Scopes(plan))
-    added = tuple(with_elses(plan, tolerance.lone))
+    scopes = Scopes(plan)
+    tolerance = Tolerance(scopes)
+    left = left_switches(scopes, every=bool(tolerance.hidden)) if carries else set()
+    added = tuple(with_elses(plan, tolerance.lone | lone_of(scopes, left)))
     plan = replace(plan, blocks=(*plan.blocks, *added))
-    rewriting = Rewriting(plan)
+    rewriting = Rewriting(plan, carries=carries)
     nothing = {"value": graph.Constant(None)}
     elses = {
         branch.parent: rewriting.add(branch.id, builtin_steps.same, nothing, branch.id).task
@@ -70,6 +77,9 @@ def lower(plan: graph.Plan) -> Lowered:
     calls: dict[str, Call] = {}
     tasks = [_task(task, rewriting, calls) for task in plan.tasks if not _gone(task, rewriting)]
     result = None if plan.result is None else rewriting.rewrite(plan.result, ROOT)
+    for branch in bare_branches([*tasks, *rewriting.added], plan, left):
+        if not _gone(rewriting.blocks[branch], rewriting):
+            rewriting.add(branch, builtin_steps.same, nothing, branch)
     filled = _filled(tasks, rewriting)
     blocks = tuple(_block(block, rewriting) for block in plan.blocks if block.id in filled)
     # The tasks added here have no part in the order of the calls.
@@ -88,7 +98,17 @@ def lower(plan: graph.Plan) -> Lowered:
     lowered = replace(plan, tasks=tuple(tasks), blocks=blocks, result=result, options=options)
     made = frozenset(task.id for task in rewriting.added)
     writers = frozenset(rewriting.writers)
-    return Lowered(lowered, rewriting.numbered, made, calls, writers, elses, verdict)
+    return Lowered(
+        lowered,
+        rewriting.numbered,
+        made,
+        calls,
+        writers,
+        elses,
+        verdict,
+        carries=carries,
+        collected=frozenset(rewriting.collected),
+    )
 
 
 def _gone(item: graph.Task | graph.Block, plan: Rewriting) -> bool:
@@ -188,7 +208,9 @@ def _items(loop: graph.Loop, plan: Rewriting) -> graph.Expr:
     if isinstance(items, graph.Constant):
         return graph.Constant(tuple(items.value))
     # How many batches there are is told by the task that gives the items.
-    if isinstance(items, graph.ParameterRef) and not items.path and not loop.per_pod:
+    # It also tells where there are none, of which KFP cannot collect artifacts.
+    asked = loop.per_pod or loop.id in plan.collected
+    if isinstance(items, graph.ParameterRef) and not items.path and not asked:
         parameter = plan.parameters[items.name]
         # Items of any other type would change on their way through KFP.
         is_plain = element_type(parameter.type) in ("int", "float", "str")

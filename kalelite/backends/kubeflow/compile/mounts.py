@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kalelite.backends.kubeflow.compile.compile_settings import CodeMap, Settings
-from kalelite.backends.kubeflow.compile.escaping import JOB_NAME
+from kalelite.backends.kubeflow.compile.escaping import JOB_NAME, artifact_path
 from kalelite.errors import Problem
 from kalelite.frozen import frozen
 from kalelite.plan.graph import ContainerDef, Task
@@ -16,6 +16,9 @@ from kalelite.plan.options.values import ConfigMapFiles, Volume
 
 CODE = "/kalelite"
 """Where the ConfigMap with the code is mounted."""
+
+CARRIED_CODE = "kalelite--code"
+"""The artifact that the code is in where there is neither a volume nor a ConfigMap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,8 @@ class Creation:
 class Storage:
     """The volumes of a run: those that it makes, and ``existing`` ones, kalelite's own last.
 
-    ``home`` is the folder of kalelite: code, store and run records. ``new_root`` is the mount
+    ``home`` is the folder of kalelite: code, store and run records; empty where each pod has its
+    own, and values travel as artifacts. ``new_root`` is the mount
     point of a volume that is empty at first, which has to be made writable. ``staged``
     is whether a task has to write the bundle; if not, it is in the workspace that was cloned, or in
     the ``code_map``. ``work`` is the folder that steps start in, if the run has it.
@@ -57,6 +61,8 @@ class Storage:
         """Where a bundle lies; on a volume its name is its digest, so nothing is ever changed."""
         if self.code_map:
             return f"{CODE}/{self.code_map.key}"
+        if not self.home:
+            return artifact_path("inputs", CARRIED_CODE)
         return f"{self.home}/code/{digest[:16]}.pyz"
 
     @property
@@ -91,7 +97,7 @@ def claim_output(creation: Creation) -> str:
 def storage_of(settings: Settings) -> Storage:
     """The volumes that the settings ask for.
 
-    Values are stored on the marshal volume; without one, in a hidden folder of the workspace's
+    Values that do not travel as artifacts are stored on the marshal volume; without one, in a hidden folder of the workspace's
     clone; without either, on a marshal volume of the usual size.
     """
     workspace = next((clone for clone in settings.clones if clone.workspace), None)
@@ -117,10 +123,14 @@ def storage_of(settings: Settings) -> Storage:
         if clone.made
     )
     code_map = settings.code_map
+    work = ""
     if workspace is not None:
-        home = f"{workspace.path}/.kalelite"
         here = Path.cwd()
         work = str(here) if here.is_relative_to(workspace.path) else workspace.path
+    if settings.carries:
+        return Storage(tuple(creations), "", not code_map, made, code_map=code_map, work=work)
+    if workspace is not None:
+        home = f"{workspace.path}/.kalelite"
         return Storage(tuple(creations), home, False, made, code_map=code_map, work=work)
     path = settings.marshal_path or "/marshal"
     home = f"{path}/.kalelite"

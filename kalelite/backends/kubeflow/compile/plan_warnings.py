@@ -9,7 +9,7 @@ from kalelite.backends.kubeflow.compile.code_notes import code_notes, few
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 from kalelite.backends.kubeflow.compile.kfp_options import notes
 from kalelite.backends.kubeflow.compile.recalling import recall_notes
-from kalelite.plan.graph import ContainerDef, Plan
+from kalelite.plan.graph import ContainerDef, Plan, StatusRef, Task
 
 
 def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
@@ -26,5 +26,15 @@ def warnings_for(plan: Plan, **settings: Any) -> Iterator[str]:
     for note, names in tasks.items():
         yield f"{note} ({few(names)})"
     settled = settings_for(plan, settings)
-    yield from recall_notes(plan, settled.reuse, lasts=settled.lasts)
+    yield from recall_notes(plan, settled.reuse, lasts=settled.lasts, carries=settled.carries)
+    if settled.carries and any(map(_asks_for_status, plan.tasks)):
+        yield (
+            "FinalStatus: the state is known, but not which step failed and why, for the values "
+            "travel as artifacts"
+        )
     yield from code_notes(plan, settled)
+
+
+def _asks_for_status(task: Task) -> bool:
+    exprs = task.arguments.values()
+    return any(isinstance(part, StatusRef) for expr in exprs for part in expr.walk())

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kalelite.backends.kubeflow.compile.artifact_routes import Routes
 from kalelite.backends.kubeflow.compile.pod_sharing import promised
 from kalelite.backends.kubeflow.compile.ports import Wire, Wiring
 from kalelite.plan import graph
@@ -25,7 +26,8 @@ _NO_STEP = graph.ContainerDef("", "")
 
 def pod_manifests(wiring: Wiring) -> Mapping[str, PodManifest]:
     """The manifest of each shared pod, by its id."""
-    return {pod.id: _manifest(pod, wiring) for pod in _pods(wiring)}
+    gives = Routes(wiring).gives if wiring.lowered.carries else {}
+    return {pod.id: _manifest(pod, wiring, gives.get(pod.id, [])) for pod in _pods(wiring)}
 
 
 def pod_plans(wiring: Wiring) -> Mapping[str, bytes]:
@@ -37,7 +39,7 @@ def _pods(wiring: Wiring) -> Iterator[graph.SharedPod]:
     return (block for block in wiring.lowered.plan.blocks if isinstance(block, graph.SharedPod))
 
 
-def _manifest(pod: graph.SharedPod, wiring: Wiring) -> PodManifest:
+def _manifest(pod: graph.SharedPod, wiring: Wiring, gives: list[str]) -> PodManifest:
     names = wiring.in_pod(pod.id).names
     loops = [block.id for block in wiring.scopes.below(pod.id) if isinstance(block, graph.Loop)]
     items = {loop: names[wire] for loop in loops if (wire := Wire("item", (loop,))) in names}
@@ -46,6 +48,7 @@ def _manifest(pod: graph.SharedPod, wiring: Wiring) -> PodManifest:
         "depth": len(wiring.scopes.loops[pod.id]),
         "items": items,
         "serial": serial,
+        "gives": gives,
     }
     batches = wiring.scopes.blocks.get(pod.parent)
     if isinstance(batches, graph.Batches):

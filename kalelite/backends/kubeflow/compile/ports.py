@@ -136,8 +136,14 @@ class Wiring:
         """What of a task's arguments is not in the records of other tasks."""
         loops = [self.scopes.blocks[id] for expr in self.collected(task) for id in expr.loops]
         counted = [loop.items for loop in loops if isinstance(loop, graph.Loop)]
+        # By its item a task knows that its loop is over nothing.
+        items = [
+            graph.ItemRef(loop)
+            for loop in self.scopes.loops[task.id]
+            if loop in self.lowered.collected
+        ]
         for leaf in (
-            leaf for expr in (*task.arguments.values(), *counted) for leaf in _leaves(expr)
+            leaf for expr in (*task.arguments.values(), *counted, *items) for leaf in _leaves(expr)
         ):
             is_recorded = isinstance(leaf, graph.OutputRef) and (
                 isinstance(self.tasks[leaf.task].step, graph.StepDef)

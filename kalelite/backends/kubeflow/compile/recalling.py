@@ -107,11 +107,17 @@ class Recallings:
         return kind == "package" or (kind == "file" and name not in self._code.data.travel)
 
 
-def recall_notes(plan: Plan, reuse: Reuse, *, lasts: bool) -> Iterator[str]:
-    """What might surprise of results that are kept; ``lasts``: the volume outlives the run."""
+def recall_notes(plan: Plan, reuse: Reuse, *, lasts: bool, carries: bool) -> Iterator[str]:
+    """What might surprise of results that are kept.
+
+    ``lasts``: they are on a volume that outlives the run; ``carries``: they are on no volume.
+    """
     tasks = [task for task in plan.tasks if not isinstance(task.step, ContainerDef)]
     if not lasts and any(reuse.keeps(task) for task in tasks):
-        yield (
-            "cache: results are kept on the marshal volume, which goes with the run; "
-            "marshal_volume=NAME of a claim that stays keeps them for other runs"
+        where = (
+            "no result is kept, for the values travel as artifacts"
+            if carries
+            else "results are kept on the marshal volume, which goes with the run"
         )
+        keeps = "marshal_volume=NAME of a claim that stays keeps them for other runs"
+        yield f"cache: {where}; {keeps}"

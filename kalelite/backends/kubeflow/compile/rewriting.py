@@ -27,6 +27,7 @@ from kalelite.executor import container_io
 from kalelite.plan import graph
 from kalelite.plan.names import unique
 from kalelite.plan.options import StepOptions
+from kalelite.plan.order import expressions
 
 _VALUE = graph.Output("output")
 _NOWHERE = graph.Block("")
@@ -37,11 +38,32 @@ class Rewriting:
 
     ``tasks`` holds the plan's and those that are ``added``, of which ``writers`` give a file to a
     container. ``empty`` are loops over nothing, which are not compiled; ``numbered`` holds the
-    items of loops that go over numbers.
+    items of loops that go over numbers. With ``carries`` values travel as artifacts, and
+    ``collected`` are the loops that KFP itself collects from.
     """
 
-    def __init__(self, plan: graph.Plan) -> None:
+    def __init__(self, plan: graph.Plan, *, carries: bool = False) -> None:
         self.plan = plan
+        self._carries = carries
+        # A run whose steps ask how others went asks for all loops.
+        asks = any(task.options.ignore_failures for task in plan.tasks)
+        exprs = [expr for task in plan.tasks for expr in task.arguments.values()]
+        exprs += [expr for block in plan.blocks for expr in expressions(block)]
+        found = {
+            loop
+            for expr in exprs
+            for part in expr.walk()
+            if isinstance(part, graph.Collected)
+            for loop in part.loops
+        }
+        self.collected = {
+            block.id
+            for block in plan.blocks
+            if carries
+            and isinstance(block, graph.Loop)
+            and not isinstance(block.items, graph.Constant)
+            and (asks or block.id in found)
+        }
         self.tasks = {task.id: task for task in plan.tasks}
         self.parameters = {parameter.name: parameter for parameter in plan.parameters}
         self.blocks: dict[str, graph.Block] = {block.id: block for block in plan.blocks}
@@ -85,7 +107,7 @@ class Rewriting:
                 return self._stored(expr)
             return self._left(expr) if self.leaves(expr, scope) else expr
         if isinstance(expr, graph.Collected):
-            return self._collected(expr)
+            return self._beside(self._collected(expr), scope)
         if isinstance(expr, graph.OneOf):
             return self._one_of(expr)
         return _with(expr, tuple(self.rewrite(child, scope) for child in expr.children()))
@@ -176,6 +198,17 @@ class Rewriting:
         if isinstance(self.tasks[source.task].step, graph.ContainerDef):
             source = self._make(expr, {"value": source}, self.tasks[source.task].parent)
         return replace(expr, source=source)
+
+    def _beside(self, expr: graph.Expr, scope: str) -> graph.Expr:
+        """Collected values as a task in ``scope`` may take them.
+
+        Of a list of artifacts KFP gives a block the last one only, so a task beside the loop makes
+        one of them.
+        """
+        if not (self._carries and isinstance(expr, graph.Collected)):
+            return expr
+        parent = self.blocks[expr.loops[0]].parent
+        return expr if parent == scope else self._make(expr, {"value": expr}, parent)
 
     def _make(
         self, expr: graph.Collected, arguments: Mapping[str, graph.Expr], parent: str

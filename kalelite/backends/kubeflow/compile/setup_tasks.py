@@ -20,20 +20,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.compile import boot_program
-from kalelite.backends.kubeflow.compile.components import Component
+from kalelite.backends.kubeflow.compile.components import JOB, Component
 from kalelite.backends.kubeflow.compile.escaping import (
     JOB_ID,
     JOB_NAME,
+    artifact_path,
     input_value,
     output_file,
 )
-from kalelite.backends.kubeflow.compile.mounts import Storage, claim_output
+from kalelite.backends.kubeflow.compile.mounts import CARRIED_CODE, Storage, claim_output
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.plan.options import StepOptions
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.compile_settings import Settings
     from kalelite.backends.kubeflow.pod.prepare_run import Preparation
+    from kalelite.plan.options.values import Volume
 
 BOOT = "import base64,sys,zlib;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 
@@ -62,6 +64,7 @@ def preparation(storage: Storage, settings: Settings) -> bytes:
         "root": bool(storage.new_root),
         "image": settings.default_image,
         "user": settings.run_as_user,
+        "handed_on": not (storage.home or storage.code_map),
     }
     return json.dumps(plan).encode()
 
@@ -73,12 +76,17 @@ def prepare_task(digest: str, storage: Storage, settings: Settings) -> Component
     own = ("python3", storage.code_path(digest)) if storage.code_map else inline(boot_program)
     code = () if storage.code_map else (input_value("job"), digest)
     job = ("prepare", input_value("job"), input_value(RUN))
-    lasting = storage.existing[-1:] if storage.staged and not storage.creations else ()
+    lasting: tuple[Volume, ...] = ()
+    results = [*map(output_file, outputs)]
+    if storage.home and storage.staged and not storage.creations:
+        lasting = storage.existing[-1:]
+    if not (storage.home or storage.code_map):
+        results.append(artifact_path("outputs", CARRIED_CODE))
     return Component(
         id=PREPARE,
         image=settings.default_image,
         command=own,
-        args=(*code, *job, *map(output_file, outputs)),
+        args=(*code, *job, *results),
         inputs={"job": "str", RUN: "str"},
         outputs=outputs,
         arguments={"job": JOB_NAME, RUN: settings.run or JOB_ID},
@@ -97,6 +105,11 @@ def carrier_task(bundle: bytes, digest: str, settings: Settings) -> Component:
         args=(f"kalelite:{digest}:{text}",),
         options=StepOptions(),
     )
+
+
+def boot_command(digest: str) -> tuple[str, ...]:
+    """The command that takes the code out of the run's Workflow and runs it."""
+    return (*inline(boot_program), input_value(JOB), digest)
 
 
 def inline(program: ModuleType) -> tuple[str, ...]:

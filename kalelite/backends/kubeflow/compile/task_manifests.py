@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from kalelite.backends.kubeflow.compile.artifact_routes import Routes
 from kalelite.backends.kubeflow.compile.native_values import FILE
 from kalelite.backends.kubeflow.compile.ports import Port, Wire, Wiring
 from kalelite.backends.kubeflow.compile.recalling import Recallings, Reuse
 from kalelite.backends.kubeflow.compile.tolerance import Tolerance
 from kalelite.engine.task_templates import task_templates, to_slot
 from kalelite.plan.graph import Constant, ContainerDef, Loop, Parameter, Task
+from kalelite.plan.order import expressions
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.pod.contract import (
@@ -34,8 +36,18 @@ def task_manifests(
 ) -> tuple[Mapping[str, TaskManifest], Mapping[str, TaskKey]]:
     """The manifest and the key of every Python task, by its id. Constants are added to the code."""
     lowered, scopes = wiring.lowered, wiring.scopes
+    gives = Routes(wiring).gives if lowered.carries else {}
     templates = task_templates(lowered.plan, code)
     readers = _readers(wiring)
+    collected = {
+        (ref.task, ref.output): any(
+            isinstance(task.step, ContainerDef) for task in scopes.tasks_of(loop)
+        )
+        for loop in lowered.collected
+        if loop in scopes.blocks
+        for expr in expressions(scopes.blocks[loop])
+        for ref in expr.outputs()
+    }
     tolerance = Tolerance(scopes)
     hidden = sorted(tolerance.hidden)
     manifests: dict[str, TaskManifest] = {}
@@ -64,13 +76,14 @@ def task_manifests(
             "template": asdict(templates[task.id]),
             "terms": _terms(task.options),
             "inputs": inputs[task.id],
-            "outputs": _outputs(task, wiring, readers),
+            "outputs": _outputs(task, wiring, readers, collected),
             **_sources(task, wiring, code),
             "needs": tolerance.needs(task, lowered.elses) if task.id in tolerance.affected else [],
             "tolerant": bool(task.options.ignore_failures) or task.id in scopes.handlers,
             "hidden": task.id in tolerance.hidden,
             "verdict": hidden if task.id == lowered.verdict else [],
             "recalling": recallings.of(task),
+            "gives": gives.get(task.id, []),
         }
     return manifests, recallings.keys()
 
@@ -126,7 +139,10 @@ def _converted(parameter: Parameter) -> Any:
 
 
 def _outputs(
-    task: Task, wiring: Wiring, readers: Mapping[tuple[str, str], Reader]
+    task: Task,
+    wiring: Wiring,
+    readers: Mapping[tuple[str, str], Reader],
+    collected: Mapping[tuple[str, str], bool],
 ) -> list[OutputPort]:
     ports: list[OutputPort] = []
     pod = wiring.pods.get(task.id)
@@ -144,6 +160,8 @@ def _outputs(
                 "type": kind,
                 "reader": reader,
             }
+            if form != "native" and (task.id, output) in collected:
+                made["empty"] = "refused" if collected[task.id, output] else "stood for"
             if form == "batches":
                 made["size"] = wiring.batched[task.id, output]
             ports.append(made)

@@ -98,6 +98,11 @@ def to_ir(root: Root, components: Components) -> Ir:
         if parameter.type in ("list", "dict") and parameter.default is not graph.REQUIRED:
             shown["defaultValue"] = parameter.default
     _add_waits(spec, spec["root"], ROOT, trace)
+    if components.routes:
+        traces = (trace, *nested.values())
+        components.routes.connect(
+            spec, {id: name for each in traces for id, name in each.names.items()}
+        )
     return spec, json_format.MessageToDict(pipeline.platform_spec)
 
 

@@ -35,15 +35,19 @@ _LEAST_IR = 1_100
 
 @frozen
 class _Release:
-    """What a KFP release adds while a run goes on: bytes of each task and block, and copies."""
+    """What a KFP release adds while a run goes on: bytes of each task, block and artifact, and copies.
+
+    An artifact counts for each pod that takes or leaves it.
+    """
 
     per_task: int
     per_block: int
     copies: float
+    per_artifact: int
 
 
-_RETRYING = _Release(per_task=12_500, per_block=7_000, copies=8)
-_PLAIN = _Release(per_task=6_500, per_block=3_600, copies=4)
+_RETRYING = _Release(per_task=12_500, per_block=7_000, copies=8, per_artifact=6_000)
+_PLAIN = _Release(per_task=6_500, per_block=3_600, copies=4, per_artifact=3_000)
 _COMPRESSED = 0.05
 """What is left of the state when Argo has compressed it, and encoded that in base64."""
 
@@ -119,13 +123,14 @@ def estimate_of(
     configs = kubernetes.get("deploymentSpec", {}).get("executors", {})
     spec = _FIXED + _length(pipeline) + _length(platform)
     state = 0
-    for task, component, times in _run(pipeline, pipeline["root"], 1, items):
+    for task, component, times, artifacts in _run(pipeline, pipeline["root"], 1, items):
         label = component.get("executorLabel")
         own = _length(task) + _length({**component, "dag": None})
         if label:
             container = pipeline["deploymentSpec"]["executors"][label]
             own += _length(container) + _length(configs.get(label, {}))
-            state += times * int(release.per_task + release.copies * own)
+            grown = release.copies * own + release.per_artifact * artifacts
+            state += times * int(release.per_task + grown)
         else:
             state += times * int(release.per_block + release.copies / 4 * own)
         spec += _SPEC_PER_TASK
@@ -148,17 +153,30 @@ def fitting_items(pipeline: Mapping[str, Any], platform: Mapping[str, Any]) -> i
 
 def _run(
     pipeline: Mapping[str, Any], graph: Mapping[str, Any], times: int, unknown: int
-) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], int]]:
-    """The tasks that run, their components, and how often: all branches, each loop's items."""
-    for task in graph["dag"]["tasks"].values():
+) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], int, int]]:
+    """The tasks that run, their components, and how often: all branches, each loop's items.
+
+    At last how many artifacts each takes and leaves.
+    """
+    tasks = graph["dag"]["tasks"]
+    for task in tasks.values():
         component = pipeline["components"][task["componentRef"]["name"]]
-        items = 1
-        if "parameterIterator" in task:
-            raw = task["parameterIterator"]["items"].get("raw")
-            items = len(json.loads(raw)) if raw else unknown
-        yield task, component, times
+        items = _items(task, unknown)
+        sources = task.get("inputs", {}).get("artifacts", {}).values()
+        before = [each.get("taskOutputArtifact", {}).get("producerTask") for each in sources]
+        artifacts = sum(_items(tasks[name], unknown) if name else 1 for name in before)
+        artifacts += len(component.get("outputDefinitions", {}).get("artifacts", {}))
+        yield task, component, times, artifacts
         if "dag" in component and task["taskInfo"]["name"] != NEVER:
             yield from _run(pipeline, component, times * items, unknown)
+
+
+def _items(task: Mapping[str, Any], unknown: int) -> int:
+    """How often what is in a task runs."""
+    if "parameterIterator" not in task:
+        return 1
+    raw = task["parameterIterator"]["items"].get("raw")
+    return len(json.loads(raw)) if raw else unknown
 
 
 NEVER = "kalelite-code"

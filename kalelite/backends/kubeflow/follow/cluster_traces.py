@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kalelite.backends.kubeflow.follow.step_output import cleaned
+from kalelite.backends.kubeflow.follow.step_output import cleaned, record_in
 from kalelite.errors import ClusterError, CorruptObjectError
 from kalelite.executor import record_file
 from kalelite.volumes.resources import PODS, WORKFLOWS
@@ -48,10 +48,10 @@ class ClusterTraces:
             return None
 
     def record(self, instance: str, seen: Observation, log: str | None) -> Record | None:
-        """The record that the step has left on the volume, if that is mounted here."""
-        del seen, log
+        """The record that the step has left on the volume, if that is mounted here, or in its log."""
+        del seen
         if self._records is None:
-            return None
+            return record_in(log or "")
         try:
             return record_file.read(self._records / instance / "record.json")
         except (CorruptObjectError, OSError):

@@ -26,6 +26,7 @@ from kalelite.backends.kubeflow.follow.step_output import (
     own_verdict,
     taken_from,
     without_failure,
+    without_record,
 )
 from kalelite.errors import ClusterError
 from kalelite.executor import record_file
@@ -227,7 +228,8 @@ class Follower:
             text = self._traces.log(seen.pod)
         if text is not None:
             path: Path = self._folder.task(name) / "log.txt"
-            shown = without_failure(text) if seen.state == "failed" else text
+            shown = without_record(text)
+            shown = without_failure(shown) if seen.state == "failed" else shown
             path.write_text(shown, "utf-8", errors="backslashreplace")
         return text
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kalelite.backends.kubeflow.follow.observing import observe
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
 from kalelite.backends.kubeflow.follow.shared_logs import SharedLogs, lines_of
+from kalelite.backends.kubeflow.follow.step_output import without_record
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.follow.cluster_traces import ClusterTraces
@@ -37,4 +38,6 @@ def refresh_logs(
         text = traces.log(seen.pod) if whole is None else lines_of(name, whole)
         if text is not None:
             (tasks / name).mkdir(parents=True, exist_ok=True)
-            (tasks / name / "log.txt").write_text(text, "utf-8", errors="backslashreplace")
+            (tasks / name / "log.txt").write_text(
+                without_record(text), "utf-8", errors="backslashreplace"
+            )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 
+from kalelite.backends.kubeflow.pod.contract import RECORD
+from kalelite.executor import record_file
 from kalelite.executor.failure import class_name
-from kalelite.executor.spec import FailureReport, Frame
+from kalelite.executor.spec import FailureReport, Frame, Record
 from kalelite.source.libraries import is_library
 
 _NOT_THE_STEPS = re.compile(
@@ -40,6 +44,21 @@ def taken_from(log: str) -> str:
     """The run whose result a step has taken; empty if it ran."""
     found = _TAKEN.search(log)
     return found[1] if found else ""
+
+
+def record_in(log: str) -> Record | None:
+    """The record that a step has printed; None if there is none, or not all of it."""
+    for line in reversed(log.splitlines()):
+        if line.startswith(RECORD):
+            with suppress(ValueError, TypeError, KeyError):
+                return record_file.parse(json.loads(line.removeprefix(RECORD)))
+    return None
+
+
+def without_record(log: str) -> str:
+    """The log without what `record_in` reads."""
+    lines = log.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(RECORD))
 
 
 def cleaned(text: str) -> str:

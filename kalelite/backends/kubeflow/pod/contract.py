@@ -23,6 +23,12 @@ a container."""
 EVENT = "kalelite-event "
 """How a line of a shared pod's log begins that says how the state of an instance has changed."""
 
+NOTHING = '{"nothing":true}'
+"""The item that stands for an empty list; steps in such a loop are skipped."""
+
+RECORD = "kalelite-record "
+"""How the line begins that holds a step's record, where no volume keeps it."""
+
 
 class InputPort(TypedDict):
     """An input that KFP brings.
@@ -45,7 +51,8 @@ class InputPort(TypedDict):
 class OutputPort(TypedDict):
     """A KFP parameter, by ``name`` and ``type``, that is written from the step's ``output``.
 
-    ``size`` is that of a batch.
+    ``size`` is that of a batch. ``empty`` is what becomes of an empty list from whose loop KFP is to
+    collect artifacts, for it fails over nothing: an item stands for it, or it is refused.
     """
 
     output: str
@@ -54,6 +61,7 @@ class OutputPort(TypedDict):
     type: str
     reader: Reader
     size: NotRequired[int]
+    empty: NotRequired[Literal["stood for", "refused"]]
 
 
 class Terms(TypedDict):
@@ -107,7 +115,7 @@ class TaskManifest(Sources):
     ``template`` is the JSON of a `kalelite.executor.spec.TaskSpec` to be filled.
     ``tolerant``: it runs without the values of tasks that have failed. ``hidden``: KFP is not told
     of its failure, for something runs all the same. ``verdict`` are tasks whose failures this one
-    tells KFP of, and does nothing else.
+    tells KFP of, and does nothing else. ``gives`` are the artifacts that are to hold its values.
     """
 
     template: dict[str, Any]
@@ -119,6 +127,7 @@ class TaskManifest(Sources):
     hidden: bool
     verdict: list[str]
     recalling: Recalling
+    gives: list[str]
 
 
 class PodManifest(TypedDict):
@@ -126,10 +135,11 @@ class PodManifest(TypedDict):
 
     ``depth`` is how many loops stand around it; ``items`` has the name of the current item for the
     loops in it. ``serial``: its tasks run one after the other, for each was promised what the whole
-    pod has. ``batch``: it does a batch of the items of a loop, of so many.
+    pod has. ``batch``: it does a batch of the items of a loop, of so many. ``gives``: as of a task.
     """
 
     depth: int
     items: dict[str, str]
     serial: bool
+    gives: list[str]
     batch: NotRequired[tuple[str, int]]

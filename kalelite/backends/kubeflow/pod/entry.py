@@ -11,16 +11,14 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.backends.kubeflow.pod.pod_step import PodStep
-from kalelite.backends.kubeflow.pod.run_records import RunRecords
+from kalelite.backends.kubeflow.pod.run_records import RunRecords, on_volume
 from kalelite.backends.kubeflow.pod.surroundings import NODE, index_of
 from kalelite.capture.load import CodeReader
 from kalelite.errors import KaleliteError, StepError, UsageError
-from kalelite.marshal.store import Store
 
 
 def main(argv: list[str], read: Callable[[str], bytes]) -> int:
@@ -35,14 +33,20 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
         is_pod = "serial" in task
         received: dict[str, Any] = json.loads(flags.executor_input)
         values = {**received.get("inputs", {}).get("parameterValues", {}), **flags.files}
-        records = RunRecords(Path(flags.home) / "runs" / str(values.get(RUN) or "run") / "tasks")
+        run, own = str(values.get(RUN) or "run"), None
+        if flags.home:
+            records, store = on_volume(flags.home, run)
+        else:
+            # It travels where values do.
+            from kalelite.backends.kubeflow.pod.run_home import open_home
+
+            own = open_home(run, received)
+            records, store = own.records, own.store
         if not is_pod and task["verdict"]:
             return _verdict(task["verdict"], records)
         records.verify_clones(flags.marks)
         _install(flags.packages)
         code = CodeReader(lambda name: read(f"code/{name}"))
-        # sha256, because no other digest is in every image.
-        store = Store(Path(flags.home) / "store", digest="sha256", durable=True)
         outputs = received.get("outputs", {})
         node = os.environ.get(NODE, "")
         if is_pod:
@@ -51,13 +55,18 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
 
             plan = read(f"pods/{flags.task}.pickle")
             shared = Shared(tasks, values, outputs, records, code, store, flags.work)
-            return run_shared(task, plan, shared, index_of(node, task["depth"] + ("batch" in task)))
-        sys.argv = [flags.task]
-        index = index_of(node, task["depths"][flags.task])
-        return PodStep(task, values, outputs, records, code, store, index).run(flags.work)
+            index = index_of(node, task["depth"] + ("batch" in task))
+            end = run_shared(task, plan, shared, index)
+        else:
+            sys.argv = [flags.task]
+            index = index_of(node, task["depths"][flags.task])
+            end = PodStep(task, values, outputs, records, code, store, index).run(flags.work)
+        if own and end == 0:
+            own.hand_on(outputs, task["gives"])
     except (KaleliteError, LookupError) as error:
         print(error, file=sys.stderr)
         return 1
+    return end
 
 
 def _verdict(tasks: Sequence[str], records: RunRecords) -> int:
@@ -76,8 +85,8 @@ class _Flags:
     """The flags of ``run``; read by hand, for argparse costs as much as the rest of the start."""
 
     task: str
-    home: str
     executor_input: str
+    home: str = ""
     work: str = ""
     packages: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
@@ -103,8 +112,8 @@ def _flags(argv: list[str]) -> _Flags:
             marks[folder] = mark
         else:
             flags[flag.lstrip("-").replace("-", "_")] = next(rest, "")
-    wanted = {"task", "home", "executor_input"}
-    if argv[:1] != ["run"] or set(flags) - {"work"} != wanted:
+    wanted = {"task", "executor_input"}
+    if argv[:1] != ["run"] or set(flags) - {"home", "work"} != wanted:
         raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
     return _Flags(**flags, packages=tuple(packages), files=files, marks=marks)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kalelite.backends.kubeflow.pod.contract import NOTHING
 from kalelite.backends.kubeflow.pod.run_records import RunRecords, instance_name
 from kalelite.errors import StepError
 from kalelite.executor.spec import Record, Slot, TaskSpec
@@ -26,12 +27,14 @@ _BAD = ("failed", "not run", "lost")
 
 
 def obstacle(
-    task: TaskManifest, records: RunRecords, index: Sequence[int]
+    task: TaskManifest, values: Mapping[str, Any], records: RunRecords, index: Sequence[int]
 ) -> tuple[str, str] | None:
     """Why an instance may not run although KFP has started it: the state it is in, and the reason.
 
     KFP is not told of failures that something else tolerates, so who does not asks the records.
     """
+    if NOTHING in [values.get(port["name"]) for port in task["inputs"]]:
+        return "skipped", "its loop is over nothing"
     for need in task["needs"]:
         for name in records.instances(need["task"], index[: need["shared"]]):
             state, reason = records.end(name)

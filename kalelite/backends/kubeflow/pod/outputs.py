@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kalelite.backends.kubeflow.pod.contract import NOTHING
 from kalelite.errors import StepError
 from kalelite.executor.spec import Record
 
@@ -39,15 +40,32 @@ def write_outputs(
         else:
             items = _items(entry, load)
             count = len(json.loads(items))
-            batches = range(-(-count // port.get("size", 1)))
-            text = items if port["form"] == "items" else json.dumps([*batches])
+            if not count and "empty" in port:
+                text = _empty(port, record.task)
+            elif port["form"] == "items":
+                text = items
+            else:
+                text = json.dumps([*range(-(-count // port.get("size", 1)))])
         _write(text, files[port["name"]])
+
+
+def _empty(port: OutputPort, task: str) -> str:
+    """What KFP is to loop over where there is nothing, so that it can collect artifacts."""
+    if port.get("empty") == "refused":
+        raise StepError(
+            f"output {port['output']!r} of task {task!r} is empty, and KFP cannot collect artifacts "
+            "from a loop over nothing with a container step in it",
+            hint="Have one item at least, or let the values travel on a volume: leave "
+            "marshal='artifacts' out.",
+        )
+    return json.dumps([NOTHING if port["form"] == "items" else 0])
 
 
 def write_stand_ins(outputs: Sequence[OutputPort], files: Mapping[str, Mapping[str, str]]) -> None:
     """Write something for KFP to read where there is no value; what follows asks the records."""
     for port in outputs:
-        _write(_NOTHING.get(port["type"], "[]"), files[port["name"]])
+        text = json.dumps([NOTHING]) if "empty" in port else _NOTHING.get(port["type"], "[]")
+        _write(text, files[port["name"]])
 
 
 def _write(text: str, file: Mapping[str, str]) -> None:

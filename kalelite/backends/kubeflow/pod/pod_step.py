@@ -55,7 +55,7 @@ class PodStep:
         """
         task, records = self._task, self._records
         records.make(self.name)
-        found = obstacle(task, records, self._index)
+        found = obstacle(task, self._values, records, self._index)
         if found:
             state, reason = found
             records.event(self.name, state, reason=reason)
@@ -68,6 +68,7 @@ class PodStep:
             show({"": (before, records.folder / self.name)}, self._outputs, self._values)
             return 0
         record = Attempts(self.name, task["terms"], records, self._work).run()
+        records.tell(record)
         failure = record.failure
         if failure is None:
             show({"": (record, records.folder / self.name)}, self._outputs, self._values)

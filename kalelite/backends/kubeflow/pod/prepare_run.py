@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import time
 import urllib.error
@@ -40,7 +41,8 @@ class Preparation(TypedDict):
     ``home`` is kalelite's folder, where the code has to go; empty if it is somewhere already.
     ``volume`` is the path at which the claim with that folder is mounted, ``suffix`` the name of
     that claim; None where the step mounts it itself. ``root``: the volume's own folder is to be
-    opened for all users. ``user`` is whom the steps run as.
+    opened for all users. ``user`` is whom the steps run as. ``handed_on``: the code is the last
+    output.
     """
 
     claims: list[ClaimPlan]
@@ -50,6 +52,7 @@ class Preparation(TypedDict):
     root: bool
     image: str
     user: int | None
+    handed_on: bool
 
 
 def main(argv: list[str], read: Callable[[str], bytes]) -> int:
@@ -71,6 +74,8 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
             _stage_elsewhere(api, plan, job, run, owner)
     if plan["home"] and plan["suffix"] is None:
         stage.stage(plan["home"], plan["volume"] if plan["root"] else "")
+    if plan["handed_on"]:
+        shutil.copyfile(sys.argv[0], outputs[-1])
     _write(outputs[0], "yes")
     return 0
 

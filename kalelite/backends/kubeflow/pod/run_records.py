@@ -1,4 +1,7 @@
-"""The records of a run's instances, as they stand on the volume that its pods share."""
+"""The records of a run's instances, as they stand on the volume that its pods share.
+
+Where pods share none, a pod has those of the tasks before it, which came with their values.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from kalelite.backends.kubeflow.pod.contract import RECORD
 from kalelite.errors import KaleliteError, UsageError
 from kalelite.executor import record_file
 from kalelite.executor.spec import Record
+from kalelite.marshal.store import Store
 from kalelite.volumes.marker import verify
 
 _PATIENCE = 60.0
@@ -24,11 +29,19 @@ def instance_name(task: str, index: Sequence[int]) -> str:
     return task + "".join(f"[{position}]" for position in index)
 
 
-class RunRecords:
-    """The folder of a run's tasks."""
+def on_volume(home: str, run: str) -> tuple[RunRecords, Store]:
+    """The records of a run and its store, in kalelite's folder on a volume."""
+    # sha256, because no other digest is in every image.
+    store = Store(Path(home) / "store", digest="sha256", durable=True)
+    return RunRecords(Path(home) / "runs" / run / "tasks"), store
 
-    def __init__(self, folder: Path) -> None:
+
+class RunRecords:
+    """The folder of a run's tasks. ``shared``: pods on other nodes write there, too."""
+
+    def __init__(self, folder: Path, *, shared: bool = True) -> None:
         self.folder = folder
+        self.shared = shared
 
     def verify_clones(self, marks: Mapping[str, str]) -> None:
         """Raise `ClusterError` unless each of these folders holds its mark, before the first task.
@@ -69,7 +82,7 @@ class RunRecords:
 
         ``wait`` where one of them has, as KFP says: another node may have written it just now.
         """
-        until = time.monotonic() + (_PATIENCE if wait else 0)
+        until = time.monotonic() + (_PATIENCE if wait and self.shared else 0)
         while True:
             for name in names:
                 record = self.record(name)
@@ -93,6 +106,11 @@ class RunRecords:
         line = json.dumps({"at": time.time(), "task": name, "state": state, **more})
         with (self.folder / name / "events.jsonl").open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
+
+    def tell(self, record: Record) -> None:
+        """Write a record to the pod's log, too, where no volume has it."""
+        if not self.shared:
+            print(f"{RECORD}{record_file.encode(record)}", flush=True)
 
     def events(self, name: str) -> Iterator[dict[str, Any]]:
         """What was noted of an instance; a line that was cut short is left out."""

@@ -57,7 +57,9 @@ def run_shared(pod: PodManifest, plan: bytes, shared: Shared, index: tuple[int, 
     ``index`` is where it stands in the loops around it, and at last which batch it does, if any. The
     plan comes out of the bundle, whose digest the pod has checked.
     """
-    shared = replace(shared, records=ToldRecords(shared.records.folder))
+    shared = replace(
+        shared, records=ToldRecords(shared.records.folder, shared=shared.records.shared)
+    )
     parts = {}
     if "batch" in pod:
         loop, size = pod["batch"]

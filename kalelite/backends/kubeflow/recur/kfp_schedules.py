@@ -58,7 +58,8 @@ class KfpSchedules:
         settings = settings_for(plan, given)
         require_runnable(plan, settings, arguments)
         id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
-        settings = replace(settings, marshal_volume=settings.marshal_volume or True)
+        if not settings.carries:
+            settings = replace(settings, marshal_volume=settings.marshal_volume or True)
         snapshot = self._request.snapshot
         if self._cluster is not None:
             settings = with_snapshots(self._cluster, id, settings, self._note, snapshot=snapshot)

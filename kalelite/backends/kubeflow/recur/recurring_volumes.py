@@ -41,7 +41,8 @@ def with_snapshots(
         return settings
     taken = source
     if not isinstance(taken, SnapshotSet):
-        now = replace(wishes, clones=False, marshal_volume=settings.marshal_volume or True)
+        marshal = not settings.carries and (settings.marshal_volume or True)
+        now = replace(wishes, clones=False, marshal_volume=marshal)
         taken = prepare_volumes(cluster, id, taken, now, note=note).snapshots
     planned = plan_clones(
         id, taken.snapshots, storage_class=settings.storage_class, access_mode=wishes.access_mode

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from kalelite.backends.kubeflow.compile.compile_settings import CodeMap, Settings
 from kalelite.backends.kubeflow.submit.opened_volume import has_users, open_volume
 from kalelite.backends.kubeflow.submit.run_claim import marshal_claim, wishes_of
-from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow, obstacle_to
+from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow, may_clone, obstacle_to
 from kalelite.backends.kubeflow.submit.volume_source import check_mounts, clones_of, volume_source
 from kalelite.errors import ClusterError
 from kalelite.frozen import frozen
@@ -73,12 +73,17 @@ class Supply:
                 hint="kalelite doctor tells what may be done in a namespace.",
             )
         if obstacle or cluster is None:
-            self._note(f"{obstacle}: tasks of the run bring the code and make the marshal volume")
+            made = "brings the code" if settings.carries else "brings the code and makes the volume"
+            self._note(f"{obstacle}: a task of the run {made}")
             return Provided(settings)
         book, mounted = volume_source(cluster, self._snapshot, self._environ, self._note)
         check_mounts(mounted, settings.kfp_version, self._note)
         files = {CodeMap("").key: bundle}
-        if book is None or not mounted:
+        clones = book is not None and bool(mounted)
+        if clones and not may_clone(cluster, settings):
+            self._note("the notebook's volumes are not cloned, for you may not make claims")
+            clones = False
+        if book is None or not clones:
             provided = self._alone(cluster, run, files)
         else:
             provided = self._of_notebook(cluster, run, files, book, mounted)
@@ -96,10 +101,10 @@ class Supply:
         """Clones of the volumes, and the code."""
         settings = self._settings
         has_workspace = any(each.workspace for each in mounted)
-        keeps_in_clone = has_workspace and not settings.marshal_volume
+        needs_none = settings.carries or (has_workspace and not settings.marshal_volume)
         wishes = replace(
             wishes_of(settings),
-            marshal_volume=False if keeps_in_clone else settings.marshal_volume or True,
+            marshal_volume=False if needs_none else settings.marshal_volume or True,
         )
         prepared = prepare_volumes(
             cluster, run, book, wishes, files=files, report=self._report, note=self._note
@@ -110,6 +115,8 @@ class Supply:
         """The code, and a volume for the values where none is given."""
         owner = create_owner(cluster, run, files=files)
         settings = replace(self._settings, code_map=CodeMap(owner.name), run=run)
+        if settings.carries:
+            return Provided(settings, owner)
         try:
             return Provided(marshal_claim(cluster, settings, run, owner, self._report), owner)
         except BaseException:

@@ -20,16 +20,22 @@ def obstacle_to(cluster: Cluster | None, plan: Plan, settings: Settings) -> str:
     if cluster is None:
         return "Kubernetes cannot be reached from here"
     try:
-        for resource in (CONFIG_MAPS, CLAIMS):
+        for resource in (CONFIG_MAPS,) if settings.carries else (CONFIG_MAPS, CLAIMS):
             if not cluster.may("create", resource):
                 where = f"namespace {cluster.namespace}"
                 return f"you may not make a {resource.noun} in {where}"
-        opens = has_users(plan, settings) and not isinstance(settings.marshal_volume, str)
+        is_new = not (settings.carries or isinstance(settings.marshal_volume, str))
+        opens = is_new and has_users(plan, settings)
         if opens and not cluster.may("create", PODS):
             return "a new volume has to be opened for the users of the steps, by a pod that you may not make"
     except ClusterError as error:
         return error.message
     return ""
+
+
+def may_clone(cluster: Cluster, settings: Settings) -> bool:
+    """Whether volumes may be cloned; only a run whose values travel as artifacts does without."""
+    return not settings.carries or cluster.may("create", CLAIMS)
 
 
 def give_to_workflow(cluster: Cluster, owner: Owner, run: str) -> bool:

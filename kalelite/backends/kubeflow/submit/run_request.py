@@ -109,6 +109,13 @@ def going_on(
     if run.state == "running" and service.run(data["run"]).state == "running":
         hint = f"Wait for its end: kalelite follow {run.id}; or stop it: kalelite cancel {run.id}"
         raise UsageError(f"run {run.id} is still going on", hint=hint)
+    if not data["home"] or settings.carries:
+        raise UsageError(
+            "values travelled as artifacts, which another run cannot go on from"
+            if not data["home"]
+            else "marshal='artifacts' has no volume on which a run could go on",
+            hint="Start it anew; marshal_volume=NAME of a claim that stays keeps what a run made.",
+        )
     claim = data["claim"] or run_nodes(service.manifest(data["run"])).workflow
     claims = cluster.list(CLAIMS) if cluster is not None else None
     if claims is not None and claim not in {each["metadata"]["name"] for each in claims}:

@@ -75,7 +75,7 @@ def submit(
             note(line)
         write(plan, compiled, path)
         data = _data(plan, folder.id, request, service, provided.settings, compiled)
-        data["passing"] = not settings.lasts
+        data["passing"] = not (settings.lasts or settings.carries)
         folder.update(kfp=data)
         _keep(code, folder)
         of = marker(folder.id)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from kalelite.backends.kubeflow.follow.step_output import cleaned, failure_in, without_failure
+from kalelite.backends.kubeflow.follow.step_output import (
+    cleaned,
+    failure_in,
+    record_in,
+    without_failure,
+    without_record,
+)
+from kalelite.backends.kubeflow.pod.contract import RECORD
+from kalelite.executor import record_file
+from kalelite.executor.spec import Record
 
 POD = """\
 time=2026-11-28T12:00:42.991Z level=INFO msg="waiting for signals" signalPath=/x argo=true
@@ -67,3 +76,12 @@ def test_a_log_without_a_traceback_shows_no_failure():
 def test_what_the_step_itself_printed_stays():
     assert without_failure(cleaned(POD)) == "about to fail\nI am a line of the step\n"
     assert without_failure("all is well\n") == "all is well\n"
+
+
+def test_a_record_is_read_from_the_log_of_a_step_that_has_no_volume():
+    record = Record("fit", "succeeded", outputs={"n": {"ref": "xxh3-1", "native": 3}})
+    log = f"one line\n{RECORD}{record_file.encode(record)}\nthe last\n"
+    assert record_in(log) == record
+    assert without_record(log) == "one line\nthe last\n"
+    assert record_in(f"{RECORD}{{cut") is None
+    assert record_in("nothing") is None

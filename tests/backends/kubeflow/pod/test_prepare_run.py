@@ -99,7 +99,12 @@ class Api:
             "HOSTNAME": "pod-1",
         }
         usual = {"suffix": "", "size": "1Gi", "modes": ["ReadWriteOnce"], "storage_class": None}
-        plan = {"claims": [{**usual, "snapshot": None, **claim}], "home": "", "suffix": None}
+        plan = {
+            "claims": [{**usual, "snapshot": None, **claim}],
+            "home": "",
+            "suffix": None,
+            "handed_on": False,
+        }
         return subprocess.run(
             [sys.executable, "-c", PREPARE, json.dumps(plan), f"{output}-done", str(output)],
             env=environment,
