@@ -66,7 +66,10 @@ def _line(row: TaskProgress) -> StepLine:
         printed = last_line(row.log)
         note, part = note or printed, part_of(printed)
     label = "retrying" if row.status is Status.RETRYING else row.status.label
-    return StepLine(row.task, label, row.started, row.finished, note, part)
+    started, finished = row.started, row.finished
+    if row.status is Status.SUCCEEDED and row.record is not None and row.record.started:
+        started, finished = row.record.started, row.record.finished  # as the report has them
+    return StepLine(row.task, label, started, finished, note, part)
 
 
 def _text(line: StepLine, now: float) -> str:

@@ -122,7 +122,7 @@ class _Reading:
         for tag in cell.tags:
             kind, colon, _ = tag.partition(":")
             if kind == "notebook":
-                hint = "Call that notebook's functions in a step of its own, or run it by itself."
+                hint = "Copy its cells here, each a step, or run that notebook by itself."
                 self._problems.append(Problem(f"{tag}: notebooks are not nested", hint, where))
             elif kind in {*_FORMS, "prev"} and not self._now.startswith("step:"):
                 self._notes.append(f"{where}: the tag {tag!r} has no effect: it is on no step.")

@@ -119,6 +119,14 @@ def test_a_running_step_shows_its_clock_its_last_line_and_its_progress(begun):
     assert "25%  epoch 3/12 loss 0.1" in screen.text
 
 
+def test_a_step_that_is_over_has_the_time_that_its_record_has(begun):
+    begun.tell(TaskStarted("load", 1, at=101.0))
+    record = Record("load", "succeeded", started=108.0, finished=108.25)
+    begun.tell(TaskFinished(record, begun.log("load", ""), at=108.3))
+
+    assert "0.25 s" in begun.draw().text
+
+
 def test_the_items_of_a_loop_stand_together(begun):
     begun.tell(LoopStarted(study.plan().blocks[0].id, 300))
     begun.tell(*(TaskStarted(f"fit[{n}]", 1, at=101.0) for n in range(20)))
