@@ -350,6 +350,22 @@ def test_what_cannot_be_brought_is_said(shell, kfp_server):
     assert "Kubernetes cannot be reached from here" in done.stderr
 
 
+def test_a_run_without_a_volume_says_what_it_has_not(shell, kfp_server):
+    kfp_server.script = [Frame("FAILED", [*DONE[:-1]])]
+    run = shell("chain.py", "--kfp", "--marshal", "artifacts", "--cache")
+    assert "no result is kept, for the values travel as artifacts" in run.stdout
+    assert "Kubeflow removes the run's volume" not in run.stdout
+
+    done = shell("get", "last", "make", "--fetch")
+    assert done.returncode == 5
+    assert "in the object store of Kubeflow Pipelines" in done.stderr
+    assert "kept--STEP" in done.stderr
+
+    done = shell("resume")
+    assert done.returncode == 2
+    assert "values travelled as artifacts, which another run cannot go on from" in done.stderr
+
+
 def test_a_mounted_volume_gives_records_and_values(shell, kfp_server, tmp_path):
     home = tmp_path / "marshal" / ".kalelite"
     store = Store(home / "store")
