@@ -6,14 +6,15 @@ import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from kalelite.frozen import mutable
 
 _FICLONE = 0x40049409
 _CHUNK = 1 << 20
 _NOT_HERE = {errno.EOPNOTSUPP, errno.ENOTTY, errno.EXDEV}
 
 
-@dataclass(slots=True)
+@mutable
 class Reflinks:
     """Clones files block by block (btrfs, xfs) as long as the filesystem can."""
 

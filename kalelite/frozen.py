@@ -44,6 +44,8 @@ def mutable(cls: type[T]) -> type[T]:
 
 
 def _made(cls: type[T]) -> type[T]:
+    # Of a class without a docstring `dataclasses` finds the signature, which takes a millisecond.
+    cls.__doc__ = cls.__doc__ or cls.__name__
     made = dataclasses.dataclass(slots=True, eq=False, repr=False, init=False)(cls)
 
     def show(self: T) -> str:

@@ -21,11 +21,11 @@ def _quota() -> float:
     """The processors that a control group grants, 0 where it sets no bound."""
     folder = Path("/sys/fs/cgroup")
     try:
-        limit, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        limit, period = (folder / "cpu.max").read_text(encoding="utf-8").split()
     except (OSError, ValueError):  # the first version of control groups
         try:
-            limit = (folder / "cpu/cpu.cfs_quota_us").read_text(encoding="ascii")
-            period = (folder / "cpu/cpu.cfs_period_us").read_text(encoding="ascii")
+            limit = (folder / "cpu/cpu.cfs_quota_us").read_text(encoding="utf-8")
+            period = (folder / "cpu/cpu.cfs_period_us").read_text(encoding="utf-8")
         except OSError:
             return 0.0
     try:

@@ -93,7 +93,7 @@ def oom_kills() -> int:
 def _number(path: str, name: str) -> int:
     """What a file of the kernel's has behind a name; 0 where there is no such file or name."""
     try:
-        text = Path(path).read_text(encoding="ascii")
+        text = Path(path).read_text(encoding="utf-8")
     except OSError:
         return 0
     lines = (line for line in text.splitlines() if line.startswith(name))

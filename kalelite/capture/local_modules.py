@@ -11,15 +11,14 @@ import contextlib
 import functools
 import importlib.machinery
 import importlib.util
-import site
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from kalelite.capture.bytecode import Import, is_module_name, resolve_import
+from kalelite.source import libraries
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 Found = TypeVar("Found")
@@ -51,11 +50,7 @@ class LocalModule:
 
 @functools.cache
 def _roots() -> tuple[Path, ...]:
-    """Where the standard library and installed packages lie."""
-    paths = sysconfig.get_paths()
-    roots = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    roots.update(getattr(site, "getsitepackages", list)())
-    return tuple(Path(root).resolve() for root in roots)
+    return tuple(Path(folder).resolve() for folder in libraries.FOLDERS)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from kalelite.authoring.backends import Listener
@@ -16,12 +15,13 @@ from kalelite.authoring.events import (
     TaskRetried,
     TaskStarted,
 )
+from kalelite.frozen import mutable
 
 _TICK = 0.2
 """Seconds between two looks at the logs."""
 
 
-@dataclass(slots=True)
+@mutable
 class _Log:
     """A log that is written: how much of it was read, and whether its step ran alone so far."""
 

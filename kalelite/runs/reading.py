@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import os
 import time
@@ -50,6 +49,8 @@ class RunRecord:
         called = [] if found else list(folders_named(base, run))
         found = found or called
         if len(found) != 1:
+            import difflib  # here: only mistakes need it
+
             close = found or difflib.get_close_matches(run, ids, 3, 0.5) or ids[-3:]
             title = "several runs begin with" if found else "there is no run that begins with"
             title = "several runs are called" if called else title
