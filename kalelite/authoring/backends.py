@@ -115,8 +115,10 @@ class Recurring:
 class Schedules(Protocol):
     """The recurring runs of a backend."""
 
-    def start(self, plan: Plan, arguments: Mapping[str, Any], cron: Cron) -> Recurring:
-        """Run a checked plan by a schedule."""
+    def start(
+        self, plan: Plan, arguments: Mapping[str, Any], cron: Cron, *, fresh: bool = False
+    ) -> Recurring:
+        """Run a checked plan by a schedule; ``fresh``: on the volumes as they are for each run."""
 
     def all(self) -> Sequence[Recurring]:
         """Those that kalelite has made, newest first."""

@@ -95,7 +95,8 @@ def begin(backend: Backend, plan: Plan, arguments: Mapping[str, Any], command: C
     from kalelite.plan.cron import Cron
 
     cron = Cron.parse(command.options.recurring)
-    one = backend.schedules().start(plan, arguments, cron)
+    fresh = command.options.fresh_snapshots
+    one = backend.schedules().start(plan, arguments, cron, fresh=fresh)
     if command.as_json:
         command.write_json({"event": "recurring_started", **_as_json(one)})
         return

@@ -73,6 +73,12 @@ def _add_kfp(kfp: argparse._ActionsContainer) -> None:
         "kalelite recurring shows and ends it. The volumes of a notebook are cloned from snapshots "
         "taken now",
     )
+    kfp.add_argument(
+        "--fresh-snapshots",
+        action="store_true",
+        help="with --recurring: each run takes snapshots of the notebook's volumes when it starts; the "
+        "account of the runs needs the right to",
+    )
     kfp.add_argument("--run-name", metavar="TEXT", help="what the run is called there")
     kfp.add_argument("--experiment", metavar="TEXT", help="the experiment that it belongs to")
     kfp.add_argument(
@@ -155,7 +161,7 @@ def perform(command: Command) -> int:
     _refuse_contradictions(options)
     if options.explain:
         _refuse_to_explain_unseen(options)
-    if options.recurring:
+    if options.recurring or options.fresh_snapshots:
         _refuse_beside_recurring(options)
     name = options.backend or ("kubeflow" if options.compile else "local")
     if options.check:
@@ -226,7 +232,7 @@ def _refuse_contradictions(options: argparse.Namespace) -> None:
     here = [name for name in (*_HERE, *(_REUSE if looks else ())) if getattr(options, name)]
     if options.home and (options.compile or options.dry_run or options.check or options.graph):
         here.append("home")
-    submitting = ("no_wait", "recurring", "run_name", "experiment", "snapshot")
+    submitting = ("no_wait", "recurring", "fresh_snapshots", "run_name", "experiment", "snapshot")
     there = [name for name in submitting if getattr(options, name)]
     if there and (options.backend is None or options.compile or options.dry_run):
         raise UsageError(
@@ -255,6 +261,10 @@ def _refuse_to_explain_unseen(options: argparse.Namespace) -> None:
 def _refuse_beside_recurring(options: argparse.Namespace) -> None:
     from kalelite.plan.cron import Cron
 
+    if not options.recurring:
+        raise UsageError("--fresh-snapshots goes with --recurring: a single run takes its own")
+    if options.fresh_snapshots and options.snapshot:
+        raise UsageError("--snapshot and --fresh-snapshots cannot be given together")
     Cron.parse(options.recurring)  # before the script runs
     if options.no_wait or options.name or options.note or options.tag:
         raise UsageError(

@@ -122,8 +122,10 @@ def _take(
 ) -> SnapshotSet:
     if not book.volumes:
         return SnapshotSet(run, (), book.directory, book.image, book.user, book.group)
-    owner = _own(cluster, run, "snapshots", begun)
     planned = plan_snapshots(run, book.volumes, found.classes)
+    if wishes.later:
+        return SnapshotSet(run, planned, book.directory, book.image, book.user, book.group)
+    owner = _own(cluster, run, "snapshots", begun)
     return take_snapshots(cluster, planned, owner, book, deadline=wishes.deadline, report=report)
 
 

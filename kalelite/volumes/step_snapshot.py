@@ -12,6 +12,7 @@ import os
 import re
 import time
 import urllib.error
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +49,56 @@ def take_of_volume(volume: str, *, run: str, step: str, deadline: float = _DEADL
     os.sync()
     body = _manifest(pod, mount, found, folder, run, step)
     name = str(body["metadata"]["name"])
+    _wait(api, _begin(api, body), claim, deadline)
+    print(f"snapshot {name} of claim {claim}, which holds {folder}")
+    return name
+
+
+def take_of_claims(
+    api: PodApi,
+    names: Mapping[str, str],
+    classes: Mapping[str, str | None],
+    *,
+    run: str,
+    owner: Json | None,
+) -> dict[str, str]:
+    """Take snapshots of claims at one moment, and wait until all are ready; the claims' sizes.
+
+    ``names`` and ``classes`` are those of the snapshots, by claim. A retry finds those that were
+    taken before; they go with their ``owner``. Raises `ClusterError`.
+    """
+    found = {claim: _asked(api, f"persistentvolumeclaims/{claim}") for claim in names}
+    begun: dict[str, Json] = {}
+    for claim, name in names.items():
+        labels = {"app.kubernetes.io/managed-by": "kalelite", RUN_LABEL: run}
+        metadata: Json = {"name": name, "labels": labels}
+        if owner:
+            metadata["ownerReferences"] = [owner]
+        begun[claim] = _begin(api, _snapshot(metadata, claim, classes[claim]))
+    for claim, made in begun.items():
+        _wait(api, made, claim, _DEADLINE)
+        print(f"prepare: snapshot {names[claim]} of {claim}", flush=True)
+    return {claim: _size(one) for claim, one in found.items()}
+
+
+def _size(claim: Json) -> str:
+    capacity = (claim.get("status") or {}).get("capacity") or {}
+    return str(capacity.get("storage") or claim["spec"]["resources"]["requests"]["storage"])
+
+
+def _begin(api: PodApi, body: Json) -> Json:
+    """Make a snapshot, or find the one that an earlier attempt of this run has made."""
+    name, source = body["metadata"]["name"], body["spec"]["source"]
     try:
-        made = api.call("POST", "volumesnapshots", body, group=_GROUP)
+        return api.call("POST", "volumesnapshots", body, group=_GROUP)
     except urllib.error.HTTPError as error:
         if error.code != 409:
+            claim = source["persistentVolumeClaimName"]
             raise _refused(error, f"create the snapshot of claim {claim}") from error
         made = _asked(api, f"volumesnapshots/{name}", _GROUP)
         if made["metadata"].get("labels") != body["metadata"]["labels"]:
             raise ClusterError(f"there is a snapshot {name} of another run") from error
-    _wait(api, made, claim, deadline)
-    print(f"snapshot {name} of claim {claim}, which holds {folder}")
-    return name
+        return made
 
 
 def _wait(api: PodApi, made: Json, claim: str, deadline: float) -> None:
@@ -135,12 +175,16 @@ def _manifest(pod: Json, mount: Json, claim: Json, folder: Path, run: str, step:
     digest = hashlib.sha256(f"{run}\0{step}\0{metadata['name']}".encode()).hexdigest()[:8]
     name = f"{re.sub(r'[^a-z0-9]+', '-', step.lower()).strip('-')[:40]}-{digest}".lstrip("-")
     labels = {"app.kubernetes.io/managed-by": "kalelite", RUN_LABEL: run, STEP_LABEL: name[:-9]}
-    source: Json = {"source": {"persistentVolumeClaimName": metadata["name"]}}
-    chosen = os.environ.get("KALELITE_SNAPSHOT_CLASS")
+    own = {"name": name, "labels": labels, "annotations": {ABOUT: json.dumps(about)}}
+    return _snapshot(own, metadata["name"], os.environ.get("KALELITE_SNAPSHOT_CLASS"))
+
+
+def _snapshot(metadata: Json, claim: str, chosen: str | None) -> Json:
+    source: Json = {"source": {"persistentVolumeClaimName": claim}}
     return {
         "apiVersion": f"{SNAPSHOT_GROUP}/v1",
         "kind": "VolumeSnapshot",
-        "metadata": {"name": name, "labels": labels, "annotations": {ABOUT: json.dumps(about)}},
+        "metadata": metadata,
         "spec": {**source, **({"volumeSnapshotClassName": chosen} if chosen else {})},
     }
 

@@ -25,6 +25,8 @@ class Wishes:
         Of the volumes that are made for the run; clones have those of the notebook's otherwise.
     snapshots, clones
         Whether snapshots are taken, and whether clones are made for a run.
+    later
+        The snapshots are planned only: each run takes its own when it starts.
     marshal_volume
         True for a new volume, or a lasting claim by name; False for none.
     marshal_volume_size, marshal_path
@@ -42,6 +44,7 @@ class Wishes:
     access_mode: str | None = None
     snapshots: bool = True
     clones: bool = True
+    later: bool = False
     marshal_volume: bool | str = False
     marshal_volume_size: str | None = None
     marshal_path: str | None = None

@@ -47,6 +47,7 @@ RIGHTS = (
     (["argoproj.io"], ["workflows"], ["get"]),
     ([""], ["pods"], ["create", "get", "delete"]),
     ([""], ["persistentvolumeclaims"], ["create", "get", "delete"]),
+    (["snapshot.storage.k8s.io"], ["volumesnapshots"], ["create", "get"]),
 )
 """What the service account of KFP's runs may do, as far as kalelite's tasks use it."""
 

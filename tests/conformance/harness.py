@@ -515,6 +515,10 @@ def resolved(part: Any, named: Callable[[dict], str]) -> Any:
         return [resolved(each, named) for each in part]
     if not isinstance(part, dict):
         return part
+    if "taskOutputParameter" in part:  # a claim that a task has made: KFP's older spelling
+        rest = {key: value for key, value in part.items() if key != "taskOutputParameter"}
+        claim = named({"taskOutputParameter": part["taskOutputParameter"]})
+        return {"pvcNameParameter": claim, **resolved(rest, named)}
     return {
         key: named(value) if key.endswith("Parameter") else resolved(value, named)
         for key, value in part.items()

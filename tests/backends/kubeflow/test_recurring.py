@@ -110,6 +110,7 @@ def test_an_answer_that_is_lost_starts_it_once(shell, kfp_server):
         (["--recurring", "@daily"], "--recurring is about a run that is submitted"),
         (["--kfp", "--recurring", "@daily", "--no-wait"], "--recurring starts no run now"),
         (["--kfp", "--recurring", "@daily", "--dry-run"], "--recurring is about a run"),
+        (["--kfp", "--fresh-snapshots"], "--fresh-snapshots goes with --recurring"),
     ],
 )
 def test_what_cannot_be_meant(shell, kfp_server, words, message):
@@ -118,3 +119,11 @@ def test_what_cannot_be_meant(shell, kfp_server, words, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert not kfp_server.calls
+
+
+def test_fresh_snapshots_need_the_cluster(shell, kfp_server):
+    done = shell("chain.py", "--kfp", "--recurring", "@daily", "--fresh-snapshots")
+
+    assert done.returncode == 2
+    assert "in a cluster that cannot be reached" in done.stderr
+    assert not kfp_server.recurring

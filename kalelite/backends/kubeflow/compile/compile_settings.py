@@ -34,7 +34,9 @@ class Clone:
     size
         Kubernetes quantity.
     snapshot
-        The VolumeSnapshot that the clone starts with.
+        The VolumeSnapshot that the clone starts with; empty if the run takes one of the claim.
+    snapshot_class
+        Of that snapshot; None for the default one.
     storage_class, access_modes
         Those of the notebook's claim.
     workspace
@@ -56,6 +58,7 @@ class Clone:
     made: str = ""
     sub_path: str = ""
     mark: str = ""
+    snapshot_class: str | None = None
 
 
 @frozen

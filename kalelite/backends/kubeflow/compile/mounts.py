@@ -26,6 +26,7 @@ class Creation:
     """A claim that is made for the run and named after it, with ``suffix`` behind it.
 
     Every step mounts it, or the folder ``sub_path`` in it, at ``path``; ``what`` says what it is.
+    It is a clone of a ``snapshot``, or of one that the run takes of the claim ``source``.
     """
 
     path: str
@@ -36,6 +37,8 @@ class Creation:
     suffix: str = ""
     snapshot: str | None = None
     sub_path: str = ""
+    source: str = ""
+    snapshot_class: str | None = None
 
 
 @frozen
@@ -110,8 +113,10 @@ def storage_of(settings: Settings) -> Storage:
             size=clone.size,
             modes=clone.access_modes,
             storage_class=clone.storage_class,
-            snapshot=clone.snapshot,
+            snapshot=clone.snapshot or None,
             sub_path=clone.sub_path,
+            source="" if clone.snapshot else clone.claim,
+            snapshot_class=clone.snapshot_class,
             what=f"clone of {clone.claim}",
         )
         for number, clone in enumerate(settings.clones, 1)

@@ -55,6 +55,8 @@ def preparation(storage: Storage, settings: Settings) -> bytes:
                 "modes": list(creation.modes),
                 "storage_class": creation.storage_class,
                 "snapshot": creation.snapshot,
+                "source": creation.source,
+                "snapshot_class": creation.snapshot_class,
             }
             for creation in storage.creations
         ],

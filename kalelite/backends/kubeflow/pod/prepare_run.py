@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypedDict
 
 from kalelite.backends.kubeflow.pod import entry, stage
+from kalelite.errors import ClusterError
 from kalelite.volumes.provision import PodApi, claim_manifest, create, keeps_source, owner_of
 
 _PATIENCE = 600
@@ -26,13 +27,19 @@ Json = dict[str, Any]
 
 
 class ClaimPlan(TypedDict):
-    """A claim to make: its name is that of the run's Workflow, and ``suffix``."""
+    """A claim to make: its name is that of the run's Workflow, and ``suffix``.
+
+    It is a clone of a ``snapshot``, or of one that is taken now, of the class ``snapshot_class``, of
+    the claim ``source``; else it is empty.
+    """
 
     suffix: str
     size: str
     modes: list[str]
     storage_class: str | None
     snapshot: str | None
+    source: str
+    snapshot_class: str | None
 
 
 class Preparation(TypedDict):
@@ -67,7 +74,8 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
     if plan["claims"]:
         api = PodApi()
         owner = owner_of(api)
-        names = [_claim(api, claim, job, run, owner) for claim in plan["claims"]]
+        claims = _with_snapshots(api, plan["claims"], job, run, owner)
+        names = [_claim(api, claim, job, run, owner) for claim in claims]
         for path, text in zip(outputs[1:], names, strict=False):
             _write(path, text)
         if plan["home"] and plan["suffix"] is not None:
@@ -78,6 +86,28 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
         shutil.copyfile(sys.argv[0], outputs[-1])
     _write(outputs[0], "yes")
     return 0
+
+
+def _with_snapshots(
+    api: PodApi, claims: list[ClaimPlan], job: str, run: str, owner: Json | None
+) -> list[ClaimPlan]:
+    """The claims, with snapshots of their sources that are taken now, and as large as those are."""
+    wanted = {claim["source"]: claim["snapshot_class"] for claim in claims if claim["source"]}
+    if not wanted:
+        return claims
+    from kalelite.volumes.step_snapshot import take_of_claims
+
+    names = {source: f"{job}-snapshot-{number}" for number, source in enumerate(wanted, 1)}
+    try:
+        sizes = take_of_claims(api, names, wanted, run=run, owner=owner)
+    except ClusterError as error:
+        _fail(str(error))
+    made: list[ClaimPlan] = []
+    for claim in claims:
+        source = claim["source"]
+        fresh = {"snapshot": names[source], "size": sizes[source]} if source else {}
+        made.append({**claim, **fresh})  # type: ignore[typeddict-item]
+    return made
 
 
 def _claim(api: PodApi, plan: ClaimPlan, job: str, run: str, owner: Json | None) -> str:

@@ -47,10 +47,13 @@ class KfpSchedules:
         self._cluster = cluster_of(request.connection, self._service.namespace)
         self._ui = request.connection.kfp_ui or self._service.host
 
-    def start(self, plan: Plan, arguments: Mapping[str, Any], cron: Cron) -> Recurring:
+    def start(
+        self, plan: Plan, arguments: Mapping[str, Any], cron: Cron, *, fresh: bool = False
+    ) -> Recurring:
         """Let KFP run a checked plan by a schedule.
 
-        Of a notebook's volumes snapshots are taken now; each run has clones of these, and a marshal
+        Of a notebook's volumes snapshots are taken now, or by each run when it starts if they are to
+        be ``fresh``; each run has clones of these, and a marshal
         volume of its own where no lasting one is given. The same code is the same version of the
         pipeline. Raises as `kalelite.backends.kubeflow.submit.submission.submit`.
         """
@@ -62,9 +65,11 @@ class KfpSchedules:
             settings = replace(settings, marshal_volume=settings.marshal_volume or True)
         snapshot = self._request.snapshot
         if self._cluster is not None:
-            settings = with_snapshots(self._cluster, id, settings, self._note, snapshot=snapshot)
-        elif snapshot:
-            raise UsageError(f"snapshot {snapshot} is in a cluster that cannot be reached")
+            settings = with_snapshots(
+                self._cluster, id, settings, self._note, snapshot=snapshot, fresh=fresh
+            )
+        elif snapshot or fresh:
+            raise UsageError("the volumes to clone are in a cluster that cannot be reached")
         try:
             compiled = build(plan, settings)
             with TemporaryDirectory() as folder:

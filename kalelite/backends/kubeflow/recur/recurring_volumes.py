@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.submit.run_claim import wishes_of
 from kalelite.backends.kubeflow.submit.volume_source import check_mounts, clones_of, volume_source
+from kalelite.errors import ClusterError
 from kalelite.volumes.owner import delete_owner, find_owner
 from kalelite.volumes.prepare_volumes import prepare_volumes
 from kalelite.volumes.resources import CONFIG_MAPS, SCHEDULES
@@ -27,29 +28,38 @@ def with_snapshots(
     note: Callable[[str], None],
     *,
     snapshot: str = "",
+    fresh: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """The settings of runs that clone a notebook's volumes as they are now, or as in a snapshot.
 
-    As they were where this is no notebook of the cluster. Raises `ClusterError`; then nothing is
-    left.
+    ``fresh``: each run takes snapshots of them when it starts, and nothing is made now. The settings
+    as they were where this is no notebook of the cluster. Raises `ClusterError`; then nothing is left.
     """
     wishes = wishes_of(settings)
     source, mounted = volume_source(cluster, snapshot, environ, note)
     check_mounts(mounted, settings.kfp_version, note)
     if source is None or not mounted:
+        if fresh:
+            raise ClusterError("there are no volumes of a notebook here to take snapshots of")
         return settings
     taken = source
     if not isinstance(taken, SnapshotSet):
         marshal = not settings.carries and (settings.marshal_volume or True)
-        now = replace(wishes, clones=False, marshal_volume=marshal)
+        now = replace(wishes, clones=False, later=fresh, marshal_volume=marshal)
         taken = prepare_volumes(cluster, id, taken, now, note=note).snapshots
     planned = plan_clones(
         id, taken.snapshots, storage_class=settings.storage_class, access_mode=wishes.access_mode
     )
+    clones = clones_of(planned, made=False)
+    if fresh:
+        clones = tuple(
+            replace(clone, snapshot="", snapshot_class=each.snapshot_class)
+            for clone, each in zip(clones, taken.snapshots, strict=True)
+        )
     return replace(
         settings,
-        clones=clones_of(planned, made=False),
+        clones=clones,
         image=settings.image or taken.image,
         run_as_user=taken.user if settings.run_as_user is None else settings.run_as_user,
         run_as_group=taken.group if settings.run_as_group is None else settings.run_as_group,

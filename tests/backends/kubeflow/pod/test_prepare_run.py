@@ -99,8 +99,9 @@ class Api:
             "HOSTNAME": "pod-1",
         }
         usual = {"suffix": "", "size": "1Gi", "modes": ["ReadWriteOnce"], "storage_class": None}
+        usual |= {"snapshot": None, "source": "", "snapshot_class": None}
         plan = {
-            "claims": [{**usual, "snapshot": None, **claim}],
+            "claims": [{**usual, **claim}],
             "home": "",
             "suffix": None,
             "handed_on": False,
