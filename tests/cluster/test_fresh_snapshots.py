@@ -11,7 +11,6 @@ from in_pods import folder_of, run_in_pods
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.recur.recurring_volumes import with_snapshots
-from kalelite.errors import ClusterError
 from kalelite.volumes.resources import CLAIMS, SNAPSHOTS
 
 pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
@@ -50,8 +49,3 @@ def test_each_run_clones_the_volumes_as_they_are_when_it_starts(runs, tmp_path, 
         claim["spec"].get("dataSource", {}).get("name") for claim in runs.cluster.list(CLAIMS)
     ]
     assert {each["metadata"]["name"] for each in taken} <= set(sources)
-
-
-def test_without_a_notebook_there_is_nothing_to_take(lab):
-    with pytest.raises(ClusterError, match="no volumes of a notebook"):
-        with_snapshots(lab.cluster, "r", Settings(), [].append, fresh=True, environ={})

@@ -25,6 +25,7 @@ from kalelite.errors import (
     UsageError,
 )
 from kalelite.humanize import duration
+from kalelite.runs.expecting import expected
 from kalelite.runs.pipeline_run import Run
 from kalelite.runs.recording import recording
 
@@ -101,6 +102,9 @@ class SubmittedRun:
         begun = float(run.data["started"])
         emit(Note(self.url))
         emit(RunStarted(self.id, self._plan, self._folder.folder, 0, run.resumes, at=begun))
+        with suppress(UsageError):  # the earlier run has been deleted
+            if run.resumes:
+                emit(expected(run, Run.open(run.resumes, folder=run.home)))
         records = Path(self._data["home"], "runs", self._data["records"] or self._data["run"])
         traces = ClusterTraces(self._cluster, records / "tasks" if self._data["home"] else None)
         workflows = traces if self._cluster is not None else None

@@ -405,6 +405,8 @@ def test_a_failed_run_goes_on_on_its_own_volume(shell, kfp_server):
     kfp_server.script = [Frame("SUCCEEDED", DONE)]
     done = shell("resume", "--refresh", "use")
 
+    assert "kept    make  (1 step)" in done.stdout
+    assert "runs    use: --refresh was given" in done.stdout
     second = runs(shell)
     assert done.returncode == 0, done.stderr
     assert second["resumes"] == first["id"]
@@ -484,3 +486,16 @@ def test_explain_compares_the_code_of_runs_and_what_their_pods_have_recorded(
 @pytest.mark.parametrize("flag", ["--no-wait", "--dry-run"])
 def test_explain_needs_the_end_of_a_run(shell, flag):
     assert "--explain is about the end" in shell("chain.py", "--kfp", "--explain", flag).stderr
+
+
+def test_an_edit_is_told_before_a_run_on_kubeflow_goes_on(shell, kfp_server):
+    kfp_server.script = [Frame("FAILED", [*DONE[:-1], *step("use", "Failed", at=20, until=22)])]
+    shell("chain.py", "--kfp")
+    script = (shell.folder / "chain.py").read_text()
+    (shell.folder / "chain.py").write_text(script.replace("return n", "return n + 1"))
+
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    done = shell("resume")
+
+    assert "runs    make: its own code was edited" in done.stdout
+    assert "then    use, unless unchanged" in done.stdout

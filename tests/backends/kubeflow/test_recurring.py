@@ -121,9 +121,9 @@ def test_what_cannot_be_meant(shell, kfp_server, words, message):
     assert not kfp_server.calls
 
 
-def test_fresh_snapshots_need_the_cluster(shell, kfp_server):
+def test_fresh_snapshots_need_a_notebook(shell, kfp_server):
     done = shell("chain.py", "--kfp", "--recurring", "@daily", "--fresh-snapshots")
 
     assert done.returncode == 2
-    assert "in a cluster that cannot be reached" in done.stderr
+    assert "no volumes of a notebook here" in done.stderr
     assert not kfp_server.recurring

@@ -53,9 +53,8 @@ class KfpSchedules:
         """Let KFP run a checked plan by a schedule.
 
         Of a notebook's volumes snapshots are taken now, or by each run when it starts if they are to
-        be ``fresh``; each run has clones of these, and a marshal
-        volume of its own where no lasting one is given. The same code is the same version of the
-        pipeline. Raises as `kalelite.backends.kubeflow.submit.submission.submit`.
+        be ``fresh``; each run has clones of these, and a marshal volume of its own where no lasting
+        one is given. The same code is the same version of the pipeline. Raises as `kalelite.backends.kubeflow.submit.submission.submit`.
         """
         given = {"kfp_version": self._version or None, **self._request.settings}
         settings = settings_for(plan, given)
@@ -68,8 +67,10 @@ class KfpSchedules:
             settings = with_snapshots(
                 self._cluster, id, settings, self._note, snapshot=snapshot, fresh=fresh
             )
-        elif snapshot or fresh:
-            raise UsageError("the volumes to clone are in a cluster that cannot be reached")
+        elif snapshot:
+            raise UsageError(f"snapshot {snapshot} is in a cluster that cannot be reached")
+        if fresh and not settings.clones:
+            raise UsageError("there are no volumes of a notebook here to take snapshots of")
         try:
             compiled = build(plan, settings)
             with TemporaryDirectory() as folder:

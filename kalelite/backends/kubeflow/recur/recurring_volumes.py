@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.submit.run_claim import wishes_of
 from kalelite.backends.kubeflow.submit.volume_source import check_mounts, clones_of, volume_source
-from kalelite.errors import ClusterError
 from kalelite.volumes.owner import delete_owner, find_owner
 from kalelite.volumes.prepare_volumes import prepare_volumes
 from kalelite.volumes.resources import CONFIG_MAPS, SCHEDULES
@@ -40,8 +39,6 @@ def with_snapshots(
     source, mounted = volume_source(cluster, snapshot, environ, note)
     check_mounts(mounted, settings.kfp_version, note)
     if source is None or not mounted:
-        if fresh:
-            raise ClusterError("there are no volumes of a notebook here to take snapshots of")
         return settings
     taken = source
     if not isinstance(taken, SnapshotSet):
