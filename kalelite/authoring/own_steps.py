@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kalelite.authoring.definition import signature_of
 from kalelite.authoring.step import Step
-from kalelite.errors import Problem
+from kalelite.errors import Problem, UsageError
 from kalelite.executor import own_functions
 from kalelite.plan.graph import Constant, Expr, StepDef
+from kalelite.plan.names import object_name
 from kalelite.plan.options import StepOptions
 from kalelite.plan.options.secrecy import secret_reason
 from kalelite.volumes.stored_object import is_url
@@ -24,7 +25,7 @@ class OwnStep(Step[..., Any]):
     def __init__(self, function: Callable[..., Any], check: _Check) -> None:
         summary = (function.__doc__ or "").partition("\n")[0]
         options = StepOptions(cache=False)
-        signature = signature_of(function)
+        signature = inspect.signature(function)
         super().__init__(StepDef(function.__name__, function, signature, summary, options))
         self._check = check
 
@@ -46,6 +47,12 @@ def _check_snapshot(given: Mapping[str, Any]) -> Iterator[Problem]:
             "snapshot is given no name of a volume",
             "Write snapshot('workspace', after=...), or the path of a folder.",
         )
+    name = given.get("snapshot_class")
+    if name is not None:
+        try:
+            object_name(name, "snapshot_class")
+        except UsageError as error:
+            yield Problem(error.message, error.hint)
 
 
 def _check_sync(given: Mapping[str, Any]) -> Iterator[Problem]:
@@ -79,7 +86,13 @@ _EXAMPLE = 'Write sync("s3://bucket/prefix", "data/"), or the two the other way 
 if TYPE_CHECKING:
 
     class _Snapshot(OwnStep):
-        def __call__(self, volume: str = "workspace", *, after: object = None) -> str: ...
+        def __call__(
+            self,
+            volume: str = "workspace",
+            *,
+            snapshot_class: str | None = None,
+            after: object = None,
+        ) -> str: ...
 
     class _Sync(OwnStep):
         def __call__(

@@ -151,8 +151,8 @@ def _restore(command: Command, snapshots: FolderSnapshots) -> None:
         snapshots.restore(found.id, Path(options.to))
         command.out.line(f"restored {found.id} to {options.to}: {count(found.files, 'file')}")
         return
+    from kalelite.volumes.clone import restore_snapshot
     from kalelite.volumes.past_snapshots import list_snapshots
-    from kalelite.volumes.restored_claim import restore_snapshot
 
     cluster = _cluster(command)
     if cluster is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kalelite.volumes.object_sync import ObjectSync
 
 
-def snapshot(volume: str = "workspace") -> str:
+def snapshot(volume: str = "workspace", *, snapshot_class: str | None = None) -> str:
     """Keep the state that a folder is in now: here the folder, on Kubernetes the volume it is on.
 
     In the body of a pipeline it is a step: ``kept = snapshot("workspace", after=model)``; steps
@@ -30,6 +30,9 @@ def snapshot(volume: str = "workspace") -> str:
     volume
         ``"workspace"``, the folder of the project, or the path of a folder, such as the one at
         which steps find a volume.
+    snapshot_class
+        On Kubernetes, the class of the VolumeSnapshot, which has to be of the volume's driver. By
+        default it is that of the snapshot that the volume is a clone of, else the cluster's own.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def snapshot(volume: str = "workspace") -> str:
         )
     step = Path(record).parent.name
     if POD in os.environ:
-        return take_of_volume(volume, run=run.name, step=step)
+        return take_of_volume(volume, snapshot_class, run=run.name, step=step)
     taken = FolderSnapshots(run.parents[1]).take(volume, run=run.name, step=step)
     what = f"{count(taken.files, 'file')}, {size(taken.size)}"
     print(f"snapshot {taken.id} of {taken.folder}: {what}")
@@ -125,6 +128,15 @@ def _transfer(source: str, target: str, parallelism: int, options: Mapping[str, 
     where = Path(record).parents[4] if record else home()
     place = Path(folder).expanduser().absolute()
     return ObjectSync(url.rstrip("/"), place, where, parallelism, options)
+
+
+def class_of(task: Task) -> tuple[str, str] | None:
+    """The volume and the snapshot class of a task of `snapshot` that names one."""
+    if getattr(task.step, "function", None) is not snapshot:
+        return None
+    given = {name: getattr(each, "value", None) for name, each in task.arguments.items()}
+    name, volume = given.get("snapshot_class"), given.get("volume", "workspace")
+    return (volume, name) if isinstance(name, str) and isinstance(volume, str) else None
 
 
 def libraries_of(task: Task) -> list[str]:

@@ -1,19 +1,21 @@
-"""The claims of a run: clones of snapshots, and the volume that its values pass through.
+"""The claims of a run, clones of snapshots and the volume that its values pass through; and of people.
 
 Made from outside of the run, by whoever may; `kalelite.volumes.provision` makes the same inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import uuid
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
+from kalelite.errors import ClusterError
 from kalelite.volumes.cluster import Cluster
-from kalelite.volumes.cluster_errors import VolumeError
+from kalelite.volumes.cluster_errors import ApiError, VolumeError, advise
 from kalelite.volumes.owner import Owner
 from kalelite.volumes.provision import claim_manifest, is_of_run, keeps_source
-from kalelite.volumes.resources import CLAIMS, Json
-from kalelite.volumes.run_volumes import RunVolume
+from kalelite.volumes.resources import CLAIMS, SNAPSHOTS, Json
+from kalelite.volumes.run_volumes import RunVolume, plan_restored
 from kalelite.volumes.waiting import (
     DEADLINE,
     Action,
@@ -46,7 +48,14 @@ def make_volumes(
     Raises `VolumeError` if one is not bound at the deadline, or the cluster drops the snapshot
     from it; what else is refused is raised as `Cluster.create` does.
     """
-    made = [(each, _create(cluster, each, owner)) for each in planned]
+    reference = owner.reference()
+
+    def mine(found: Json) -> bool:
+        return is_of_run(found, owner.run)
+
+    made = [
+        (each, _make(cluster, each, mine=mine, run=owner.run, owner=reference)) for each in planned
+    ]
     awaited = [
         Awaited(CLAIMS, claim["metadata"]["name"], claim["metadata"]["uid"], each.source)
         for each, claim in made
@@ -76,17 +85,57 @@ def step(observed: Observed, *, known: bool = True) -> Verdict:
     return Verdict(Action.FAIL, note, _HINT)
 
 
-def _create(cluster: Cluster, planned: RunVolume, owner: Owner) -> Json:
+def restore_snapshot(
+    cluster: Cluster, name: str, claim: str, *, storage_class: str | None = None
+) -> None:
+    """Make a claim of a snapshot, like the one that it was taken of; it belongs to the user.
+
+    Raises `UsageError` for a name that none can have, `VolumeError` if it cannot be,
+    `ConflictError` if there is a claim of that name. What else ends it, such as Ctrl-C, has the
+    claim removed, or tells the command that does.
+    """
+    found = cluster.get(SNAPSHOTS, name)
+    planned = plan_restored(found, claim, storage_class=storage_class)
+    attempt = uuid.uuid4().hex
+
+    def mine(there: Json) -> bool:
+        return bool((there["metadata"].get("labels") or {}).get(_ATTEMPT) == attempt)
+
+    try:
+        _make(cluster, planned, mine=mine, labels={_ATTEMPT: attempt})
+    except (ApiError, VolumeError):  # it was not made
+        raise
+    except BaseException as error:
+        if not _removed(cluster, claim, mine):
+            command = f"kubectl -n {cluster.namespace} delete pvc -l {_ATTEMPT}={attempt}"
+            advise(error, f"The claim may be made all the same; this removes it: {command}")
+        raise
+
+
+def _make(
+    cluster: Cluster,
+    planned: RunVolume,
+    *,
+    mine: Callable[[Json], bool],
+    run: str | None = None,
+    owner: Json | None = None,
+    labels: dict[str, str] | None = None,
+) -> Json:
+    """Make one claim, as `claim_manifest` writes it; ``mine`` knows it again.
+
+    Raises `VolumeError` if the cluster drops the snapshot from it; then it is removed.
+    """
     manifest = claim_manifest(
         planned.claim,
         size=planned.size,
         modes=list(planned.modes),
         storage_class=planned.storage_class,
         snapshot=planned.snapshot,
-        run=owner.run,
-        owner=owner.reference(),
+        run=run,
+        owner=owner,
+        labels=labels,
     )
-    received = cluster.create(CLAIMS, manifest, mine=lambda found: is_of_run(found, owner.run))
+    received = cluster.create(CLAIMS, manifest, mine=mine)
     if not keeps_source(manifest, received):
         cluster.delete(CLAIMS, planned.claim, uid=received["metadata"]["uid"])
         raise VolumeError(
@@ -97,4 +146,14 @@ def _create(cluster: Cluster, planned: RunVolume, owner: Owner) -> Json:
     return received
 
 
+def _removed(cluster: Cluster, claim: str, mine: Callable[[Json], bool]) -> bool:
+    """Whether the claim was there, and goes."""
+    try:
+        found = cluster.get(CLAIMS, claim)
+        return mine(found) and cluster.delete(CLAIMS, claim, uid=found["metadata"]["uid"])
+    except (ClusterError, KeyboardInterrupt):
+        return False
+
+
 _HINT = "Is there room, and does the storage class support clones of its snapshots?"
+_ATTEMPT = "kalelite.dev/attempt"

@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kalelite.errors import ClusterError
+from kalelite.errors import ClusterError, KaleliteError
 
 
 class ApiError(ClusterError):
@@ -88,6 +88,14 @@ def refusal(status: int, body: bytes, deed: str) -> ApiError:
     elif status == 409 and "object is being deleted" in lower:
         hint = "Wait until it is gone, or use another name."
     return kind(f"{deed}: {message or reason}", status=status, reason=reason, hint=hint)
+
+
+def advise(error: BaseException, advice: str) -> None:
+    """Add what to do to an error, or to an interrupt."""
+    if isinstance(error, KaleliteError):
+        error.hint = f"{error.hint}\n{advice}".lstrip()
+    else:
+        error.add_note(advice)
 
 
 def is_conflict_of_names(error: ConflictError) -> bool:

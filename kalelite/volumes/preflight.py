@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 from kalelite.errors import ClusterError, Problem
 from kalelite.frozen import frozen
@@ -74,6 +75,7 @@ def preflight(
                 problems.append(replace(choice, message=f"claim {volume.claim}: {choice.message}"))
             else:
                 classes[volume.claim] = choice
+    problems += _kept(book, facts, wishes)
     problems += marshal_problems(facts, wishes, lasting, free)
     problems += quota_problems(book, facts, wishes, len(classes))
     notes = [*_notes_of_notebook(book), *_notes_of_cluster(book, facts, wishes, classes)]
@@ -122,6 +124,21 @@ def _modes(volume: MountedVolume, facts: Facts, wishes: Wishes) -> Iterator[Prob
     if wishes.clones:
         modes = (wishes.access_mode,) if wishes.access_mode else volume.modes
         yield from shared_use(f"the clone of claim {volume.claim}", modes, facts, wishes)
+
+
+def _kept(book: Notebook, facts: Facts, wishes: Wishes) -> Iterator[Problem]:
+    """Snapshots that steps are to take, of a class that there is not or that is of another driver."""
+    for folder, name in wishes.kept:
+        held = [
+            each
+            for each in book.volumes
+            if (each.workspace and folder == "workspace")
+            or PurePosixPath(folder).is_relative_to(each.path)
+        ]
+        volume = max(held, key=lambda each: len(each.path), default=None)
+        choice = choose_class(_driver(volume, facts) if volume else "", facts, name)
+        if isinstance(choice, Problem):
+            yield replace(choice, message=f"snapshot({folder!r}): {choice.message}")
 
 
 def _rights(book: Notebook, facts: Facts, wishes: Wishes) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ from kalelite.errors import KaleliteError
 from kalelite.frozen import frozen
 from kalelite.volumes.clone import make_volumes
 from kalelite.volumes.cluster import Cluster
-from kalelite.volumes.cluster_errors import ConflictError
+from kalelite.volumes.cluster_errors import ConflictError, advise
 from kalelite.volumes.discover import MountedVolume, Notebook, find_claim
 from kalelite.volumes.owner import (
     Owner,
@@ -193,13 +193,8 @@ def _all_or_nothing(cluster: Cluster, run: str) -> Iterator[list[Role]]:
     except BaseException as error:
         left = _undo(cluster, run, begun)
         if left:
-            text = (
-                f"Not all could be removed: kubectl -n {cluster.namespace} delete configmap {left}"
-            )
-            if isinstance(error, KaleliteError):
-                error.hint = f"{error.hint}\n{text}".lstrip()
-            else:
-                error.add_note(text)
+            command = f"kubectl -n {cluster.namespace} delete configmap {left}"
+            advise(error, f"Not all could be removed: {command}")
         raise
 
 

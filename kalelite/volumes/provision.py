@@ -38,20 +38,19 @@ def claim_manifest(
     snapshot: str | None = None,
     run: str | None = None,
     owner: Json | None = None,
-    annotations: dict[str, str] | None = None,
+    labels: dict[str, str] | None = None,
 ) -> Json:
     """A PersistentVolumeClaim: empty, or the clone of a VolumeSnapshot in the same namespace.
 
     It is labelled with the id of the ``run``, and deleted with its ``owner``, an entry of
-    ``metadata.ownerReferences``. Without a storage class it is of the cluster's default class.
+    ``metadata.ownerReferences``; of no run it is the user's own. Without a
+    storage class it is of the cluster's default class.
     """
-    metadata: Json = {"name": name, "labels": {"app.kubernetes.io/managed-by": "kalelite"}}
+    metadata: Json = {"name": name, "labels": labels or {}}
     if run:
-        metadata["labels"][RUN_LABEL] = run
+        metadata["labels"] |= {"app.kubernetes.io/managed-by": "kalelite", RUN_LABEL: run}
     if owner:
         metadata["ownerReferences"] = [owner]
-    if annotations:
-        metadata["annotations"] = annotations
     spec: Json = {"accessModes": list(modes), "resources": {"requests": {"storage": size}}}
     if storage_class is not None:
         spec["storageClassName"] = storage_class

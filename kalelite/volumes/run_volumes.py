@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from kalelite.frozen import frozen
 from kalelite.plan import names
 from kalelite.plan.options import quantity
-from kalelite.volumes.snapshot_set import Snapshot
+from kalelite.volumes.cluster_errors import VolumeError
+from kalelite.volumes.resources import Json
+from kalelite.volumes.snapshot_set import Snapshot, described, is_described
 
 
 @frozen
@@ -87,6 +89,33 @@ def plan_marshal(
         modes=(access_mode,),
         storage_class=storage_class,
         source="marshal volume",
+    )
+
+
+def plan_restored(found: Json, claim: str, *, storage_class: str | None = None) -> RunVolume:
+    """A claim of the user's that is made of a VolumeSnapshot.
+
+    Raises `UsageError` for a name that none can have, `VolumeError` if it cannot be made.
+    """
+    name = found["metadata"]["name"]
+    if not (found.get("status") or {}).get("readyToUse"):
+        raise VolumeError(f"snapshot {name} is not ready")
+    own: str | None = None
+    modes: tuple[str, ...] = ("ReadWriteOnce",)
+    sizes = [found["status"].get("restoreSize") or ""]
+    if is_described(found):
+        volume = described("", [found]).snapshots[0].volume
+        own, modes = volume.storage_class, volume.modes
+        sizes.append(volume.size)
+    if not any(sizes):
+        raise VolumeError(f"nobody knows how large a claim of snapshot {name} has to be")
+    return RunVolume(
+        names.object_name(claim, "--claim"),
+        "",
+        _larger(*sizes),
+        modes,
+        storage_class or own,
+        snapshot=name,
     )
 
 

@@ -31,10 +31,18 @@ _PAUSE = 0.5
 Json = dict[str, Any]
 
 
-def take_of_volume(volume: str, *, run: str, step: str, deadline: float = _DEADLINE) -> str:
+def take_of_volume(
+    volume: str,
+    snapshot_class: str | None = None,
+    *,
+    run: str,
+    step: str,
+    deadline: float = _DEADLINE,
+) -> str:
     """Take a snapshot of the volume that holds a folder, and wait until it is ready.
 
-    ``volume`` is the folder's path, or ``"workspace"`` for the one that steps start in.
+    ``volume`` is the folder's path, or ``"workspace"`` for the one that steps start in. Without a
+    ``snapshot_class`` it is that of the snapshot that the volume is a clone of, or the default one.
 
     A retry of the step finds the one that was taken before. Returns its name.
 
@@ -48,6 +56,9 @@ def take_of_volume(volume: str, *, run: str, step: str, deadline: float = _DEADL
     found = _asked(api, f"persistentvolumeclaims/{claim}")
     os.sync()
     body = _manifest(pod, mount, found, folder, run, step)
+    chosen = snapshot_class or _class_of_source(api, found)
+    if chosen:
+        body["spec"]["volumeSnapshotClassName"] = chosen
     name = str(body["metadata"]["name"])
     _wait(api, _begin(api, body), claim, deadline)
     print(f"snapshot {name} of claim {claim}, which holds {folder}")
@@ -176,7 +187,7 @@ def _manifest(pod: Json, mount: Json, claim: Json, folder: Path, run: str, step:
     name = f"{re.sub(r'[^a-z0-9]+', '-', step.lower()).strip('-')[:40]}-{digest}".lstrip("-")
     labels = {"app.kubernetes.io/managed-by": "kalelite", RUN_LABEL: run, STEP_LABEL: name[:-9]}
     own = {"name": name, "labels": labels, "annotations": {ABOUT: json.dumps(about)}}
-    return _snapshot(own, metadata["name"], os.environ.get("KALELITE_SNAPSHOT_CLASS"))
+    return _snapshot(own, metadata["name"], None)
 
 
 def _snapshot(metadata: Json, claim: str, chosen: str | None) -> Json:
@@ -187,6 +198,19 @@ def _snapshot(metadata: Json, claim: str, chosen: str | None) -> Json:
         "metadata": metadata,
         "spec": {**source, **({"volumeSnapshotClassName": chosen} if chosen else {})},
     }
+
+
+def _class_of_source(api: PodApi, claim: Json) -> str | None:
+    """The class of the snapshot that a claim is a clone of; None if it is none, or that is gone."""
+    source = claim["spec"].get("dataSource") or {}
+    if source.get("kind") != "VolumeSnapshot":
+        return None
+    try:
+        found = api.call("GET", f"volumesnapshots/{source['name']}", group=_GROUP)
+    except urllib.error.HTTPError:
+        return None
+    name: str | None = found["spec"].get("volumeSnapshotClassName")
+    return name
 
 
 def _asked(api: PodApi, path: str, group: str = "api/v1") -> Json:

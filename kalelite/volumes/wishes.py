@@ -35,6 +35,8 @@ class Wishes:
         How many pods of the run may use the volumes at one time.
     one_node
         All pods of the run are bound to one node.
+    kept
+        The folders that steps take snapshots of, and the classes that they name for these.
     deadline
         Seconds until snapshots, or clones, have to be ready.
     """
@@ -50,6 +52,7 @@ class Wishes:
     marshal_path: str | None = None
     pods_at_once: int = 1
     one_node: bool = False
+    kept: tuple[tuple[str, str], ...] = ()
     deadline: float = DEADLINE
 
 

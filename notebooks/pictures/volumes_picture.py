@@ -27,7 +27,7 @@ BOXES = (
     ("run", 2, "gone", "marshal volume", "values of the steps, records, code"),
 )
 HEADS = (
-    ("notebook", "Your volumes", "are only read"),
+    ("notebook", "Your volumes", "stay as they are"),
     ("snapshots", "VolumeSnapshots", "stay until kalelite clean --volumes"),
     ("run", "Volumes of the run", "go when the run is deleted"),
 )

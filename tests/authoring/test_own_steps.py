@@ -108,6 +108,7 @@ def test_mistakes_are_shown_with_all_others_before_anything_runs(project):
         snapshot(3)
         snapshot("")
         snapshot.options(cache=True)("workspace")
+        snapshot("workspace", snapshot_class="Fast_1")
 
     with pytest.raises(PipelineError) as caught:
         wrong()
@@ -115,6 +116,7 @@ def test_mistakes_are_shown_with_all_others_before_anything_runs(project):
     text = str(caught.value)
     assert "step `snapshot` takes `volume: str`, and 3 is int" in text
     assert "snapshot is given no name of a volume" in text
+    assert "snapshot_class='Fast_1' is not a name that Kubernetes allows" in text
     assert "snapshot is no step whose result could be kept" in text
 
 

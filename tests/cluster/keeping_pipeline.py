@@ -1,4 +1,4 @@
-"""A pipeline that keeps the state of its workspace between two steps."""
+"""A pipeline that keeps the state of its workspace after a step, twice."""
 
 from kalelite import pipeline, snapshot, step
 
@@ -10,4 +10,5 @@ def train() -> int:
 
 @pipeline
 def keeping():
-    return snapshot("workspace", after=train())
+    kept = snapshot("workspace", after=train())
+    return snapshot("workspace", snapshot_class="dir-slow", after=kept)

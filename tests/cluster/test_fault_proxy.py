@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import multiprocessing
 import os
 import queue
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -15,25 +15,26 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fault_proxy import FAULTS, FaultProxy
-from lab import ROOT, Lab, wait
+import volume_operations
+from fault_proxy import FAULTS, FaultProxy, may_pass
+from lab import Lab, wait
+from volume_operations import KEPT, OPERATIONS
 
 from kalelite.errors import ClusterError, UsageError
 from kalelite.volumes.cluster_errors import NotFoundError
-from kalelite.volumes.discover import notebook
-from kalelite.volumes.leftovers import find_leftovers, remove_leftovers
 from kalelite.volumes.past_snapshots import list_snapshots
-from kalelite.volumes.prepare_volumes import prepare_volumes
 from kalelite.volumes.resources import CLAIMS
-from kalelite.volumes.restored_claim import restore_snapshot
-from kalelite.volumes.wishes import Wishes
 
+pytestmark = pytest.mark.timeout(900)
 WIDTH = 6
-WISHES = Wishes(snapshot_class="dir", marshal_volume=True, marshal_volume_size="1Mi", deadline=60)
-PASSING = frozenset(FAULTS) - {"409", "410"}
-"""Faults after which the same call is made again, and goes well."""
-DANGEROUS = ("reset", "half", "drop")
-"""Faults that leave open whether a call was carried out."""
+ONE_OF_MANY = {
+    "POST selfsubjectaccessreviews",
+    "GET volumesnapshots",
+    "GET persistentvolumeclaims",
+    "GET configmaps",
+    "LIST events",
+}
+"""Calls of which the first stands for the others."""
 
 
 class Place:
@@ -49,7 +50,7 @@ class Place:
         self.proxy = FaultProxy(self.lab.kit.client(), self.lab.namespace)
         self.lab.claim("work", size="1Mi")
         self.lab.pod("nb-0", claims={"/work": "work"}, pod={"nodeSelector": {"of": "none"}})
-        prepare_volumes(self.lab.cluster, "kept", self._book(self.lab.cluster), KEPT)
+        volume_operations.prepare(self.lab.cluster, "kept", KEPT)
         (self.kept,) = list_snapshots(self.lab.cluster)
         self.before = self.lab.ours()
         return self
@@ -58,51 +59,50 @@ class Place:
         self.proxy.close()
         self.lab.__exit__()
 
-    @staticmethod
-    def _book(cluster):
-        return notebook(cluster, "nb-0", directory="/work")
-
-    def prepare(self, cluster, run):
-        """Discover, preflight, snapshot, clone, marshal volume."""
-        made = prepare_volumes(cluster, run, self._book(cluster), WISHES)
-        assert len([each for each in self.lab.ours() if each not in self.before]) == 5
-        assert self.lab.phase(made.clones[0].claim) == self.lab.phase(made.marshal.claim) == "Bound"
-
-    def clean(self, cluster, run):
-        """Find what a run has left, and remove it."""
-        found = find_leftovers(cluster, time.time() + 1, 0.1)
-        mine = [each for each in found if each.run == run and not each.kept]
-        remove_leftovers(cluster, mine, deadline=60)
-        assert self.lab.ours() == self.before
-
-    def restore(self, cluster, run):
-        """List the snapshots, and make a claim of one."""
-        (one,) = list_snapshots(cluster)
-        restore_snapshot(cluster, one.id, f"back-{run}")
-        source = self.lab.cluster.get(CLAIMS, f"back-{run}")["spec"]["dataSource"]
-        assert source["name"] == self.kept.id
-
-    def tried(self, operation, at=None, fault=""):
-        """Do it with a fault; what was raised. Nothing is left afterwards, whatever happened."""
+    def next_run(self, operation):
+        """The id of another run, which has left something if that is to be cleaned."""
         run = f"run-{next(self.numbers)}"
         if operation == "clean":
-            prepare_volumes(self.lab.cluster, run, self._book(self.lab.cluster), WISHES)
+            volume_operations.prepare(self.lab.cluster, run)
+        return run
+
+    def tried(self, operation, at=None, fault=""):
+        """Do it with a fault at one call, or at each; what was raised. Nothing is left of it."""
+        run = self.next_run(operation)
         self.proxy.reset(at, fault)
         error = None
         try:
-            getattr(self, operation)(self.proxy.cluster, run)
+            OPERATIONS[operation](self.proxy.cluster, run)
         except (ClusterError, UsageError) as raised:
             error = raised
-        assert at is None or self.proxy.met, f"{at} was not called"
-        if operation == "prepare" and error:
-            wait("nothing left", lambda: self.lab.ours() == self.before)
-        if operation == "restore":
-            self.lab.cluster.delete(CLAIMS, f"back-{run}")
-        self.clean(self.lab.cluster, run)
+        assert at is None or self.proxy.spoilt, f"{at} was not called"
+        self.ends_well(operation, run, done=error is None)
         return error
 
+    def ends_well(self, operation, run, *, done, interrupted=False):
+        """Whether all is there or nothing; and nothing after it was cleaned away."""
+        new = [each for each in self.lab.ours() if each not in self.before]
+        if operation == "prepare" and done:
+            assert len(new) == 5
+            phases = {self.lab.phase(each.split()[1]) for each in new if each.startswith("claim")}
+            assert phases == {"Bound"}
+        elif operation == "clean" and done:
+            assert new == []
+        elif operation == "prepare" and interrupted:
+            wait("nothing left", lambda: self.lab.ours() == self.before)
+        back = self.claim(f"back-{run}") if operation == "restore" else None
+        if back:
+            assert back["spec"]["dataSource"]["name"] == self.kept.id
+            self.lab.cluster.delete(CLAIMS, f"back-{run}")
+        assert operation != "restore" or bool(back) is done or not interrupted
+        volume_operations.clean(self.lab.cluster, run)
+        assert self.lab.ours() == self.before
 
-KEPT = Wishes(snapshot_class="dir", clones=False)
+    def claim(self, name):
+        try:
+            return self.lab.cluster.get(CLAIMS, name)
+        except NotFoundError:
+            return None
 
 
 @pytest.fixture(scope="module")
@@ -118,151 +118,127 @@ def places(kit):
         list(pool.map(Place.__exit__, made))
 
 
-def calls_of(place, operation):
-    """The calls that it makes each time: polls may be more in one run than in another."""
-    counts = []
-    for _ in range(2):
-        assert place.tried(operation) is None
-        counts.append(Counter(place.proxy.calls))
-    return [
-        (call, number)
-        for call, times in (counts[0] & counts[1]).items()
-        for number in range(1, 1 + (1 if call in ONE_OF_MANY else times))
-    ]
-
-
-ONE_OF_MANY = {
-    "POST selfsubjectaccessreviews",
-    "GET volumesnapshots",
-    "GET persistentvolumeclaims",
-    "GET configmaps",
-    "LIST events",
-}
-
-
-def wrong_end(place, operation, at, fault):
-    """What was wrong with the end of an operation; empty if nothing was."""
-    call, _ = at
-    error = place.tried(operation, at, fault)
-    if error is None:
-        return ""
-    passes = fault in PASSING or (fault == "410" and call.startswith(("GET", "LIST")))
-    if passes:
-        return f"{operation}: {fault} at {at} should have passed: {error}"
-    return "" if str(error) and error.exit_code == 5 else f"{operation}: {fault} at {at}: {error}"
-
-
-def sweep(places, chosen):
-    """Try operations with faults in all places at once; what went wrong."""
+def in_places(places, work, cases):
+    """Do the work for all cases, in all places at once; what went wrong."""
 
     def one(case):
         place = places.get()
         try:
-            return wrong_end(place, *case)
+            return work(place, *case) or ""
         except (AssertionError, NotFoundError) as error:
             return f"{case}: {error}"
         finally:
             places.put(place)
 
     with ThreadPoolExecutor(WIDTH) as pool:
-        return [text for text in pool.map(one, chosen) if text]
+        return [text for text in pool.map(one, cases) if text]
 
 
 @pytest.fixture(scope="module")
-def cases(places):
-    """Each operation with each of its calls and each fault."""
-    place = places.get()
-    calls = {name: calls_of(place, name) for name in ("prepare", "clean", "restore")}
-    places.put(place)
-    return [(name, at, fault) for name in calls for at in calls[name] for fault in FAULTS]
+def calls(places):
+    """The calls that each operation makes each time: polls may be more in one run than in another."""
+
+    def calls_of(operation):
+        place = places.get()
+        counts = []
+        for _ in range(2):
+            assert place.tried(operation) is None
+            counts.append(Counter(place.proxy.calls))
+        places.put(place)
+        return [
+            (call, number)
+            for call, times in (counts[0] & counts[1]).items()
+            for number in range(1, 1 + (1 if call in ONE_OF_MANY else times))
+        ]
+
+    with ThreadPoolExecutor(WIDTH) as pool:
+        return dict(zip(OPERATIONS, pool.map(calls_of, OPERATIONS), strict=True))
 
 
-@pytest.mark.timeout(400)
-def test_each_call_meets_a_fault_and_each_that_changes_something_the_dangerous_ones(places, cases):
-    def chosen(number, case):
-        _, (call, _), fault = case
-        changes = call.startswith(("POST", "DELETE", "PATCH")) and "review" not in call
-        # The faults of a call follow each other: each call gets the next one.
-        rotating = number % len(FAULTS) == number // len(FAULTS) % len(FAULTS)
-        return rotating or (changes and fault in DANGEROUS)
+def test_faults_that_pass_at_each_call_of_an_operation_change_nothing(places, calls):
+    """Each call meets the fault when it is made first, and is made again."""
 
-    wrong = sweep(places, [case for number, case in enumerate(cases) if chosen(number, case)])
+    def wrong(place, operation, fault):
+        error = place.tried(operation, fault=fault)
+        missed = {call for call, _ in calls[operation] if may_pass(fault, call)}
+        missed -= place.proxy.spoilt
+        return f"{operation}: {fault}: {error}, missed {missed}" if error or missed else ""
 
-    assert wrong == []
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3000)
-def test_each_call_meets_each_fault(places, cases):
-    assert sweep(places, cases) == []
+    passing = [fault for fault in FAULTS if may_pass(fault, "GET")]
+    assert len(passing) == len(FAULTS) - 1
+    assert in_places(places, wrong, itertools.product(OPERATIONS, passing)) == []
 
 
-PROGRAM = """
-import sys
-from kubernetes import client
-from kalelite.volumes.cluster import Cluster
-from kalelite.volumes.discover import notebook
-from kalelite.volumes.prepare_volumes import prepare_volumes
-from kalelite.volumes.wishes import Wishes
-host, namespace, run = sys.argv[1:]
-settings = client.Configuration()
-settings.host = host
-cluster = Cluster(lambda: client.ApiClient(settings), namespace)
-wishes = Wishes(snapshot_class="dir", marshal_volume=True, marshal_volume_size="1Mi")
-prepare_volumes(cluster, run, notebook(cluster, "nb-0"), wishes)
-"""
+def test_faults_that_last_are_told_whichever_call_meets_them(places, calls):
+    def wrong(place, operation, at, fault):
+        error = place.tried(operation, at, fault)
+        is_told = error is None or (str(error) and error.exit_code == 5)
+        return "" if is_told else f"{operation}: {fault} at {at}: {error}"
+
+    cases = [
+        (operation, at, fault)
+        for operation in OPERATIONS
+        for at in calls[operation]
+        for fault in FAULTS
+        if not may_pass(fault, at[0])
+    ]
+    assert in_places(places, wrong, cases) == []
 
 
-def killed(place, at, number, *, after):
-    """The exit code of a process that gets a signal at a call, before or after it is carried out."""
-    run = f"run-{next(place.numbers)}"
+@pytest.fixture
+def context(monkeypatch):
+    """Starts processes that have imported everything already."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # what is preloaded is found by it
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(["volume_operations"])
+    return made
+
+
+def ended(context, place, operation, at, number, *, after):
+    """Give a process a signal at a call, before or after that is carried out: id, code and notes."""
+    run = place.next_run(operation)
+    notes, theirs = context.Pipe(duplex=False)
+    words = (place.proxy.host, place.lab.namespace, operation, run, theirs)
+    process = context.Process(target=volume_operations.perform, args=words)
     started = threading.Event()
-    process = None
 
     def watch(call, done):
         started.wait()
-        if call == at and done is after and process.poll() is None:
+        if call == at and done is after and process.exitcode is None:
             os.kill(process.pid, number)
             time.sleep(0.1 if number == signal.SIGINT else 0)
 
     place.proxy.reset(watch=watch)
-    words = [place.proxy.host, place.lab.namespace, run]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words], env=environ, stderr=subprocess.PIPE, text=True
-    )
+    process.start()
+    theirs.close()
     started.set()
-    _, text = process.communicate(timeout=120)
-    return run, process.returncode, text
+    process.join(120)
+    text = notes.recv() if process.exitcode == 130 else ""
+    wait("all carried out", lambda: not place.proxy.busy)
+    return run, process.exitcode, text
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["SIGINT", "SIGKILL"])
 def test_a_process_that_is_ended_at_a_call_leaves_nothing_that_clean_does_not_find(
-    places, cases, number
+    places, calls, context, number
 ):
-    calls = dict.fromkeys(at for name, at, _ in cases if name == "prepare")
-    changing = [at for at in calls if at[0].startswith(("POST", "GET")) and "review" not in at[0]]
-
-    def one(case):
-        at, after = case
-        place = places.get()
-        try:
-            run, code, text = killed(place, at, number, after=after)
-            if code != -number and "KeyboardInterrupt" not in text:
-                return f"{case} was not ended: {code} {text[-300:]}"
-            wait("all carried out", lambda: not place.proxy.busy)
-            if number == signal.SIGINT and after:
-                # What was on its way may be carried out when nobody waits for it any more.
-                wait(f"{case}: nothing left", lambda: place.lab.ours() == place.before)
-            place.clean(place.lab.cluster, run)
-        except AssertionError as error:
-            return f"{case}: {error}"
-        finally:
-            places.put(place)
+    def wrong(place, operation, at, after):
+        run, code, text = ended(context, place, operation, at, number, after=after)
+        if code != (130 if number == signal.SIGINT else -number):
+            return f"{operation}: {at}: it was not ended: {code}"
+        if operation == "restore" and number == signal.SIGINT and not after:
+            # What was on its way may be carried out when nobody waits for it any more.
+            is_told = "delete pvc -l kalelite.dev/attempt=" in text or not at[0].startswith("POST")
+            return "" if is_told else f"{at}: {text}"
+        place.ends_well(operation, run, done=False, interrupted=number == signal.SIGINT and after)
         return ""
 
-    both = [(at, after) for at in changing for after in (False, True)]
-    with ThreadPoolExecutor(3) as pool:
-        wrong = [text for text in pool.map(one, both) if text]
-    assert wrong == [], json.dumps(wrong, indent=1)
+    cases = [
+        (operation, at, after)
+        for operation in OPERATIONS
+        for at in calls[operation]
+        if "review" not in at[0]
+        for after in (False, True)
+    ]
+    wrong_ends = in_places(places, wrong, cases)
+    assert wrong_ends == [], json.dumps(wrong_ends, indent=1)

@@ -12,6 +12,7 @@ from kalelite import pipeline, step
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.errors import UsageError
+from kalelite.volumes.clone import restore_snapshot
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import VolumeError
 from kalelite.volumes.discover import notebook
@@ -19,7 +20,6 @@ from kalelite.volumes.leftovers import find_leftovers, remove_leftovers
 from kalelite.volumes.past_snapshots import delete_snapshot, list_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes
 from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, OURS, PODS, SNAPSHOTS
-from kalelite.volumes.restored_claim import restore_snapshot
 from kalelite.volumes.wishes import Wishes
 
 

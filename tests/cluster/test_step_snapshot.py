@@ -14,7 +14,7 @@ from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.volumes.discover import notebook
 from kalelite.volumes.past_snapshots import list_snapshots, read_snapshots
 from kalelite.volumes.prepare_volumes import prepare_volumes
-from kalelite.volumes.resources import CONFIG_MAPS
+from kalelite.volumes.resources import CONFIG_MAPS, SNAPSHOTS
 from kalelite.volumes.wishes import Wishes
 
 pytestmark = pytest.mark.timeout(300)  # several pods one after the other
@@ -48,13 +48,17 @@ def run_step(lab):
     return run
 
 
+def class_of(lab, name):
+    return lab.cluster.get(SNAPSHOTS, name)["spec"]["volumeSnapshotClassName"]
+
+
 def test_a_step_takes_one_and_a_run_starts_from_it(lab, run_step):
     lab.claim("work")
     lab.claim("data")
     lab.output("before", "echo before > /work/line", {"/work": "work"})
     lab.pod("nb-0", claims={"/work": "work", "/data": "data"}, workingDir="/work")
     book = notebook(lab.cluster, "nb-0")
-    made = prepare_volumes(lab.cluster, "r1", book, Wishes(snapshot_class="dir"))
+    made = prepare_volumes(lab.cluster, "r1", book, Wishes(snapshot_class="dir-no-size"))
     claims = {each.path: each.claim for each in made.clones}
     lab.grant(f"system:serviceaccount:{lab.namespace}:default", *RIGHTS)
     phase, text = run_step("train", claims=claims, task="train")
@@ -67,6 +71,13 @@ def test_a_step_takes_one_and_a_run_starts_from_it(lab, run_step):
     (kept,) = [each for each in list_snapshots(lab.cluster) if each.step]
     assert (kept.run, kept.step, kept.ready) == ("r1", "snapshot", True)
     assert f"snapshot {kept.id} of claim {claims['/work']}, which holds /work" in text
+
+    assert class_of(lab, kept.id) == "dir-no-size", "as the one that the volume is a clone of"
+
+    phase, text = run_step("slow", claims=claims, task="snapshot-2")
+    assert phase == "Succeeded", text
+    (other,) = [each for each in list_snapshots(lab.cluster) if each.step == "snapshot-2"]
+    assert class_of(lab, other.id) == "dir-slow"
 
     later = read_snapshots(lab.cluster, kept.id)
     assert {each.volume.path: each.name == kept.id for each in later.snapshots} == {

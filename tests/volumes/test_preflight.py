@@ -86,6 +86,8 @@ def test_the_snapshot_class(facts, wish, chosen):
         (book(), {}, {"storage_class": "other"}, ["is of the driver csi.b, the volume of csi.a"]),
         (book(), {}, {"snapshot_class": "snap-b"}, ["'snap-b' is of the driver csi.b"]),
         (book(), {}, {"snapshot_class": "nope"}, ["no snapshot class 'nope'", "are: snap"]),
+        (BOOK, {}, {"kept": (("workspace", "snap-b"),)}, ["snapshot('workspace')", "'snap-b' is of the driver csi.b"]),
+        (BOOK, {}, {"kept": (("/data/in", "nope"),)}, ["snapshot('/data/in'): there is no", "are: snap"]),
         (book(), {"snapshot_classes": ()}, {}, ["driver csi.a has no snapshot class"]),
         (book(), {"snapshot_classes": TWO_OF_A}, {}, ["2 snapshot classes and no default", "one, two"]),
         (

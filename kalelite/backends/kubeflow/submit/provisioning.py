@@ -103,7 +103,7 @@ class Supply:
         has_workspace = any(each.workspace for each in mounted)
         needs_none = settings.carries or (has_workspace and not settings.marshal_volume)
         wishes = replace(
-            wishes_of(settings),
+            wishes_of(settings, self._plan),
             marshal_volume=False if needs_none else settings.marshal_volume or True,
         )
         prepared = prepare_volumes(

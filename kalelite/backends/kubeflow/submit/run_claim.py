@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
+from kalelite.executor.own_functions import class_of
 from kalelite.volumes.clone import make_volumes
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.owner import Owner
 from kalelite.volumes.run_volumes import plan_marshal
 from kalelite.volumes.waiting import DEADLINE, Report
 from kalelite.volumes.wishes import Wishes, spelled
+
+if TYPE_CHECKING:
+    from kalelite.plan.graph import Plan
 
 
 def marshal_claim(
@@ -34,13 +39,15 @@ def marshal_claim(
     return replace(settings, marshal_volume=marshal.claim, marshal_path=marshal.path)
 
 
-def wishes_of(settings: Settings) -> Wishes:
-    """What the settings of a compilation ask for."""
+def wishes_of(settings: Settings, plan: Plan | None = None) -> Wishes:
+    """What the settings of a compilation ask for, and the steps of a plan."""
+    kept = map(class_of, plan.tasks if plan else ())
     return Wishes(
         snapshot_class=settings.snapshot_class,
         storage_class=settings.storage_class,
         access_mode=None if settings.access_mode == "ReadWriteOnce" else settings.access_mode,
         marshal_volume_size=settings.marshal_volume_size,
         marshal_path=settings.marshal_path,
+        kept=tuple(filter(None, kept)),
         deadline=settings.snapshot_timeout or DEADLINE,
     )
