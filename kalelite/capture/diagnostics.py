@@ -26,7 +26,6 @@ _NEVER_TRAVELS = {
     "threading.Condition": "a lock, which means something in one process only",
     "threading.Event": "a lock, which means something in one process only",
     "threading.Semaphore": "a lock, which means something in one process only",
-    "_thread._local": "thread-local data, which lives in one process only",
     "_socket.socket": "a socket, which is one end of a connection of this process",
     "builtins.generator": "a generator, which cannot be copied half-way",
     "builtins.coroutine": "a coroutine, which cannot be copied half-way",

@@ -13,6 +13,7 @@ import io
 import marshal
 import pickle
 import sys
+import threading
 import weakref
 from collections import ChainMap
 from enum import Enum
@@ -46,6 +47,11 @@ def _weak_dict(value: Any) -> tuple[Any, ...]:
     return type(value), (dict(value.items()),)
 
 
+def _thread_local(value: Any) -> tuple[Any, ...]:
+    # What this thread sees, which is the one that the script runs in.
+    return type(value), (), dict(vars(value))
+
+
 def _cell(value: Any) -> tuple[Any, ...]:
     # Empty at first: functions share cells, and a cell may hold the function that closes over it.
     return rebuild.new_cell, ()
@@ -54,6 +60,7 @@ def _cell(value: Any) -> tuple[Any, ...]:
 _TABLE: ChainMap[Any, Any] = ChainMap(
     {
         CellType: _cell,
+        threading.local: _thread_local,
         weakref.WeakKeyDictionary: _weak_dict,
         weakref.WeakValueDictionary: _weak_dict,
     },
