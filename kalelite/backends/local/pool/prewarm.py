@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import atexit
+import contextlib
 import sys
 import types
 from collections.abc import Iterable, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from kalelite.plan.graph import Plan
 
 _ready: list[ForkServer] = []
+_given_back: dict[str, tuple[int, ...]] = {}
+"""The files of the packages that a server has imported, as they were when it was given back."""
 
 
 def prewarm(source: str, path: Sequence[str] | None = None, *, fork: bool = False) -> None:
@@ -36,7 +39,9 @@ def take(modules: Sequence[str]) -> ForkServer:
     """The warm server, or else a new one, with the modules imported too."""
     while _ready:
         server = _ready.pop()
-        if server.fit:
+        known = not _given_back or _given_back.items() <= _stamps(server.modules).items()
+        _given_back.clear()
+        if server.fit and known:
             server.also_import(modules)
             return server
         server.close()
@@ -49,6 +54,19 @@ def give_back(server: ForkServer) -> None:
         server.close()
     else:
         _ready.append(server)
+        _given_back.update(_stamps(server.modules))
+
+
+def _stamps(modules: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """What changes when a package is installed anew: a server has the one that was there before."""
+    found: dict[str, tuple[int, ...]] = {}
+    for root in {name.partition(".")[0] for name in modules}:
+        with contextlib.suppress(ImportError, ValueError, OSError, AttributeError):
+            spec = PathFinder.find_spec(root)
+            if spec is not None and spec.origin is not None:
+                file = Path(spec.origin).stat()
+                found[root] = (file.st_mtime_ns, file.st_size, file.st_ino)
+    return found
 
 
 @atexit.register
