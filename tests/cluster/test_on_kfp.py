@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +24,7 @@ from test_runs_in_pods import NAMES, printed
 
 from kalelite.authoring.backends import open_backend
 from kalelite.plan.graph import ContainerDef
-from kalelite.runs.reading import Run
+from kalelite.runs.pipeline_run import Run
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import ConflictError
 from kalelite.volumes.resources import CLAIMS, WORKFLOWS
@@ -151,10 +152,16 @@ def shown(run):
 
 
 @pytest.mark.parametrize("name", ["container", "container_files"])
-def test_containers_of_the_users_own(name, given, kfp, monkeypatch):
+def test_containers_of_the_users_own(name, given, kfp):
     path = PROGRAMS.parent / "compiled_only" / f"{name}.py"
     program, plan, arguments = given(path, VOLUME)
-    hold(program, kfp.run(plan, arguments).seen, [])
+    tasks = tuple(
+        replace(task, step=replace(task.step, image=IMAGE))
+        if isinstance(task.step, ContainerDef)
+        else task
+        for task in plan.tasks
+    )
+    hold(program, kfp.run(replace(plan, tasks=tasks), arguments).seen, [])
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

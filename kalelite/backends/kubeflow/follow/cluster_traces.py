@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _LINES = 10_000
 """Lines of a log that are kept: its end."""
+
+_NO_LOG = "unable to retrieve container logs for "
+"""What a node gives for the log of a container that is gone."""
 
 
 class ClusterTraces:
@@ -43,19 +47,19 @@ class ClusterTraces:
         if self._cluster is None:
             return None
         try:
-            return cleaned(self._cluster.log(pod, "main", tail=_LINES))
+            text = self._cluster.log(pod, "main", tail=_LINES)
         except ClusterError:
             return None
+        return None if text.startswith(_NO_LOG) else cleaned(text)
 
     def record(self, instance: str, seen: Observation, log: str | None) -> Record | None:
         """The record that the step has left on the volume, if that is mounted here, or in its log."""
         del seen
-        if self._records is None:
-            return record_in(log or "")
-        try:
-            return record_file.read(self._records / instance / "record.json")
-        except (CorruptObjectError, OSError):
-            return None
+        found = None
+        if self._records is not None:
+            with suppress(CorruptObjectError, OSError):
+                found = record_file.read(self._records / instance / "record.json")
+        return found or record_in(log or "")
 
     def events(self, pod: str) -> list[str]:
         """What has happened to a pod, oldest first."""

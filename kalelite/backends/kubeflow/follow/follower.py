@@ -19,7 +19,12 @@ from kalelite.authoring.events import (
     TaskWaits,
 )
 from kalelite.backends.kubeflow.follow.observing import Observation
-from kalelite.backends.kubeflow.follow.pod_troubles import failure_of, trouble_of, waiting_for
+from kalelite.backends.kubeflow.follow.pod_troubles import (
+    driver_failure,
+    failure_of,
+    trouble_of,
+    waiting_for,
+)
 from kalelite.backends.kubeflow.follow.shared_logs import SharedLogs, lines_of
 from kalelite.backends.kubeflow.follow.step_output import (
     failure_in,
@@ -217,8 +222,10 @@ class Follower:
         outside = trouble_of(seen.message)
         if outside is not None:
             return outside.report()
+        if seen.driver:
+            return driver_failure(seen.message, log or "")
         raised = failure_in(log) if log else None
-        return raised or failure_of(seen.message, driver=seen.driver)
+        return raised or failure_of(seen.message)
 
     def _keep_log(self, name: str, seen: Observation) -> str | None:
         text = self._shared.text(seen.pod) if seen.shared else None
@@ -228,8 +235,7 @@ class Follower:
             text = self._traces.log(seen.pod)
         if text is not None:
             path: Path = self._folder.task(name) / "log.txt"
-            shown = without_record(text)
-            shown = without_failure(shown) if seen.state == "failed" else shown
+            shown = without_failure(text) if seen.state == "failed" else without_record(text)
             path.write_text(shown, "utf-8", errors="backslashreplace")
         return text
 
@@ -244,12 +250,17 @@ class Follower:
         if trouble is None:
             return
         text = f"{trouble.message}. {trouble.hint}".strip()
-        if self._told.get(name) != text:
-            self._told[name] = text
+        # The same trouble comes in several wordings by turns; of one that is not known each counts.
+        known = text if trouble.type == "Waiting" else trouble.type
+        if self._told.get(name) != known:
+            self._told[name] = known
             self._emit(TaskWaits(name, text))
 
     def _close(self, sighting: Sighting) -> None:
         """The run has ended: what has not come to an end of its own was not run."""
+        if sighting.run.state == "failed" and sighting.root_driver:
+            failure = driver_failure("", self._traces.log(sighting.root_driver) or "")
+            self._emit(Note(f"{failure.message}. {failure.hint}".strip()))
         if sighting.run.state == "failed" and sighting.trouble:
             trouble = trouble_of(sighting.trouble)
             if trouble is not None and trouble.type not in {"Interrupted", "PodLostError"}:

@@ -25,6 +25,15 @@ class Trouble:
         return FailureReport(self.type, self.message, hint=self.hint, bases=(self.type,))
 
 
+_KILLED = {128 + 9, 128 + 15}
+"""Exit codes of a pod that was sent SIGKILL or SIGTERM: those of a step are all told as 1."""
+
+_ENDED = Trouble(
+    "PodLostError",
+    "its pod was ended from outside",
+    "Deleted by a person, or put out by its node: run the pipeline again, or kalelite resume.",
+)
+
 _ORDINARY = {"", "PodInitializing", "ContainerCreating", "Pending"}
 
 _RULES: tuple[tuple[str, str, str, str], ...] = (
@@ -62,13 +71,13 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
         "Leave node_selector= and affinity= out, or make the volumes where the steps run.",
     ),
     (
-        r"(?:exceeded quota|forbidden: .*quota)[: ]*(?P<what>[^,\"]*)",
+        r"(?:exceeded quota|forbidden: .*quota)[: ]*(?P<what>[^\"]*)",
         "QuotaError",
         "the namespace's quota does not allow its pod ({what})",
         "Ask for less cpu= and memory=, wait until other pods are gone, or have the quota raised.",
     ),
     (
-        r"Unschedulable: (?P<what>.*)",
+        r"Unschedulable: (?P<what>.*?)\.?(?: no new claims to deallocate.*| preemption: .*)?$",
         "UnschedulableError",
         "no node takes it: {what}",
         "Ask for less cpu=, memory= or gpu=, or for what the nodes have (node_selector=, tolerations=).",
@@ -128,9 +137,9 @@ _RULES: tuple[tuple[str, str, str, str], ...] = (
         "Let steps share pods with --pods few, or per_pod= of a ParallelFor; or split the pipeline.",
     ),
     (
-        r"forbidden: User \"(?P<what>[^\"]+)\" cannot (?P<more>[^\"]*)",
+        r"forbidden: User \"(?P<what>[^\"]+)\" cannot (?P<more>\w+)(?: resource \"(?P<kind>[^\"]+)\")?",
         "RightsError",
-        "{what} may not {more}",
+        "{what} may not {more} {kind}",
         "That is the service account of the runs: have its role extended.",
     ),
     (
@@ -152,7 +161,7 @@ def trouble_of(message: str, events: Iterable[str] = ()) -> Trouble | None:
             found = re.search(pattern, text)
             if found:
                 parts = {name: _short(value) for name, value in found.groupdict().items()}
-                words = sentence.format(**{"what": "", "more": "", **parts})
+                words = sentence.format(**{"what": "", "more": "", "kind": "", **parts})
                 return Trouble(kind, _tidy(words), hint)
     return None
 
@@ -165,18 +174,14 @@ def waiting_for(message: str, events: Iterable[str] = ()) -> Trouble | None:
     return Trouble("Waiting", _short(message))
 
 
-def failure_of(message: str, *, driver: bool = False) -> FailureReport:
+def failure_of(message: str) -> FailureReport:
     """The failure of a step that has left neither a record nor a traceback."""
     found = trouble_of(message)
     if found is not None:
         return found.report()
     code = re.search(r"exit code (\d+)", message)
-    if driver:
-        return FailureReport(
-            "DriverError",
-            f"Kubeflow Pipelines could not start it: {_short(message) or 'its driver failed'}",
-            hint="kalelite logs RUN STEP shows what its driver wrote.",
-        )
+    if code and int(code[1]) in _KILLED:
+        return _ENDED.report()
     if code:
         return FailureReport(
             "StepError",
@@ -184,6 +189,20 @@ def failure_of(message: str, *, driver: bool = False) -> FailureReport:
             hint="Its log in the UI says it; who may read pods sees it here, too.",
         )
     return FailureReport("PodError", _short(message) or "its pod failed, and nothing says why")
+
+
+def driver_failure(message: str, log: str) -> FailureReport:
+    """Why KFP's driver could not start a step, or a run: from its message, and from its log."""
+    told = re.search(r"KFP driver: (?:.* failed: )?(.*)", log)
+    reason = told[1] if told else ""
+    found = trouble_of(message) or trouble_of(reason)
+    if found is not None:
+        return found.report()
+    return FailureReport(
+        "DriverError",
+        f"Kubeflow Pipelines could not start it: {_short(reason or message) or 'its driver failed'}",
+        hint="kalelite logs RUN STEP shows what its driver wrote.",
+    )
 
 
 def _short(text: str | None) -> str:

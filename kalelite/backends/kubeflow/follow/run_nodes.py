@@ -42,6 +42,12 @@ class RunNodes:
     nodes: tuple[RunNode, ...]
     kept: int = 0
 
+    @property
+    def broken_root_driver(self) -> str:
+        """The pod of the driver that starts the whole run, if that has failed; empty if not."""
+        pods = (node for node in self.nodes if node.pod and ".root-driver" in node.name)
+        return next((node.pod for node in pods if node.phase in ("Failed", "Error")), "")
+
 
 def run_nodes(workflow: Mapping[str, Any]) -> RunNodes:
     """The nodes of a Workflow's JSON; a large one holds them compressed."""

@@ -43,13 +43,15 @@ class Workflows(Protocol):
 class Sighting:
     """What is known of a run at one time.
 
-    ``trouble`` is what the Workflow itself says about its end; ``pods`` whether its nodes were read.
+    ``trouble`` is what the Workflow itself says about its end, ``root_driver`` the pod of KFP's own
+    that has failed before any step; ``complete`` whether its nodes were read.
     """
 
     run: RunAnswer
     picture: Picture
     trouble: str = ""
     complete: bool = False
+    root_driver: str = ""
 
 
 class RunSource:
@@ -94,7 +96,8 @@ class RunSource:
         if self._last is not None and self._last.stopped and answer.state == "failed":
             answer = _cancelled(answer)
         trouble = self._last.message if self._last is not None else ""
-        return Sighting(answer, picture, trouble, fresh)
+        root_driver = self._last.broken_root_driver if self._last is not None else ""
+        return Sighting(answer, picture, trouble, fresh, root_driver)
 
     @property
     def kept(self) -> int:
@@ -149,9 +152,14 @@ def _flat(ids: Mapping[str, str]) -> dict[str, str]:
 
 
 def _later(one: Picture, other: Picture) -> Picture:
-    """Of two pictures for each instance what is further on."""
+    """Of two pictures for each instance what is further on; only the first knows of pods.
+
+    Where it knows of some, what the other takes for running may still wait for its pod.
+    """
     instances = dict(one.instances)
-    for name, seen in other.instances.items():
+    for name, told in other.instances.items():
+        waits = told.state == "running" and bool(one.instances)
+        seen = replace(told, state="starting") if waits else told
         before = instances.get(name)
         if before is None or _rank(seen) > _rank(before):
             instances[name] = seen

@@ -15,7 +15,8 @@ from kalelite.source.libraries import is_library
 
 _NOT_THE_STEPS = re.compile(
     r"time=\S+ level=\w+ msg=.*\bargo=true\b"  # argoexec
-    r"|[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+\.go:\d+\] "  # KFP's launcher, in glog's form
+    # KFP's launcher, in glog's form; why a driver has failed stays
+    r"|[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ \S+\.go:\d+\] (?!KFP driver: )"
     r"|Error: exit status \d+$"
 )
 _ARTIFACTS = re.compile(r"^I\d{4} .*\.go:\d+\] ExecutorOutput: \{\n(?: .*\n)*\}\n", re.MULTILINE)
@@ -68,8 +69,11 @@ def cleaned(text: str) -> str:
 
 
 def without_failure(log: str) -> str:
-    """The log without the traceback that `failure_in` reads: what the step itself has printed."""
+    """The log without what `failure_in` reads: what the step itself has printed."""
     lines = log.splitlines(keepends=True)
+    told = max((n for n, line in enumerate(lines) if line.startswith(RECORD)), default=None)
+    if told is not None:  # what comes after it is the failure for people
+        return "".join(lines[:told])
     start = max((n for n, line in enumerate(lines) if line.strip() == _HEAD), default=None)
     if start is None:
         return log
@@ -83,7 +87,10 @@ def without_failure(log: str) -> str:
 
 
 def failure_in(log: str) -> FailureReport | None:
-    """The last traceback of a log, cut to the user's frames; None if it has none."""
+    """The failure of a step's record, else the last traceback, cut to the user's frames."""
+    record = record_in(log)
+    if record is not None:
+        return record.failure
     lines = log.splitlines()
     starts = [number for number, line in enumerate(lines) if line.strip() == _HEAD]
     if not starts:

@@ -73,7 +73,9 @@ class PodStep:
         if failure is None:
             show({"": (record, records.folder / self.name)}, self._outputs, self._values)
             return 0
-        print(failure.traceback or f"{failure.type}: {failure.message}", file=sys.stderr)
+        print(
+            failure.traceback.rstrip("\n") or f"{failure.type}: {failure.message}", file=sys.stderr
+        )
         if failure.hint:
             print(f"  {failure.hint}", file=sys.stderr)
         return self._unsuccessful("failed")

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +109,15 @@ class RunRecords:
             file.write(f"{line}\n")
 
     def tell(self, record: Record) -> None:
-        """Write a record to the pod's log, too, where no volume has it."""
-        if not self.shared:
-            print(f"{RECORD}{record_file.encode(record)}", flush=True)
+        """Write a record to the pod's log, too, where no volume has it.
+
+        Of a step that failed or was tried again its end is told there in any case.
+        """
+        if self.shared:
+            if record.failure is None and record.attempt == 1:
+                return
+            record = replace(record, outputs={}, inputs={}, metrics=(), artifacts=())
+        print(f"{RECORD}{record_file.encode(record)}", flush=True)
 
     def events(self, name: str) -> Iterator[dict[str, Any]]:
         """What was noted of an instance; a line that was cut short is left out."""

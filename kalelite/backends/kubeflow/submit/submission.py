@@ -154,7 +154,7 @@ def _data(
         "nodes": {
             path: item for path, item in node_map(compiled.pipeline).items() if item not in batches
         },
-        "loops": {task.id: loops[task.id][-1] for task in plan.tasks if loops[task.id]},
+        "loops": {task.id: loops[task.id][-1] for task in plan.tasks if loops.get(task.id)},
         "pods": compiled.components.wiring.tasks_of_pods(),
         "home": compiled.storage.home,
         "claim": volume if isinstance(volume, str) else clone,

@@ -31,6 +31,49 @@ MEASURED = {
 }
 """Bytes of Workflows at the end of their runs, and the pipelines, on KFP 2.17 as it is shipped."""
 
+LARGE = {
+    "a chain of 100": (
+        369_497,
+        "@step\ndef first() -> int: ...\n@step\ndef more(n: int) -> int: ...\n"
+        "@pipeline\ndef main():\n    n = first()\n    for _ in range(99): n = more(n)\n    return n\n",
+    ),
+    "50 steps in loops and branches over 100 items": (
+        462_319,
+        """
+from kalelite import Collected, Elif, Else, If, OneOf, ParallelFor
+@step
+def add(x: int, by: int = 1) -> int: ...
+@step
+def double(x: int) -> int: ...
+@step
+def total(values: list) -> int: ...
+@pipeline
+def main():
+    n = add(1)
+    sums = []
+    for number in range(3):
+        with ParallelFor(range(100), per_pod=50) as item:
+            x = add(item, number)
+            for _ in range(4):
+                x = add(x)
+            with If(x > 60):
+                a = add(double(x))
+            with Elif(x > 30):
+                b = double(double(x))
+            with Else():
+                c = add(add(x))
+            y = add(OneOf(a, b, c))
+        sums.append(total(Collected(y)))
+    with If(n == 100):
+        good = add(add(add(add(add(n)))))
+    with Else():
+        bad = add(add(add(add(n))))
+    return *sums, add(OneOf(good, bad))
+""",
+    ),
+}
+"""The same, of runs whose claim and code were made before them."""
+
 
 @pytest.mark.parametrize("steps", BY_HAND)
 def test_a_chain_by_hand(steps, tmp_path):
@@ -63,7 +106,20 @@ def test_pipelines_that_were_run(name, write_script):
     assert estimate(write_script, text).whole == pytest.approx(measured, rel=0.2)
 
 
-def estimate(write_script, text):
+@pytest.mark.parametrize("name", LARGE)
+def test_large_pipelines_that_were_run(name, write_script):
+    from kalelite.backends.kubeflow.compile.compile_settings import CodeMap
+
+    measured, text = LARGE[name]
+    run = "20261128-150413-0229248"
+    made = {"code_map": CodeMap(f"kalelite-{run}"), "marshal_volume": f"{run}-marshal"}
+    found = estimate(write_script, text, run=run, **made)
+
+    assert found.stored == pytest.approx(measured, rel=0.2)
+    assert found.stored < LIMIT / 2
+
+
+def estimate(write_script, text, **settings):
     pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
     from kubeflow_scripts import pipeline_in
 
@@ -71,7 +127,7 @@ def estimate(write_script, text):
     from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 
     plan = pipeline_in(write_script(f"from kalelite import pipeline, step\n{text}"))[1].plan()
-    return build(plan, settings_for(plan, {})).estimate
+    return build(plan, settings_for(plan, settings)).estimate
 
 
 def test_a_hundred_steps_are_below_half_of_what_argo_takes(write_script):

@@ -12,12 +12,15 @@ from kalelite.backends.kubeflow.follow.follower import Follower
 from kalelite.backends.kubeflow.follow.observing import Observation, Picture, observe
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
 from kalelite.backends.kubeflow.follow.run_source import RunSource, Sighting
+from kalelite.backends.kubeflow.follow.step_output import record_in
+from kalelite.backends.kubeflow.pod.contract import RECORD
 from kalelite.backends.kubeflow.submit.connection import Connection
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService, RunBody
 from kalelite.backends.kubeflow.submit.patient_rest import KfpRefusedError, KfpUnreachableError
 from kalelite.backends.kubeflow.submit.run_answer import RunAnswer
 from kalelite.errors import ClusterError
 from kalelite.executor import record_file
+from kalelite.executor.spec import FailureReport, Record
 from kalelite.plan.graph import Plan
 from kalelite.runs.writing import create
 
@@ -50,7 +53,7 @@ class Traces:
         return self._log
 
     def record(self, instance, seen, log):
-        return None
+        return record_in(log or "")
 
     def events(self, pod):
         return self._events
@@ -129,9 +132,12 @@ def test_a_run_that_is_gone_ends_it(follow):
 
 
 def test_a_pod_that_does_not_start_says_why_once(follow):
-    waits = seen(*step("train", "Pending", 'ErrImagePull: Back-off pulling image "no:1"', at=1))
+    waits, again = (
+        seen(*step("train", "Pending", f'ErrImagePull: Back-off pulling image "{image}"', at=1))
+        for image in ("no:1", "docker.io/library/no:1")
+    )
 
-    _, events, _ = follow(*[waits] * 9, DONE)
+    _, events, _ = follow(*[waits, again] * 5, DONE)
 
     (wait,) = of_kind(events, TaskWaits)
     assert wait.task == "train"
@@ -165,6 +171,30 @@ def test_a_failure_is_read_from_the_log(follow):
     assert (finished.record.failure.type, finished.record.failure.message) == ("KeyError", "'x'")
     assert finished.log.read_text() == "hello\n"
     assert record_file.read(finished.log.parent / "record.json") == finished.record
+
+
+def test_a_failure_that_leaves_no_traceback_is_told_by_the_step(follow):
+    failure = FailureReport("TimeoutError", "it took too long")
+    told = record_file.encode(Record("train", "failed", 3, failure=failure))
+    log = f"hello\n{RECORD}{told}\nTimeoutError: it took too long\n"
+    failed = seen(*step("train", "Failed", "exit code 1", at=1, until=4), state="failed")
+
+    _, events, _ = follow(failed, traces=Traces(log=log))
+
+    (finished,) = of_kind(events, TaskFinished)
+    assert finished.record.attempt == 3
+    assert finished.record.failure.message == "it took too long"
+    assert finished.log.read_text() == "hello\n"
+
+
+def test_a_run_that_nothing_could_start_says_why(follow):
+    log = "F1128 main.go:1] KFP driver: driver.RootDAG() failed: no such pipeline\n"
+
+    _, events, _ = follow(
+        replace(seen(state="failed"), root_driver="w-driver-1"), traces=Traces(log=log)
+    )
+
+    assert "could not start it: no such pipeline" in of_kind(events, Note)[0].text
 
 
 def test_what_kubernetes_did_goes_before_what_the_log_says(follow):
@@ -273,6 +303,23 @@ def test_following_ten_steps_stays_within_its_bytes(kfp_server, tmp_path):
         time[0] += source.pause(quiet)
 
     assert kfp_server.sent / 10 < 300_000
+
+
+def test_a_step_whose_pod_waits_does_not_run_by_turns(kfp_server, tmp_path):
+    waits = step("s0", "Pending", "ImagePullBackOff: no", at=1)
+    kfp_server.script = [Frame("RUNNING", waits)]
+    service = KfpService(Connection(kfp_host=kfp_server.host))
+    path = tmp_path / "p.yaml"
+    path.write_text("a: 1")
+    run = service.start(RunBody(service.upload("p", "v", path), "r", "m", "e", {}))
+    time = [0.0]
+    source = RunSource(service, run, {"s0": "s0"}, clock=lambda: time[0])
+
+    states = set()
+    for time[0] in range(0, 300, 5):
+        states.add(source.look().picture.instances["s0"].state)
+
+    assert states == {"starting"}
 
 
 def test_the_workflow_in_kubernetes_is_asked_for_first(kfp_server, tmp_path):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from kalelite.backends.kubeflow.follow.pod_troubles import failure_of, trouble_of, waiting_for
+from kalelite.backends.kubeflow.follow.pod_troubles import (
+    driver_failure,
+    failure_of,
+    trouble_of,
+    waiting_for,
+)
 
 TEXTS = [
     (
@@ -13,8 +18,9 @@ TEXTS = [
         "KALELITE_IMAGE",
     ),
     (
-        "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate",
-        "no node takes it: 0/1 nodes are available: 1 Insufficient cpu.",
+        "Unschedulable: 0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory. no new "
+        "claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful.",
+        "no node takes it: 0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory",
         "less cpu=",
     ),
     (
@@ -44,7 +50,7 @@ TEXTS = [
     ),
     (
         'pods "w-1" is forbidden: exceeded quota: small, requested: cpu=2, used: cpu=0',
-        "the namespace's quota does not allow its pod (small)",
+        "the namespace's quota does not allow its pod (small, requested: cpu=2, used: cpu=0)",
         "Ask for less",
     ),
     ("main: OOMKilled (exit code 137)", "it took more memory than it may", "memory="),
@@ -58,8 +64,8 @@ TEXTS = [
         "ParallelFor",
     ),
     (
-        'pods is forbidden: User "system:serviceaccount:a:default-editor" cannot create resource',
-        "system:serviceaccount:a:default-editor may not create resource",
+        'pods is forbidden: User "system:serviceaccount:a:default-editor" cannot create resource "pods"',
+        "system:serviceaccount:a:default-editor may not create pods",
         "role",
     ),
 ]
@@ -91,5 +97,20 @@ def test_what_nobody_knows_is_shown_as_it_is():
 
 def test_a_failure_says_whose_it_is():
     assert "KFP" not in failure_of("main: Error (exit code 1)").message
-    assert failure_of("main: Error (exit code 2)", driver=True).type == "DriverError"
+    assert driver_failure("main: Error (exit code 2)", "").type == "DriverError"
     assert failure_of("main: OOMKilled (exit code 1)").type == "MemoryError"
+    assert failure_of("main: Error (exit code 143)").type == "PodLostError"
+
+
+def test_why_a_driver_has_failed_is_in_its_log():
+    log = "F1128 15:40:12.4 15 main.go:127] KFP driver: driver.RootDAG(runID=5, spec) failed: "
+    refused = (
+        'configmaps "kfp-launcher" is forbidden: User "system:serviceaccount:a:poor" cannot get '
+        'resource "configmaps" in API group "" in the namespace "a"'
+    )
+
+    rights = driver_failure("main: Error (exit code 1)", f"{log}{refused}\n")
+    unknown = driver_failure("main: Error (exit code 1)", f"{log}no such task\n")
+
+    assert rights.message == "system:serviceaccount:a:poor may not get configmaps"
+    assert unknown.message == "Kubeflow Pipelines could not start it: no such task"

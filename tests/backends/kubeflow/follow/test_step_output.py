@@ -11,7 +11,7 @@ from kalelite.backends.kubeflow.follow.step_output import (
 )
 from kalelite.backends.kubeflow.pod.contract import RECORD
 from kalelite.executor import record_file
-from kalelite.executor.spec import Record
+from kalelite.executor.spec import FailureReport, Record
 
 POD = """\
 time=2026-11-28T12:00:42.991Z level=INFO msg="waiting for signals" signalPath=/x argo=true
@@ -85,3 +85,18 @@ def test_a_record_is_read_from_the_log_of_a_step_that_has_no_volume():
     assert without_record(log) == "one line\nthe last\n"
     assert record_in(f"{RECORD}{{cut") is None
     assert record_in("nothing") is None
+
+
+def test_what_a_step_tells_of_its_end_goes_before_what_it_has_printed():
+    failure = FailureReport("TimeoutError", "too long", hint="timeout=")
+    told = record_file.encode(Record("fit", "failed", 2, failure=failure))
+    log = f"printed\n{RECORD}{told}\nTimeoutError: too long\n  timeout=\n"
+
+    assert failure_in(log) == failure
+    assert without_failure(log) == "printed\n"
+
+
+def test_why_a_driver_has_failed_stays():
+    line = "F1128 12:00:44.1       17 main.go:127] KFP driver: driver.RootDAG() failed: no\n"
+
+    assert cleaned(f"{POD}{line}").endswith(line)

@@ -6,10 +6,11 @@ import os
 
 import pytest
 
+from kalelite.backends.kubeflow.follow.step_output import record_in
 from kalelite.backends.kubeflow.pod.run_records import RunRecords
 from kalelite.errors import UsageError
 from kalelite.executor.record_file import commit
-from kalelite.executor.spec import Record
+from kalelite.executor.spec import FailureReport, Record
 
 
 @pytest.fixture
@@ -56,3 +57,15 @@ def test_how_an_instance_ended(records):
     assert records.end("gone")[0] == "lost"
     assert records.end("left") == ("skipped", "a condition before it was false")
     assert records.end("none") == ("", "")
+
+
+def test_a_step_that_failed_or_was_tried_again_tells_its_end_in_the_log(records, capsys):
+    failure = FailureReport("TimeoutError", "it took longer than its timeout of 3 s")
+    failed, again = Record("fit", "failed", 2, failure=failure), Record("fit", "succeeded", 3)
+
+    records.tell(Record("fit", "succeeded"))
+    assert capsys.readouterr().out == ""
+    records.tell(failed)
+    assert record_in(capsys.readouterr().out) == failed
+    records.tell(again)
+    assert record_in(capsys.readouterr().out) == again
