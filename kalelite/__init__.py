@@ -109,7 +109,7 @@ _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 _EXTENSION = {"load_ipython_extension": "kalelite.cli.magics"}
 """What ``%load_ext kalelite`` asks for."""
 
-__all__ = [*sorted(_MODULES), "marshal", "runs"]  # noqa: PLE0604 - texts, all of them
+__all__ = [*sorted(_MODULES), "marshal", "runs"]
 
 
 def __getattr__(name: str) -> Any:

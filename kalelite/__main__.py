@@ -8,7 +8,7 @@ from contextlib import suppress
 # In its place this file, in which nothing is found: `kalelite.source.script.import_path` drops it.
 with suppress(OSError):
     is_ours = not getattr(sys.flags, "safe_path", False)
-    if is_ours and sys.path[0] == os.getcwd():  # noqa: PTH109 - as sys.path has it
+    if is_ours and sys.path[0] == os.getcwd():
         sys.path[0] = sys.argv[0]
 
 from kalelite.cli import main

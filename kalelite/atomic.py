@@ -25,7 +25,7 @@ def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) ->
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(part, path)  # noqa: PTH105 - pathlib would cost a task more than the writing
+        os.replace(part, path)
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
@@ -36,7 +36,7 @@ def write_atomically(path: str | Path, data: bytes, *, durable: bool = False) ->
 def _created(path: str) -> BufferedWriter:
     """A new file, in a folder that is made if need be."""
     try:
-        return io.open(path, "wb")  # noqa: UP020 - as above, and a step may have changed `open`
+        return io.open(path, "wb")
     except FileNotFoundError:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         return _created(path)

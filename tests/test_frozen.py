@@ -50,7 +50,7 @@ def test_a_frozen_one_equals_what_has_its_fields_and_an_entity_itself_alone():
     thing = Thing(1)
 
     assert Place("a") == Place("a") != Named("a")
-    assert hash(Thing(1)) and thing == thing != Thing(1)  # noqa: PLR0124 - that is the question
+    assert hash(Thing(1)) and thing == thing != Thing(1)
 
 
 def test_what_is_no_argument_has_its_default_and_the_class_its_say():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def Collected(value: T) -> list[T]:  # noqa: N802 - reads like the blocks it goes with
+def Collected(value: T) -> list[T]:
     """All values that a result of a step in a `ParallelFor` has, in the order of the items.
 
     Parameters
@@ -60,7 +60,7 @@ def _refuse(trace: Trace, where: Where, message: str, hint: str = _COLLECT) -> P
     return Poison(trace)
 
 
-def OneOf(*choices: T) -> T:  # noqa: N802 - reads like the blocks it goes with
+def OneOf(*choices: T) -> T:
     """The value of whichever branch ran.
 
     Parameters

@@ -60,7 +60,7 @@ def _parameter(name: str, declared: inspect.Parameter, hint: Any, where: Where |
         hint = type(default)
     elif hint is not None and default is None:
         with contextlib.suppress(TypeError):  # the annotation is no type
-            hint = Optional[hint]  # noqa: UP045 - `x: str = None`, as many write it
+            hint = Optional[hint]
     return Parameter(name, hint, default, where=where)
 
 

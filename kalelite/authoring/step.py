@@ -94,7 +94,7 @@ def _define(
 def _stand_in(target: Any) -> Callable[..., Any]:
     """A function in the place of what is none; the problem that goes with it is always reported."""
 
-    def stand_in(*args: Any, **kwargs: Any) -> Any:  # noqa: ARG001 - it takes what any call gives
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         raise TypeError(f"@step was put on {target!r}, which is no function")
 

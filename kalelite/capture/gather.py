@@ -143,7 +143,7 @@ class Gatherer:
     ) -> Pickled | None:
         try:
             return pickled(value, self.world, group=group, limit=self._limit)
-        except Exception as error:  # noqa: BLE001 - a user's reduction may raise anything
+        except Exception as error:
             subject = next(iter(value.values())) if group else value
             limit = self._limit if isinstance(error, TooLargeError) else None
             file = self.world.spaces[name[0]].values.get("__file__") if name else None

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = stop.code if isinstance(stop.code, int) else 0
     except BrokenPipeError:
         code = ExitCode.OK
-    except BaseException as error:  # noqa: BLE001 - the last place that can explain it to the user
+    except BaseException as error:
         code = _explain(error, err)
     gc.enable()
     _flush()
@@ -73,7 +73,7 @@ def _open_streams() -> None:
     """Open what was closed when this process began, or the next file has its number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            nowhere = open(os.devnull, mode)  # noqa: SIM115 - for ever
+            nowhere = open(os.devnull, mode)
             os.set_inheritable(nowhere.fileno(), True)
             setattr(sys, name, nowhere)
 

@@ -115,7 +115,7 @@ def _exception(error: BaseException) -> Iterator[Line]:
     kind = type(error)
     try:
         message = str(error)
-    except Exception:  # noqa: BLE001 - the user's __str__ may be broken as well
+    except Exception:
         message = "(its message cannot be shown)"
     yield from _message(short_name(f"{kind.__module__}.{kind.__qualname__}"), message)
     for note in getattr(error, "__notes__", ()):

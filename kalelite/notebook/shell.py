@@ -153,7 +153,7 @@ class CellShell(InteractiveShell):
 
     def _may_run(self, words: str) -> bool:
         if not self.run_shell:
-            frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - as IPython does
+            frame: FrameType | None = sys._getframe(1)
             while frame is not None and frame.f_code.co_filename != self.file:
                 frame = frame.f_back
             place = place_text(self.file, frame.f_lineno if frame else 1)

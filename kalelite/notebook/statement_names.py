@@ -98,7 +98,7 @@ class _Course:
                 if name not in self._found.binds:
                     self._found.early.add(name)
 
-    def look(self, node: ast.AST) -> None:  # noqa: C901, PLR0912 - one case for each kind
+    def look(self, node: ast.AST) -> None:
         """One node."""
         match node:
             case ast.Name(ctx=ast.Load()):

@@ -131,7 +131,7 @@ def define_function(
             part.lineno = part.end_lineno = first
             part.col_offset = part.end_col_offset = 0
     module = ast.Module([function], [])
-    exec(compile(module, file, "exec", dont_inherit=True), space)  # noqa: S102 - the user's cells
+    exec(compile(module, file, "exec", dont_inherit=True), space)
     return space[name]
 
 

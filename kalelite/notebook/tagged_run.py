@@ -52,4 +52,4 @@ def _run_top_of(flow: Flow, index: int, space: dict[str, Any]) -> None:
 def _run(code: CellCode, statements: list[ast.stmt], space: dict[str, Any]) -> None:
     keep_source(code.file, code.text)
     tree = ast.Module(statements, [])
-    exec(compile(tree, code.file, "exec", dont_inherit=True), space)  # noqa: S102 - the user's cell
+    exec(compile(tree, code.file, "exec", dont_inherit=True), space)

@@ -164,7 +164,7 @@ class _Look:
             if holder and name and not self._fixed & {holder, name}:
                 self.found.shared.append((holder, name))
 
-    def node(self, node: ast.AST) -> None:  # noqa: C901, PLR0912 - one case for each kind
+    def node(self, node: ast.AST) -> None:
         """One node of any kind."""
         match node:
             case ast.Assign(targets=targets, value=value):
@@ -217,7 +217,7 @@ class _Look:
             self._change(target)
         self._share(target, self._held(value))
 
-    def _held(self, node: ast.AST) -> Iterator[ast.AST]:  # noqa: C901, PLR0912 - as above
+    def _held(self, node: ast.AST) -> Iterator[ast.AST]:
         """What the value of an expression may hold, or be a part of."""
         match node:
             case ast.Name():
@@ -271,7 +271,7 @@ class _Look:
         for argument in arguments:
             yield from self._held(argument)
 
-    def _call(self, call: ast.Call) -> None:  # noqa: C901 - one case for each kind
+    def _call(self, call: ast.Call) -> None:
         arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
         function, inplace = call.func, _inplace(call)
         if isinstance(function, ast.Attribute) and root_of(function) not in self._libraries:

@@ -47,7 +47,7 @@ def constant(value: Any) -> str:
     """A value in a few characters, on one line; a failing ``__repr__`` shows the type."""
     try:
         text = _short.repr(value)
-    except Exception:  # noqa: BLE001 - a user's __repr__ may do anything
+    except Exception:
         text = f"<{type(value).__name__}>"
     return clip(" ".join(text.split()), 60)
 

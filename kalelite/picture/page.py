@@ -110,7 +110,7 @@ def to_html(plan: Plan, problems: Iterable[Problem] = ()) -> str:
             picture.body,
             "</svg></div>\n<nav>",
             '<button id="in" aria-label="larger">+</button>',
-            '<button id="out" aria-label="smaller">−</button>',  # noqa: RUF001 - a minus sign
+            '<button id="out" aria-label="smaller">−</button>',
             '<button id="fit">Whole picture</button>',
             '<input id="find" type="search" placeholder="Find a step" aria-label="Find a step">',
             f"<span>{count(len(plan.tasks), 'step')}</span>",

@@ -56,7 +56,7 @@ def run_ids(base: Path) -> list[str]:
 def run_names(base: Path) -> list[str]:
     """The names of all folders of runs, in the order of time; one may have nothing in it yet."""
     with contextlib.suppress(OSError):
-        return sorted(filter(_ID.fullmatch, os.listdir(base)))  # noqa: PTH208 - there may be many
+        return sorted(filter(_ID.fullmatch, os.listdir(base)))
     return []
 
 

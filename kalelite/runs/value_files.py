@@ -35,7 +35,7 @@ def _pickle(value: Any, path: str) -> None:
 
     try:
         data = pickle.dumps(value, protocol=5)
-    except Exception:  # noqa: BLE001 - whatever a class's own code raises
+    except Exception:
         data = cloudpickle.dumps(value, protocol=5)
     _octets(data, path)
 

@@ -91,7 +91,7 @@ def _displayed(value: Any) -> str | None:
     frame = head if hasattr(head, "columns") else head.to_frame()
     text = plain_table(frame._repr_html_())
     shape = getattr(value, "shape", ())
-    return text and f"{text}<div>{' × '.join(map(str, shape))}</div>"  # noqa: RUF001 - a cross
+    return text and f"{text}<div>{' × '.join(map(str, shape))}</div>"
 
 
 def _saved(save: Any) -> bytes:

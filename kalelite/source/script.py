@@ -111,7 +111,7 @@ class Script:
         try:
             if self.spec and self.spec.parent:
                 importlib.import_module(self.spec.parent)
-            exec(self.code, module.__dict__)  # noqa: S102 - running the user's script is the job
+            exec(self.code, module.__dict__)
         except SystemExit as error:
             return ScriptExit(error.code, last_place(error, self.holds))
         return ScriptExit()

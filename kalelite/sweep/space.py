@@ -164,7 +164,7 @@ def grid(space: Space) -> Iterator[Point]:
 
 def draws(space: Space, number: int, seed: int) -> Iterator[Point]:
     """Points by chance, none of them twice; all of them where there are no more."""
-    generator = random.Random(seed)  # noqa: S311 - it keeps no secret
+    generator = random.Random(seed)
     total = size_of_space(space)
     if total is not None and not any(isinstance(one, Range) and one.log for one in space.values()):
         positions = generator.sample(range(total), min(number, total))

@@ -291,7 +291,7 @@ class Cluster:
 def _delays() -> Iterator[float]:
     delay = _FIRST_DELAY
     while True:
-        yield delay * random.uniform(0.8, 1.2)  # noqa: S311 - many clients must not come back at once
+        yield delay * random.uniform(0.8, 1.2)
         delay = min(delay * 2, _LONGEST_DELAY)
 
 

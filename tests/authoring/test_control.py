@@ -1,4 +1,3 @@
-# ruff: noqa: F841 - the names are what these tests are about
 """Blocks: what they put into a plan, and what may enter and leave them."""
 
 from __future__ import annotations
@@ -832,7 +831,7 @@ def condition_on_unknown_parameter(n):
 
 
 def condition_on_none():
-    with If(one() == None):  # noqa: E711
+    with If(one() == None):
         use(1)
 
 

@@ -152,7 +152,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.1 if fault == "delay" else 0)
             self._answer(answer.status, answer.data, half=fault == "half")
 
-    do_GET = do_POST = do_PATCH = do_DELETE = do  # noqa: N815 - as the library spells it
+    do_GET = do_POST = do_PATCH = do_DELETE = do
 
     def _refuse(self, status, reason):
         kind = {"kind": "Status", "reason": reason, "message": f"a fault: {reason}"}

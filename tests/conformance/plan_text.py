@@ -26,7 +26,7 @@ def plan_text(plan: graph.Plan) -> str:
     return "\n".join(lines) + "\n\n" + to_text(plan).rstrip() + "\n"
 
 
-def expr(value: Any) -> str:  # noqa: C901, PLR0911 - one line for each kind
+def expr(value: Any) -> str:
     """An expression in the words of Python."""
     match value:
         case graph.Constant(value=constant):

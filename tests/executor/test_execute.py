@@ -344,7 +344,7 @@ def test_causes_are_kept_and_cycles_end(run):
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="exception groups came with Python 3.11")
 def test_an_exception_group_names_its_members(run):
     def step():
-        raise ExceptionGroup("two", [ValueError("a"), TypeError("b")])  # noqa: F821
+        raise ExceptionGroup("two", [ValueError("a"), TypeError("b")])
 
     got = failure(run, step)
     assert "ValueError: a; TypeError: b" in got.message

@@ -94,7 +94,7 @@ def circle_of_keys():
     ],
 )
 def test_what_cannot_be_loaded_is_refused_when_it_is_saved(store, make, pad):
-    with pytest.raises(Exception):  # noqa: B017 - whatever its own code raises
+    with pytest.raises(Exception):
         pickle.loads(pickle.dumps(make(), 5))
 
     with pytest.raises(UnmarshallableError, match="model cannot be handed to another step"):

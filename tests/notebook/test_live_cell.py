@@ -40,7 +40,7 @@ def fail(scores):
 
 
 @pipeline
-def study(n: int = 3, items: list = [1, 2]):  # noqa: B006 - as users write it
+def study(n: int = 3, items: list = [1, 2]):
     rows = load(n)
     with ParallelFor(items) as depth:
         scored = fit(rows[0], depth)

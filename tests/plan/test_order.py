@@ -1,4 +1,3 @@
-# ruff: noqa: F841 - the names are what these tests are about
 """Edges of a plan, and orders that keep them."""
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _of_container(trace: Trace, value: Any, label: str) -> Expr:
         return _hidden(trace, label, place)
     except RecursionError:
         raise
-    except Exception:  # noqa: BLE001 - a user's __deepcopy__ may raise anything
+    except Exception:
         return Constant(value)
     finally:
         trace.is_copying = False

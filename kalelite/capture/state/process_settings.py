@@ -47,7 +47,7 @@ def _unlike(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str,
         default = defaults.get(name)
         try:
             same = value is default or bool(value == default)
-        except Exception:  # noqa: BLE001 - whatever a library's values do when they are compared
+        except Exception:
             same = False
         # Written as text, a number that is none is itself.
         if not same and repr(value) != repr(default):
@@ -123,7 +123,7 @@ def _set_filters(module: Any, filters: Any) -> None:
     for action, message, category, where, line in filters:
         if isinstance(category, str):
             home, _, name = category.rpartition(".")
-            category = getattr(sys.modules.get(home), name, None)  # noqa: PLW2901
+            category = getattr(sys.modules.get(home), name, None)
         if category is not None:
             found.append((action, _compiled(message), category, _compiled(where), line))
     module.filters[:] = found

@@ -136,7 +136,7 @@ class TopLevel:
         above = self.place(node.value)
         try:
             return _place(above, (step,)) if above else None
-        except Exception:  # noqa: BLE001 - a library's own lookup
+        except Exception:
             return None
 
     def value(self, node: ast.AST) -> tuple[Any] | None:
@@ -148,8 +148,8 @@ class TopLevel:
             return None
         try:
             code = compile(ast.Expression(node), self.values.get("__file__") or "<top>", "eval")  # type: ignore[arg-type]
-            return (eval(code, self.values),)  # noqa: S307 - a lookup in the user's own names
-        except Exception:  # noqa: BLE001 - as above
+            return (eval(code, self.values),)
+        except Exception:
             return None
 
     # --- statements --------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class TopLevel:
             return
         try:
             value = owner.value[key]
-        except Exception:  # noqa: BLE001 - a library's own lookup
+        except Exception:
             self._see(owner, "delete", path, node=node, sure=sure)
             return
         self._see(owner, "set", path, value, node=node, sure=sure)

@@ -66,7 +66,7 @@ def _read(node: ast.expr, names: Mapping[str, Any]) -> Any:
             )
             return generic[args if isinstance(index, ast.Tuple) else args[0]]
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return Union[_argument(left, names), _argument(right, names)]  # noqa: UP007 - built at run time
+            return Union[_argument(left, names), _argument(right, names)]
         case ast.Constant(value=value):
             return resolve(value, names) if isinstance(value, str) else value
         case ast.List(elts=parts):

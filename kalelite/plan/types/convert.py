@@ -244,7 +244,7 @@ def _show(value: Any) -> str:
     """A value for a message: short, and never an error of its own."""
     try:
         shown = repr(value)
-    except Exception:  # noqa: BLE001 - a user's __repr__ may do anything
+    except Exception:
         shown = f"a {type(value).__name__}"
     return shown if len(shown) <= 80 else shown[:79] + "…"
 

@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         except KaleliteError as error:
             self._refuse(HTTPStatus.NOT_FOUND, str(error))
             return
-        except Exception as error:  # noqa: BLE001 - a record may hold anything
+        except Exception as error:
             kind = type(error).__name__
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, f"The page cannot be made: {kind}.")
             return

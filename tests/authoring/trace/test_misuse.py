@@ -1,4 +1,3 @@
-# ruff: noqa: F841, B018 - what must not be written is what these tests are about
 """What cannot be meant in a body: one problem, under the right text, saying what to write."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: F841 - the names are what these tests are about
 """Names, number and types of the outputs of a task."""
 
 from __future__ import annotations

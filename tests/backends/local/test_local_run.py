@@ -305,7 +305,7 @@ def test_only_some_errors_are_worth_a_retry(run):
     assert run.events.of(TaskRetried) == []
 
 
-class Flaky(Exception):  # noqa: N818 - a user's own
+class Flaky(Exception):
     pass
 
 

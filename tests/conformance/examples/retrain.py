@@ -62,7 +62,7 @@ def main(drift: float = 1.0):
     model, bad = judged(Model(2.0), data)
     model, good = judged(model, data)
     with If((bad > good) & ~(good > 0.01)):
-        published = publish(model, good)  # noqa: F841 - kept for the run
+        published = publish(model, good)
     return model, bad, good
 
 

@@ -55,9 +55,9 @@ def note(what="it failed"):
 def main(journal: str = ""):
     plain = show()
     nearer = show.options(env={"WHO": "call", "CALL": "1"}, cpu="500m", name="nearer")(plain)
-    connected = flaky(journal)  # noqa: F841 - kept for the run
-    first = note(hungry())  # noqa: F841
-    second = note(slow())  # noqa: F841
+    connected = flaky(journal)
+    first = note(hungry())
+    second = note(slow())
     return plain, nearer
 
 

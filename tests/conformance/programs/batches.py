@@ -29,7 +29,7 @@ def joined(*lists) -> list:
 
 
 @pipeline
-def main(count: int = 5, given: list = [3, 4, 5]):  # noqa: B006
+def main(count: int = 5, given: list = [3, 4, 5]):
     with ParallelFor([1, 2, 3, 4, 5], per_pod=2) as item:
         one = double(double(item))
     with ParallelFor(numbers(count), per_pod=3, parallelism=2) as item:

@@ -1,5 +1,4 @@
 """Four branches, by text, number and truth; the third is taken."""
-# ruff: noqa: E712 - a comparison that the pipeline makes, not Python
 
 from kalelite import Elif, Else, If, OneOf, pipeline, step
 

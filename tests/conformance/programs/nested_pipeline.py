@@ -1,5 +1,4 @@
 """A pipeline called twice inside another one."""
-# ruff: noqa: E712 - a comparison that the pipeline makes, not Python
 
 from kalelite import Collected, If, ParallelFor, pipeline, step
 

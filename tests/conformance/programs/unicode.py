@@ -1,5 +1,4 @@
 """Letters of the world in names, texts and documentation."""
-# ruff: noqa: PLC2401 - the point of this program
 
 from kalelite import If, ParallelFor, pipeline, step
 

@@ -15,7 +15,7 @@ quick = settings(
 SIZE = 33_000  # shorter arrays are left to pickle
 
 
-class Name(str):  # noqa: SLOT000 - a user's class
+class Name(str):
     """A str that is more than a str."""
 
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 np = pytest.importorskip("numpy", reason="pip install numpy")
 pd = pytest.importorskip("pandas", reason="pip install pandas")
-import dateutil.tz  # noqa: E402 - pandas needs it
-from hypothesis.extra import pandas as pdst  # noqa: E402 - needs pandas
-from pandas_values import (  # noqa: E402 - needs pandas
+import dateutil.tz
+from hypothesis.extra import pandas as pdst
+from pandas_values import (
     COLUMNS,
     DAYS,
     INDEXES,

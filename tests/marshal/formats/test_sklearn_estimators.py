@@ -7,7 +7,7 @@ import pytest
 np = pytest.importorskip("numpy", reason="pip install numpy")
 sklearn = pytest.importorskip("sklearn", reason="pip install scikit-learn")
 
-from sklearn import (  # noqa: E402 - needs scikit-learn
+from sklearn import (
     cluster,
     compose,
     decomposition,

@@ -149,7 +149,7 @@ class KfpService:
                     "this Kubeflow has many users, and no namespace is given",
                     hint="KALELITE_KFP_NAMESPACE is the namespace of your profile.",
                 )
-        self._backend._namespace = self.namespace or "kubeflow"  # noqa: SLF001 - of the class above
+        self._backend._namespace = self.namespace or "kubeflow"
         return greeting
 
     def experiment(self, name: str) -> str:
@@ -176,10 +176,10 @@ class KfpService:
 
     def _version(self, name: str, version: str) -> Uploaded | None:
         backend = self._backend
-        pipeline = backend._get_pipeline_id_by_name(name)  # noqa: SLF001 - of the class above
+        pipeline = backend._get_pipeline_id_by_name(name)
         if pipeline is None:
             return None
-        found = backend._get_version_id_by_name(pipeline, version)  # noqa: SLF001 - as well
+        found = backend._get_version_id_by_name(pipeline, version)
         return Uploaded(pipeline, found, fresh=False) if found else None
 
     def start(self, asked: RunBody) -> str:
@@ -248,7 +248,7 @@ def _api_of(client: Any) -> Any:
     if client is None:
         return None
     if isinstance(client, PipelinesClient):
-        client = client._backend  # noqa: SLF001 - it has no public name
+        client = client._backend
     api = getattr(getattr(client, "_run_api", None), "api_client", None)
     if api is None:
         raise UsageError(

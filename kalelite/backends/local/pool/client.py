@@ -253,7 +253,7 @@ def _strings(values: Iterable[object]) -> list[str]:
 
 def _scratch() -> str:
     """A folder for what is gone at once."""
-    folder = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - what is made there has a random name
+    folder = os.environ.get("TMPDIR", "/tmp")
     if os.access(folder, os.W_OK | os.X_OK):
         return folder
     import tempfile  # slower to import than all else here

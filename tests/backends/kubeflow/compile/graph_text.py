@@ -42,9 +42,7 @@ def elements(components: Components, block: str, indent: str = "") -> Iterator[s
             yield from elements(components, id, f"{indent}  ")
 
 
-def describe(  # noqa: C901 - one case for each kind
-    item: Component | graph.Task | graph.Block, components: Components
-) -> Iterator[str]:
+def describe(item: Component | graph.Task | graph.Block, components: Components) -> Iterator[str]:
     wiring = components.wiring
 
     def operand(expr: graph.Expr) -> str:

@@ -88,7 +88,7 @@ class StandIn(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     def of(self, command):
         return [call for call in list(self.calls) if call[0] == command]
 
-    def answer(self, argv, env, tell):  # noqa: C901 - one case for each command
+    def answer(self, argv, env, tell):
         """Carry out a command; its exit code. ``tell`` prints."""
         self.calls.append(argv)
         match argv:

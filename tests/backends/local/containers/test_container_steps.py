@@ -139,7 +139,7 @@ def test_outputs_come_out_as_their_types(engine, run):
     make = shell(script, *map(OutputPath, types), outputs=types)
 
     def p():
-        i, f, b, s, l, d = make()  # noqa: E741
+        i, f, b, s, l, d = make()
         return i, f, b, s, l, d
 
     assert run(p).value == (3, 0.5, True, " a \n", [1, 2], {"k": 1})

@@ -199,7 +199,7 @@ def raises_in_a_child():
 
 
 def stops_at_a_breakpoint():
-    import pdb  # noqa: T100 - what a forgotten breakpoint() does
+    import pdb
 
     pdb.Pdb(nosigint=True, readrc=False).set_trace()
     return 1
