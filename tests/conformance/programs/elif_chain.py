@@ -1,4 +1,5 @@
 """Four branches, by text, number and truth; the third is taken."""
+# A comparison that the pipeline makes, not Python.
 
 from kalelite import Elif, Else, If, OneOf, pipeline, step
 

@@ -1,4 +1,5 @@
 """A pipeline called twice inside another one."""
+# A comparison that the pipeline makes, not Python.
 
 from kalelite import Collected, If, ParallelFor, pipeline, step
 

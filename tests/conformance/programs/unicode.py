@@ -1,4 +1,5 @@
 """Letters of the world in names, texts and documentation."""
+# Names in any script are the point of this program.
 
 from kalelite import If, ParallelFor, pipeline, step
 
