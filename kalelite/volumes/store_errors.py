@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 from kalelite.errors import KaleliteError, TransferError
@@ -18,7 +19,7 @@ _NO_ANSWER = (
 )
 _OF_CREDENTIALS = (
     "Give them as the store's own tools take them: variables such as AWS_ACCESS_KEY_ID, a file, the"
-    " identity of the machine. A step gets them by"
+    " identity of the machine or pod. A step gets them by"
     " sync.options(secrets={'AWS_ACCESS_KEY_ID': ('my-secret', 'key-id'), ...})(...)."
 )
 
@@ -43,8 +44,11 @@ def _explained(url: str, error: Exception) -> TransferError:
             f"{url} cannot be reached: {error.name or error} is not installed",
             hint=f"pip install {needed}, and packages={libraries_for(url)} for a step elsewhere.",
         )
-    if any(name in names for name in _NO_CREDENTIALS):
-        return TransferError(f"there are no credentials for {bucket}", hint=_OF_CREDENTIALS)
+    token = os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
+    lacks_token = bool(token) and isinstance(error, OSError) and error.filename == token
+    if lacks_token or any(name in names for name in _NO_CREDENTIALS):
+        why = f": the token of the pod's identity cannot be read: {error}" if lacks_token else ""
+        return TransferError(f"there are no credentials for {bucket}{why}", hint=_OF_CREDENTIALS)
     if any(name in names for name in _NO_ANSWER):
         return TransferError(
             f"the store of {bucket} does not answer: {error}",

@@ -53,7 +53,8 @@ def s3(endpoint, tmp_path, monkeypatch):
     urllib.request.urlopen(
         urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST"), timeout=30
     ).close()
-    client = boto3.client("s3", endpoint_url=endpoint)
+    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+    client = boto3.client("s3", endpoint_url=endpoint, **keys)
     client.create_bucket(Bucket="bucket")
     return client
 
@@ -212,6 +213,24 @@ def test_without_credentials(s3, monkeypatch):
     with pytest.raises(TransferError, match="there are no credentials for s3://bucket") as caught:
         sync("s3://bucket/in", "data")
     assert "secrets=" in caught.value.hint
+
+
+def test_with_the_identity_of_a_pod_and_no_keys(s3, put, monkeypatch, tmp_path, endpoint):
+    """As the account of a pod has it on EKS: a role, and a token in a file."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    put(a="1")
+    token = tmp_path / "token"
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/steps")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(token))
+
+    with pytest.raises(TransferError, match="the token of the pod's identity cannot be read"):
+        sync("s3://bucket/in", "data")
+    token.write_text("a token of the account")
+    sync("s3://bucket/in", "data")
+    sync("data", "s3://bucket/out")
+
+    assert objects(s3, "out/") == {"out/a": b"1"}
 
 
 def test_without_the_right(s3, monkeypatch, endpoint):
