@@ -175,7 +175,10 @@ class _Flow:
         shown = f'print("STEP {name}")' if self.choose.random() < 0.3 else "pass"
         arrow = f" -> {returns}" if returns else ""
         lines = [f"    {line}" for line in (shown, *body)]
-        head = f"@step{self.choose.choice(OPTIONS)}\ndef {name}({parameters}){arrow}:"
+        option = self.choose.choice(OPTIONS)
+        if "retries" in option and any(line.startswith("raise") for line in body):
+            option = ""  # plain Python prints what it prints once
+        head = f"@step{option}\ndef {name}({parameters}){arrow}:"
         self.program.parts.append("\n".join([head, *lines]))
         return name
 
