@@ -7,7 +7,7 @@ from plain_blocks import FinalStatus, one_of, plainly
 __all__ = ["FinalStatus"]
 
 OneOf = one_of
-If = Elif = Else = ParallelFor = Collected = ExitHandler = None  # read by `plainly`
+If = Elif = Else = ParallelFor = Collected = ExitHandler = Together = None  # read by `plainly`
 
 
 def step(function=None, /, **options):

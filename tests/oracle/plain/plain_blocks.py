@@ -101,6 +101,9 @@ class _Blocks(ast.NodeTransformer):
         if call.func.id == "ParallelFor":
             self.loop(call, target, inner, made, level)
             return
+        if call.func.id == "Together":
+            made += self.statements(inner, level)
+            return
         made += ast.parse("".join(f"{name} = _skipped\n" for name in unknown)).body
         skips = len(unknown)
         test = self.visit(call.args[0]) if call.args else None
