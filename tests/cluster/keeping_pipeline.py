@@ -10,5 +10,4 @@ def train() -> int:
 
 @pipeline
 def keeping():
-    kept = snapshot("workspace", after=train())
-    return snapshot("workspace", snapshot_class="dir-slow", after=kept)
+    return snapshot(snapshot_class="dir-slow", after=snapshot("workspace", after=train()))
