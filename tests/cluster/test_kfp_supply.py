@@ -137,7 +137,7 @@ def test_from_where_nothing_may_be_made_the_run_makes_it(lab, cluster):
 
     assert (made.settings, made.owner) == (Settings(), None)
     (note,) = notes
-    assert note.endswith("tasks of the run bring the code and make the marshal volume")
+    assert note.endswith(": a task of the run brings the code and makes the volume")
 
 
 def test_runs_that_recur_clone_one_snapshot_which_stays_until_they_end(lab):
