@@ -26,6 +26,7 @@ APART = {"test_runs_in_pods", "test_on_kfp"}
 """Files whose tests may run side by side; those of another file share what they made, one worker."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if "cluster" in item.path.parent.parts:
