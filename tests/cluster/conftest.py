@@ -22,17 +22,10 @@ HOW = (
 )
 
 
-APART = {"test_runs_in_pods", "test_on_kfp"}
-"""Files whose tests may run side by side; those of another file share what they made, one worker."""
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     for item in items:
         if "cluster" in item.path.parent.parts:
             item.add_marker(pytest.mark.cluster)
-            if item.path.stem not in APART:
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
