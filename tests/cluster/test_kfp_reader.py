@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from lab import wait
@@ -64,8 +66,10 @@ def test_nothing_outside_of_the_folder_is_given_away(lab, volume, tmp_path):
 
 def test_a_reader_that_cannot_start_says_why(lab):
     at = RunVolumeAt("none", "/marshal/.kalelite", IMAGE)
-    times = iter(range(0, 10_000, 100))
-    lab.cluster.clock = lambda: next(times)
+    times = itertools.count(0, 100)
+    get = ("kubectl", "-n", lab.namespace, "get", "pods", "-o", "jsonpath={..conditions[*].reason}")
+    # Time passes as soon as the scheduler has said why, however long that takes it.
+    lab.cluster.clock = lambda: next(times) if "Unschedulable" in lab.kit(*get) else 0
 
     with pytest.raises(ClusterError, match="its claim none is not there"):
         with reader_pod(lab.cluster, "r1", at):
