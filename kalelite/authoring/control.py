@@ -12,8 +12,7 @@ from typing import Generic, Self, TypeVar, cast
 from kalelite.authoring.trace.block import ControlBlock
 from kalelite.authoring.trace.operands import condition_of, handler_of, items_of_loop
 from kalelite.authoring.trace.proxies import ValueProxy
-from kalelite.plan import graph
-from kalelite.plan.graph import Branch, ExitScope, Expr, ItemRef, Loop, Switch
+from kalelite.plan.graph import Branch, ExitScope, Expr, ItemRef, Loop, OnePod, Switch
 
 T = TypeVar("T")
 
@@ -237,5 +236,5 @@ class Together(ControlBlock):
 
     def __enter__(self) -> Self:
         trace = self._trace
-        self._open(graph.OnePod(trace.new_id("together"), trace.parent, self._where))
+        self._open(OnePod(trace.new_id("together"), trace.parent, self._where))
         return self
