@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from kalelite.capture.bytecode import Import, is_module_name, resolve_import
 from kalelite.source import libraries
+from kalelite.source.locations import nodes_of
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 Found = TypeVar("Found")
@@ -45,7 +46,7 @@ class LocalModule:
     def imports(self) -> frozenset[str]:
         """All modules that it may import, at any depth of its source."""
         package = self.name if self.package else self.name.rpartition(".")[0]
-        return frozenset(name for node in ast.walk(self.tree) for name in _imported(node, package))
+        return frozenset(name for node in nodes_of(self.tree) for name in _imported(node, package))
 
 
 @functools.cache

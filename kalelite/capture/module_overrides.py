@@ -14,6 +14,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from kalelite.capture.local_modules import LocalModule, LocalModules
+from kalelite.source.locations import nodes_of
 
 _MISSING = object()
 _MAGIC = frozenset({"globals", "vars", "locals", "exec", "setattr"})
@@ -32,8 +33,8 @@ def changed(module: LocalModule) -> dict[str, Any]:
     tree = module.tree
     bound = Counter(_bound(tree))
     literals = dict(_literals(tree))
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    own = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    used = {node.id for node in nodes_of(tree) if isinstance(node, ast.Name)}
+    own = {name for node in nodes_of(tree) if isinstance(node, ast.Global) for name in node.names}
     # What a star import or the module's own magic binds is not in sight.
     in_sight = "*" not in bound and not used.intersection(_MAGIC)
     found = {}
@@ -67,7 +68,7 @@ def contents(module: LocalModule) -> Iterator[tuple[tuple[tuple[str, str], ...],
     live = sys.modules.get(module.name)
     if live is None:
         return
-    own = {node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)}
+    own = {node.id for node in nodes_of(module.tree) if isinstance(node, ast.Name)}
     for name, value in list(vars(live).items()):
         if name.startswith("__") or name not in own.union(_defined(module.tree)):
             continue

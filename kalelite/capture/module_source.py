@@ -19,6 +19,7 @@ from kalelite.capture.bytecode import Import, identifiers, resolve_import
 from kalelite.capture.local_modules import LocalModule
 from kalelite.capture.rebuild import plain
 from kalelite.frozen import frozen, mutable
+from kalelite.source.locations import nodes_of
 
 # Code that uses one of these may look up any name.
 _DYNAMIC = frozenset(
@@ -122,7 +123,7 @@ def _aliases(module: LocalModule) -> tuple[tuple[str, str], ...]:
     """Names that the module may bind to other modules."""
     package = module.name if module.package else module.name.rpartition(".")[0]
     found = []
-    for node in ast.walk(module.tree):
+    for node in nodes_of(module.tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 target = alias.name if alias.asname else alias.name.partition(".")[0]

@@ -7,6 +7,7 @@ byte-order marks do no harm.
 from __future__ import annotations
 
 import ast
+import functools
 import linecache
 import weakref
 from collections.abc import Callable, Iterator
@@ -105,7 +106,7 @@ def definition_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFu
     if not isinstance(code, CodeType):
         return None
     tree = tree_of(code.co_filename, getattr(function, "__globals__", None))
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in nodes_of(tree) if tree is not None else ():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == code.co_name:
             first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
             if first == code.co_firstlineno:
@@ -135,7 +136,7 @@ def of_keyword(where: Where | None, name: str) -> Where | None:
     if tree is None or where is None or where.column is None:
         return where
     start = bytes_before(where.text, where.column)
-    for node in ast.walk(tree):
+    for node in nodes_of(tree):
         if isinstance(node, ast.Call) and (node.lineno, node.col_offset) == (where.line, start):
             for found, value in _named(node):
                 if found == name:
@@ -175,6 +176,12 @@ def tree_of(filename: str, module: dict[str, Any] | None = None) -> ast.Module |
         tree = None
     _trees[filename] = (lines, tree)
     return tree
+
+
+@functools.lru_cache(maxsize=64)
+def nodes_of(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All nodes of a tree: many ask for them, and to walk it takes as long as to parse it."""
+    return tuple(ast.walk(tree))
 
 
 def of_syntax_error(error: SyntaxError, file: str, text: str) -> Where:

@@ -17,7 +17,7 @@ from kalelite.capture.state.shared_globals import shared
 from kalelite.capture.state.top_level import Seen, TopLevel
 from kalelite.errors import Where
 from kalelite.frozen import mutable
-from kalelite.source.locations import tree_of
+from kalelite.source.locations import nodes_of, tree_of
 
 if TYPE_CHECKING:
     from kalelite.capture.gather import Gatherer
@@ -176,7 +176,7 @@ class _Taking:
         asked = any(
             isinstance(node, ast.Attribute) and node.attr == "__subclasses__"
             for tree in trees
-            for node in ast.walk(tree)
+            for node in nodes_of(tree)
         )
         for value in list(top.values.values()) if asked else ():
             if not isinstance(value, type) or value.__module__ != top.values.get("__name__"):

@@ -20,6 +20,7 @@ from kalelite.capture.state.changes import Change, follow
 from kalelite.capture.state.process_settings import KNOWN
 from kalelite.capture.state.statements import imported, imported_modules, made_by, statements
 from kalelite.frozen import frozen, mutable
+from kalelite.source.locations import nodes_of
 
 MUTATORS = frozenset(
     {
@@ -97,8 +98,9 @@ class TopLevel:
     def _imports(self) -> None:
         """Learn what is imported, under other names too, and which of it nothing mentions."""
         package = self.values.get("__package__") or ""
-        used = {node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name)}
-        for node in ast.walk(self.tree):
+        nodes = nodes_of(self.tree)
+        used = {node.id for node in nodes if isinstance(node, ast.Name)}
+        for node in (one for one in nodes if isinstance(one, ast.Import | ast.ImportFrom)):
             found = list(imported(node, package))
             for name, module, attribute in found:
                 self._import(name, module, attribute)
