@@ -117,7 +117,7 @@ SETTINGS: Mapping[str, Setting] = {
         ),
         Setting(
             "marshal_volume_size",
-            "how large the marshal volume is made",
+            "how large the marshal volume is made; of a claim, what has to be free there",
             "a size such as 10Gi",
             backend="kubeflow",
         ),

@@ -106,7 +106,8 @@ def pipeline(function: Any = None, /, **options: Unpack[PipelineKeywords]) -> An
             on a volume that all steps mount; `"artifacts"`: through its object store, with no volume
         ``marshal_volume=True or "claim"``: where values are stored: True is a volume of its own for
             each run, a name is that claim, for all runs
-        ``marshal_volume_size="10Gi"``: size of a run's own volume
+        ``marshal_volume_size="10Gi"``: size of a run's own volume; of a claim: what has to be free
+            there when a run begins
         ``marshal_path="/data/marshal"``: the path at which steps find that volume
         ``pods="few"``: `"few"`: on Kubeflow Pipelines, steps that fit together run in one pod, one
             process each; `"each"`: every step has a pod of its own

@@ -30,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _dispatch(words)
     except KeyboardInterrupt as interrupt:
         err.line("interrupted")
-        err.lines((note,) for note in getattr(interrupt, "__notes__", ()))
+        for note in getattr(interrupt, "__notes__", ()):
+            err.line(note, fit="keep")  # there are commands in it
         code = ExitCode.INTERRUPTED
     except SystemExit as stop:  # argparse, after --help
         code = stop.code if isinstance(stop.code, int) else 0

@@ -67,14 +67,18 @@ class Command:
 
         return open_backend(name, **backend_settings(name, self.settings), **more)
 
-    def again(self) -> str:
-        """The command line that goes on with the run of this one, or begins it anew in debugging."""
+    def line(self, *words: str) -> str:
+        """A command line with these words; without any, the one that was typed."""
         module = os.path.basename(sys.argv[0]) == "__main__.py"
         start = ["python", "-m", "kalelite"] if module else ["kalelite"]
+        return shlex.join([*start, *(words or self.words)])
+
+    def again(self) -> str:
+        """The command line that goes on with the run of this one, or begins it anew in debugging."""
+        if self.options.debug:
+            return self.line()
         home = self.settings["home"]
-        flag = ["--home", home.value] if home.origin == "--home" else []
-        debugs = self.options.debug
-        return shlex.join([*start, *(self.words if debugs else ["resume", *flag])])
+        return self.line("resume", *(["--home", home.value] if home.origin == "--home" else []))
 
 
 def settings_of(*options: argparse.Namespace) -> dict[str, Value]:

@@ -55,7 +55,11 @@ def perform(command: Command) -> int:
     if options.store:
         _free_values(command)
     if options.volumes:
-        _remove_volumes(command)
+        try:
+            _remove_volumes(command)
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"What has not been removed yet goes by {command.line()}")
+            raise
     return ExitCode.OK
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from kalelite.volumes import marker
@@ -60,10 +61,10 @@ def take_snapshots(
     way are not final, as the controller tries again.
     """
     run = owner.run
-    marked = _mark(run, planned) if book.here else frozenset()
-    planned = [replace(each, marked=each.volume.path in marked) for each in planned]
-    taken = SnapshotSet(run, tuple(planned), book.directory, book.image, book.user, book.group)
-    try:
+    with ExitStack() as marks:
+        marked = _mark(marks, run, planned) if book.here else frozenset()
+        planned = [replace(each, marked=each.volume.path in marked) for each in planned]
+        taken = SnapshotSet(run, tuple(planned), book.directory, book.image, book.user, book.group)
         made = [
             _create(cluster, run, manifest_of(name, taken, owner.reference()))
             for name in _names(planned)
@@ -73,9 +74,6 @@ def take_snapshots(
             for each in made
         ]
         ready = wait_all(cluster, awaited, step, deadline=deadline, report=report)
-    finally:
-        for path in marked:
-            marker.remove(path, run)
     sizes = {each["metadata"]["name"]: each["status"].get("restoreSize") or "" for each in ready}
     return replace(taken, snapshots=tuple(replace(each, size=sizes[each.name]) for each in planned))
 
@@ -104,10 +102,10 @@ def step(observed: Observed) -> Verdict:
     return Verdict(Action.FAIL, note or "it did not get ready, and nobody says why", hint)
 
 
-def _mark(run: str, planned: Sequence[Snapshot]) -> frozenset[str]:
+def _mark(marks: ExitStack, run: str, planned: Sequence[Snapshot]) -> frozenset[str]:
     """Mark the volumes and have everything written reach the disks; the paths that are marked."""
-    paths = [each.volume.path for each in planned if not each.volume.read_only]
-    marked = frozenset(path for path in paths if marker.write(path, run))
+    paths = {each.volume.path for each in planned if not each.volume.read_only}
+    marked = frozenset(path for path in paths if marks.enter_context(marker.marked(path, run)))
     os.sync()
     return marked
 

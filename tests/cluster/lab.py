@@ -12,8 +12,11 @@ from pathlib import Path
 
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import NotFoundError
+from kalelite.volumes.leftovers import find_leftovers
+from kalelite.volumes.provision import RUN_LABEL
 from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, PODS, SNAPSHOTS, Resource
 
+ATTEMPT = "kalelite.dev/attempt"
 IMAGE = "localhost/kc/python:3.11"
 ROOT = Path(__file__).resolve().parents[2]
 CONTENTS = Resource(
@@ -70,6 +73,8 @@ class Lab:
     def __init__(self, kit):
         self.kit = kit
         self.namespace = f"t-{uuid.uuid4().hex[:8]}"
+        self.own = set()
+        """The names of claims of the test's own."""
         self.cluster = Cluster.open(client=kit.client(), namespace=self.namespace)
 
     def __enter__(self):
@@ -78,6 +83,25 @@ class Lab:
         return self
 
     def __exit__(self, *_):
+        try:
+            self.hold_record()
+        finally:
+            self._remove()
+
+    def hold_record(self):
+        """Nothing of kalelite's is without its labels, or not found by `kalelite clean`."""
+        kinds = (CLAIMS, SNAPSHOTS, CONFIG_MAPS, PODS)
+        there = [(kind, each["metadata"]) for kind in kinds for each in self.cluster.list(kind)]
+        found = {each.uid for each in find_leftovers(self.cluster, time.time(), 0)}
+        for kind, metadata in there:
+            name, labels = metadata["name"], metadata.get("labels") or {}
+            if RUN_LABEL in labels and "deletionTimestamp" not in metadata:
+                assert metadata["uid"] in found, f"clean does not find {kind.noun} {name}"
+            elif kind in {CLAIMS, SNAPSHOTS} and name not in self.own:
+                is_restored = kind is CLAIMS and ATTEMPT in labels
+                assert is_restored or RUN_LABEL in labels, f"{kind.noun} {name} is of nobody"
+
+    def _remove(self):
         for snapshot in self.cluster.list(SNAPSHOTS):
             self.cluster.delete(SNAPSHOTS, snapshot["metadata"]["name"])
             status = snapshot.get("status") or {}
@@ -120,6 +144,7 @@ class Lab:
         body = {"accessModes": [mode], "resources": {"requests": {"storage": size}}, **spec}
         if storage is not None:
             body["storageClassName"] = storage
+        self.own.add(name)
         self.cluster.create(CLAIMS, {"metadata": {"name": name}, "spec": body})
         if bound is None:
             bound = storage in {"dir", "dir-retain", "dir-rwo", "dir-empty-clone"}

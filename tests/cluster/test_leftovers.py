@@ -6,7 +6,8 @@ import json
 import time
 
 import pytest
-from lab import wait
+from in_pods import VOLUMES
+from lab import CONTENTS, wait
 
 from kalelite import pipeline, step
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
@@ -92,6 +93,37 @@ def test_a_snapshot_whose_clone_is_still_to_be_made_stays(lab):
     assert not any(each.kept for each in found)
     remove_leftovers(lab.cluster, found, deadline=60)
     assert lab.ours() == []
+
+
+@pytest.mark.timeout(300)
+def test_volumes_that_are_removed_at_the_third_attempt_only(lab):
+    """Nothing of a clone, of its snapshot and of a restored claim is left in the storage."""
+    made = prepare(lab, storage_class="dir-delete-flaky", snapshot_class="dir-delete-flaky")
+    (snapshot,) = made.snapshots.snapshots
+    at = ("--namespace", lab.namespace)
+    more = ("--claim", "back", "--storage-class", "dir-delete-flaky")
+    done = lab.command("snapshots", "restore", snapshot.name, *more, *at)
+    assert done.returncode == 0, done.stderr
+    assert lab.output("reader", "cat /work/line", {"/work": "back"}) == "before"
+    assert len(stored(lab)) == 4
+
+    lab.cluster.delete(PODS, "reader")
+    lab.cluster.delete(CLAIMS, "back")
+    done = lab.command("clean", "--volumes", "--older-than", "1ms", *at)
+
+    assert done.returncode == 0, done.stderr
+    assert lab.ours() == []
+    wait("only the user's own", lambda: stored(lab) == ["volume of work-r1"], 120)
+
+
+def stored(lab):
+    """What the storage holds for a namespace."""
+    claims = [each["spec"]["claimRef"] for each in lab.cluster.list(VOLUMES)]
+    taken = [each["spec"]["volumeSnapshotRef"] for each in lab.cluster.list(CONTENTS)]
+    found = [f"volume of {each['name']}" for each in claims if each["namespace"] == lab.namespace]
+    return sorted(
+        found + [f"snapshot {each['name']}" for each in taken if each["namespace"] == lab.namespace]
+    )
 
 
 def test_what_does_not_go_is_told_with_what_holds_it(lab):

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-import signal
-import subprocess
-import sys
 
 import pytest
-from lab import ROOT, wait
+from lab import ROOT
 
 from kalelite.volumes import provision
 from kalelite.volumes.discover import notebook
@@ -128,26 +125,6 @@ def test_an_empty_volume_in_the_place_of_a_clone_is_seen_by_the_first_step(lab, 
     assert phase == "Failed"
     assert f"not the clone of the snapshot of run {taken.run}" in text
     assert "made an empty volume in its place" in text
-
-
-def test_ctrl_c_in_the_command_leaves_nothing(lab):
-    lab.claim("data")
-    lab.pod("nb-0", claims={"/data": "data"})
-    words = ["--pod", "nb-0", "--namespace", lab.namespace, "--snapshot-class", "dir-never"]
-    command = subprocess.Popen(
-        [sys.executable, "-m", "kalelite", "snapshot", *words],
-        env={"KUBECONFIG": lab.kit("kubeconfig"), "PYTHONPATH": str(ROOT), "PATH": "/usr/bin"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    wait("begun", lambda: command.poll() is not None or "snapshot data" in " ".join(lab.ours()))
-    command.send_signal(signal.SIGINT)
-    text, _ = command.communicate(timeout=60)
-
-    assert command.returncode == 130, text
-    assert "interrupted" in text
-    wait("nothing left", lambda: lab.ours() == [])
 
 
 def test_a_step_of_the_run_makes_the_clone(lab):

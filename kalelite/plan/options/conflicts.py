@@ -37,12 +37,6 @@ def check(options: StepOptions, where: Where | None = None) -> list[Problem]:
 def check_pipeline(options: PipelineOptions, where: Where | None = None) -> list[Problem]:
     """What in a pipeline's options contradicts itself."""
     problems = []
-    if options.marshal_volume_size and isinstance(options.marshal_volume, str):
-        message = (
-            f"marshal_volume_size goes with a new volume; {options.marshal_volume!r} exists already"
-        )
-        hint = "Leave the size out, or write marshal_volume=True."
-        problems.append(Problem(message, hint, where))
     for name in ("marshal_volume_size", "marshal_path"):
         if getattr(options, name) and not options.marshal_volume:
             message = f"{name} goes with a marshal volume, and there is none"

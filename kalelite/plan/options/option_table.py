@@ -255,7 +255,9 @@ class PipelineOptions:
         parse.claim_or_flag,
     )
     marshal_volume_size: str | None = option(
-        "size of a run's own volume", '"10Gi"', quantity.memory
+        "size of a run's own volume; of a claim: what has to be free there when a run begins",
+        '"10Gi"',
+        quantity.memory,
     )
     marshal_path: str | None = option(
         "the path at which steps find that volume", '"/data/marshal"', names.mount_path

@@ -457,7 +457,6 @@ def test_settings_without_a_counterpart_are_named_in_a_warning(given, reason):
         ({"marshal_volume": 3}, "marshal_volume=3", "claim-name"),
         ({"marshal_volume": "A_b"}, "not a name that Kubernetes allows", "'a-b'"),
         ({"marshal_volume_size": "10Gi"}, "there is none", "marshal_volume=True"),
-        ({"marshal_volume": "c", "marshal_volume_size": "1Gi"}, "exists already", "Leave"),
         ({"marshal_volume": True, "marshal_path": "data"}, "relative", "'/data'"),
         ({"marshal_volume": True, "marshal_volume_size": "10GB"}, "'10GB'", "'10Gi'"),
     ],

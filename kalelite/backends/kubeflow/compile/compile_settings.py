@@ -142,6 +142,12 @@ class Settings:
         return isinstance(self.marshal_volume, str)
 
     @property
+    def room(self) -> int:
+        """The bytes that have to be free on such a volume when a run begins."""
+        wished = self.marshal_volume_size if self.lasts else None
+        return quantity.size_of(wished) if wished else 0
+
+    @property
     def default_image(self) -> str:
         return self.image or f"python:{self.python}"
 

@@ -122,7 +122,8 @@ class Components:
         if not handler:
             return made
         # It mounts some of the clones only, and others have looked at them before.
-        args = tuple(word for word in made.args if not word.startswith("--mark="))
+        checks = ("--mark=", "--room=")
+        args = tuple(word for word in made.args if not word.startswith(checks))
         made = replace(made, made_by=(), args=args)
         if not self.boot:
             return made
@@ -184,6 +185,7 @@ class Components:
         extra += [f"--package={package}" for package in options.packages]
         marked = [each for each in self.settings.clones if each.mark]
         extra += [f"--mark={each.path}={each.mark}" for each in marked]
+        extra += [f"--room={self.settings.room}"] if self.settings.room else []
         return Component(
             id=id,
             image=options.image or self.settings.default_image,

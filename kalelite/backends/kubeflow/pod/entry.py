@@ -44,7 +44,7 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
             records, store = own.records, own.store
         if not is_pod and task["verdict"]:
             return _verdict(task["verdict"], records)
-        records.verify_clones(flags.marks)
+        records.verify_volumes(flags.marks, flags.room)
         _install(flags.packages)
         code = CodeReader(lambda name: read(f"code/{name}"))
         outputs = received.get("outputs", {})
@@ -91,6 +91,7 @@ class _Flags:
     packages: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     marks: Mapping[str, str] = field(default_factory=dict)
+    room: int = 0
 
 
 def _flags(argv: list[str]) -> _Flags:
@@ -99,6 +100,7 @@ def _flags(argv: list[str]) -> _Flags:
     packages: list[str] = []
     files: dict[str, str] = {}
     marks: dict[str, str] = {}
+    room = 0
     rest = iter(argv[1:])
     for flag in rest:
         name, equals, value = flag.partition("=")
@@ -110,12 +112,14 @@ def _flags(argv: list[str]) -> _Flags:
         elif name == "--mark" and equals:
             folder, _, mark = value.rpartition("=")
             marks[folder] = mark
+        elif name == "--room" and equals:
+            room = int(value)
         else:
             flags[flag.lstrip("-").replace("-", "_")] = next(rest, "")
     wanted = {"task", "executor_input"}
     if argv[:1] != ["run"] or set(flags) - {"home", "work"} != wanted:
         raise UsageError(f"unknown arguments: {' '.join(argv)[:200]}", hint="compile it again")
-    return _Flags(**flags, packages=tuple(packages), files=files, marks=marks)
+    return _Flags(**flags, packages=tuple(packages), files=files, marks=marks, room=room)
 
 
 def _install(packages: tuple[str, ...]) -> None:

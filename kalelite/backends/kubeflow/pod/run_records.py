@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kalelite.backends.kubeflow.pod.contract import RECORD
-from kalelite.errors import KaleliteError, UsageError
+from kalelite.errors import ClusterError, KaleliteError, UsageError
 from kalelite.executor import record_file
 from kalelite.executor.spec import Record
 from kalelite.marshal.store import Store
@@ -44,14 +44,25 @@ class RunRecords:
         self.folder = folder
         self.shared = shared
 
-    def verify_clones(self, marks: Mapping[str, str]) -> None:
-        """Raise `ClusterError` unless each of these folders holds its mark, before the first task.
+    def verify_volumes(self, marks: Mapping[str, str], room: int) -> None:
+        """Look at the volumes before the first task; others may have changed what is there.
 
-        Tasks that have begun may have removed them.
+        Raises `ClusterError` unless each of these folders holds its mark, and ``room`` bytes are
+        free on the volume with kalelite's folder.
         """
-        if not (self.folder.is_dir() and any(self.folder.iterdir())):
-            for folder, mark in marks.items():
-                verify(folder, mark)
+        if self.folder.is_dir() and any(self.folder.iterdir()):
+            return
+        for folder, mark in marks.items():
+            verify(folder, mark)
+        volume = self.folder.parents[3]
+        state = os.statvfs(volume)
+        free = state.f_bavail * state.f_frsize
+        if free < room:
+            raise ClusterError(
+                f"the volume at {volume} has {free:,} bytes free, less than the {room:,} of "
+                "marshal_volume_size",
+                hint="kalelite clean --store frees what no run refers to. No step was run on it.",
+            )
 
     def make(self, name: str) -> Path:
         """The folder of an instance, made if it is not there; raises `UsageError` if it can't be."""

@@ -156,7 +156,12 @@ def _completed(
     completed = replace(settings, clones=clones, code_map=CodeMap(prepared.owner.name), run=run)
     marshal = prepared.marshal
     if marshal is not None and (prepared.made or isinstance(settings.marshal_volume, str)):
-        completed = replace(completed, marshal_volume=marshal.claim, marshal_path=marshal.path)
+        completed = replace(
+            completed,
+            marshal_volume=marshal.claim,
+            marshal_path=marshal.path,
+            marshal_volume_size=settings.marshal_volume_size if settings.lasts else None,
+        )
     return replace(
         completed,
         image=settings.image or book.image,

@@ -36,7 +36,12 @@ def marshal_claim(
         storage_class=wishes.storage_class,
     )
     make_volumes(cluster, [marshal], owner, deadline=wishes.deadline, report=report)
-    return replace(settings, marshal_volume=marshal.claim, marshal_path=marshal.path)
+    return replace(
+        settings,
+        marshal_volume=marshal.claim,
+        marshal_path=marshal.path,
+        marshal_volume_size=None,
+    )
 
 
 def wishes_of(settings: Settings, plan: Plan | None = None) -> Wishes:

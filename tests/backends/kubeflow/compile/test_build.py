@@ -176,6 +176,16 @@ def test_steps_are_told_which_mark_a_clone_has_to_hold(compiled, write_script, t
     ]
 
 
+@pytest.mark.parametrize(("volume", "flags"), [("values", ["--room=2097152"]), (True, [])])
+def test_steps_are_told_how_much_has_to_be_free_on_a_claim_that_stays(
+    compiled, write_script, volume, flags
+):
+    path = compiled(write_script(HELLO), marshal_volume=volume, marshal_volume_size="2Mi")
+
+    container = spec_of(path)["deploymentSpec"]["executors"]["exec-hello"]["container"]
+    assert [each for each in container["args"] if each.startswith("--room")] == flags
+
+
 @pytest.mark.parametrize("made", ["", "a-clone"])
 def test_a_clone_of_a_folder_of_a_volume_is_mounted_as_that(compiled, write_script, tmp_path, made):
     (tmp_path / "jovyan").mkdir()

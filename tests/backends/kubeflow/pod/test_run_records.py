@@ -8,7 +8,7 @@ import pytest
 
 from kalelite.backends.kubeflow.follow.step_output import record_in
 from kalelite.backends.kubeflow.pod.run_records import RunRecords
-from kalelite.errors import UsageError
+from kalelite.errors import ClusterError, UsageError
 from kalelite.executor.record_file import commit
 from kalelite.executor.spec import FailureReport, Record
 
@@ -35,6 +35,18 @@ def test_a_volume_that_cannot_be_written_to_is_told_with_what_to_do(tmp_path):
     with pytest.raises(UsageError, match="may not write to") as caught:
         RunRecords(tmp_path / "home" / "runs" / "r1" / "tasks").make("work")
     assert "security_context=" in caught.value.hint
+
+
+def test_a_volume_without_the_room_is_told_before_the_first_task(records):
+    records.verify_volumes({}, 1)
+    with pytest.raises(
+        ClusterError, match=r"bytes free, less than the 1,000,000,000,000,000"
+    ) as it:
+        records.verify_volumes({}, 10**15)
+    assert "kalelite clean --store" in it.value.hint
+
+    records.make("work")
+    records.verify_volumes({}, 10**15)
 
 
 def test_instances_come_in_the_order_of_the_items(records):
