@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from kalelite.volumes import marker
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.discover import MountedVolume, Notebook
+from kalelite.volumes.marking import marked
 from kalelite.volumes.owner import Owner
 from kalelite.volumes.provision import is_of_run
 from kalelite.volumes.resources import SNAPSHOTS, Json
@@ -62,8 +62,8 @@ def take_snapshots(
     """
     run = owner.run
     with ExitStack() as marks:
-        marked = _mark(marks, run, planned) if book.here else frozenset()
-        planned = [replace(each, marked=each.volume.path in marked) for each in planned]
+        known = _mark(marks, run, planned) if book.here else frozenset()
+        planned = [replace(each, marked=each.volume.path in known) for each in planned]
         taken = SnapshotSet(run, tuple(planned), book.directory, book.image, book.user, book.group)
         made = [
             _create(cluster, run, manifest_of(name, taken, owner.reference()))
@@ -105,9 +105,9 @@ def step(observed: Observed) -> Verdict:
 def _mark(marks: ExitStack, run: str, planned: Sequence[Snapshot]) -> frozenset[str]:
     """Mark the volumes and have everything written reach the disks; the paths that are marked."""
     paths = {each.volume.path for each in planned if not each.volume.read_only}
-    marked = frozenset(path for path in paths if marks.enter_context(marker.marked(path, run)))
+    known = frozenset(path for path in paths if marks.enter_context(marked(path, run)))
     os.sync()
-    return marked
+    return known
 
 
 def _names(planned: Sequence[Snapshot]) -> list[str]:

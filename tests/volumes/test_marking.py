@@ -11,7 +11,8 @@ from contextlib import ExitStack
 import pytest
 
 from kalelite.errors import ClusterError
-from kalelite.volumes.marker import marked, verify
+from kalelite.volumes.marker import verify
+from kalelite.volumes.marking import marked
 
 
 def marks(folder):
