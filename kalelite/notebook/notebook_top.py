@@ -58,6 +58,12 @@ class NotebookTop:
                 names = [name]
             case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom():
                 return
+            case ast.Expr():
+                self.flow.notes.append(
+                    f"{code.where(1)}: of the cell of the parameters, steps get the values; what else"
+                    " stands there is in none of them."
+                )
+                return
             case _:
                 names, value = [], ast.Constant(None)
         try:

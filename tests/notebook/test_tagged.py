@@ -124,7 +124,7 @@ def test_outputs_are_written_into_the_cells_of_the_steps(shell, book):
         ([("step:a", "x = 1\ndel x"), ("step:b", "print(x)")], 4, "Step 'a' has deleted it"),
         ([("skip", "x = 1"), ("step:b", "print(x)")], 4, "tagged skip sets it"),
         ([("step:a", "%run other.py")], 4, "the magic %run cannot run in a step"),
-        ([("pipeline-parameters", "print(1)"), ("step:a", "1")], 4, "belongs to a cell of its own"),
+        ([("pipeline-parameters", "for N in (1,): pass"), ("step:a", "1")], 4, "a cell of its own"),
         ([("step:a", "x = (1")], 3, "Cell In[1], line 1: SyntaxError"),
         ([("step:a limit:what:2", "x = 1")], 4, "Cell In[1], line 1"),
         ([("step:a notebook:b", "x = 1")], 4, "notebooks are not nested"),
@@ -161,6 +161,10 @@ def test_mistakes_are_named_by_cell_and_line(shell, book, cells, code, says):
             "x is set under a condition only",
         ),
         ([("step:a", "!rm x\nx = 1")], "Cell In[1], line 1: not run: !rm x"),
+        (
+            [("pipeline-parameters", "print('set up')\nN = 1\nprint(f'{N=}')"), ("step:a", "N")],
+            "Cell In[1], line 1: of the cell of the parameters, steps get the values",
+        ),
         (
             [("pipeline-parameters", "N = 1"), ("functions", "M = N + 1"), ("step:a", "M")],
             "the top reads",
