@@ -43,7 +43,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-_CELLS = re.compile(r"(?:^|\.ipynb:)((?:\+?In\[\d+\](?:@\d+)?)+)$")
+_CELLS = re.compile(r"(?:^|\.ipynb:(?:([\w-]+):)?)((?:\+?In\[\d+\](?:@\d+)?)+)$")
 _CELL = re.compile(r"In\[(\d+)\](?:@(\d+))?")
 
 
@@ -61,20 +61,22 @@ def in_cell(file: str, line: int) -> tuple[int, int] | None:
     """The number of a notebook's cell and the line in it; None for a line of a file.
 
     ``book.ipynb:In[7]`` names the source of a cell, ``book.ipynb:In[7]@1+In[9]@12`` that of cells
-    in a row, each with its first line. So the places of frames are known in every process.
+    in a row, each with its first line. So the places of frames are known in every process. Those
+    of a notebook to which another one refers have its name: ``book.ipynb:NAME:In[7]``.
     """
     file = cell_name(file)
     cells = _CELLS.search(file) if file.endswith(tuple("0123456789]")) else None
     if cells is None:
         return None
-    starts = [(int(number), int(at or 1)) for number, at in _CELL.findall(cells[1])]
+    starts = [(int(number), int(at or 1)) for number, at in _CELL.findall(cells[2])]
     number, first = next((cell for cell in reversed(starts) if cell[1] <= line), starts[0])
     return number, line - first + 1
 
 
 def book_of(file: str) -> str:
     """The file of the notebook whose cells a name stands for; any other name is that itself."""
-    return file if in_cell(file, 1) is None else file.rpartition(":")[0]
+    cells = _CELLS.search(file)
+    return file if cells is None else file[: cells.start() + len(".ipynb")]
 
 
 def place_text(file: str, line: int) -> str:
@@ -82,7 +84,16 @@ def place_text(file: str, line: int) -> str:
     if file == "<timed exec>":
         return f"the cell under %%time, line {line + 1}"
     cell = in_cell(file, line)
-    return f"{file}:{line}" if cell is None else f"Cell In[{cell[0]}], line {cell[1]}"
+    if cell is None:
+        return f"{file}:{line}"
+    called = referred_name(file)
+    return f"Cell In[{cell[0]}]{f' of {called}' if called else ''}, line {cell[1]}"
+
+
+def referred_name(file: str) -> str:
+    """The name by which a notebook refers to another one, whose cell this is; else empty."""
+    cells = _CELLS.search(cell_name(file))
+    return (cells[1] or "") if cells else ""
 
 
 @frozen

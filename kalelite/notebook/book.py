@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kalelite.errors import ScriptError, book_of
+from kalelite.errors import ScriptError, book_of, referred_name
 from kalelite.frozen import frozen
 from kalelite.notebook.cell_outputs import CellOutputs
 from kalelite.notebook.ipynb import NotebookFile, read_notebook
@@ -84,14 +84,14 @@ class Book:
                     run_tagged(read_tags(self.notebook), shell, self.note)
                     return ScriptExit()
                 for cell in self.notebook.running():
-                    run_cell(shell, self.notebook, cell)
+                    run_cell(shell, cell)
         except SystemExit as error:
             return ScriptExit(error.code, last_place(error, self.holds))
         return ScriptExit()
 
     def holds(self, file: str) -> bool:
-        """Whether a place is in one of its cells."""
-        return book_of(file) == self.path
+        """Whether a place is in one of its cells, or of those of a notebook that it refers to."""
+        return book_of(file) == self.path or bool(referred_name(file))
 
     def hint(self, error: BaseException) -> str:
         """What to do about an error that a cell has raised."""

@@ -10,7 +10,7 @@ from typing import Final
 from IPython.core.inputtransformer2 import TransformerManager
 
 from kalelite.errors import Problem, ScriptError, Where
-from kalelite.notebook.ipynb import Cell, NotebookFile
+from kalelite.notebook.ipynb import Cell, file_of
 from kalelite.source.locations import of_syntax_error
 
 _SETTING_UP = frozenset(
@@ -57,7 +57,7 @@ def as_python(source: str) -> str:
     return TransformerManager().transform_cell(source)
 
 
-def cell_code(notebook: NotebookFile, cell: Cell) -> CellCode:
+def cell_code(cell: Cell) -> CellCode:
     """Read a cell.
 
     Raises `ScriptError`: it is not Python.
@@ -67,7 +67,7 @@ def cell_code(notebook: NotebookFile, cell: Cell) -> CellCode:
     if head.startswith("%%") and head[2:].partition(" ")[0] in _TIMING:
         source = f"# {source}"
     text = as_python(_TIMED_LINE.sub(r"\1", source))
-    file = notebook.file_of((cell, 1))
+    file = file_of((cell, 1))
     try:
         tree = ast.parse(text, file)
     except SyntaxError as error:

@@ -37,7 +37,7 @@ class CellOutputs:
 
     def __init__(self, *, wanted: bool = False) -> None:
         self.wanted = wanted
-        self._of: dict[int, list[Output]] = {}
+        self._of: dict[Cell, list[Output]] = {}
         self._ids: dict[str, list[Output]] = {}
         self._current: Cell | None = None
 
@@ -48,7 +48,7 @@ class CellOutputs:
             yield
             return
         self._current = cell
-        self._of[cell.index] = []
+        self._of[cell] = []
         out = cast("IO[str]", _Tee(sys.stdout, "stdout", self))
         err = cast("IO[str]", _Tee(sys.stderr, "stderr", self))
         try:
@@ -69,13 +69,13 @@ class CellOutputs:
 
     def _add(self, output: Output) -> None:
         if self._current is not None:
-            self._of[self._current.index].append(output)
+            self._of[self._current].append(output)
 
     def stream(self, name: str, text: str) -> None:
         """A text that was printed."""
         if self._current is None or not text:
             return
-        before = self._of[self._current.index]
+        before = self._of[self._current]
         if before and before[-1].get("name") == name:
             before[-1]["text"] += text
         else:
@@ -127,11 +127,11 @@ class CellOutputs:
     def clear(self) -> None:
         """Forget the outputs of the cell."""
         if self._current is not None:
-            self._of[self._current.index].clear()
+            self._of[self._current].clear()
 
-    def add_to(self, index: int, output: Output) -> None:
-        """An output of the cell at an index, found after it has run."""
-        self._of.setdefault(index, []).append(output)
+    def add_to(self, cell: Cell, output: Output) -> None:
+        """An output of a cell, found after it has run."""
+        self._of.setdefault(cell, []).append(output)
 
     def write(self, notebook: NotebookFile, path: Path) -> None:
         """Write the notebook with these outputs.
@@ -142,7 +142,12 @@ class CellOutputs:
         for cell in notebook.cells:
             entry = document["cells"][cell.index]
             if cell.kind == "code":
-                entry["outputs"] = self._of.get(cell.index, [])
+                entry["outputs"] = [
+                    output
+                    for other, outputs in self._of.items()
+                    if other == cell or other.book.endswith(f".ipynb:{cell.reference}")
+                    for output in outputs
+                ]
                 entry["execution_count"] = cell.number or None
         try:
             text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"

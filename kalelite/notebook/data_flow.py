@@ -8,7 +8,8 @@ go before the others, as in Kale.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby, takewhile
 
 from kalelite.errors import Problem
 from kalelite.notebook.cell_code import CellCode, cell_code
@@ -28,27 +29,60 @@ def flow_of(tagged: Tagged) -> Flow:
     Raises `ScriptError`: a cell is not Python.
     """
     flow = Flow(tagged, notes=list(tagged.notes), problems=list(tagged.problems))
-    parameters = [cell_code(tagged.notebook, cell) for cell in tagged.parameters]
-    top = [cell for cell in tagged.top if cell not in tagged.parameters]
-    flow.top, _ = _statements(flow, top)
+    parameters = {c for part in (tagged, *tagged.units.values()) for c in part.parameters}
+    flow.top, _ = _statements(cell for cell in tagged.top if cell not in parameters)
+    flow.problems += _defined_anew(flow.top)
     for tag in tagged.steps:
-        body, codes = _statements(flow, tag.cells)
-        flow.steps.append(StepFlow(tag.name, codes, body, tag.previous, tag))
+        body, codes = _statements(tag.cells)
+        flow.steps.append(StepFlow(codes, body, tag))
         flow.problems += [problem for code in codes for problem in code.problems]
-    if tagged.metrics:
-        body, codes = _statements(flow, tagged.metrics)
-        flow.steps.append(StepFlow("pipeline_metrics", codes, body))
-    finding = _Finding(flow, NotebookTop(flow, parameters))
+    flow.steps = _in_order(flow.steps)
+    finding = _Finding(flow, NotebookTop(flow))
     finding.forward()
     finding.connect()
+    if tagged.units:
+        finding.wait()
     finding.end()
     flow.notes = list(dict.fromkeys(flow.notes))
     return flow
 
 
-def _statements(flow: Flow, cells: Iterable[Cell]) -> tuple[list[Statement], list[CellCode]]:
-    codes = [cell_code(flow.tagged.notebook, cell) for cell in cells]
+def _statements(cells: Iterable[Cell]) -> tuple[list[Statement], list[CellCode]]:
+    codes = [cell_code(cell) for cell in cells]
     return [(code, statement) for code in codes for statement in code.body], codes
+
+
+def _defined_anew(top: Iterable[Statement]) -> Iterator[Problem]:
+    """Names that one notebook defines otherwise than another one, whose steps would see it."""
+    defined: dict[str, Statement] = {}
+    for code, statement in top:
+        for name in names_of([statement]).binds:
+            other, before = defined.setdefault(name, (code, statement))
+            if code.cell.book != other.cell.book and ast.dump(before) != ast.dump(statement):
+                where = other.where(before.lineno)
+                message = f"{name} is also defined, differently, at {where}"
+                hint = "Give one of them another name."
+                yield Problem(message, hint, code.where(statement.lineno))
+
+
+def _in_order(steps: list[StepFlow]) -> list[StepFlow]:
+    """The steps, with notebooks referred to in a row in the order of their data."""
+    left = [list(unit) for _, unit in groupby(steps, key=lambda step: step.unit)]
+    names = {id(unit): names_of(s for step in unit for s in step.statements()) for unit in left}
+    found: list[StepFlow] = []
+    bound: set[str] = set()
+
+    def is_ready(unit: list[StepFlow]) -> bool:
+        needs = names[id(unit)].reads.keys() - bound
+        return not any(needs & names[id(o)].binds.keys() for o in row if o is not unit)
+
+    while left:
+        row = list(takewhile(lambda unit: unit[0].unit, left))
+        unit = next(filter(is_ready, row), left[0])
+        left.remove(unit)
+        found += unit
+        bound |= names[id(unit)].binds.keys()
+    return found
 
 
 class _Finding:
@@ -65,6 +99,7 @@ class _Finding:
             step.reads = {n: line for n, line in step.names.reads.items() if n not in module}
         effects = self._effects()
         available = set(self.flow.parameters) | self.top.values
+        made: set[str] = set()
         for index, (step, (changed, shared)) in enumerate(
             zip(self.flow.steps, effects, strict=True)
         ):
@@ -77,12 +112,13 @@ class _Finding:
             binds = step.names.binds.keys() - {name_of(s) for _, s in step.helpers}
             unsure = {name for name in binds if name not in step.names.settled}
             touched = (changed | bound_together | unsure) & (alive | step.reads.keys())
-            taken = available & {*step.reads, *touched}
+            taken = available & {*step.reads, *touched} - (self.flow.hidden(step) - made)
             step.inputs = sorted(taken, key=lambda n: (step.reads.get(n, 10**9), n))
             step.writes = set(binds) | (touched & available)
-            self._missing(step, available)
+            self._missing(step, taken)
             self._uncertain(step)
             available |= step.writes
+            made |= step.writes
             available -= step.names.deleted.keys()
 
     def _effects(self) -> list[tuple[set[str], set[str]]]:
@@ -106,7 +142,7 @@ class _Finding:
                 continue
             message = f"step {step.name!r} reads {name!r}, which nothing above it sets"
             hint = ""
-            for cell in self.tagged.notebook.cells:
+            for cell in step.tag.notebook.cells:
                 if "skip" in cell.tags and cell.kind == "code" and f"{name} =" in cell.source:
                     hint = "A cell that is tagged skip sets it: take the tag away."
             for other in self.flow.steps:
@@ -140,15 +176,18 @@ class _Finding:
 
     def connect(self) -> None:
         """Find the step that each input comes from."""
-        by_name = {step.name: step for step in self.flow.steps}
         for index, step in enumerate(self.flow.steps):
             above = self.flow.steps[:index]
+            by_name = {other.name: other for other in above if other.unit == step.unit}
             ancestors = _ancestors(step, by_name)
+            own = self.flow.signatures[step.unit] if step.unit else ()
             for name in step.inputs:
-                writers = [other for other in above if name in other.writes]
-                near = (
-                    [other for other in writers if other.name in ancestors] if step.previous else []
-                )
+                writers = [
+                    other
+                    for other in above
+                    if name in other.writes and (other.unit == step.unit or name not in own)
+                ]
+                near = [other for other in writers if other in ancestors]
                 source = next(reversed(near or writers), None)
                 if source is None:
                     if name in self.top.values:
@@ -171,8 +210,24 @@ class _Finding:
                     )
             sources = {id(source) for source in step.sources.values()}
             step.after = [
-                by_name[n] for n in step.previous if n in by_name and id(by_name[n]) not in sources
+                by_name[n]
+                for n in step.tag.previous
+                if n in by_name and id(by_name[n]) not in sources
             ]
+
+    def wait(self) -> None:
+        """The notebook's own steps wait for all above them, as in Kale, and what is below for them."""
+        last: list[StepFlow] = []  # the step above, and the units since then
+        for step in self.flow.steps:
+            awaited = {id(other) for other in [*step.sources.values(), *step.after]}
+            if step.unit:
+                if last and not last[0].unit and awaited.isdisjoint(map(id, last)):
+                    step.after.append(last[0])
+                last.append(step)
+                continue
+            awaited |= {id(o) for unit in last for o in [*unit.sources.values(), *unit.after]}
+            step.after += [other for other in last if id(other) not in awaited]
+            last = [step]
 
     def end(self) -> None:
         """What nobody takes is the result of a step at the end."""
@@ -184,12 +239,12 @@ class _Finding:
             step.outputs = [n for n in assigned(s for _, s in step.body) if n in step.names.settled]
 
 
-def _ancestors(step: StepFlow, by_name: dict[str, StepFlow]) -> set[str]:
-    found: set[str] = set()
-    pending = list(step.previous)
+def _ancestors(step: StepFlow, by_name: dict[str, StepFlow]) -> list[StepFlow]:
+    found: list[StepFlow] = []
+    pending = list(step.tag.previous)
     while pending:
-        name = pending.pop()
-        if name not in found and name in by_name:
-            found.add(name)
-            pending += by_name[name].previous
+        other = by_name.get(pending.pop())
+        if other is not None and other not in found:
+            found.append(other)
+            pending += other.tag.previous
     return found

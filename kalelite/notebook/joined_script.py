@@ -8,7 +8,7 @@ from pathlib import Path
 from kalelite.notebook.cell_code import MAGIC, as_python, cell_code
 from kalelite.notebook.cell_step import CellStep, read_cell_step
 from kalelite.notebook.free_names import BUILTINS, bound_by
-from kalelite.notebook.ipynb import NotebookFile
+from kalelite.notebook.ipynb import NotebookFile, file_of
 from kalelite.notebook.notebook_top import star_names
 from kalelite.notebook.script_lines import comment, indented, lines_of
 from kalelite.notebook.statement_names import names_of
@@ -28,13 +28,13 @@ def joined_script(notebook: NotebookFile) -> str:
         if not cell.number:
             parts.append("\n".join(comment(headings(cell))))
         elif cell.source.startswith("%%step"):
-            file = notebook.file_of((cell, 1))
+            file = file_of((cell, 1))
             step = read_cell_step(cell.source, file, as_python, known.__contains__)
             known.add(step.asked.name)
             parts.append(_function(step))
             has_steps = True
         else:
-            code = cell_code(notebook, cell)
+            code = cell_code(cell)
             for statement in code.statements:
                 known = known - names_of([statement]).binds.keys() | _code_in(statement, folder)
             parts.append(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kalelite.errors import Problem
-from kalelite.notebook.cell_code import CellCode
+from kalelite.notebook.cell_code import CellCode, cell_code
 from kalelite.notebook.free_names import BUILTINS
 from kalelite.notebook.statement_names import names_of
 from kalelite.notebook.step_flow import Flow, Statement, StepFlow
@@ -32,7 +32,7 @@ class NotebookTop:
         The functions and classes of the top, by name.
     """
 
-    def __init__(self, flow: Flow, parameters: Iterable[CellCode]) -> None:
+    def __init__(self, flow: Flow) -> None:
         self.flow = flow
         self.tagged = flow.tagged
         self.libraries: set[str] = set()
@@ -42,14 +42,16 @@ class NotebookTop:
         self.known: set[str] = set()
         self.definitions: dict[str, tuple[CellCode, ast.stmt]] = {}
         self._made: set[str] = set()
-        for code in parameters:
-            for statement in code.body:
-                self._parameter(code, statement)
+        for unit, tagged in {"": flow.tagged, **flow.tagged.units}.items():
+            flow.signatures[unit] = {}
+            for code in map(cell_code, tagged.parameters):
+                for statement in code.body:
+                    self._parameter(code, statement, unit)
         self._hoist()
         self._know()
         self._copy_helpers()
 
-    def _parameter(self, code: CellCode, statement: ast.stmt) -> None:
+    def _parameter(self, code: CellCode, statement: ast.stmt, unit: str) -> None:
         where = code.where(statement.lineno)
         match statement:
             case ast.Assign(targets=[*targets], value=value):
@@ -67,7 +69,7 @@ class NotebookTop:
             case _:
                 names, value = [], ast.Constant(None)
         try:
-            found = ast.literal_eval(value) if names else None
+            found = ast.literal_eval(value)
         except ValueError:
             names = []
         if not names:
@@ -77,8 +79,9 @@ class NotebookTop:
             )
             self.flow.problems.append(Problem("this is no pipeline parameter", hint, where))
             return
-        for name in names:
-            self.flow.parameters[name] = (list(found) if isinstance(found, tuple) else found, where)
+        default = list(found) if isinstance(found, tuple) else found
+        pipelines = self.flow.signatures[""] if unit else {}
+        self.flow.signatures[unit] |= {name: default for name in names if name not in pipelines}
 
     def _hoist(self) -> None:
         """Take imports, and definitions that need nothing of a step, to the top."""
@@ -134,7 +137,7 @@ class NotebookTop:
         top = [*flow.top, *flow.hoisted]
         every = [s for _, s in top] + [s for step in flow.steps for _, s in step.body]
         numbers = scalars(every)
-        collections = {n for n, (v, _) in flow.parameters.items() if isinstance(v, list | dict)}
+        collections = {n for n, v in flow.parameters.items() if isinstance(v, list | dict)}
         self.fixed = numbers | (flow.parameters.keys() - collections)
         self.functions = _only_defined(every)
         for code, statement in top:

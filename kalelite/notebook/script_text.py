@@ -21,10 +21,9 @@ def script_of(notebook: NotebookFile) -> tuple[str, list[str]]:
 
     Raises `ScriptError`: a cell is not Python; `PipelineError`: the tags are wrong.
     """
-    cells = (replace(cell, source=_one_a_line(cell.source)) for cell in notebook.cells)
-    notebook = replace(notebook, cells=tuple(cells))
+    notebook = _prepared(notebook)
     if is_tagged(notebook):
-        flow = flow_of(read_tags(notebook))
+        flow = flow_of(read_tags(notebook, _prepared))
         if flow.problems:
             raise PipelineError(*flow.problems)
         text, notes = tagged_script(flow), flow.notes
@@ -34,6 +33,11 @@ def script_of(notebook: NotebookFile) -> tuple[str, list[str]]:
     if formatted is None:
         notes = [*notes, "The script is not formatted: pip install ruff does that."]
     return formatted or text, notes
+
+
+def _prepared(notebook: NotebookFile) -> NotebookFile:
+    cells = (replace(cell, source=_one_a_line(cell.source)) for cell in notebook.cells)
+    return replace(notebook, cells=tuple(cells))
 
 
 def _one_a_line(source: str) -> str:

@@ -20,7 +20,7 @@ from traitlets.config import Config
 
 from kalelite.errors import ScriptError, place_text
 from kalelite.notebook.cell_outputs import CellOutputs
-from kalelite.notebook.ipynb import Cell, NotebookFile
+from kalelite.notebook.ipynb import Cell, file_of
 from kalelite.source.locations import of_syntax_error
 
 _SHELL_LINES = frozenset({"pip", "conda", "mamba", "micromamba", "uv", "sx", "system", "sc"})
@@ -188,14 +188,14 @@ def shell_for(
         CellShell.clear_instance()
 
 
-def run_cell(shell: CellShell, notebook: NotebookFile, cell: Cell) -> None:
+def run_cell(shell: CellShell, cell: Cell) -> None:
     """Run a cell; what it raises comes through.
 
     Raises `ScriptError`: it is not Python.
     """
     __tracebackhide__ = True
     shell.cell = cell
-    file = cast("CellCompiler", shell.compile).file = notebook.file_of((cell, 1))
+    file = cast("CellCompiler", shell.compile).file = file_of((cell, 1))
     shell.execution_count = cell.number
     with shell.outputs.of(cell):
         result = shell.run_cell(cell.source, store_history=True)

@@ -14,7 +14,7 @@ from kalelite.notebook.tags import Tagged, TaggedStep
 Statement = tuple[CellCode, ast.stmt]
 
 
-@dataclass
+@dataclass(eq=False)
 class StepFlow:
     """A step: its code, and the names that it takes and gives.
 
@@ -23,11 +23,9 @@ class StepFlow:
     is a parameter of the pipeline, or, where it is in ``globals``, a global.
     """
 
-    name: str
     codes: list[CellCode]
     body: list[Statement]
-    previous: tuple[str, ...] = ()
-    tag: TaggedStep | None = None
+    tag: TaggedStep
     helpers: list[Statement] = field(default_factory=list)
     names: Names = field(default_factory=Names)
     reads: dict[str, int] = field(default_factory=dict)
@@ -37,6 +35,16 @@ class StepFlow:
     sources: dict[str, StepFlow] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
     after: list[StepFlow] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """What its tag calls it."""
+        return self.tag.name
+
+    @property
+    def unit(self) -> str:
+        """What the notebook calls the one that the step is of; empty if it is its own."""
+        return self.tag.unit
 
     def statements(self) -> list[ast.stmt]:
         """All that the step runs."""
@@ -56,14 +64,25 @@ class Flow:
     """A tagged notebook as steps.
 
     ``top`` are the statements of the script's top in order, with what is taken out of the steps:
-    imports, and definitions that need nothing of a step.
+    imports, and definitions that need nothing of a step. ``signatures`` are the parameters with
+    their defaults: those of the pipeline at ``""``, at a unit's name those that it has to itself.
     """
 
     tagged: Tagged
     top: list[Statement] = field(default_factory=list)
     hoisted: list[Statement] = field(default_factory=list)
     copied: set[str] = field(default_factory=set)
-    parameters: dict[str, tuple[Any, Where]] = field(default_factory=dict)
+    signatures: dict[str, dict[str, Any]] = field(default_factory=dict)
     steps: list[StepFlow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All parameters."""
+        return {name: value for own in self.signatures.values() for name, value in own.items()}
+
+    def hidden(self, step: StepFlow) -> set[str]:
+        """The parameters that a step does not see: those of other units."""
+        seen = self.signatures[""].keys() | self.signatures[step.unit].keys()
+        return self.parameters.keys() - seen

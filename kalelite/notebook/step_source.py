@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
 
 from kalelite.frozen import frozen
 from kalelite.notebook.cell_code import CellCode
@@ -27,10 +30,16 @@ class StepCall:
     """The call of a step in the pipeline: ``targets = function(arguments, after=…)``."""
 
     step: StepFlow
+    name: str
     function: str
     targets: tuple[str, ...]
     arguments: tuple[tuple[str, str], ...]
     after: tuple[str, ...]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names that it reads."""
+        return (*(value for _, value in self.arguments), *self.after)
 
     def text(self) -> str:
         """The call as Python."""
@@ -44,12 +53,60 @@ class StepCall:
         return f"{left}{self.function}({', '.join(parts)})"
 
 
+@frozen
+class UnitCall:
+    """The call of a unit in the pipeline, a pipeline of its own: ``targets = function(arguments)``."""
+
+    unit: str
+    function: str
+    calls: tuple[StepCall, ...]
+    targets: tuple[str, ...]
+    arguments: tuple[str, ...]
+
+    def text(self) -> str:
+        """The call as Python."""
+        left = f"{', '.join(self.targets)} = " if self.targets else ""
+        return f"{left}{self.function}({', '.join(self.arguments)})"
+
+
+def with_units(flow: Flow, calls: list[StepCall]) -> list[StepCall | UnitCall]:
+    """The calls, with those of a unit as one."""
+    taken = {call.function for call in calls} | _names(flow)
+    found: list[StepCall | UnitCall] = []
+    rest = len(calls)
+    for unit, group in groupby(calls, key=lambda call: call.step.unit):
+        own = tuple(group)
+        rest -= len(own)
+        if not unit:
+            found += own
+            continue
+        reads = {name for call in calls[len(calls) - rest :] for name in call.reads}
+        own_parameters = flow.signatures[unit]
+        bound: dict[str, None] = {}
+        outside: dict[str, None] = {}
+        for call in own:
+            outside |= {n: None for n in call.reads if n not in bound and n not in own_parameters}
+            bound |= dict.fromkeys(call.targets)
+        function = _free(_identifier(unit), taken, "pipeline")
+        taken.add(function)
+        targets = tuple(name for name in bound if name in reads)
+        found.append(UnitCall(unit, function, own, targets, tuple(outside)))
+    return found
+
+
+def unit_options(flow: Flow, unit: str) -> dict[str, Any]:
+    """The options of a unit's pipeline; the others are those of the pipeline around it."""
+    options = flow.tagged.units[unit].options
+    return {name: options[name] for name in ("defaults",) if name in options}
+
+
 def calls_of(flow: Flow) -> list[StepCall]:
     """The calls of the pipeline, in order.
 
     A result has its name; if another result of that name comes before it is taken, its step's too.
     """
-    functions = _functions(flow)
+    called = _called(flow)
+    functions = _functions(flow, called)
     unique: set[tuple[int, str]] = set()
     now: dict[str, StepFlow | None] = dict.fromkeys(flow.parameters)
     for step in flow.steps:
@@ -85,22 +142,33 @@ def calls_of(flow: Flow) -> list[StepCall]:
             for other in step.after
         ]
         calls.append(
-            StepCall(step, functions[id(step)], tuple(targets), tuple(arguments), tuple(after))
+            StepCall(
+                step, called[step], functions[step], tuple(targets), tuple(arguments), tuple(after)
+            )
         )
     return calls
 
 
-def pipeline_function(flow: Flow, calls: Iterable[StepCall]) -> str:
+def pipeline_function(flow: Flow, calls: Iterable[StepCall | UnitCall]) -> str:
     """The name of the pipeline's function."""
     taken = {call.function for call in calls} | _names(flow)
     return _free(_identifier(str(flow.tagged.options["name"])), taken, "pipeline")
 
 
-def _functions(flow: Flow) -> dict[int, str]:
+def _called(flow: Flow) -> dict[StepFlow, str]:
+    """The names of the steps: where two notebooks have a name, with that of the notebook."""
+    often = Counter(step.name for step in flow.steps)
+    return {
+        step: f"{step.unit}_{step.name}" if step.unit and often[step.name] > 1 else step.name
+        for step in flow.steps
+    }
+
+
+def _functions(flow: Flow, called: Mapping[StepFlow, str]) -> dict[StepFlow, str]:
     taken = _names(flow) | BUILTINS
     found = {}
     for step in flow.steps:
-        found[id(step)] = name = _free(_identifier(step.name), taken, "step")
+        found[step] = name = _free(_identifier(called[step]), taken, "step")
         taken.add(name)
     return found
 
@@ -156,7 +224,7 @@ def _worth_showing(value: ast.expr) -> bool:
 
 def metrics_of(step: StepFlow) -> Iterator[str]:
     """The names that the cells of metrics mention, as ``name`` or ``print(name)``."""
-    if step.tag is not None:
+    if not step.tag.is_metrics:
         return
     for _, statement in step.body:
         match statement:

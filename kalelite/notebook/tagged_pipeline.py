@@ -10,16 +10,20 @@ from typing import Any
 
 import kalelite
 from kalelite.errors import Problem, Where
-from kalelite.notebook.cell_code import CellCode
+from kalelite.notebook.cell_code import CellCode, cell_code
+from kalelite.notebook.ipynb import file_of
 from kalelite.notebook.shell import keep_source
 from kalelite.notebook.step_flow import Flow, StepFlow
 from kalelite.notebook.step_source import (
     StepCall,
+    UnitCall,
     calls_of,
     defaults_of,
     is_shown,
     metrics_of,
     pipeline_function,
+    unit_options,
+    with_units,
 )
 
 
@@ -27,15 +31,21 @@ def define_pipeline(flow: Flow, space: dict[str, Any], *, run_shell: bool) -> No
     """Define the steps and the pipeline of a notebook, which has no problems, in a namespace."""
     calls = calls_of(flow)
     for call in calls:
-        space[call.function] = _step(flow, call, space, run_shell=run_shell)
-    name = pipeline_function(flow, calls)
-    space[name] = _pipeline(flow, calls, name, space)
+        space[call.function] = _step(call, space, run_shell=run_shell)
+    rows = with_units(flow, calls)
+    for row in rows:
+        if isinstance(row, UnitCall):
+            space[row.function] = _unit(flow, row, space)
+    name = pipeline_function(flow, rows)
+    made = kalelite.pipeline(**flow.tagged.options)(_pipeline(flow, rows, name, space))
+    made.problems = _placed(made.problems, made.where)
+    space[name] = made
 
 
-def _step(flow: Flow, call: StepCall, space: dict[str, Any], *, run_shell: bool) -> Any:
+def _step(call: StepCall, space: dict[str, Any], *, run_shell: bool) -> Any:
     step = call.step
     codes = list(dict.fromkeys(code for code, _ in [*step.helpers, *step.body])) or step.codes
-    file, starts = _source(flow, codes)
+    file, starts = _source(codes)
     body: list[ast.stmt] = []
     shell = (
         [(code, line, words) for code in codes for line, words in code.shell] if run_shell else []
@@ -63,22 +73,21 @@ def _step(flow: Flow, call: StepCall, space: dict[str, Any], *, run_shell: bool)
         result = values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
         body.append(at_place(ast.Return(result), at))
     function = define_function(file, call.function, _arguments(call), body or [ast.Pass()], space)
-    made_step = kalelite.step(name=step.name, **(step.tag.options if step.tag else {}))(function)
-    where = step.tag.where if step.tag else step.codes[0].where(1)
-    where = dataclasses.replace(where, text=step.codes[0].where(1).text)
+    made_step = kalelite.step(name=call.name, **step.tag.options)(function)
+    where = step.codes[0].where(1)
     made_step.definition = dataclasses.replace(made_step.definition, where=where)
     made_step.problems = _placed(made_step.problems, where)
     return made_step
 
 
-def _source(flow: Flow, codes: Iterable[CellCode]) -> tuple[str, dict[CellCode, int]]:
+def _source(codes: Iterable[CellCode]) -> tuple[str, dict[CellCode, int]]:
     """The cells as one source: its name, and the line at which each of them begins."""
     starts: dict[CellCode, int] = {}
     text = ""
     for code in codes:
         starts[code] = text.count("\n") + 1
         text += code.text if code.text.endswith("\n") else f"{code.text}\n"
-    file = flow.tagged.notebook.file_of(*((code.cell, line) for code, line in starts.items()))
+    file = file_of(*((code.cell, line) for code, line in starts.items()))
     keep_source(file, text)
     return file, starts
 
@@ -135,29 +144,47 @@ def define_function(
     return space[name]
 
 
-def _pipeline(flow: Flow, calls: list[StepCall], name: str, space: dict[str, Any]) -> Any:
-    codes = [code for call in calls for code in call.step.codes[:1]]
-    file, starts = _source(flow, codes)
+def _unit(flow: Flow, unit: UnitCall, space: dict[str, Any]) -> Any:
+    function = _pipeline(flow, unit.calls, unit.function, space, unit)
+    return kalelite.pipeline(name=unit.unit, **unit_options(flow, unit.unit))(function)
+
+
+def _pipeline(
+    flow: Flow,
+    rows: Iterable[StepCall | UnitCall],
+    name: str,
+    space: dict[str, Any],
+    unit: UnitCall | None = None,
+) -> Any:
+    cells = {cell.reference: cell for cell in flow.tagged.notebook.cells if cell.reference}
+    codes = {
+        row: cell_code(cells[row.unit]) if isinstance(row, UnitCall) else row.step.codes[0]
+        for row in rows
+    }
+    file, starts = _source(codes.values())
     body: list[ast.stmt] = []
-    for call in calls:
-        statement = ast.parse(call.text()).body[0]
-        for node in ast.walk(statement):
-            if hasattr(node, "lineno"):
-                node.lineno = node.end_lineno = starts[call.step.codes[0]]  # type: ignore[attr-defined]
-                node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
-        body.append(statement)
-    defaults = [ast.parse(repr(value), mode="eval").body for value, _ in flow.parameters.values()]
+    for row, code in codes.items():
+        body.append(_at_line(row.text(), starts[code]))
+    if unit and unit.targets:
+        body.append(_at_line(f"return {', '.join(unit.targets)}", body[-1].lineno))
+    signature = flow.signatures[unit.unit if unit else ""]
     arguments = ast.arguments(
         posonlyargs=[],
-        args=[ast.arg(name) for name in flow.parameters],
+        args=[ast.arg(name) for name in [*(unit.arguments if unit else ()), *signature]],
         kwonlyargs=[],
         kw_defaults=[],
-        defaults=defaults,
+        defaults=[ast.parse(repr(value), mode="eval").body for value in signature.values()],
     )
-    function = define_function(file, name, arguments, body, space)
-    made = kalelite.pipeline(**flow.tagged.options)(function)
-    made.problems = _placed(made.problems, made.where)
-    return made
+    return define_function(file, name, arguments, body, space)
+
+
+def _at_line(text: str, line: int) -> ast.stmt:
+    statement = ast.parse(text).body[0]
+    for node in ast.walk(statement):
+        if isinstance(node, ast.expr | ast.stmt | ast.keyword):
+            node.lineno = node.end_lineno = line
+            node.col_offset = node.end_col_offset = 0
+    return statement
 
 
 def _placed(problems: Iterable[Problem], where: Where | None) -> tuple[Problem, ...]:

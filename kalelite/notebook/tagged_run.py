@@ -9,6 +9,7 @@ from typing import Any
 from kalelite.errors import PipelineError
 from kalelite.notebook.cell_code import CellCode
 from kalelite.notebook.data_flow import flow_of
+from kalelite.notebook.ipynb import Cell
 from kalelite.notebook.shell import CellShell, keep_source, run_cell
 from kalelite.notebook.step_flow import Flow
 from kalelite.notebook.tagged_pipeline import define_pipeline
@@ -31,17 +32,17 @@ def run_tagged(tagged: Tagged, shell: CellShell, note: Callable[[str], None]) ->
                 place = code.where(number)
                 note(f"{place}: not run: !{words} (--run-shell runs such lines)")
     space: dict[str, Any] = shell.user_ns
-    for cell in tagged.notebook.running():
+    for cell in tagged.cells:
         if cell in tagged.top:
-            run_cell(shell, tagged.notebook, cell)
+            run_cell(shell, cell)
         else:
-            _run_top_of(flow, cell.index, space)
+            _run_top_of(flow, cell, space)
     define_pipeline(flow, space, run_shell=shell.run_shell)
 
 
-def _run_top_of(flow: Flow, index: int, space: dict[str, Any]) -> None:
+def _run_top_of(flow: Flow, cell: Cell, space: dict[str, Any]) -> None:
     """Run what a step's cell has for the top: imports, definitions, magics that set up."""
-    codes = [code for step in flow.steps for code in step.codes if code.cell.index == index]
+    codes = [code for step in flow.steps for code in step.codes if code.cell == cell]
     for code in codes:
         hoisted = [statement for other, statement in flow.hoisted if other is code]
         statements = sorted([*code.setup, *hoisted], key=lambda statement: statement.lineno)

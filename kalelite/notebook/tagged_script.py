@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from kalelite.notebook.cell_code import CellCode
 from kalelite.notebook.script_lines import comment, first_line, indented, lines_of
@@ -12,10 +12,13 @@ from kalelite.notebook.statement_names import names_of
 from kalelite.notebook.step_flow import Flow, StepFlow
 from kalelite.notebook.step_source import (
     StepCall,
+    UnitCall,
     calls_of,
     defaults_of,
     metrics_of,
     pipeline_function,
+    unit_options,
+    with_units,
 )
 from kalelite.notebook.tags import headings
 
@@ -29,14 +32,15 @@ class _Script:
     def __init__(self, flow: Flow) -> None:
         self._flow = flow
         self._calls = calls_of(flow)
-        self._notebook = flow.tagged.notebook
+        self._rows = with_units(flow, self._calls)
 
     def text(self) -> str:
         """The whole script."""
         parts = [*self._intro(), self._imports(), self._top()]
         parts += [self._step(call) for call in self._calls]
+        parts += [self._unit(row) for row in self._rows if isinstance(row, UnitCall)]
         parts.append(self._pipeline())
-        name = pipeline_function(self._flow, self._calls)
+        name = pipeline_function(self._flow, self._rows)
         parts.append(f'if __name__ == "__main__":\n    {name}()')
         return "\n\n\n".join(part for part in parts if part.strip()) + "\n"
 
@@ -65,14 +69,14 @@ class _Script:
             and getattr(item[1], "name", "") not in flow.copied
         ]
         read = {name for _, s in kept for name in names_of([s]).reads}
-        lines = [f"{n} = {v!r}" for n, (v, _) in flow.parameters.items() if n in read]
+        lines = [f"{n} = {v!r}" for n, v in flow.parameters.items() if n in read]
         texts = [_segment(code, statement) for code, statement in kept]
         return "\n".join([*lines, *texts])
 
     def _step(self, call: StepCall) -> str:
         step = call.step
-        options = {"name": step.name} if step.name != call.function else {}
-        options |= dict(step.tag.options) if step.tag else {}
+        options = {"name": call.name} if call.name != call.function else {}
+        options |= step.tag.options
         inside = ", ".join(f"{name}={value!r}" for name, value in options.items())
         arguments = [name for name, _ in call.arguments]
         arguments += [f"{name}={name}" for name in defaults_of(step)]
@@ -91,7 +95,7 @@ class _Script:
     def _headings(self, step: StepFlow) -> list[str]:
         """The headings above the first cell of a step."""
         found: list[str] = []
-        cells = self._notebook.cells
+        cells = step.tag.notebook.cells
         index = step.codes[0].cell.index - 1
         while index >= 0 and cells[index].kind == "markdown":
             found = [*headings(cells[index]), *found]
@@ -109,16 +113,31 @@ class _Script:
 
     def _pipeline(self) -> str:
         flow = self._flow
-        name = pipeline_function(flow, self._calls)
+        name = pipeline_function(flow, self._rows)
         options = {k: v for k, v in flow.tagged.options.items() if (k, v) != ("name", name)}
         description = str(options.pop("description", "")).strip()
-        inside = ", ".join(f"{key}={value!r}" for key, value in options.items())
-        parameters = ", ".join(_parameter(n, value) for n, (value, _) in flow.parameters.items())
         lines = [_docstring(description)] if description else []
-        body = "\n".join(f"    {line}" for line in [*lines, *(call.text() for call in self._calls)])
-        return f"@pipeline({inside})\ndef {name}({parameters}):\n{body}".replace(
-            "@pipeline()", "@pipeline"
-        )
+        parameters = [_parameter(n, value) for n, value in flow.signatures[""].items()]
+        return _defined(name, options, parameters, [*lines, *(row.text() for row in self._rows)])
+
+    def _unit(self, unit: UnitCall) -> str:
+        named = {"name": unit.unit} if unit.unit != unit.function else {}
+        options = {**named, **unit_options(self._flow, unit.unit)}
+        own = [_parameter(n, value) for n, value in self._flow.signatures[unit.unit].items()]
+        lines = [call.text() for call in unit.calls]
+        if unit.targets:
+            lines.append(f"return {', '.join(unit.targets)}")
+        return _defined(unit.function, options, [*unit.arguments, *own], lines)
+
+
+def _defined(
+    name: str, options: Mapping[str, object], parameters: list[str], lines: list[str]
+) -> str:
+    """A pipeline."""
+    inside = ", ".join(f"{key}={value!r}" for key, value in options.items())
+    head = f"@pipeline({inside})" if inside else "@pipeline"
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"{head}\ndef {name}({', '.join(parameters)}):\n{body}"
 
 
 def _docstring(text: str) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from kalelite.errors import Problem, Where
+from kalelite.errors import Problem, ScriptError, Where
 from kalelite.frozen import frozen
-from kalelite.notebook.ipynb import LEFT_OUT, Cell, NotebookFile
+from kalelite.notebook.ipynb import LEFT_OUT, Cell, NotebookFile, file_of, read_notebook
 from kalelite.notebook.kale_metadata import read_metadata
 from kalelite.plan.suggest import did_you_mean
 
 _TOP = frozenset({"imports", "functions"})
 PARAMETERS, METRICS = "pipeline-parameters", "pipeline-metrics"
+_HELD = "held"
+"""Cells without a tag below one that stands for a notebook: they wait for the next step."""
 _PARAMETERS = {PARAMETERS, "parameters"}  # papermill's, and that of the first versions of Kale
 _FORMS = {
     "annotation": "annotation:KEY:VALUE",
@@ -24,7 +28,7 @@ _FORMS = {
     "report": "report:enabled or report:disabled",
 }
 """The tags that are options of a step."""
-_KINDS = ("step", "block", "prev", "notebook", *_FORMS)
+_KINDS = ("step", "block", "prev", *_FORMS)
 _OTHERS = {
     "duration",
     "remove-input",
@@ -34,31 +38,41 @@ _OTHERS = {
     "raises-exception",
 }
 
+Prepare = Callable[[NotebookFile], NotebookFile]
+
 
 @frozen
 class TaggedStep:
-    """The cells of one step, the steps that it follows by ``prev:``, and its options."""
+    """The cells of one step, the steps that it follows by ``prev:``, and its options.
+
+    ``unit`` is what the notebook calls the one that the step is of, empty if it is its own.
+    """
 
     name: str
+    notebook: NotebookFile
     cells: tuple[Cell, ...]
     previous: tuple[str, ...]
     options: Mapping[str, Any]
     where: Where
+    unit: str = ""
+    is_metrics: bool = False
 
 
 @frozen
 class Tagged:
     """A notebook by its tags.
 
-    ``top`` are the cells of the script's top, parameters among them, in order; ``options`` are
-    those of the pipeline, in Kale's spelling where it has one.
+    ``top`` are the cells of the script's top, parameters among them; ``options`` are those of the
+    pipeline, in Kale's spelling where it has one. ``cells``, ``top`` and ``steps`` are in order,
+    with those of the ``units``: the notebooks to which cells refer, by name.
     """
 
     notebook: NotebookFile
+    cells: tuple[Cell, ...]
     top: tuple[Cell, ...]
     parameters: tuple[Cell, ...]
-    metrics: tuple[Cell, ...]
     steps: tuple[TaggedStep, ...]
+    units: Mapping[str, Tagged]
     options: Mapping[str, Any]
     notes: tuple[str, ...]
     problems: tuple[Problem, ...]
@@ -67,23 +81,38 @@ class Tagged:
 def is_tagged(notebook: NotebookFile) -> bool:
     """Whether tags make steps of the cells."""
     return any(
-        tag.startswith(("step:", "block:")) for cell in notebook.running() for tag in cell.tags
+        cell.reference or (cell.number and tag.startswith(("step:", "block:")))
+        for cell in notebook.cells
+        for tag in cell.tags
     )
 
 
-def read_tags(notebook: NotebookFile) -> Tagged:
-    """Sort the cells by their tags; a cell without any goes on with what the one before is."""
-    reading = _Reading(notebook)
-    for cell in notebook.running():
-        reading.cell(cell)
+def read_tags(
+    notebook: NotebookFile, prepare: Prepare = lambda read: read, unit: str = ""
+) -> Tagged:
+    """Sort the cells by their tags; a cell without any goes on with what the one before is.
+
+    ``prepare`` changes the notebooks that it refers to, once they are read; ``unit`` is what the
+    one calls it that refers to this one.
+    """
+    reading = _Reading(notebook, prepare, unit)
+    for cell in notebook.cells:
+        if cell.reference:
+            reading.reference(cell)
+        elif cell.number:
+            reading.cell(cell)
     return reading.result()
 
 
 class _Reading:
-    def __init__(self, notebook: NotebookFile) -> None:
+    def __init__(self, notebook: NotebookFile, prepare: Prepare, unit: str) -> None:
         self._notebook = notebook
-        self._parts: dict[str, list[Cell]] = {"top": [], PARAMETERS: [], METRICS: []}
+        self._prepare = prepare
+        self._unit = unit
+        self._cells: list[Cell] = []
+        self._parts: dict[str, list[Cell]] = {"top": [], PARAMETERS: [], METRICS: [], _HELD: []}
         self._steps: dict[str, list[Cell]] = {}
+        self._units: dict[str, Tagged] = {}
         self._tags: dict[str, list[tuple[str, Where]]] = {}
         self._now = "top"
         self._notes: list[str] = []
@@ -91,7 +120,8 @@ class _Reading:
 
     def cell(self, cell: Cell) -> None:
         """Put the cell where it belongs."""
-        where = Where(self._notebook.file_of((cell, 1)), 1)
+        where = Where(file_of((cell, 1)), 1)
+        self._cells.append(cell)
         names = [tag.partition(":")[2] for tag in cell.tags if tag.startswith(("step:", "block:"))]
         names = [name for name in names if name]
         tags = set(cell.tags)
@@ -109,7 +139,8 @@ class _Reading:
                 self._now = part
         if self._now.startswith("step:"):
             name = self._now.removeprefix("step:")
-            self._steps.setdefault(name, []).append(cell)
+            self._steps.setdefault(name, []).extend([*self._parts[_HELD], cell])
+            self._parts[_HELD].clear()
             self._tags.setdefault(name, []).extend((tag, where) for tag in cell.tags)
         else:
             self._parts[self._now].append(cell)
@@ -117,14 +148,48 @@ class _Reading:
                 self._parts["top"].append(cell)
         self._unknown(cell, where)
 
+    def reference(self, cell: Cell) -> None:
+        """Put the cells of the notebook to which the cell refers where they belong."""
+        tag = f"notebook:{cell.reference}"
+        path = Path(self._notebook.path).parent / cell.refers_to
+        problem = ("", "")
+        if self._unit:
+            problem = ("is in a notebook to which another one refers", "Let that refer to both.")
+        elif cell.reference in self._units:
+            problem = ("is the tag of two cells", "Give one of them another name.")
+        elif any(not line.lstrip().startswith("#") for line in cell.source.split("\n") if line):
+            problem = ("is the tag of a cell with code", "Give the code a cell of its own.")
+        elif not cell.refers_to:
+            hint = 'Write {"notebook_path": "./OTHER.ipynb"} into its metadata.'
+            problem = ("is the tag of a cell without a path", hint)
+        else:
+            try:
+                notebook = self._prepare(read_notebook(str(path), cell.reference))
+                unit = read_tags(notebook, self._prepare, cell.reference)
+            except ScriptError as error:
+                problem = (f"cannot be had: {error}", error.hint)
+            else:
+                if not unit.steps:
+                    problem = ("has no steps", f"Tag cells of {cell.refers_to} as steps.")
+                self._add(cell.reference, unit)
+        if problem[0]:
+            where = Where(file_of((cell, 1)), 1) if cell.number else None
+            self._problems.append(Problem(f"{tag} {problem[0]}", problem[1], where))
+        self._now = _HELD
+
+    def _add(self, name: str, unit: Tagged) -> None:
+        self._units[name] = unit
+        self._steps[f"notebook:{name}"] = []
+        self._cells += unit.cells
+        self._parts["top"] += unit.top
+        self._notes += unit.notes
+        self._problems += unit.problems
+
     def _unknown(self, cell: Cell, where: Where) -> None:
         known = {*_TOP, *_PARAMETERS, METRICS, LEFT_OUT, *_OTHERS}
         for tag in cell.tags:
             kind, colon, _ = tag.partition(":")
-            if kind == "notebook":
-                hint = "Copy its cells here, each a step, or run that notebook by itself."
-                self._problems.append(Problem(f"{tag}: notebooks are not nested", hint, where))
-            elif kind in {*_FORMS, "prev"} and not self._now.startswith("step:"):
+            if kind in {*_FORMS, "prev"} and not self._now.startswith("step:"):
                 self._notes.append(f"{where}: the tag {tag!r} has no effect: it is on no step.")
             elif tag not in known and not (colon and kind in _KINDS):
                 meant = did_you_mean(kind, [*known, *_KINDS])
@@ -132,25 +197,41 @@ class _Reading:
 
     def result(self) -> Tagged:
         """All that was read."""
-        steps = tuple(self._step(name, cells) for name, cells in self._steps.items())
+        steps: list[TaggedStep] = []
+        for name, cells in self._steps.items():
+            if name.startswith("notebook:"):
+                steps += self._units[name.removeprefix("notebook:")].steps
+            else:
+                steps.append(self._step(name, cells))
+        if cells := self._parts[METRICS]:
+            metrics = self._step("pipeline_metrics", cells)
+            steps.append(replace(metrics, is_metrics=True))
+        for cell in self._parts[_HELD]:
+            hint = (
+                "After a cell that stands for a notebook, a cell without a tag is of the next step."
+            )
+            where = Where(file_of((cell, 1)), 1)
+            self._problems.append(Problem("the cell is of no step", hint, where))
         metadata = read_metadata(self._notebook, self._step_options)
         return Tagged(
             self._notebook,
+            tuple(self._cells),
             tuple(self._parts["top"]),
             tuple(self._parts[PARAMETERS]),
-            tuple(self._parts[METRICS]),
-            steps,
+            tuple(steps),
+            self._units,
             metadata.options,
             (*metadata.notes, *dict.fromkeys(self._notes)),
             (*metadata.problems, *self._problems),
         )
 
     def _step(self, name: str, cells: list[Cell]) -> TaggedStep:
-        where = Where(self._notebook.file_of((cells[0], 1)), 1)
+        where = Where(file_of((cells[0], 1)), 1)
+        tags = self._tags.get(name, [])
         previous = []
-        for tag, place in self._tags[name]:
+        for tag, place in tags:
             other = tag.removeprefix("prev:")
-            if other == tag:
+            if other == tag or other in self._units:  # a step waits for what is above it
                 continue
             if other not in self._steps:
                 hint = (
@@ -162,8 +243,9 @@ class _Reading:
                 self._problems.append(Problem(f"{name!r} follows {other!r} below it", hint, place))
             elif other not in previous:
                 previous.append(other)
+        options = self._step_options(tags)
         return TaggedStep(
-            name, tuple(cells), tuple(previous), self._step_options(self._tags[name]), where
+            name, self._notebook, tuple(cells), tuple(previous), options, where, self._unit
         )
 
     def _step_options(self, tags: list[tuple[str, Where]]) -> dict[str, Any]:

@@ -127,7 +127,6 @@ def test_outputs_are_written_into_the_cells_of_the_steps(shell, book):
         ([("pipeline-parameters", "for N in (1,): pass"), ("step:a", "1")], 4, "a cell of its own"),
         ([("step:a", "x = (1")], 3, "Cell In[1], line 1: SyntaxError"),
         ([("step:a limit:what:2", "x = 1")], 4, "Cell In[1], line 1"),
-        ([("step:a notebook:b", "x = 1")], 4, "notebooks are not nested"),
         ([("step:a cache:maybe", "x = 1")], 4, "Write cache:enabled or cache:disabled"),
         ([("step:a secret:name:key", "x = 1")], 4, "Write secret:NAME:KEY:VARIABLE"),
         ([("step:a label:team", "x = 1")], 4, "Write label:KEY:VALUE"),
