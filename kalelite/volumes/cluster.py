@@ -359,7 +359,9 @@ def _in_pod() -> ApiClient:
 
 def _from_kubeconfig(context: str | None) -> ApiClient:
     with _configuring() as kubernetes:
-        client: ApiClient = kubernetes.config.new_client_from_config(context=context)
+        # As it is now: the library has read the variable when it was imported.
+        file = os.environ.get("KUBECONFIG")
+        client: ApiClient = kubernetes.config.new_client_from_config(file, context=context)
         return client
 
 
@@ -370,7 +372,9 @@ def kubeconfig(context: str | None) -> Any:
 
 def _namespace_of_context(context: str | None) -> str:
     with _configuring() as kubernetes:
-        contexts, current = kubernetes.config.list_kube_config_contexts()
+        contexts, current = kubernetes.config.list_kube_config_contexts(
+            os.environ.get("KUBECONFIG")
+        )
         found = next((each for each in contexts if each["name"] == context), current)
         return str(found["context"].get("namespace") or "")
 

@@ -8,6 +8,7 @@ It takes a step a quarter of a minute, so it is run by hand:
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from dataclasses import replace
@@ -69,9 +70,12 @@ class Kfp:
             state = submitted.follow()
             took = time.monotonic() - began
             record = submitted.record()
-            home = folder_of(self, record.data["kfp"]["claim"]) / ".kalelite"
-            seen = seen_in(plan, outcome(plan, state, record), home, record.id, arguments)
-            ran = Ran(plan, seen, home, record.id)
+            (workflow,) = self.cluster.list(WORKFLOWS, labels=f"pipeline/runid={id}")
+            claim = record.data["kfp"]["claim"] or workflow["metadata"]["name"]
+            home = folder_of(self, claim) / ".kalelite"
+            kept = record.data["kfp"]["records"] or id
+            seen = seen_in(plan, outcome(plan, state, record), home, kept, arguments)
+            ran = Ran(plan, seen, home, kept)
             journal = journal_of(home.parent)
         finally:
             for each in self.cluster.list(WORKFLOWS, labels=f"pipeline/runid={id}"):
@@ -146,7 +150,8 @@ def shown(run):
     seen = {}
     for name, task in run.tasks.items():
         failure = task.record.failure if task.record else None
-        why = (failure.type.rpartition(".")[2], failure.message) if failure else None
+        text = re.sub(r"[\d.]+ MiB", "… MiB", failure.message) if failure else ""
+        why = (failure.type.rpartition(".")[2], text) if failure else None
         seen[name] = (task.status, task.record.attempt if task.record else 0, why)
     return seen
 
