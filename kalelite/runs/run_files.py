@@ -51,8 +51,9 @@ class KfpData(TypedDict):
 
     ``run`` is its id there, empty until it is known; ``name`` what it is called. ``host`` and
     ``context`` are the settings by which the API was reached; empty is not given. ``nodes`` are the
-    ids of tasks and loops by the paths of their nodes, ``loops`` the innermost loop around each task
-    that is in one, ``pods`` the tasks in each pod that several share. ``home`` is the folder of
+    ids of tasks and loops by the paths of their nodes, none where only the API knows them; ``loops`` the innermost loop around each task
+    that is in one, ``batches`` the loops over batches of items, ``pods`` the tasks in each pod that
+    several share. ``home`` is the folder of
     kalelite in the pods, on the ``claim``, which is empty where a task of the run made it, named
     like the Workflow;
     ``records`` is the id under which the pods keep their records, empty for that of KFP. ``image``,
@@ -68,6 +69,7 @@ class KfpData(TypedDict):
     experiment: str
     nodes: dict[str, str]
     loops: NotRequired[dict[str, str]]
+    batches: NotRequired[list[str]]
     pods: NotRequired[dict[str, list[str]]]
     home: str
     claim: str

@@ -173,13 +173,14 @@ def create(
         "process": {"pid": os.getpid(), "host": os.uname().nodename, "born": born(os.getpid())},
         "parameters": plain_parameters(parameters),
         "experiment": plan.options.experiment,
-        "tasks": [_task_summary(task) for task in plan.tasks],
+        "tasks": [task_summary(task) for task in plan.tasks],
         **fields,
     }
     return RunFolder(path, data, clock, plan)
 
 
-def _task_summary(task: Task) -> TaskData:
+def task_summary(task: Task) -> TaskData:
+    """A task as ``run.json`` has it."""
     return {
         "id": task.id,
         "step": task.step.name,

@@ -50,6 +50,7 @@ class Kfp:
 
     def __init__(self, kit, home):
         self.kit, self.home = kit, home
+        self.runs = []
         self.cluster = Cluster.open(client=kit.client(), namespace=NAMESPACE)
 
     def run(self, plan, arguments, image=IMAGE, **settings):
@@ -66,20 +67,17 @@ class Kfp:
         began = time.monotonic()
         submitted = backend.submit(plan, arguments)
         id = submitted.record().data["kfp"]["run"]
-        try:
-            state = submitted.follow()
-            took = time.monotonic() - began
-            record = submitted.record()
-            (workflow,) = self.cluster.list(WORKFLOWS, labels=f"pipeline/runid={id}")
-            claim = record.data["kfp"]["claim"] or workflow["metadata"]["name"]
-            home = folder_of(self, claim) / ".kalelite"
-            kept = record.data["kfp"]["records"] or id
-            seen = seen_in(plan, outcome(plan, state, record), home, kept, arguments)
-            ran = Ran(plan, seen, home, kept)
-            journal = journal_of(home.parent)
-        finally:
-            for each in self.cluster.list(WORKFLOWS, labels=f"pipeline/runid={id}"):
-                self.cluster.delete(WORKFLOWS, each["metadata"]["name"])
+        self.runs.append(id)
+        state = submitted.follow()
+        took = time.monotonic() - began
+        record = submitted.record()
+        (workflow,) = self.cluster.list(WORKFLOWS, labels=f"pipeline/runid={id}")
+        claim = record.data["kfp"]["claim"] or workflow["metadata"]["name"]
+        home = folder_of(self, claim) / ".kalelite"
+        kept = record.data["kfp"]["records"] or id
+        seen = seen_in(plan, outcome(plan, state, record), home, kept, arguments)
+        ran = Ran(plan, seen, home, kept)
+        journal = journal_of(home.parent)
         return SimpleNamespace(
             seen=seen, ran=ran, record=record, journal=journal, seconds=round(took)
         )
@@ -108,7 +106,11 @@ def logs(record):
 @pytest.fixture
 def kfp(kit, tmp_path, monkeypatch):
     monkeypatch.setenv("KUBECONFIG", kit("kubeconfig"))
-    return Kfp(kit, tmp_path / "kfp")
+    made = Kfp(kit, tmp_path / "kfp")
+    yield made
+    for id in made.runs:  # their volumes go with them
+        for each in made.cluster.list(WORKFLOWS, labels=f"pipeline/runid={id}"):
+            made.cluster.delete(WORKFLOWS, each["metadata"]["name"])
 
 
 @pytest.fixture

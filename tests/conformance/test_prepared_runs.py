@@ -10,20 +10,26 @@ from conformance_programs import PROGRAMS, load
 from harness import Harness
 
 from kalelite.authoring.backends import open_backend
+from kalelite.runs.pipeline_run import list_runs
 
 pytest.importorskip("kfp", reason="needs kfp: pip install 'kalelite[kfp]'")
+
+
+PARAMETERS = load(PROGRAMS / "parameters.py").ARGUMENTS
 
 
 @pytest.fixture
 def run(tmp_path, kubernetes, bare_python, monkeypatch):
     """Compile a program and run it; the outcome."""
-    module = load(PROGRAMS / "unpack.py")
-    monkeypatch.setitem(sys.modules, "__main__", module)
 
-    def run(**settings):
+    def run(program="unpack", **settings):
+        module = load(PROGRAMS / f"{program}.py")
+        monkeypatch.setitem(sys.modules, "__main__", module)
         settings.setdefault("marshal_path", str(tmp_path / "mounts" / "marshal"))
         path = tmp_path / "pipeline.yaml"
-        open_backend("kubeflow", **settings).compile(module.main.plan(), path, {})
+        open_backend("kubeflow", **settings).compile(
+            module.main.plan(), path, getattr(module, "ARGUMENTS", {})
+        )
         return Harness(path, kubernetes, bare_python).run()
 
     return run
@@ -56,6 +62,21 @@ def test_a_lasting_claim_gets_the_code_from_the_task_itself(run, kubernetes):
     assert folder.stat().st_mode == mode, "somebody else's volume keeps its mode"
     again = run(marshal_volume="my-claim")
     assert "is there" in again.log()
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_run_that_nobody_has_submitted_has_its_record_on_the_volume(run, kubernetes, lasting):
+    if lasting:
+        kubernetes.claim("my-claim")
+    outcome = run("parameters", marshal_volume="my-claim" if lasting else True)
+    assert outcome.state == "succeeded", outcome.log()
+    home = kubernetes.claims / ("my-claim" if lasting else "run-1") / ".kalelite"
+    (here,) = list_runs(folder=home)
+    assert here.state == "running", "only Kubeflow knows its end: kalelite follow asks it"
+    assert {task.status for task in here.tasks.values()} == {"succeeded"}
+    assert here.parameters == PARAMETERS
+    assert here.load("show")[0][2] == ("str", PARAMETERS["s"])
+    assert (home / "runs" / here.data["kfp"]["run"]).resolve() == here.folder.resolve()
 
 
 def test_code_that_changed_on_the_way_is_refused(run, kubernetes, monkeypatch):

@@ -9,6 +9,7 @@ from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
 from kalelite.backends.kubeflow.compile.recalling import recall_notes
+from kalelite.backends.kubeflow.follow.node_map import node_map
 from kalelite.backends.kubeflow.submit.connection import cluster_of
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService
 from kalelite.backends.kubeflow.submit.provisioning import Supply
@@ -74,6 +75,10 @@ def attach(run: str, request: RunRequest) -> SubmittedRun:
             )
         data = {**data, "run": id}
         folder.update(kfp=data, url=service.url(id), state="running")
+    if not data["nodes"]:  # started elsewhere: its own prepare step has begun the record
+        nodes = node_map(service.pipeline(data["run"]), data.get("batches", ()))
+        data = {**data, "nodes": nodes}
+        folder.update(kfp=data, url=service.url(data["run"]))
     url = str(found.data.get("url") or service.url(data["run"]))
     cluster = cluster_of(connection, service.namespace)
     return SubmittedRun(folder, data, url, _plan(found), service, cluster)

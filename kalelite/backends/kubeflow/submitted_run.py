@@ -105,14 +105,17 @@ class SubmittedRun:
         with suppress(UsageError):  # the earlier run has been deleted
             if run.resumes:
                 emit(expected(run, Run.open(run.resumes, folder=run.home)))
-        records = Path(self._data["home"], "runs", self._data["records"] or self._data["run"])
+        own = Path(run.home, "runs", self._data["run"])  # its pods write to the record itself
+        away = Path(self._data["home"], "runs", self._data["records"] or self._data["run"])
+        records = own if own.is_dir() else away
         traces = ClusterTraces(self._cluster, records / "tasks" if self._data["home"] else None)
         workflows = traces if self._cluster is not None else None
         if self._cluster is None and self._data.get("pods"):
             emit(Note(_NO_LOGS))
         source = RunSource(self._service, self._data["run"], self._data["nodes"], workflows)
         tasks = [task.id for task in self._plan.tasks]
-        follower = Follower(source, traces, self._folder, tasks, emit, pods=self._data.get("pods"))
+        pods = self._data.get("pods")
+        follower = Follower(source, traces, self._folder, tasks, emit, pods=pods, own=own.is_dir())
         while True:
             try:
                 answer = follower.follow()

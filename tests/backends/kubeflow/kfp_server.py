@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import kfp_server_api as models
+import yaml
 
 BEGUN = datetime.datetime(2026, 11, 28, 12, 0, 0, tzinfo=datetime.UTC)
 NEVER = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
@@ -132,20 +133,27 @@ class KfpServer:
             raise Refused(409, f"pipeline {name} exists", key="error_message")
         made = models.V2beta1Pipeline(pipeline_id=str(uuid.uuid4()), display_name=name)
         self.pipelines[made.pipeline_id] = _plain(made)
-        self._version(made.pipeline_id, name)
+        self._version(made.pipeline_id, query)
         return _plain(made)
 
     def upload_version(self, query):
-        return self._version(query["pipelineid"], query["name"])
+        return self._version(query["pipelineid"], query)
+
+    def get_version(self, query):
+        return self.versions[query["id"]]
 
     def update_version(self, query):
         version = self.versions[query["id"]]
         version["display_name"] = query["body"]["display_name"]
         return version
 
-    def _version(self, pipeline, name):
+    def _version(self, pipeline, query):
+        names = ("pipeline_spec", "platform_spec")
         made = models.V2beta1PipelineVersion(
-            pipeline_id=pipeline, pipeline_version_id=str(uuid.uuid4()), display_name=name
+            pipeline_id=pipeline,
+            pipeline_version_id=str(uuid.uuid4()),
+            display_name=query["name"],
+            pipeline_spec=dict(zip(names, yaml.safe_load_all(query["body"]), strict=False)),
         )
         return self.versions.setdefault(made.pipeline_version_id, _plain(made))
 
@@ -272,6 +280,7 @@ ROUTES = [
     ("POST", "/apis/v2beta1/pipelines/upload", "upload"),
     ("POST", "/apis/v2beta1/pipelines/upload_version", "upload_version"),
     ("GET", f"/apis/v2beta1/pipelines/{ID}/versions", "list_versions"),
+    ("GET", f"/apis/v2beta1/pipelines/[^/]+/versions/{ID}", "get_version"),
     ("PATCH", f"/apis/v2beta1/pipelines/[^/]+/versions/{ID}", "update_version"),
     ("GET", "/apis/v2beta1/runs", "list_runs"),
     ("POST", "/apis/v2beta1/runs", "start"),

@@ -222,6 +222,29 @@ def test_a_followed_run_knows_the_loops_in_its_pods(shell, kfp_server):
     assert {task.id: task.parent for task in plan.tasks} == {"square": loop.id, "total": ""}
 
 
+def test_a_run_that_its_pods_have_begun_to_record_is_followed(shell, kfp_server):
+    """It was started in KFP's UI: the record is on the volume, whose home this is."""
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    shell("chain.py", "--kfp", "--no-wait")
+    (path,) = (shell.folder / ".kalelite/runs").glob("*/run.json")
+    data = json.loads(path.read_text())
+    nowhere = {"name": "", "host": "", "nodes": {}}
+    path.write_text(json.dumps({**data, "url": None, "kfp": {**data["kfp"], **nowhere}}))
+    own = path.parent.with_name(data["kfp"]["run"])
+    own.symlink_to(path.parent.name)
+    log = path.parent / "tasks/make/log.txt"
+    log.parent.mkdir()
+    log.write_text("as its pod has written it")
+
+    followed = shell("follow")
+
+    assert "✓ chain succeeded" in followed.stdout
+    assert runs(shell)["state"] == "succeeded"
+    after = json.loads(path.read_text())["kfp"]
+    assert after["nodes"] == data["kfp"]["nodes"]
+    assert log.read_text() == "as its pod has written it"
+
+
 def test_a_run_is_cancelled_by_its_id(shell, kfp_server):
     kfp_server.script = [Frame("RUNNING", step("make", "Running", at=5))]
     shell("chain.py", "--kfp", "--no-wait")

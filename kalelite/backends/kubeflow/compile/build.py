@@ -21,6 +21,7 @@ from kalelite.backends.kubeflow.compile.lower import Lowered, lower
 from kalelite.backends.kubeflow.compile.mounts import CARRIED_CODE, Storage, storage_of
 from kalelite.backends.kubeflow.compile.pod_sharing import requested_pods, share_pods
 from kalelite.backends.kubeflow.compile.ports import Wiring
+from kalelite.backends.kubeflow.compile.run_place import begun_record, place_of_run
 from kalelite.backends.kubeflow.compile.setup_tasks import (
     PREPARE,
     boot_command,
@@ -34,6 +35,7 @@ from kalelite.plan.graph import Plan
 
 if TYPE_CHECKING:
     from kalelite.capture.archive import DataFiles
+    from kalelite.runs.run_files import KfpData
 
 
 @frozen
@@ -42,7 +44,7 @@ class Compiled:
 
     ``root`` and ``components`` are what kfp is given, ``pipeline`` and ``platform`` its
     PipelineSpec and PlatformSpec as JSON data. ``bundle`` is the zip application that the steps
-    run, ``digest`` its SHA-256. ``lacking`` tells what the image has not that steps import.
+    run, ``digest`` its SHA-256. ``place`` is what the record of a run says of it. ``lacking`` tells what the image has not that steps import.
     """
 
     root: Root
@@ -54,6 +56,7 @@ class Compiled:
     lacking: tuple[str, ...]
     digest: str
     storage: Storage
+    place: KfpData
     estimate: size.Estimate
 
     @property
@@ -118,10 +121,14 @@ def build(plan: Plan, settings: Settings, code: PlanCode | None = None) -> Compi
         raise PipelineError(*problems)
     code = code or code_of(plan, settings)
     storage = storage_of(settings)
-    plan_of_setup = preparation(storage, settings) if storage.prepared else b""
+    root = root_of(plan, settings)
+    place = place_of_run(code.wiring, storage, settings)
+    begins = storage.prepared and storage.home and settings.run is None
+    record = begun_record(plan, place) if begins else None
+    plan_of_setup = preparation(root, storage, settings, record) if storage.prepared else b""
     bundle = code.bundle(plan_of_setup)
     digest = hashlib.sha256(bundle).hexdigest()
-    setup = (prepare_task(digest, storage, settings),) if storage.prepared else ()
+    setup = (prepare_task(root, digest, storage, settings),) if storage.prepared else ()
     carried = storage.prepared and not storage.code_map
     carrier = carrier_task(bundle, digest, settings) if carried else None
     handed_on = settings.carries and not storage.code_map
@@ -136,7 +143,6 @@ def build(plan: Plan, settings: Settings, code: PlanCode | None = None) -> Compi
         boot_command(digest) if handed_on else (),
         _routes(code.wiring, code_artifact=handed_on) if settings.carries else None,
     )
-    root = root_of(plan, settings)
     pipeline, platform = _to_ir(root, components)
     estimate = size.estimate_of(pipeline, platform)
     if not estimate.fits:
@@ -151,6 +157,7 @@ def build(plan: Plan, settings: Settings, code: PlanCode | None = None) -> Compi
         lacking=tuple(missing_packages(code.wiring.lowered.plan, settings, code.code)),
         digest=digest,
         storage=storage,
+        place=place,
         estimate=estimate,
     )
 

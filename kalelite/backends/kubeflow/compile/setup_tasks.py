@@ -16,12 +16,14 @@ import inspect
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kalelite.backends.kubeflow.compile import boot_program
 from kalelite.backends.kubeflow.compile.components import JOB, Component
 from kalelite.backends.kubeflow.compile.escaping import (
+    EXECUTOR_INPUT,
     JOB_ID,
     JOB_NAME,
     artifact_path,
@@ -29,11 +31,14 @@ from kalelite.backends.kubeflow.compile.escaping import (
     output_file,
 )
 from kalelite.backends.kubeflow.compile.mounts import CARRIED_CODE, Storage, claim_output
+from kalelite.backends.kubeflow.compile.ports import Wire
+from kalelite.backends.kubeflow.compile.run_place import told_parameters
 from kalelite.backends.kubeflow.pod.inputs import RUN
 from kalelite.plan.options import StepOptions
 
 if TYPE_CHECKING:
     from kalelite.backends.kubeflow.compile.compile_settings import Settings
+    from kalelite.backends.kubeflow.compile.kfp_parameters import Root
     from kalelite.backends.kubeflow.pod.prepare_run import Preparation
     from kalelite.plan.options.values import Volume
 
@@ -44,8 +49,10 @@ PREPARED = "prepared"
 """The task, and its output that says so."""
 
 
-def preparation(storage: Storage, settings: Settings) -> bytes:
-    """What the prepare task does: a file of the bundle."""
+def preparation(
+    root: Root, storage: Storage, settings: Settings, record: Mapping[str, Any] | None
+) -> bytes:
+    """What the prepare task does: a file of the bundle; ``record`` is what it begins."""
     made = any(not creation.suffix for creation in storage.creations)
     plan: Preparation = {
         "claims": [
@@ -67,17 +74,20 @@ def preparation(storage: Storage, settings: Settings) -> bytes:
         "image": settings.default_image,
         "user": settings.run_as_user,
         "handed_on": not (storage.home or storage.code_map),
+        "record": None if record is None else dict(record),
+        "parameters": {port: name for port, (name, _) in told_parameters(root).items()},
     }
     return json.dumps(plan).encode()
 
 
-def prepare_task(digest: str, storage: Storage, settings: Settings) -> Component:
+def prepare_task(root: Root, digest: str, storage: Storage, settings: Settings) -> Component:
     """The task that makes the claims and brings the code, which has this SHA-256."""
+    told = told_parameters(root) if settings.run is None and storage.home else {}
     names = {claim_output(creation): "str" for creation in storage.creations}
     outputs = {PREPARED: "str", **names}
     own = ("python3", storage.code_path(digest)) if storage.code_map else inline(boot_program)
     code = () if storage.code_map else (input_value("job"), digest)
-    job = ("prepare", input_value("job"), input_value(RUN))
+    job = ("prepare", input_value("job"), input_value(RUN), EXECUTOR_INPUT)
     lasting: tuple[Volume, ...] = ()
     results = [*map(output_file, outputs)]
     if storage.home and storage.staged and not storage.creations:
@@ -89,9 +99,13 @@ def prepare_task(digest: str, storage: Storage, settings: Settings) -> Component
         image=settings.default_image,
         command=own,
         args=(*code, *job, *results),
-        inputs={"job": "str", RUN: "str"},
+        inputs={"job": "str", RUN: "str", **{port: kind for port, (_, kind) in told.items()}},
         outputs=outputs,
-        arguments={"job": JOB_NAME, RUN: settings.run or JOB_ID},
+        arguments={
+            "job": JOB_NAME,
+            RUN: settings.run or JOB_ID,
+            **{port: Wire("parameter", (name,)) for port, (name, _) in told.items()},
+        },
         # As the image's user, root in a stock image: the owner of a new volume.
         options=StepOptions(volumes=lasting, config_maps=storage.config_maps),
     )

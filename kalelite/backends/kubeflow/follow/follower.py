@@ -71,7 +71,7 @@ class Follower:
     """Follows one run.
 
     ``emit`` takes the events; ``tasks`` are the ids of the plan's tasks, ``pods`` those in each
-    pod that several share.
+    pod that several share. ``own``: the pods themselves write their logs into this record.
     """
 
     def __init__(
@@ -84,7 +84,9 @@ class Follower:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         pods: Mapping[str, Sequence[str]] | None = None,
+        own: bool = False,
     ) -> None:
+        self._own = own
         self._shared = SharedLogs(pods or {}, traces.log)
         self._source = source
         self._traces = traces
@@ -233,7 +235,7 @@ class Follower:
             text = lines_of(name, text)
         elif seen.pod:
             text = self._traces.log(seen.pod)
-        if text is not None:
+        if text is not None and not self._own:
             path: Path = self._folder.task(name) / "log.txt"
             shown = without_failure(text) if seen.state == "failed" else without_record(text)
             path.write_text(shown, "utf-8", errors="backslashreplace")

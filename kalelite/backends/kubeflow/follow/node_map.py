@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 _RETRY = re.compile(r"\(\d+\)$")
@@ -16,12 +16,13 @@ Place = tuple[str, tuple[int, ...], str]
 where it is no name: ``executor``, ``driver`` or nothing."""
 
 
-def node_map(pipeline: Mapping[str, Any]) -> dict[str, str]:
+def node_map(pipeline: Mapping[str, Any], without: Collection[str] = ()) -> dict[str, str]:
     """The ids of tasks and loops by the paths of their nodes, from a PipelineSpec.
 
-    Tasks that the compiler has added are there under their own names.
+    Tasks that the compiler has added are there under their own names. ``without``: not these ids.
     """
-    return dict(_below("", pipeline["root"], pipeline))
+    found = _below("", pipeline["root"], pipeline)
+    return {path: id for path, id in found if id not in without}
 
 
 def _below(

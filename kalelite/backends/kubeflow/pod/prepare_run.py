@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypedDict
 
-from kalelite.backends.kubeflow.pod import entry, stage
+from kalelite.backends.kubeflow.pod import begun_run, entry, stage
 from kalelite.errors import ClusterError
 from kalelite.volumes.provision import PodApi, claim_manifest, create, keeps_source, owner_of
 
@@ -49,7 +49,8 @@ class Preparation(TypedDict):
     ``volume`` is the path at which the claim with that folder is mounted, ``suffix`` the name of
     that claim; None where the step mounts it itself. ``root``: the volume's own folder is to be
     opened for all users. ``user`` is whom the steps run as. ``handed_on``: the code is the last
-    output.
+    output. ``record`` is what is known of ``run.json`` where nobody else keeps one, None where
+    somebody does; ``parameters`` are the names of the pipeline's parameters, by those of the inputs.
     """
 
     claims: list[ClaimPlan]
@@ -60,17 +61,22 @@ class Preparation(TypedDict):
     image: str
     user: int | None
     handed_on: bool
+    record: Json | None
+    parameters: dict[str, str]
 
 
 def main(argv: list[str], read: Callable[[str], bytes]) -> int:
     """As `entry.main`, and ``prepare`` and ``stage``, which stand before the job and the run."""
     if argv[0] not in ("prepare", "stage"):
         return entry.main(argv, read)
-    what, job, run, *outputs = argv
+    what, job, run, received, *outputs = argv
     plan: Preparation = json.loads(read("prepare.json"))
+    given: Json = json.loads(received)
     if what == "stage":
-        stage.stage(plan["home"], plan["volume"] if plan["root"] else "")
+        _stage(plan, run, given)
         return 0
+    values = given.get("inputs", {}).get("parameterValues", {})
+    given = {name: values[port] for port, name in plan["parameters"].items() if port in values}
     if plan["claims"]:
         api = PodApi()
         owner = owner_of(api)
@@ -79,13 +85,20 @@ def main(argv: list[str], read: Callable[[str], bytes]) -> int:
         for path, text in zip(outputs[1:], names, strict=False):
             _write(path, text)
         if plan["home"] and plan["suffix"] is not None:
-            _stage_elsewhere(api, plan, job, run, owner)
+            _stage_elsewhere(api, plan, job, run, owner, given)
     if plan["home"] and plan["suffix"] is None:
-        stage.stage(plan["home"], plan["volume"] if plan["root"] else "")
+        _stage(plan, run, given)
     if plan["handed_on"]:
         shutil.copyfile(sys.argv[0], outputs[-1])
     _write(outputs[0], "yes")
     return 0
+
+
+def _stage(plan: Preparation, run: str, given: Json) -> None:
+    """Put the code and the beginning of a record onto the volume, which is mounted here."""
+    stage.stage(plan["home"], plan["volume"] if plan["root"] else "")
+    if plan["record"] is not None:
+        begun_run.begin(plan["home"], run, plan["record"], given)
 
 
 def _with_snapshots(
@@ -134,11 +147,11 @@ def _claim(api: PodApi, plan: ClaimPlan, job: str, run: str, owner: Json | None)
 
 
 def _stage_elsewhere(
-    api: PodApi, plan: Preparation, job: str, run: str, owner: Json | None
+    api: PodApi, plan: Preparation, job: str, run: str, owner: Json | None, given: Json
 ) -> None:
     """Put the code onto a claim by a pod that mounts it, and wait until that has ended."""
     name = f"{job}-stage"
-    pod = _pod(plan, name, job, run, owner)
+    pod = _pod(plan, name, job, run, owner, given)
     with contextlib.suppress(urllib.error.HTTPError):
         me = api.call("GET", "pods/" + os.environ.get("KFP_POD_NAME", ""))
         pod["spec"]["serviceAccountName"] = me["spec"]["serviceAccountName"]
@@ -175,9 +188,10 @@ def _why(status: Mapping[str, Any]) -> str:
     return text[0] if text else str(status.get("phase", "Pending"))
 
 
-def _pod(plan: Preparation, name: str, job: str, run: str, owner: Json | None) -> Json:
+def _pod(plan: Preparation, name: str, job: str, run: str, owner: Json | None, given: Json) -> Json:
     """A pod that may do no more than KFP's own; its group owns the new volume."""
     boot = json.loads(os.environ["KALELITE_BOOT"])
+    words = json.dumps(given).replace("$", "$$")  # of two Kubernetes makes one
     context: Json = {"fsGroup": 0, "seccompProfile": {"type": "RuntimeDefault"}}
     if plan["user"] is not None:
         context["runAsUser"] = plan["user"]
@@ -201,7 +215,7 @@ def _pod(plan: Preparation, name: str, job: str, run: str, owner: Json | None) -
                 {
                     "name": "main",
                     "image": plan["image"],
-                    "command": [*boot, "stage", job, run],
+                    "command": [*boot, "stage", job, run, words],
                     "volumeMounts": [{"name": "home", "mountPath": plan["volume"]}],
                     "securityContext": {
                         "allowPrivilegeEscalation": False,

@@ -209,6 +209,16 @@ class KfpService:
         """The state of a run and of its nodes, without the pipeline."""
         return run_answer(self._get(f"/apis/v2beta1/runs/{id}"))
 
+    def pipeline(self, id: str) -> dict[str, Any]:
+        """The PipelineSpec that a run was started with."""
+        found = self._get(f"/apis/v2beta1/runs/{id}")
+        if "pipeline_spec" not in found:
+            of = found["pipeline_version_reference"]
+            version = f"{of['pipeline_id']}/versions/{of['pipeline_version_id']}"
+            found = self._get(f"/apis/v2beta1/pipelines/{version}")
+        spec = found["pipeline_spec"]
+        return cast("dict[str, Any]", spec.get("pipeline_spec", spec))
+
     def manifest(self, id: str) -> dict[str, Any]:
         """The Workflow of a run, as the API has kept it; empty if it has none.
 

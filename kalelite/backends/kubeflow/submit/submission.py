@@ -74,7 +74,7 @@ def submit(
         for line in compiled.lacking:
             note(line)
         write(plan, compiled, path)
-        data = _data(plan, folder.id, request, service, provided.settings, compiled)
+        data = _data(plan, folder.id, request, service, compiled)
         data["passing"] = not (settings.lasts or settings.carries)
         folder.update(kfp=data)
         _keep(code, folder)
@@ -137,31 +137,16 @@ def _data(
     id: str,
     request: RunRequest,
     service: KfpService,
-    settings: Settings,
     compiled: Compiled,
 ) -> KfpData:
-    volume = settings.marshal_volume
-    batches = compiled.components.wiring.batches
-    loops = compiled.components.wiring.scopes.loops
-    clone = next((each.made for each in settings.clones if each.workspace), "")
     return {
-        "run": "",
+        **compiled.place,
         "name": _fitted(request.run_name or f"{plan.name} {id}", _LONGEST_RUN),
         "host": request.connection.kfp_host or "",
         "context": request.connection.kfp_context or "",
         "namespace": service.namespace or "",
         "experiment": _fitted(request.experiment_of(plan), _LONGEST_NAME),
-        "nodes": {
-            path: item for path, item in node_map(compiled.pipeline).items() if item not in batches
-        },
-        "loops": {task.id: loops[task.id][-1] for task in plan.tasks if loops.get(task.id)},
-        "pods": compiled.components.wiring.tasks_of_pods(),
-        "home": compiled.storage.home,
-        "claim": volume if isinstance(volume, str) else clone,
-        "records": settings.run or "",
-        "image": settings.default_image,
-        "user": -1 if settings.run_as_user is None else settings.run_as_user,
-        "group": -1 if settings.run_as_group is None else settings.run_as_group,
+        "nodes": node_map(compiled.pipeline, compiled.place.get("batches", ())),
     }
 
 

@@ -16,7 +16,7 @@ from kalelite.volumes import provision
 PREPARE = """
 import sys
 from kalelite.backends.kubeflow.pod.prepare_run import main
-sys.exit(main(["prepare", "run-1", "r1", *sys.argv[2:]], lambda _: sys.argv[1].encode()))
+sys.exit(main(["prepare", "run-1", "r1", "{}", *sys.argv[2:]], lambda _: sys.argv[1].encode()))
 """
 
 
@@ -105,6 +105,8 @@ class Api:
             "home": "",
             "suffix": None,
             "handed_on": False,
+            "record": None,
+            "parameters": {},
         }
         return subprocess.run(
             [sys.executable, "-c", PREPARE, json.dumps(plan), f"{output}-done", str(output)],
