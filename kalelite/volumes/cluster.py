@@ -1,7 +1,7 @@
-"""The connection to a Kubernetes API server: the one module that imports ``kubernetes``.
+"""The connection to a Kubernetes API server.
 
-The library finds the server and the credentials, and keeps tokens fresh. The requests are made
-here, on its pool of connections, because every one needs a time limit, a retry that is safe for
+`kalelite.volumes.kube_client` finds the server and the credentials. The requests are made
+here, on the pool of connections, because every one needs a time limit, a retry that is safe for
 what it does, and an error of ours; and because custom objects need no classes.
 """
 
@@ -12,9 +12,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from kalelite.errors import ClusterError
@@ -28,12 +26,21 @@ from kalelite.volumes.cluster_errors import (
     is_conflict_of_names,
     refusal,
 )
+from kalelite.volumes.kube_client import (
+    client_in_pod,
+    client_of_kubeconfig,
+    forwarded,
+    has_account,
+    namespace_of_context,
+    pod_namespace,
+)
 from kalelite.volumes.resources import ACCESS_REVIEWS, EVENTS, PODS, Json, Resource
 
 if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+    from socket import socket
 
-_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    from kalelite.volumes.kube_client import ApiClient
+
 _CONNECT, _READ = 5.0, 30.0
 _FIRST_DELAY, _LONGEST_DELAY = 0.2, 5.0
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -99,20 +106,18 @@ class Cluster:
         client: ApiClient | None = None,
         namespace: str | None = None,
         context: str | None = None,
-        environ: Mapping[str, str] = os.environ,
     ) -> Cluster:
         """The cluster of ``client``, else of $KUBECONFIG, of this pod, or of ~/.kube/config.
 
         The namespace is the one given, else that of the pod or of the kubeconfig's context.
         """
         if client is not None:
-            return cls(lambda: client, namespace or _own_namespace() or "default")
-        in_pod = "KUBERNETES_SERVICE_HOST" in environ and (_ACCOUNT / "token").exists()
-        if in_pod and context is None and not environ.get("KUBECONFIG"):
-            return cls(_in_pod, namespace or _own_namespace() or "default")
+            return cls(lambda: client, namespace or pod_namespace() or "default")
+        if has_account() and context is None and not os.environ.get("KUBECONFIG"):
+            return cls(client_in_pod, namespace or pod_namespace() or "default")
         return cls(
-            lambda: _from_kubeconfig(context),
-            namespace or _namespace_of_context(context) or "default",
+            lambda: client_of_kubeconfig(context),
+            namespace or namespace_of_context(context) or "default",
         )
 
     @property
@@ -199,6 +204,14 @@ class Cluster:
         """What the server in a pod answers to a GET, by way of the API server."""
         target = f"{self._path(PODS)}/{quote(pod)}:{port}/proxy/{quote(path)}"
         return self._request("GET", target, f"read from pod {pod!r}").body
+
+    def dial(self, pod: str, port: int) -> socket:
+        """A connection to a port of a pod, forwarded by the API server."""
+        try:
+            return forwarded(self._client, self.namespace, pod, port)
+        except UnauthorizedError:
+            self._client = self._connect()
+            return forwarded(self._client, self.namespace, pod, port)
 
     def may(self, verb: str, resource: Resource) -> bool:
         """Whether the credentials allow this verb on a kind of object; changes nothing."""
@@ -339,61 +352,3 @@ def _event(found: Json) -> ObjectEvent:
     return ObjectEvent(
         str(found.get("type", "")), str(found.get("reason", "")), found.get("message") or "", at
     )
-
-
-def _own_namespace() -> str:
-    """The namespace of this pod; empty outside of pods."""
-    try:
-        return (_ACCOUNT / "namespace").read_text("utf-8").strip()
-    except OSError:
-        return ""
-
-
-def _in_pod() -> ApiClient:
-    with _configuring() as kubernetes:
-        settings = kubernetes.client.Configuration()
-        kubernetes.config.load_incluster_config(client_configuration=settings)
-        client: ApiClient = kubernetes.client.ApiClient(settings)
-        return client
-
-
-def _from_kubeconfig(context: str | None) -> ApiClient:
-    with _configuring() as kubernetes:
-        # As it is now: the library has read the variable when it was imported.
-        file = os.environ.get("KUBECONFIG")
-        client: ApiClient = kubernetes.config.new_client_from_config(file, context=context)
-        return client
-
-
-def kubeconfig(context: str | None) -> Any:
-    """How the kubeconfig reaches its API server: a `kubernetes.client.Configuration`."""
-    return _from_kubeconfig(context).configuration
-
-
-def _namespace_of_context(context: str | None) -> str:
-    with _configuring() as kubernetes:
-        contexts, current = kubernetes.config.list_kube_config_contexts(
-            os.environ.get("KUBECONFIG")
-        )
-        found = next((each for each in contexts if each["name"] == context), current)
-        return str(found["context"].get("namespace") or "")
-
-
-@contextmanager
-def _configuring() -> Iterator[Any]:
-    """The library, and its errors about the configuration as ours."""
-    try:
-        import kubernetes.client
-        import kubernetes.config
-    except ImportError:
-        raise ClusterError(
-            "the cluster cannot be reached: the package kubernetes is not installed",
-            hint="pip install 'kalelite[kfp]'",
-        ) from None
-    try:
-        yield kubernetes
-    except (kubernetes.config.ConfigException, OSError, KeyError, TypeError, ValueError) as error:
-        raise ClusterError(
-            f"no cluster is configured: {error}",
-            hint="Run it in a pod, set KUBECONFIG, or log in so that there is a ~/.kube/config.",
-        ) from error

@@ -278,4 +278,4 @@ def test_a_missing_object_is_told_from_a_missing_kind(cluster, server):
 
 def test_no_configuration_is_one_sentence(tmp_path):
     with pytest.raises(ClusterError, match="no cluster is configured"):
-        Cluster.open(context="no-such-context", environ={})
+        Cluster.open(context="no-such-context")

@@ -315,7 +315,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def handle_one(self, method: str) -> None:
         server: KfpServer = self.server.kfp
-        path = urlsplit(self.path)
+        path = urlsplit(re.sub("^/api/v1/.*/proxy", "", self.path))  # by way of Kubernetes
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
         for verb, pattern, name in ROUTES:

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from kalelite.errors import ClusterError, UsageError
 from kalelite.frozen import frozen
+from kalelite.volumes.kube_client import pod_namespace
 
 if TYPE_CHECKING:
     from kalelite.runs.run_files import KfpData
     from kalelite.volumes.cluster import Cluster
 
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_PROXY = "api/v1/namespaces/kubeflow/services/ml-pipeline:8888/proxy"
+KFP_NAMESPACE = "kubeflow"
+"""Where Kubeflow Pipelines itself is installed."""
+
+_PROXY = f"api/v1/namespaces/{KFP_NAMESPACE}/services/ml-pipeline:8888/proxy"
 """The service of the API, as Kubernetes' own API server passes requests on to it."""
 
 
@@ -26,7 +29,6 @@ _CREDENTIALS = (
     "verify_ssl",
     "api_key",
     "api_key_prefix",
-    "refresh_api_key_hook",
 )
 
 
@@ -75,7 +77,7 @@ class Connection:
     @property
     def by_kubeconfig(self) -> bool:
         """Whether the API is reached through Kubernetes' API server."""
-        return self.kfp_context is not None or not (self.host or _POD_NAMESPACE.exists())
+        return self.kfp_context is not None or not (self.host or pod_namespace())
 
     def token(self) -> str | None:
         """The bearer token, read anew from its file; raises `UsageError`."""
@@ -99,10 +101,10 @@ class Connection:
 
         Raises `ClusterError` if there is none.
         """
-        from kalelite.volumes.cluster import kubeconfig
+        from kalelite.volumes.kube_client import client_of_kubeconfig
 
         try:
-            given = kubeconfig(self.kfp_context)
+            given = client_of_kubeconfig(self.kfp_context).configuration
         except ClusterError as error:
             raise ClusterError(
                 f"no address of Kubeflow Pipelines is known, and {error.message}",
@@ -111,15 +113,14 @@ class Connection:
             ) from None
         for name in _CREDENTIALS:
             setattr(configuration, name, getattr(given, name))
+        renew = given.refresh_api_key_hook
+
+        def refresh(own: Any) -> None:
+            renew(given)  # which sets the address, too, so not of our own
+            own.api_key.update(given.api_key)
+
+        configuration.refresh_api_key_hook = refresh if renew else None
         configuration.host = f"{given.host.rstrip('/')}/{_PROXY}"
-
-
-def pod_namespace() -> str | None:
-    """The namespace of the pod that this runs in, None elsewhere."""
-    try:
-        return _POD_NAMESPACE.read_text("utf-8").strip() or None
-    except OSError:
-        return None
 
 
 def cluster_of(connection: Connection, namespace: str | None) -> Cluster | None:
@@ -127,6 +128,6 @@ def cluster_of(connection: Connection, namespace: str | None) -> Cluster | None:
     from kalelite.volumes.cluster import Cluster
 
     try:
-        return Cluster.open(namespace=namespace or "kubeflow", context=connection.kfp_context)
+        return Cluster.open(namespace=namespace or KFP_NAMESPACE, context=connection.kfp_context)
     except ClusterError:
         return None

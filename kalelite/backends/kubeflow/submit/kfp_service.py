@@ -17,7 +17,8 @@ from kfp.kubeflow_client.backends.kubernetes import (  # type: ignore[import-unt
     KubernetesBackendConfig,
 )
 
-from kalelite.backends.kubeflow.submit.connection import Connection, pod_namespace
+from kalelite.backends.kubeflow.submit.connection import KFP_NAMESPACE, Connection
+from kalelite.backends.kubeflow.submit.forwarding import ADDRESS, forwarding_pool
 from kalelite.backends.kubeflow.submit.patient_rest import (
     KfpRefusedError,
     KfpUnreachableError,
@@ -26,6 +27,7 @@ from kalelite.backends.kubeflow.submit.patient_rest import (
 from kalelite.backends.kubeflow.submit.run_answer import RunAnswer, run_answer
 from kalelite.errors import ClusterError, UsageError
 from kalelite.frozen import frozen
+from kalelite.volumes.kube_client import pod_namespace
 
 
 @frozen
@@ -79,7 +81,7 @@ class _Backend(KubernetesBackend):  # type: ignore[misc]
 
     def __init__(self, connection: Connection, api: Any = None) -> None:
         host = api.configuration.host if api is not None else connection.host
-        through = connection.by_kubeconfig and api is None
+        self.through = through = connection.by_kubeconfig and api is None
         config = KubernetesBackendConfig(
             base_url="http://unknown" if through else host,
             user_token=connection.token(),
@@ -100,6 +102,14 @@ class _Backend(KubernetesBackend):  # type: ignore[misc]
         services = (self._pipelines_api, self._run_api, self._experiment_api, self._upload_api)
         for service in (*services, self._healthz_api):
             service.api_client = self.api
+
+    def forward(self, context: str | None, token: str | None) -> None:
+        """Go through a port of the API's pod; raises `ClusterError`."""
+        self.api.rest_client.pool_manager = forwarding_pool(context)
+        configuration = self.api.configuration
+        configuration.host, configuration.refresh_api_key_hook = ADDRESS, None
+        configuration.api_key = {"authorization": token} if token else {}  # Kubernetes' own stays
+        self.through = False
 
     def verify_backend(self) -> None:
         """Asked by `KfpService.greet`, which has a time limit and raises."""
@@ -135,7 +145,13 @@ class KfpService:
 
     def greet(self) -> Greeting:
         """Whether the API is there, and which it is."""
-        data = self._get("/apis/v2beta1/healthz")
+        try:
+            data = self._get("/apis/v2beta1/healthz")
+        except KfpRefusedError as error:
+            if error.status != 403 or not self._backend.through:
+                raise
+            self._forward(error)
+            data = self._get("/apis/v2beta1/healthz")
         if "multi_user" not in data:
             raise ClusterError(
                 f"{self.host} is not Kubeflow Pipelines 2: it answers {str(data)[:100]!r}",
@@ -151,6 +167,17 @@ class KfpService:
                 )
         self._backend._namespace = self.namespace or "kubeflow"
         return greeting
+
+    def _forward(self, refused: KfpRefusedError) -> None:
+        connection = self._connection
+        try:
+            self._backend.forward(connection.kfp_context, connection.token())
+        except ClusterError as error:
+            refused.hint = (
+                f"Nor by a port of its pod: {error.message}. In the namespace {KFP_NAMESPACE} you "
+                "need the right to get services/proxy, or to list pods and create pods/portforward."
+            )
+            raise refused from error
 
     def experiment(self, name: str) -> str:
         """The id of the experiment of that name, which is made if there is none."""

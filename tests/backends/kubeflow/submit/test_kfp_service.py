@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import kfp
 import pytest
 from kfp.kubeflow_client import KubernetesBackendConfig, PipelinesClient
@@ -93,6 +95,20 @@ def test_a_token_that_has_expired_is_read_again(kfp_server, tmp_path):
     file.write_text("new\n")
 
     assert service.greet().version == "2.17.0"
+
+
+def test_it_is_reached_by_the_kubeconfig(kfp_server, tmp_path, monkeypatch):
+    kfp_server.token = "of-kubernetes"
+    config = {
+        "current-context": "c",
+        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+        "clusters": [{"name": "k", "cluster": {"server": kfp_server.host}}],
+        "users": [{"name": "u", "user": {"token": "of-kubernetes"}}],
+    }
+    (tmp_path / "config").write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+
+    assert KfpService(Connection()).greet() == Greeting("2.17.0", False)
 
 
 def test_a_wrong_token_is_said(kfp_server):
