@@ -118,6 +118,14 @@ class PodApi:
         return self.once(method, path, body, group)
 
     def once(self, method: str, path: str, body: Json | None, group: str) -> Json:
+        result: Json = json.loads(self._send(method, path, body, group))
+        return result
+
+    def text(self, path: str) -> str:
+        """An answer that is no JSON, as it is; asked for once."""
+        return self._send("GET", path, None, "api/v1").decode("utf-8", "replace")
+
+    def _send(self, method: str, path: str, body: Json | None, group: str) -> bytes:
         request = urllib.request.Request(
             f"{self.base}/{group}/namespaces/{self.namespace}/{path}",
             data=None if body is None else json.dumps(body).encode(),
@@ -125,12 +133,11 @@ class PodApi:
             headers={
                 "Authorization": "Bearer " + (self.account / "token").read_text("utf-8").strip(),
                 "Content-Type": "application/json",
-                "Accept": "application/json",
+                "Accept": "*/*",
             },
         )
         with urllib.request.urlopen(request, timeout=30, context=self.context) as answer:
-            result: Json = json.load(answer)
-            return result
+            return bytes(answer.read())
 
 
 def fail(message: str) -> NoReturn:

@@ -45,7 +45,8 @@ IGNORED = {"workflows.argoproj.io/controller-instanceid": "tests-of-kalelite"}
 """Keeps Argo, if it is there, from running the Workflows of these tests."""
 RIGHTS = (
     (["argoproj.io"], ["workflows"], ["get"]),
-    ([""], ["pods"], ["create", "get", "delete"]),
+    ([""], ["pods"], ["create", "get", "list", "delete"]),
+    ([""], ["pods/log"], ["get"]),
     ([""], ["persistentvolumeclaims"], ["create", "get", "delete"]),
     (["snapshot.storage.k8s.io"], ["volumesnapshots"], ["create", "get"]),
 )
@@ -121,6 +122,7 @@ class InPods(Harness):
         folders = (work, *self.folders)
         pod = manifest(name, command, container, config, folders=folders, node=node)
         pod["metadata"]["ownerReferences"] = [self.owner]
+        pod["metadata"]["labels"]["workflows.argoproj.io/workflow"] = self.run_name
         self.lab.cluster.create(PODS, pod)
         return self.ended(name)
 

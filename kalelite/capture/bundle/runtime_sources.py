@@ -44,6 +44,7 @@ _ON_REQUEST = (
     "kalelite.plan.types",
     "kalelite.backends.kubeflow.pod.run_home",
     "kalelite.backends.kubeflow.pod.shared_pod",
+    "kalelite.backends.kubeflow.pod.told_failures",
 )
 """For parameters that are no primitives, artifacts, and pods that tasks share: most pipelines never import
 these, so they have to be named."""

@@ -30,7 +30,10 @@ _CONVERTER = "kalelite.plan.types.convert"
 """For parameters that are no primitives, and for values as text. It travels on request only."""
 _SHARED = ("kalelite.backends.kubeflow.pod.shared_pod", "kalelite.plan.graph")
 """For pods that several tasks share; likewise."""
-_OWN_HOME = "kalelite.backends.kubeflow.pod.run_home"
+_CARRIED = (
+    "kalelite.backends.kubeflow.pod.run_home",
+    "kalelite.backends.kubeflow.pod.told_failures",
+)
 """For values that travel as artifacts; likewise."""
 
 
@@ -72,7 +75,7 @@ class PlanCode:
         if pods:
             modules.update(_SHARED)
         if wiring.lowered.carries:
-            modules.add(_OWN_HOME)
+            modules.update(_CARRIED)
         files = {f"pods/{id}.pickle": data for id, data in pod_plans(wiring).items()}
         files |= {"tasks.json": tasks}
         files |= {"prepare.json": preparation} if preparation else {}

@@ -273,16 +273,24 @@ class Follower:
             self._emit(TaskSkipped(name, "not run", reason if is_known else _UNKNOWN))
 
     def _unfinished(self) -> list[str]:
+        # One stood for all instances while their pod had not begun to tell of them.
+        stood = {outer for name in self._seen for outer in _around(name)}
         seen = [
             name
             for name, seen in self._seen.items()
-            if seen.state not in _FINAL and self._is_task(name)
+            if seen.state not in _FINAL and self._is_task(name) and name not in stood
         ]
         known = {name.partition("[")[0] for name in self._seen}
         return [*seen, *sorted(self._tasks - known)]
 
     def _is_task(self, name: str) -> bool:
         return name.partition("[")[0] in self._tasks
+
+
+def _around(name: str) -> list[str]:
+    """What a name begins with before each of its places: ``a`` and ``a[0]`` of ``a[0][1]``."""
+    parts = name.split("[")
+    return ["[".join(parts[:n]) for n in range(1, len(parts))]
 
 
 _FINAL = {"succeeded", "failed", "skipped", "not run"}

@@ -151,16 +151,22 @@ class Inputs:
         """
         port = self._ports[json.dumps(["status", scope])]
         state = str((self._values.get(port["name"]) or {}).get("state", ""))
-        failed = [
-            (self._finished(name), name, *self._records.end(name))
-            for task in port["tasks"]
-            for name in self._records.instances(task)
-        ]
-        failed = sorted(each for each in failed if each[2] in ("failed", "lost"))
-        name, message = (failed[0][1], failed[0][3]) if failed else ("", "")
+        failed = self._failed(port["tasks"])
+        _, name, message = failed[0] if failed else (0.0, "", "")
         good = state in _SUCCEEDED and not failed
         state = "SUCCEEDED" if good else "FAILED"
         return {"state": state, "failed_task": name, "message": message}
+
+    def _failed(self, tasks: Sequence[str]) -> list[tuple[float, str, str]]:
+        """When each instance of these tasks has failed, which, and why; the first one first."""
+        if not self._records.shared:
+            # It travels where values do.
+            from kalelite.backends.kubeflow.pod.told_failures import told_failures
+
+            return told_failures(tasks)
+        ends = {n: self._records.end(n) for task in tasks for n in self._records.instances(task)}
+        failed = ((n, why) for n, (state, why) in ends.items() if state in ("failed", "lost"))
+        return sorted((self._finished(name), name, why) for name, why in failed)
 
     def _finished(self, name: str) -> float:
         record = self._records.record(name)

@@ -21,6 +21,9 @@ from kalelite.executor.spec import Record
 from kalelite.marshal.store import Store
 from kalelite.volumes.marker import verify
 
+LOST = "its pod was ended before the step was: killed, evicted, or its node gone"
+"""What becomes of a step whose pod has gone without a word."""
+
 _PATIENCE = 60.0
 """Seconds in which what one node has written is seen by the others; NFS takes 30 at the most."""
 
@@ -145,10 +148,7 @@ class RunRecords:
         if record is not None and state != "retrying":
             return record.status, record.failure.message if record.failure else ""
         if state in ("running", "retrying"):
-            return (
-                "lost",
-                "its pod was ended before the step was: killed, evicted, or its node gone",
-            )
+            return "lost", LOST
         return state, reason
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from kalelite.backends.kubeflow.follow.observing import Observation, Picture, ob
 from kalelite.backends.kubeflow.follow.run_nodes import run_nodes
 from kalelite.backends.kubeflow.follow.run_source import RunSource, Sighting
 from kalelite.backends.kubeflow.follow.step_output import record_in
-from kalelite.backends.kubeflow.pod.contract import RECORD
+from kalelite.backends.kubeflow.pod.contract import EVENT, RECORD
 from kalelite.backends.kubeflow.submit.connection import Connection
 from kalelite.backends.kubeflow.submit.kfp_service import KfpService, RunBody
 from kalelite.backends.kubeflow.submit.patient_rest import KfpRefusedError, KfpUnreachableError
@@ -284,6 +285,19 @@ def test_of_a_shared_pod_that_failed_without_a_log_no_step_is_said_not_to_have_r
         "train": True,
         "use": True,
     }
+
+
+def test_what_stood_for_the_items_of_a_loop_until_their_pod_had_begun_was_none_of_them(follow):
+    def look(state, run="running"):
+        picture = Picture({"pod": Observation(state, pod="p", started=1.0)}, {})
+        return Sighting(replace(RUNNING, state=run), picture, "", True)
+
+    told = [{"at": 2.0, "task": "train[0][1]", "state": state} for state in ("running", "succeeded")]
+    log = "".join(f"{EVENT}{json.dumps(event)}\n" for event in told)
+    script = look("starting"), look("succeeded", "succeeded")
+    _, events, _ = follow(*script, traces=Traces(log), pods={"pod": ["train"]})
+
+    assert of_kind(events, TaskSkipped) == []
 
 
 def test_following_ten_steps_stays_within_its_bytes(kfp_server, tmp_path):
