@@ -178,7 +178,7 @@ def test_importing_the_public_names_imports_nothing_heavy(statement):
     ("library", "homes"),
     [
         ("kfp", {"kalelite.backends.kubeflow"}),
-        ("kubernetes", {"kalelite.volumes.cluster"}),
+        ("kubernetes", {"kalelite.volumes.kube_client"}),
         ("rich", {"kalelite.display"}),
     ],
 )
