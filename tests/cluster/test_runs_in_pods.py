@@ -57,7 +57,9 @@ def test_a_program(name, given, runs, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("outside", [True, False], ids=["config-map", "code-in-an-artifact"])
-@pytest.mark.parametrize("name", ["exit_handler_failure", "files", "nested_branches", "nested_loops"])
+@pytest.mark.parametrize(
+    "name", ["exit_handler_failure", "files", "nested_branches", "nested_loops"]
+)
 def test_a_program_without_a_volume(name, outside, given, runs, tmp_path):
     program, plan, arguments, journal = given(PROGRAMS / f"{name}.py", "pods")
     settings = {"marshal": "artifacts", "marshal_volume_size": None, "outside": outside}

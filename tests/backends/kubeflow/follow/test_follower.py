@@ -292,7 +292,9 @@ def test_what_stood_for_the_items_of_a_loop_until_their_pod_had_begun_was_none_o
         picture = Picture({"pod": Observation(state, pod="p", started=1.0)}, {})
         return Sighting(replace(RUNNING, state=run), picture, "", True)
 
-    told = [{"at": 2.0, "task": "train[0][1]", "state": state} for state in ("running", "succeeded")]
+    told = [
+        {"at": 2.0, "task": "train[0][1]", "state": state} for state in ("running", "succeeded")
+    ]
     log = "".join(f"{EVENT}{json.dumps(event)}\n" for event in told)
     script = look("starting"), look("succeeded", "succeeded")
     _, events, _ = follow(*script, traces=Traces(log), pods={"pod": ["train"]})
