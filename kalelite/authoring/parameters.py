@@ -15,6 +15,7 @@ from typing import Any, Optional
 from kalelite.authoring.definition import PipelineDefinition, signature_of
 from kalelite.errors import Problem, UsageError, Where
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
+from kalelite.plan.options.values import NotSecret
 from kalelite.plan.types.convert import convert
 from kalelite.plan.types.hints import hints_of
 from kalelite.source.locations import of_function
@@ -57,7 +58,7 @@ def _parameter(name: str, declared: inspect.Parameter, hint: Any, where: Where |
     with contextlib.suppress(Exception):  # what cannot be copied is refused by its type
         default = copy.deepcopy(default)  # a list that the script goes on to change
     if hint is None and default is not None:
-        hint = type(default)
+        hint = str if isinstance(default, NotSecret) else type(default)
     elif hint is not None and default is None:
         with contextlib.suppress(TypeError):  # the annotation is no type
             hint = Optional[hint]

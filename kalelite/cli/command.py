@@ -73,10 +73,16 @@ class Command:
         start = ["python", "-m", "kalelite"] if module else ["kalelite"]
         return shlex.join([*start, *(words or self.words)])
 
-    def again(self) -> str:
-        """The command line that goes on with the run of this one, or begins it anew in debugging."""
-        if self.options.debug:
-            return self.line()
+    def again(self, run: Path) -> str:
+        """The command line that goes on with a run of this one, or begins it anew.
+
+        That is in debugging, and where nothing of the run can be gone on from.
+        """
+        from kalelite.runs.run_again import words_anew
+
+        anew = self.words if self.options.debug else words_anew(run)
+        if anew:
+            return self.line(*anew)
         home = self.settings["home"]
         return self.line("resume", *(["--home", home.value] if home.origin == "--home" else []))
 

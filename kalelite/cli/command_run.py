@@ -52,7 +52,7 @@ def _run_inside(
     if not options.debug:  # else steps print to the terminal themselves
         reporter = with_printed_lines(reporter, follow=options.follow)
     tagging = RunTagging(options.name, options.note, options.tag)
-    again, explain = command.again(), options.explain
+    again, explain = command.again, options.explain
     view = RunView(reporter, command.out, command.err, again, explain=explain, tagging=tagging)
     act = _act(command, backend, view, tagging, siblings)
     if not options.file:

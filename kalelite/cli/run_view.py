@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.events import Event, RunFinished, RunStarted
@@ -42,7 +43,7 @@ class RunView:
     out, err
         Where the summary goes: to ``err`` where ``out`` is for programs.
     command
-        The command to be typed again after a failure.
+        What is to be typed after a failure, by the folder of the run's record.
     explain
         Say at the end why each step ran or was taken from an earlier run.
     tagging
@@ -63,7 +64,7 @@ class RunView:
         reporter: Listener,
         out: Screen,
         err: Screen,
-        command: str,
+        command: Callable[[Path], str],
         *,
         explain: bool = False,
         tagging: RunTagging | None = None,
@@ -159,7 +160,7 @@ class RunView:
             values = dict(result_rows(run.plan, records))
             self._reporter.write({"event": "result", "run": run.run, "values": values})
         to.line()
-        print_summary(run, to, command=self._command, explain=self._explain)
+        print_summary(run, to, command=self._command(run.folder), explain=self._explain)
 
     def close(self) -> None:
         """Give the terminal back."""

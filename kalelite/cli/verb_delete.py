@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--older-than", metavar="TIME", help="have ended so long ago, as 12h or 30d"
     )
     choice.add_argument(
-        "--keep", type=int, metavar="N", help="are not among the newest N of their pipeline"
+        "--keep",
+        type=int,
+        metavar="N",
+        help="are not among the newest N of their pipeline in these states and with these tags",
     )
     add_choice(choice)
     parser.add_argument(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kalelite.cli.parser import add_setting
@@ -23,10 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def perform(command: Command) -> int:
     """Follow the run; the exit code is that of a run that was waited for."""
     from kalelite.cli.run_view import RunView, reporter_for
+    from kalelite.runs.run_again import words_anew
+
+    def again(folder: Path) -> str:
+        return shlex.join(["kalelite", *(words_anew(folder) or ["resume", run.id])])
 
     run = command.open_backend("kubeflow").attach(command.options.run)
     output = command.settings["output"].value
     reporter = reporter_for(output, command.out, debug=False)
-    view = RunView(reporter, command.out, command.err, f"kalelite resume {run.id}")
+    view = RunView(reporter, command.out, command.err, again)
     view.watch_submitted(run)
     return view.status

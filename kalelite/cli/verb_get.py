@@ -48,11 +48,12 @@ def perform(command: Command) -> int:
     if fetch:
         command.open_backend("kubeflow").attach(command.options.run).fetch(names)
     run = Run.open(command.options.run, folder=command.home)
-    if command.options.target:
-        _write(command, run, names or list(run.outputs()))
-        return ExitCode.OK
     outputs = run.outputs()
-    chosen = [each for name in names for each in run.output_names(name)] if names else list(outputs)
+    all_of_it = list(outputs)
+    if command.options.target:
+        _write(command, run, [each for name in names for each in _values(run, name)] or all_of_it)
+        return ExitCode.OK
+    chosen = [each for name in names for each in run.output_names(name)] or all_of_it
     if command.as_json:
         for name in chosen:
             command.write_json({"output": name, **outputs[name]})
@@ -63,10 +64,17 @@ def perform(command: Command) -> int:
     return ExitCode.OK
 
 
+def _values(run: Run, name: str) -> list[str]:
+    """The values that a name stands for: all of a step, all files of a loop, one list of its values."""
+    outputs, keys = run.outputs(), run.output_names(name)
+    apart = keys[0].rpartition(".")[0] == name or outputs[keys[0]]["type"].endswith("Path")
+    return keys if apart and keys[1:] else [name]
+
+
 def _write(command: Command, run: Run, names: list[str]) -> None:
     """Write outputs to a file, or to a folder that is there or whose name ends in a slash."""
     from kalelite.humanize import near_path, size
-    from kalelite.runs.value_files import place_in, refuse_existing, write_value
+    from kalelite.runs.value_files import refuse_existing, write_in, write_value
 
     text, force = command.options.target, command.options.force
     target = Path(text)
@@ -80,10 +88,15 @@ def _write(command: Command, run: Run, names: list[str]) -> None:
                 else "The run has left nothing.",
             )
         refuse_existing(target, overwrite=force)
+    taken: set[Path] = set()
     for name in names:
         value = run.load(name)
-        place = place_in(target, name, value) if into else target
-        write_value(value, place, name=name, overwrite=force)
+        if into:
+            place = write_in(target, value, name=name, taken=taken, overwrite=force)
+        else:
+            place = target
+            write_value(value, place, name=name, overwrite=force)
+        taken.add(place)
         octets = place.stat().st_size if place.is_file() else None
         if command.as_json:
             command.write_json({"output": name, "file": str(place), "size": octets})

@@ -64,6 +64,7 @@ def perform(command: Command) -> int:
     options.refresh = given.refresh
     given.home = str(run.home)
     settings = settings_of(given, options) | {"output": command.settings["output"]}
+    settings["home"] = replace(settings["home"], origin=command.settings["home"].origin)
     repeated = replace(
         command,
         options=options,

@@ -73,7 +73,8 @@ def perform(command: Command) -> int:
             )
         return ExitCode.OK
     if not found:
-        out.line(f"no runs in {near_path(str(home(command.home) / 'runs'))}")
+        which = "runs" if wanted.is_empty else "such runs"
+        out.line(f"no {which} in {near_path(str(home(command.home) / 'runs'))}")
         return ExitCode.OK
     out.table([row(run) for run in found], ("run", "pipeline", "state", "started", "took", ""))
     return ExitCode.OK

@@ -10,10 +10,10 @@ from typing import Any
 from kalelite.display.error_view import call_lines, failure_lines
 from kalelite.display.run_progress import RunProgress, Status, TaskProgress
 from kalelite.display.screen import Fit, Screen
-from kalelite.errors import Where
 from kalelite.executor.spec import Record
 from kalelite.humanize import clean, count, duration, near_path, one_line, size
 from kalelite.plan.graph import Collected, Expr, OneOf, OutputRef, Pack, Plan, subscripts
+from kalelite.plan.options.secrecy import hide_secrets
 
 _FULL_FAILURES = 3
 _LOG_LINES = 10
@@ -68,8 +68,7 @@ def _print_failures(run: RunProgress, out: Screen) -> None:
     rows = run.in_order()
     failed = [row for row in rows if row.status is Status.FAILED]
     for row in failed[:_FULL_FAILURES]:
-        place = run.called_at(row.task) if run.state != "interrupted" else None
-        _print_failure(row, place, out)
+        _print_failure(run, row, out)
         out.line()
     rest = failed[_FULL_FAILURES:]
     if rest:
@@ -86,13 +85,14 @@ def _print_failures(run: RunProgress, out: Screen) -> None:
         out.line()
 
 
-def _print_failure(row: TaskProgress, called_at: Where | None, out: Screen) -> None:
+def _print_failure(run: RunProgress, row: TaskProgress, out: Screen) -> None:
     seconds = row.seconds(row.finished)
     when = "" if seconds is None else f" after {duration(seconds)}"
     attempts = f", at attempt {row.attempt}" if row.attempt > 1 else ""
     out.line((f"✗ {row.task} failed{when}{attempts}", "bold red"))
     out.line()
     if row.failure is not None:
+        called_at = run.called_at(row.task) if run.state != "interrupted" else None
         if not row.failure.frames and called_at is not None:
             out.lines(call_lines(called_at, out.width))
         out.lines(failure_lines(row.failure, out.width))
@@ -165,7 +165,7 @@ def preview(output: Mapping[str, Any]) -> str:
     """A value as the record shows it, with its size if that is worth telling."""
     octets = output.get("size") or 0
     tail = f"  ({size(octets)})" if octets >= 10_000 else ""
-    return f"{output.get('preview') or output.get('type', '')}{tail}"
+    return f"{hide_secrets(output.get('preview') or output.get('type', ''))}{tail}"
 
 
 def metric_rows(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:

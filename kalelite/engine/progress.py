@@ -28,7 +28,8 @@ from kalelite.plan.options import StepOptions
 class Progress:
     """The interpreter of a schedule's transitions.
 
-    ``schedule`` says whether it is done. ``records`` has the last record of each instance that has ended, by its name.
+    ``schedule`` says whether it is done. ``records`` has the last record of each instance that has
+    ended, by its name; ``skipped`` the names of those that have no part in the run.
     """
 
     def __init__(self, plan: Plan, schedule: Schedule, emit: Callable[[Event], None]) -> None:
@@ -38,6 +39,7 @@ class Progress:
         self._positions = {task.id: position for position, task in enumerate(plan.tasks)}
         self._queue: list[tuple[int, tuple[int, ...], Ready, int]] = []
         self.records: dict[str, Record] = {}
+        self.skipped: set[str] = set()
 
     def options(self, ready: Ready) -> StepOptions:
         """The options of the task that an instance is of."""
@@ -133,6 +135,8 @@ class Progress:
             if isinstance(transition, Ready):
                 self.enqueue(transition, 1)
             else:
+                if isinstance(transition, TaskSkipped):
+                    self.skipped.add(transition.task)
                 self._emit(transition)
 
 

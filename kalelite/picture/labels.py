@@ -10,7 +10,7 @@ from typing import Any
 from kalelite.errors import Problem
 from kalelite.plan import graph
 from kalelite.plan.options import STEP_OPTIONS, StepOptions, duration
-from kalelite.plan.options.secrecy import secret_reason
+from kalelite.plan.options.secrecy import secret_reason, secrets_in
 from kalelite.plan.types.hints import UNKNOWN, spell
 
 _short = reprlib.Repr()
@@ -114,7 +114,10 @@ def parameter_list(plan: graph.Plan, separator: str = ", ") -> str:
 
 def _parameter(parameter: graph.Parameter) -> str:
     kind = "" if parameter.type in (None, UNKNOWN) else f": {spell(parameter.type)}"
-    default = "" if parameter.default is graph.REQUIRED else f" = {constant(parameter.default)}"
+    shown = (
+        "•••" if any(secrets_in(parameter.name, parameter.default)) else constant(parameter.default)
+    )
+    default = "" if parameter.default is graph.REQUIRED else f" = {shown}"
     return f"{parameter.name}{kind}{default if kind else default.replace(' ', '')}"
 
 

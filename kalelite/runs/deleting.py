@@ -32,15 +32,16 @@ def chosen(
 ) -> Deletion:
     """Which of all runs, newest first, go: none with a name, none of the newest of a pipeline.
 
-    ``age`` is in seconds, since the end of a run; ``keep`` is how many of each pipeline stay.
+    ``age`` is in seconds, since the end of a run; of the runs that the filters mean, the newest
+    ``keep`` of each pipeline stay.
     """
     seen: dict[str, int] = {}
     found: list[Run] = []
-    for run in runs:
+    for run in filter(filters.holds_for, runs):
         seen[run.pipeline] = seen.get(run.pipeline, 0) + 1
         ended = float(run.data.get("finished") or run.data["started"])
         old = age is None or ended < now - age
-        if old and seen[run.pipeline] > keep and filters.holds_for(run):
+        if old and seen[run.pipeline] > keep:
             found.append(run)
     named = [(run, f"it is called {run.tags.name}") for run in found if run.tags.name]
     return _spared(runs, [run for run in found if not run.tags.name], tuple(named))

@@ -64,8 +64,8 @@ class Given:
     def __init__(self, run: Run, tasks: Iterable[str], store: Store) -> None:
         self.run = run
         self._store = store
-        wanted = set(tasks)
-        states = {name: one for name, one in run.tasks.items() if task_of(name) in wanted}
+        self.tasks = frozenset(tasks)
+        states = {name: one for name, one in run.tasks.items() if task_of(name) in self.tasks}
         for name, one in states.items():
             if one.status in {"failed", "not run", "waiting", "running", "retrying"}:
                 raise UsageError(

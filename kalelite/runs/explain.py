@@ -194,7 +194,9 @@ class Explainer:
     def _of(self, name: str, task: TaskState) -> tuple[str, tuple[Change, ...]]:
         record = task.record
         if task.status == "cached" and record is not None:
-            return f"taken {cached_reason(record)}: all that it depends on is the same", ()
+            asked = task_of(name) in self._run.data.get("given", ())
+            why = "--from asked for it" if asked else "all that it depends on is the same"
+            return f"taken {cached_reason(record)}: {why}", ()
         if record is None:
             return task.reason or f"it is {task.status}", ()
         if task_of(name) not in self._keys:

@@ -50,10 +50,15 @@ class Run(RunRecord):
         return {f"{one.task}.{one.name}": one.path for one in artifacts_of(self.tasks)}
 
     def output_names(self, name: str) -> list[str]:
-        """The outputs that a name stands for, as `outputs` has them; raises `UsageError`."""
+        """The outputs that a name stands for, as `outputs` has them; that of a step for all of its own.
+
+        Raises `UsageError`: there is none.
+        """
         from kalelite.runs.stored_values import chosen_outputs
 
-        return chosen_outputs(name, self.outputs())[0]
+        outputs = self.outputs()
+        own = [key for key in outputs if key.rpartition(".")[0] == name]
+        return own if own[1:] else chosen_outputs(name, outputs)[0]
 
     def read(self, entry: OutputEntry) -> Any:
         """The value of an output."""

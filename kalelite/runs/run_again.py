@@ -13,9 +13,9 @@ from kalelite.authoring.backends import open_backend
 from kalelite.authoring.pipeline import pipelines_of
 from kalelite.errors import UsageError
 from kalelite.plan.options.secrecy import is_masked, masked_words, unmasked_words
+from kalelite.runs.reading import RunRecord
 
 if TYPE_CHECKING:
-    from kalelite.runs.reading import RunRecord
     from kalelite.runs.run_files import StartData
 
 
@@ -36,6 +36,12 @@ def started_by(words: Sequence[str] = (), folder: str = "") -> StartData:
 def again(words: Sequence[str]) -> list[str]:
     """The words of a command line that was recorded, with the secrets that it had."""
     return unmasked_words(words, secret_of)
+
+
+def words_anew(folder: Path) -> list[str]:
+    """What began a run of which nothing is left to go on from; empty for another one."""
+    data = RunRecord.from_folder(folder).data
+    return data["start"]["words"] if "kfp" in data and not data["kfp"]["home"] else []
 
 
 def secret_of(name: str) -> str:

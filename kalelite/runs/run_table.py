@@ -25,8 +25,9 @@ def table(*, folder: str | Path | None = None, limit: int | None = None) -> Any:
     Returns
     -------
     pandas.DataFrame
-        Columns ``pipeline``, ``state``, ``started`` (UTC), ``seconds``; ``parameters.NAME`` for
-        every parameter, and ``metrics.TASK.NAME`` for the last value of every metric.
+        Columns ``name``, ``pipeline``, ``state``, ``started`` (UTC), ``seconds``; ``tags.KEY`` for every
+        tag, ``parameters.NAME`` for every parameter, and ``metrics.TASK.NAME`` for the last value of
+        every metric.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def table(*, folder: str | Path | None = None, limit: int | None = None) -> Any:
     except ImportError:
         raise UsageError("pandas is not installed", hint="pip install pandas") from None
     runs = list_runs(folder=folder, limit=limit)
-    columns = ["pipeline", "state", "started", "seconds"]
+    columns = ["name", "pipeline", "state", "started", "seconds"]
     rows = [_row(run) for run in runs]
     columns += dict.fromkeys(name for row in rows for name in row if name not in columns)
     frame = pd.DataFrame(
@@ -49,11 +50,14 @@ def table(*, folder: str | Path | None = None, limit: int | None = None) -> Any:
 
 
 def _row(run: Run) -> dict[str, Any]:
+    tags = run.tags
     return {
+        "name": tags.name,
         "pipeline": run.pipeline,
         "state": run.state,
         "started": run.data["started"],
         "seconds": run.seconds,
+        **{f"tags.{key}": value for key, value in tags.tags.items()},
         **{f"parameters.{name}": value for name, value in run.parameters.items()},
         **{f"metrics.{name}": value for name, value in run.metrics.items()},
     }

@@ -7,7 +7,7 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,15 @@ def _octets(value: Any, path: str) -> None:
 
 
 def _json(value: Any, path: str) -> None:
-    _text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", path)
+    _text(json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n", path)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has for an array or number of numpy, or a date."""
+    for name in ("tolist", "isoformat"):
+        if callable(method := getattr(value, name, None)):
+            return method()
+    raise TypeError(f"a {type(value).__name__} is nothing that JSON has")
 
 
 def _pickle(value: Any, path: str) -> None:
@@ -55,21 +63,29 @@ def _npy(value: Any, path: str) -> None:
 def _array_csv(value: Any, path: str) -> None:
     import numpy as np
 
+    if np.ma.isMaskedArray(value):
+        raise TypeError("the mask would be lost")
     array = np.atleast_1d(value)
     form = "%.18g" if array.dtype.kind == "f" else "%s"
     np.savetxt(path, array, delimiter=",", fmt=form)
 
 
 def _frame_csv(value: Any, path: str) -> None:
-    """With the index, where it says more than the number of the row."""
+    value.to_csv(path, index=_has_index(value))
+
+
+def _has_index(value: Any) -> bool:
+    """Whether the index says more than the number of the row."""
     index = value.index
-    plain = type(index).__name__ == "RangeIndex" and index.start == 0 and index.step == 1
-    value.to_csv(path, index=not plain)
+    return type(index).__name__ != "RangeIndex" or index.start != 0 or index.step != 1
 
 
 def _frame_json(value: Any, path: str) -> None:
     frame = value.to_frame(value.name or 0) if type(value).__name__ == "Series" else value
-    frame.to_json(path, orient="records", indent=1, date_format="iso")
+    frame = frame.reset_index() if _has_index(frame) else frame
+    frame.to_json(
+        path, orient="records", indent=1, date_format="iso", date_unit="ns", double_precision=15
+    )
 
 
 def _series_parquet(value: Any, path: str) -> None:
@@ -133,7 +149,7 @@ _BY_CLASS: Mapping[str, Mapping[str, Writer]] = {
         ".json": _method("write_json"),
     },
     "pyarrow.Table": {".csv": _table_csv, ".parquet": _table_parquet},
-    "matplotlib.Figure": dict.fromkeys((".png", ".svg", ".pdf"), _figure),
+    "matplotlib.Figure": dict.fromkeys((".png", ".svg", ".pdf", ".jpg"), _figure),
     "plotly.BaseFigure": {".html": _method("write_html"), ".json": _method("write_json")},
     "PIL.Image": _SAVED,
     "sklearn.BaseEstimator": {".joblib": _joblib},
@@ -159,17 +175,41 @@ def writers_of(value: Any) -> dict[str, Writer]:
     return {**(found or {".pkl": _pickle}), **{s: w for s, w in _ANY.items() if s not in found}}
 
 
-def place_in(folder: Path, name: str, value: Any) -> Path:
-    """Where a value goes in a folder: by its own name for a file, else by that of its output."""
+def write_in(
+    folder: Path, value: Any, *, name: str, taken: Collection[Path], overwrite: bool = False
+) -> Path:
+    """Write a value into a folder, as `write_value` does; where it is.
+
+    A file has its own name there, after that of its output where it is ``taken``. Other values are in
+    their usual format, or pickled where that cannot hold them.
+    """
+    stem = name.removesuffix(".output")
     if isinstance(value, Path):
-        return folder / value.name
+        place = folder / value.name
+        place = folder / f"{stem}.{value.name}" if place in taken else place
+        write_value(value, place, name=name, overwrite=overwrite)
+        return place
+    for suffix in dict.fromkeys((_usual(value), ".pkl")):
+        place = folder / f"{stem}{suffix}"
+        refuse_existing(place, overwrite=overwrite)
+        try:
+            write_value(value, place, name=name, overwrite=overwrite)
+            break
+        except UsageError:
+            if suffix == ".pkl":
+                raise
+    return place
+
+
+def _usual(value: Any) -> str:
+    """The suffix of a value where none was asked for."""
     suffix = next(iter(writers_of(value)))
-    if suffix == ".json":
+    if suffix == ".json" and isinstance(value, (dict, list, tuple)):
         try:
             json.dumps(value)
-        except (TypeError, ValueError):  # a list or dict of something else
-            suffix = ".pkl"
-    return folder / f"{name.removesuffix('.output')}{suffix}"
+        except (TypeError, ValueError):  # what is in it would change its type
+            return ".pkl"
+    return suffix
 
 
 def write_value(value: Any, target: Path, *, name: str, overwrite: bool = False) -> None:

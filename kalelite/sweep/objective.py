@@ -29,7 +29,9 @@ def objective_of(run: Run, name: str) -> float:
             f"there is no metric and no output {name!r}", hint=f"There are {shown}."
         ) from None
     if len(keys) != 1:
-        raise UsageError(f"{name} is a list of {len(keys)}", hint=f"Name one of them: {keys[0]}")
+        raise UsageError(
+            f"{name} stands for {len(keys)} values", hint=f"Name one of them: {keys[0]}"
+        )
     entry = outputs[keys[0]]
     if "native" in entry:
         return _number(entry["native"], name)

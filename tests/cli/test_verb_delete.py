@@ -157,6 +157,8 @@ def test_by_state_age_and_number(run, home):
         f"{failed}  main  failed  would be deleted"
         in run("delete", "--state", "failed", "--dry-run").stdout
     )
+    kept = run("delete", "--keep", "1", "--state", "failed", "--dry-run")
+    assert kept.stdout == "no run to delete\n"  # it is the newest one that has failed
     assert run("delete", "--older-than", "35d", "--keep", "1").returncode == 0
     assert ids(home) == [failed, *others]
     run("delete", "--state", "failed", "--state", "crashed")

@@ -52,16 +52,33 @@ def files() -> tuple[Path, Path]:
     return Path("data.txt"), Path("tree")
 
 @step
+def kinds():
+    import numpy as np
+    import pandas as pd
+    odd = np.array([{"a": 1}, None], dtype=object)
+    masked = np.ma.masked_array([1, 2], [False, True])
+    by_day = pd.DataFrame({"v": [1 / 3]}, index=pd.Index(["monday"], name="day"))
+    mixed = {"loss": np.float32(0.5), "counts": np.arange(2)}
+    return odd, masked, by_day, mixed
+
+@step
 def square(x: int):
     return x * x
+
+@step
+def page(x: int):
+    Path("page.txt").write_text(str(x))
+    return Path("page.txt")
 
 @pipeline
 def main():
     frame(), array(), model(), figure()
     file, folder = files()
     settings, text, score, scale = other()
+    odd, masked, by_day, mixed = kinds()
     with ParallelFor([1, 2, 3]) as x:
         square(x)
+        page(x)
 """
 
 
@@ -165,6 +182,58 @@ def test_all_into_a_folder(get, tmp_path):
     found = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"frame.csv", "array.npy", "model.joblib", "figure.png", "data.txt", "tree"} < found
     assert "wrote out/frame.csv" in done.stdout
+
+
+def test_a_step_stands_for_all_that_it_gives(get, tmp_path):
+    shown = get("other")
+    done = get("other", "-o", "out/")
+
+    assert "other.score" in shown.stdout
+    assert done.returncode == 0, done.stderr
+    found = {path.name for path in (tmp_path / "out").iterdir()}
+    assert found == {
+        "other.settings.json",
+        "other.text.txt",
+        "other.score.json",
+        "other.scale.pkl",
+    }
+
+
+def test_what_its_usual_format_cannot_hold_is_pickled(get, tmp_path):
+    done = get("kinds", "-o", "out/")
+
+    assert done.returncode == 0, done.stderr
+    assert "wrote out/kinds.odd.pkl" in done.stdout
+    assert "wrote out/kinds.mixed.pkl" in done.stdout
+    with (tmp_path / "out/kinds.masked.pkl").open("rb") as file:
+        assert pickle.load(file).mask.tolist() == [False, True]
+
+
+def test_a_mask_is_not_lost_in_a_table(get, tmp_path):
+    done = get("kinds.masked", "-o", "out.csv")
+
+    assert done.returncode == 2
+    assert "the mask would be lost" in done.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_json_of_frames_and_of_what_holds_arrays(get, tmp_path):
+    assert get("kinds.by_day", "-o", "frame.json").returncode == 0
+    assert get("kinds.mixed", "-o", "mixed.json").returncode == 0
+
+    (row,) = read(tmp_path / "frame.json")
+    assert row["day"] == "monday"
+    assert abs(row["v"] - 1 / 3) < 1e-15
+    assert read(tmp_path / "mixed.json") == {"loss": 0.5, "counts": [0, 1]}
+
+
+def test_files_of_one_name_do_not_take_the_place_of_each_other(get, tmp_path):
+    done = get("page", "-o", "out/")
+    again = get("page", "-o", "out/", "-f")
+
+    assert done.returncode == again.returncode == 0, done.stderr
+    found = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert found == {"page.txt": "1", "page[1].page.txt": "2", "page[2].page.txt": "3"}
 
 
 def test_items_of_a_loop(get, tmp_path):

@@ -63,6 +63,57 @@ def test_a_mended_script_goes_on_with_its_parameters(broken):
     assert "2 succeeded, 1 cached" in done.stdout
 
 
+def test_a_run_that_fails_again_says_how_to_go_on(broken):
+    done = broken("resume")
+
+    assert done.returncode == 1
+    assert done.stdout.endswith("When that is corrected:  python -m kalelite resume\n")
+
+
+def test_a_branch_that_is_not_taken_is_not_announced(shell):
+    script = BRANCHES.replace("BROKEN", "True")
+    shell.write("script.py", script)
+    assert shell("script.py").returncode == 1
+    shell.write("script.py", script.replace("if True", "if False"))
+    done = shell("resume")
+
+    assert done.returncode == 0, done.stderr
+    assert "runs    right: it failed: ValueError: not yet" in done.stdout
+    assert "then    last, unless unchanged" in done.stdout
+
+
+BRANCHES = """
+from kalelite import Else, If, OneOf, pipeline, step
+
+@step
+def number() -> int:
+    return 3
+
+@step
+def right():
+    if BROKEN:
+        raise ValueError("not yet")
+    return "right"
+
+@step
+def wrong():
+    return "wrong"
+
+@step
+def last(text):
+    return text
+
+@pipeline
+def main():
+    n = number()
+    with If(n > 2):
+        a = right()
+    with Else():
+        b = wrong()
+    return last(OneOf(a, b))
+"""
+
+
 def test_a_run_goes_on_from_another_folder(broken, tmp_path):
     mend(broken)
     elsewhere = tmp_path / "elsewhere"
@@ -165,6 +216,7 @@ def test_a_run_starts_after_a_step_of_another_and_explains_itself(broken):
 
     assert "'score 10'" in done.stdout, done.stderr
     assert "= load  taken as in run" in done.stdout
+    assert "--from asked for it" in done.stdout
     assert "✓ train  it ran: no earlier run has a result of it" in done.stdout
 
 
@@ -197,6 +249,7 @@ def test_two_runs_at_once_make_a_value_that_a_third_one_takes(broken):
     [
         (["--cache", "--no-cache"], "cannot be given together"),
         (["--from", "load"], "--from takes a run and a step"),
+        (["--from", "last:load", "--refresh", "load"], "would run a step that --from takes"),
         (["--refresh", "trian"], "Did you mean 'train'?"),
         (["--check", "--refresh", "train"], "--refresh is about running here"),
     ],

@@ -9,6 +9,8 @@ from kalelite import log_metric, pipeline, step
 from kalelite.authoring.backends import use_backend
 from kalelite.backends.local.local_backend import LocalBackend
 from kalelite.backends.local.local_settings import LocalSettings
+from kalelite.runs.pipeline_run import Run
+from kalelite.runs.run_tags import RunTags
 
 pytest.importorskip("pandas", reason="pip install pandas")
 
@@ -27,11 +29,14 @@ def test_every_run_is_a_row_with_its_parameters_and_metrics(tmp_path):
     with use_backend(LocalBackend(LocalSettings(home=tmp_path))):
         study(1.0)
         study(3.0)
+    RunTags("best", "", {"data": "v2"}).write(Run.open(folder=tmp_path).folder)
 
     frame = kalelite.runs.table(folder=tmp_path)
 
     assert list(frame["parameters.rate"]) == [3.0, 1.0]
     assert list(frame["metrics.train.loss"]) == [1.5, 0.5]
+    assert list(frame["name"]) == ["best", ""]
+    assert frame["tags.data"].iloc[0] == "v2"
     assert set(frame["state"]) == {"succeeded"}
     assert str(frame["started"].dt.tz) == "UTC"
     assert frame.index.name == "run"

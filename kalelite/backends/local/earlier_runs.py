@@ -38,7 +38,14 @@ def earlier_of(
         run, step = settings.start_after
         require_steps(plan, [step])
         after = [task.id for task in plan.tasks if step in {task.id, task.step.name}]
-        given = Given(_of_same(plan, run, home), _with_all_before(plan, after), store)
+        taken = _with_all_before(plan, after)
+        for task in plan.tasks:
+            if task.id in taken and not {task.id, task.step.name}.isdisjoint(settings.refresh):
+                raise UsageError(
+                    f"--refresh {task.step.name} would run a step that --from takes",
+                    hint="Start after an earlier step.",
+                )
+        given = Given(_of_same(plan, run, home), taken, store)
     return earlier, given
 
 

@@ -36,7 +36,7 @@ def take_up(progress: Progress, requests: TaskRequestBuilder) -> None:
     keys = read_keys(base.run.folder)
     reasons = _Reasons(base.run, keys, requests)
     again = tuple((ready.instance.name, reasons.why(ready)) for ready in left)
-    begun = {task_of(name) for name in (*kept, *(name for name, _ in again))}
+    begun = {task_of(name) for name in (*kept, *progress.skipped, *(name for name, _ in again))}
     after = tuple(id for id in requests.tasks if id not in begun)
     progress.tell(RunResumed(kept, again, after))
 

@@ -130,6 +130,8 @@ class _Run:
             details["reuse"] = False
         if settings.refresh:
             details["fresh"] = list(settings.refresh)
+        if self._given is not None:
+            details["given"] = sorted(self._given.tasks)
         return details
 
     def _requests(self, run: RunFolder, note: Callable[[str], None]) -> TaskRequestBuilder:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kalelite.plan.check.changed_globals import changed_globals
-from kalelite.plan.graph import REQUIRED, Plan, StepDef
-from kalelite.plan.options.secrecy import secrets_in
+from kalelite.plan.check.secret_parameters import instead_of, secrecy_of
+from kalelite.plan.graph import Plan, StepDef
 from kalelite.source.locations import definition_of, returns_in
 
 
@@ -20,13 +20,11 @@ def advice(plan: Plan, values: Mapping[str, Any], *, apart: bool = True) -> Iter
     that steps run in processes of their own.
     """
     for parameter in plan.parameters:
-        value = values.get(parameter.name, parameter.default)
-        reason = next(secrets_in(parameter.name, value), "") if value is not REQUIRED else ""
+        reason = secrecy_of(parameter, values.get(parameter.name, parameter.default))
         if reason:
             yield (
-                f"Parameter `{parameter.name}` {reason}: as a default its value stands in the clear in the "
-                "compiled file, and Kubeflow shows it. Give a step its secret by the option secrets=: "
-                f"secrets={{'{parameter.name.upper()}': ('name-of-the-secret', 'key')}}."
+                f"Parameter `{parameter.name}` {reason}: here its value is in no record, but for Kubeflow, "
+                f"which would show it, it is refused. {instead_of(parameter)}"
             )
     yield from _forgotten_returns(plan)
     if apart:

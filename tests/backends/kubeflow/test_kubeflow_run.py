@@ -377,6 +377,7 @@ def test_a_run_without_a_volume_says_what_it_has_not(shell, kfp_server):
     kfp_server.script = [Frame("FAILED", [*DONE[:-1]])]
     run = shell("chain.py", "--kfp", "--marshal", "artifacts", "--cache")
     assert "no result is kept, for the values travel as artifacts" in run.stdout
+    assert "chain.py --kfp --marshal artifacts --cache\n" in run.stdout, "how to run it anew"
     assert "Kubeflow removes the run's volume" not in run.stdout
 
     done = shell("get", "last", "make", "--fetch")

@@ -39,6 +39,13 @@ def test_a_pipeline_recurs(shell, kfp_server):
     assert not kfp_server.runs
 
 
+def test_one_user_has_no_profile_that_it_could_belong_to(shell, kfp_server):
+    begin(shell, "--kfp-namespace", "kubeflow")
+
+    (made,) = kfp_server.recurring.values()
+    assert "namespace" not in made
+
+
 def test_the_same_code_is_the_same_version(shell, kfp_server):
     begin(shell)
     begin(shell, "-p", "n=7")

@@ -8,10 +8,10 @@ from typing import Any
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.backends.kubeflow.compile.escaping import expansion, identifier, prose
-from kalelite.backends.kubeflow.compile.native_values import native_type
-from kalelite.backends.kubeflow.pod.outputs import is_rounded
+from kalelite.backends.kubeflow.compile.native_values import native_type, would_round
 from kalelite.errors import Problem, UsageError
 from kalelite.frozen import frozen
+from kalelite.plan.check.secret_parameters import instead_of, secrecy_of
 from kalelite.plan.graph import REQUIRED, Parameter, Plan
 from kalelite.plan.names import slug
 from kalelite.plan.types.convert import to_text
@@ -64,6 +64,12 @@ def parameter_problems(plan: Plan, settings: Settings) -> Iterator[Problem]:
         value = settings.arguments.get(parameter.name, parameter.default)
         if value is REQUIRED:
             continue
+        if reason := secrecy_of(parameter, value):
+            message = (
+                f"parameter {parameter.name!r} {reason}, and Kubeflow keeps and shows its value"
+            )
+            yield Problem(message, instead_of(parameter), parameter.where or plan.where)
+            continue
         problem = ""
         try:
             text = json.dumps(kfp_value(parameter, value), allow_nan=False)
@@ -73,7 +79,7 @@ def parameter_problems(plan: Plan, settings: Settings) -> Iterator[Problem]:
             problem = f"has no text: {error.message}"
         except (TypeError, ValueError) as error:
             problem = f"is nothing that JSON can hold: {error}"
-        if not problem and native_type(parameter) and is_rounded(value):
+        if not problem and would_round(parameter, value):
             problem = "holds a number that KFP would round: it keeps 53 bits"
         if problem:
             hint = "Give the value to the step as a constant: constants travel with the code."

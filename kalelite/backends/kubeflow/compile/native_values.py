@@ -54,6 +54,11 @@ def native_type(parameter: Parameter) -> str | None:
     return native_name(parameter.type if parameter.type is not None else type(parameter.default))
 
 
+def would_round(parameter: Parameter, value: Any) -> bool:
+    """Whether KFP would carry another number than the value of a parameter has."""
+    return native_type(parameter) is not None and is_rounded(value)
+
+
 def element_type(annotation: Any) -> str | None:
     """The primitive type of a list's items, from ``list[int]``; None if it is not known."""
     args: tuple[Any, ...] = getattr(annotation, "__args__", ())

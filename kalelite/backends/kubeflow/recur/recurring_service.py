@@ -34,7 +34,7 @@ class RecurringService:
     def __init__(self, service: KfpService) -> None:
         self._api = kfp.RecurringRunServiceApi(service.api)
         self._runs = kfp.RunServiceApi(service.api)
-        self._namespace = service.namespace or ""
+        self._namespace = service.profile
 
     def start(self, asked: RunBody, cron: str) -> str:
         """Make one; its id. It is found by its marker where the answer gets lost."""

@@ -118,7 +118,9 @@ class _Backend(KubernetesBackend):  # type: ignore[misc]
 class KfpService:
     """One KFP API and, where it has many users, one namespace in it.
 
-    Its methods raise `ClusterError`, of which `KfpUnreachableError` may pass.
+    ``namespace`` is where the pods are. ``profile`` is the same where there are many users, and is
+    empty else: then the API has no namespaces. Its methods raise `ClusterError`, of which
+    `KfpUnreachableError` may pass.
     """
 
     def __init__(self, connection: Connection, client: Any = None) -> None:
@@ -127,6 +129,7 @@ class KfpService:
             self._backend = _Backend(connection, _api_of(client))
         self._connection = connection
         self.namespace: str | None = connection.kfp_namespace
+        self.profile = ""
 
     @property
     def host(self) -> str:
@@ -165,6 +168,7 @@ class KfpService:
                     "this Kubeflow has many users, and no namespace is given",
                     hint="KALELITE_KFP_NAMESPACE is the namespace of your profile.",
                 )
+            self.profile = self.namespace
         self._backend._namespace = self.namespace or "kubeflow"
         return greeting
 
@@ -225,7 +229,7 @@ class KfpService:
         """The id of the run with that name and marker."""
         predicate = {"operation": "EQUALS", "key": "display_name", "stringValue": name}
         answer = self._backend.run_api.run_service_list_runs(
-            namespace=self.namespace or "",
+            namespace=self.profile,
             page_size=20,
             sort_by="created_at desc",
             filter=json.dumps({"predicates": [predicate]}),

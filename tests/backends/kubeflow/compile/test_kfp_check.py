@@ -81,6 +81,26 @@ def test_braces_in_a_default(write_script):
     assert "parameter 'p' holds '{{'" in problem.message
 
 
+SECRETIVE = "@step\ndef work(x): ...\n@pipeline\ndef main(api_token: str{}):\n    work(api_token)\n"
+
+
+@pytest.mark.parametrize(("default", "arguments"), [(" = 'abc'", {}), ("", {"api_token": "abc"})])
+def test_a_secret_among_the_parameters(write_script, default, arguments):
+    (problem,) = problems_of(write_script, HEAD + SECRETIVE.format(default), arguments=arguments)
+
+    assert "parameter 'api_token' is named like a secret" in problem.message
+    assert "secrets={'API_TOKEN': " in problem.hint
+    assert "abc" not in f"{problem.message} {problem.hint}"
+
+
+def test_what_is_said_to_be_no_secret_among_the_parameters(write_script):
+    said = " = NotSecret('[PAD]')"
+    words = HEAD + SECRETIVE.format(said)
+    assert problems_of(write_script, words, arguments={"api_token": "abc"}) == []
+    untyped = words.replace("api_token: str", "api_token")
+    assert problems_of(write_script, untyped, arguments={"api_token": "abc"}) == []
+
+
 def test_braces_in_constants_and_documentation_are_fine(write_script, tmp_path):
     text = (
         "@step\ndef work(x):\n    '''{{doc}}'''\n"
