@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator
-from importlib.machinery import PathFinder, all_suffixes
+from importlib.machinery import PathFinder
+from pathlib import Path
 
 from kalelite.blake import hashed
 
@@ -18,34 +18,17 @@ def package_version(package: str) -> str:
     spec = None
     with contextlib.suppress(ImportError, ValueError, AttributeError):
         spec = PathFinder.find_spec(package)
-    namespace = spec is not None and spec.origin is None
-    if not namespace:  # else many distributions may share the name, and none has it
+    if spec is None or spec.origin is not None:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(package)
+        files = [str(spec.origin)] if spec else []
+    else:  # a namespace, which many distributions share
+        folders = map(Path, spec.submodule_search_locations or ())
+        found = (path for folder in folders for path in folder.rglob("*.*"))
+        files = [str(path) for path in found if path.suffix in {".py", ".so", ".pyd"}]
     # Its distribution has another name. To find that, all that is installed would have to be read.
-    if spec is not None:
-        folders, first = spec.submodule_search_locations or (), spec.origin or ""
-        with contextlib.suppress(OSError, ValueError):
-            return _installed(_modules(folders) if namespace else [first])
+    with contextlib.suppress(OSError, IndexError):
+        states = sorted((state.st_mtime_ns, state.st_size) for state in map(os.stat, files))
+        newest = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(states[-1][0] // 10**9))
+        return f"installed {newest} ({hashed(repr(states).encode()).hex()[:12]})"
     return ""
-
-
-def _modules(folders: Iterable[str]) -> Iterator[str]:
-    """The packages and modules below the folders of a namespace: each by the file that it begins with."""
-    for folder in folders:
-        for entry in os.scandir(folder):
-            first = f"{entry.path}/__init__.py"
-            if not entry.is_dir():
-                if entry.name.endswith(tuple(all_suffixes())):
-                    yield entry.path
-            elif os.path.exists(first):
-                yield first
-            elif entry.name.isidentifier() and entry.name != "__pycache__":
-                yield from _modules([entry.path])
-
-
-def _installed(files: Iterable[str]) -> str:
-    states = [os.stat(file) for file in sorted(files)]
-    newest = time.gmtime(max(state.st_mtime for state in states))
-    digest = hashed(*(f"{state.st_size} {state.st_mtime_ns}".encode() for state in states)).hex()
-    return f"installed {time.strftime('%Y-%m-%d %H:%M:%S', newest)} ({digest[:12]})"
