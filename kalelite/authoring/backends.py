@@ -225,7 +225,13 @@ def open_backend(name: str, **settings: Any) -> Backend:
     if name not in BACKENDS:
         raise UsageError(f"there is no backend {name!r}", hint=f"There are {', '.join(BACKENDS)}.")
     factory: Callable[..., Backend] = _registered(BACKENDS[name])
-    return factory(**settings)
+    try:
+        return factory(**settings)
+    except TypeError as error:
+        for each in settings:
+            if f"unexpected keyword argument {each!r}" in str(error):
+                raise UsageError(f"{each!r} is not a setting of the backend {name!r}") from error
+        raise
 
 
 def _registered(place: str) -> Any:

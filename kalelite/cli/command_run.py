@@ -38,8 +38,7 @@ def _run_inside(
 
     options = command.options
     script = open_program(command)
-    if name in {"local", "kubeflow"}:
-        extra = {**extra, "words": tuple(command.words), "called_in": command.folder}
+    extra = {**extra, "words": tuple(command.words), "called_in": command.folder}
     backend = command.open_backend(name, **extra)
     backend.prepare(script.text, script.import_path())
     from kalelite.cli.run_tagging import RunTagging

@@ -138,8 +138,6 @@ def parse(argv: Sequence[str]) -> Request:
         cut = words.index("--")
         words, script_args = words[:cut], tuple(words[cut + 1 :])
     name = words.pop(0) if words and words[0] in VERBS else "run"
-    if name not in {"run", "graph", "check", "sweep"} and script_args:
-        raise UsageError(f"kalelite {name} runs no script and takes no arguments after --")
     if name == "run":
         _suggest_verb(words)
     verb = _module(name)
@@ -147,6 +145,8 @@ def parse(argv: Sequence[str]) -> Request:
     options, extra = parser.parse_known_intermixed_args(_with_format(words))
     if extra:
         raise _unexpected(parser, extra[0])
+    if script_args and not hasattr(options, "parameters"):  # which `add_script` adds
+        raise UsageError(f"kalelite {name} runs no script and takes no arguments after --")
     script = getattr(options, "script", None)
     if name == "run" and script in VERBS:
         raise UsageError(

@@ -39,6 +39,11 @@ def test_what_follows_two_dashes_is_the_script_s_own():
     assert request.options.jobs is None
 
 
+@pytest.mark.parametrize("verb", ["graph", "check", "sweep"])
+def test_verbs_of_a_script_hand_it_its_arguments(verb):
+    assert parse([verb, "train.py", "--", "--epochs"]).script_args == ("--epochs",)
+
+
 def test_a_value_may_hold_anything():
     options = parse(["a.py", "-p", "x=a=b c", "-p", "y=", "-p", "z=-3"]).options
 
@@ -77,6 +82,7 @@ def test_a_script_named_like_a_verb_is_reached_by_its_path(verb):
         (["shwo", "last"], "no script and no verb is called 'shwo'", "kalelite show"),
         (["--debug", "runs"], "runs is a verb and stands first", "./runs"),
         (["runs", "--", "x"], "runs no script", ""),
+        (["config", "a.py", "--", "x"], "config runs no script", ""),
         (["a.py", "-p", "x"], "has no value", "name=value"),
         (["a.py", "-p", "=1"], "has no value", "name=value"),
         (["a.py", "-p", "x=1", "-p", "x=2"], "-p x is given twice", "once"),
