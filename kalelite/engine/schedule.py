@@ -121,9 +121,10 @@ class Schedule:
         """Whether an instance is an exit handler's."""
         return instance.task in self._scopes.handlers
 
-    def view(self, id: str, index: Index = ()) -> ResultsView:
-        """What the expressions of a task or block can read."""
-        return ResultsView(self.results, self._scopes.loops[id], index)
+    def view(self, id: str = ROOT, index: Index = ()) -> ResultsView:
+        """What the expressions of a task or block can read, or the pipeline's own result."""
+        loops = () if id == ROOT else self._scopes.loops[id]
+        return ResultsView(self.results, loops, index)
 
     def _settle(self) -> list[Transition]:
         while self._queue:

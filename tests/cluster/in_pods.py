@@ -154,7 +154,7 @@ class Ran:
         self.records = {each.task: each for each in found if each.task.partition("[")[0] in own}
 
     def output(self, name: str):
-        """An output of an instance, as of `kalelite.backends.local.result.LocalResult`."""
+        """An output of an instance, as of `kalelite.runs.run_result.RunResult`."""
         task, _, output = name.partition(".")
         outputs = self.records[task].outputs
         if not outputs:

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from kalelite.authoring.backends import use_backend
-from kalelite.backends.local.result import step_error
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.capture.load import CodeSource
 from kalelite.engine.progress import Progress
 from kalelite.executor.execute import execute
 from kalelite.executor.import_folders import put_on_path
+from kalelite.runs.run_result import step_error
 
 if TYPE_CHECKING:
     from kalelite.engine.transitions import Ready

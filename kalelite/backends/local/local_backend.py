@@ -11,8 +11,8 @@ from kalelite.backends.local.local_settings import LocalSettings
 from kalelite.home_folder import home as home_of
 
 if TYPE_CHECKING:
-    from kalelite.backends.local.result import RunResult
     from kalelite.plan.graph import Plan
+    from kalelite.runs.run_result import RunResult
 
 
 class LocalBackend(Backend):

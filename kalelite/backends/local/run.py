@@ -20,12 +20,10 @@ from kalelite.backends.local.pool.client import ForkServer, start_method
 from kalelite.backends.local.pool.interrupts import Interrupts, ends_as_interrupts
 from kalelite.backends.local.pool.slots import Slots
 from kalelite.backends.local.recall import Recall
-from kalelite.backends.local.result import RunResult
 from kalelite.backends.local.task_requests import TaskRequestBuilder
 from kalelite.backends.local.turns import Turns
 from kalelite.capture.code import capture
 from kalelite.engine.progress import Progress
-from kalelite.engine.results import ResultsView
 from kalelite.engine.schedule import Schedule
 from kalelite.engine.task_keys import TaskKeys
 from kalelite.engine.task_specs import TaskSpecs
@@ -37,6 +35,7 @@ from kalelite.plan.graph import ContainerDef, Plan, StepDef
 from kalelite.runs.recording import recording
 from kalelite.runs.run_again import started_by
 from kalelite.runs.run_files import RunDetails
+from kalelite.runs.run_result import RunResult
 from kalelite.runs.writing import RunFolder, create
 
 
@@ -114,7 +113,7 @@ class _Run:
             self._code.state.go_on()
             folder.finish(state)
             emit(RunFinished(folder.id, state, time.time() - begun))
-        view = ResultsView(self._schedule.results, (), ())
+        view = self._schedule.view()
         return RunResult(folder.id, state, folder.folder, progress.records, plan, view, self._store)
 
     def _details(self) -> RunDetails:
