@@ -103,7 +103,8 @@ def pipeline(function: Any = None, /, **options: Unpack[PipelineKeywords]) -> An
         ``order="calls"``: `"data"`: a step waits for the values that it takes; `"calls"`: for the
             step called before it, too
         ``marshal="artifacts"``: how values get from step to step on Kubeflow Pipelines: `"volume"`:
-            on a volume that all steps mount; `"artifacts"`: through its object store, with no volume
+            on a volume that all steps mount; `"artifacts"`: through its object store, with no
+            volume
         ``marshal_volume=True or "claim"``: where values are stored: True is a volume of its own for
             each run, a name is that claim, for all runs
         ``marshal_volume_size="10Gi"``: size of a run's own volume; of a claim: what has to be free
