@@ -48,7 +48,8 @@ def perform(command: Command) -> int:
     step, lines, out = command.options.step, command.options.lines, command.out
     run = Run.open(command.options.run, folder=command.home)
     away: Submission | None = None
-    if "kfp" in run.data and run.state == "running":
+    is_here = not run.data["process"]["pid"]  # its pods write to its record themselves
+    if "kfp" in run.data and run.state == "running" and (command.options.follow or not is_here):
         away = command.open_backend("kubeflow").attach(run.id)
         away.refresh(step)
     tasks = run.tasks

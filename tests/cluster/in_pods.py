@@ -23,6 +23,7 @@ from lab import IMAGE, Lab, wait
 
 from kalelite.backends.kubeflow.compile.build import build, code_of, package
 from kalelite.backends.kubeflow.compile.compile_settings import settings_for
+from kalelite.backends.kubeflow.pod.run_home import KEPT
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.backends.kubeflow.submit.run_owner import WORKFLOWS, give_to_workflow
 from kalelite.errors import StepError
@@ -184,7 +185,8 @@ def run_in_pods(
     claim = provided.settings.marshal_volume
     id = provided.settings.run or harness.run_id
     if provided.settings.carries:
-        home = put_together(harness.cluster.objects_folder, id, outcome.log())
+        objects = harness.cluster.objects_folder
+        home = put_together(objects.glob(f"*-{KEPT}*"), objects.parent, id, outcome.log())
     else:
         home = folder_of(lab, claim if isinstance(claim, str) else run_name) / ".kalelite"
     return Ran(plan, seen_in(plan, outcome, home, id, arguments), home, id)

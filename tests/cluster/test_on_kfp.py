@@ -11,20 +11,25 @@ import os
 import re
 import sys
 import time
+import uuid
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from conformance_programs import PROGRAMS, arguments_of, load
-from conformance_seen import seen_in
+from conformance_seen import put_together, seen_in
 from in_pods import Ran, folder_of
 from lab import IMAGE
-from test_conformance import hold, journal_of
+from test_conformance import WITHOUT_A_VOLUME, hold, journal_of
 from test_examples import EXAMPLES, NEEDS, hold_records
 from test_runs_in_pods import NAMES, printed
 
 from kalelite.authoring.backends import open_backend
+from kalelite.backends.kubeflow.pod.run_home import KEPT
+from kalelite.executor import record_file
 from kalelite.plan.graph import ContainerDef
+from kalelite.plan.options.values import Volume
 from kalelite.runs.pipeline_run import Run
 from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import ConflictError
@@ -32,6 +37,9 @@ from kalelite.volumes.resources import CLAIMS, WORKFLOWS
 
 HOST = os.environ.get("KALELITE_KFP_HOST", "")
 NAMESPACE = os.environ.get("KALELITE_KFP_NAMESPACE", "kubeflow")
+OBJECTS = Path(os.environ.get("KC_HOME", "/var/lib/kc"), "kfp/s3/buckets/mlpipeline")
+"""Where its object store keeps the objects."""
+
 VOLUME = "/marshal"
 """Where the volume of a run is, which its journal is written to."""
 
@@ -53,16 +61,19 @@ class Kfp:
         self.runs = []
         self.cluster = Cluster.open(client=kit.client(), namespace=NAMESPACE)
 
-    def run(self, plan, arguments, image=IMAGE, **settings):
-        """What a run did: as in pods of the tests, and as its follower has recorded it."""
+    def run(self, plan, arguments, image=IMAGE, pods="each", journal="", **settings):
+        """What a run did: as in pods of the tests, and as its follower has recorded it.
+
+        ``journal`` is the claim with the journal, if that is not on the volume of the run.
+        """
         backend = open_backend(
             "kubeflow",
             home=self.home,
             kfp_host=HOST,
             kfp_namespace=NAMESPACE,
             image=image,
-            marshal_volume_size="64Mi",
-            **settings,
+            pods=pods,
+            **(settings or {"marshal_volume_size": "64Mi"}),
         )
         began = time.monotonic()
         submitted = backend.submit(plan, arguments)
@@ -72,14 +83,22 @@ class Kfp:
         took = time.monotonic() - began
         record = submitted.record()
         (workflow,) = self.cluster.list(WORKFLOWS, labels=f"pipeline/runid={id}")
-        claim = record.data["kfp"]["claim"] or workflow["metadata"]["name"]
+        claim = journal or record.data["kfp"]["claim"] or workflow["metadata"]["name"]
         home = folder_of(self, claim) / ".kalelite"
         kept = record.data["kfp"]["records"] or id
+        if journal:
+            objects = OBJECTS.glob(f"v2/artifacts/*/{id}/*/*/{KEPT}*")
+            home = put_together(objects, self.home, kept)
+            for name, task in record.tasks.items():
+                folder = home / "runs" / kept / "tasks" / name
+                if task.record and not folder.exists():
+                    folder.mkdir()
+                    record_file.commit(task.record, folder / "record.json")
         seen = seen_in(plan, outcome(plan, state, record), home, kept, arguments)
         ran = Ran(plan, seen, home, kept)
-        journal = journal_of(home.parent)
+        written = journal_of(folder_of(self, claim))
         return SimpleNamespace(
-            seen=seen, ran=ran, record=record, journal=journal, seconds=round(took)
+            seen=seen, ran=ran, record=record, journal=written, seconds=round(took)
         )
 
 
@@ -156,6 +175,28 @@ def shown(run):
         why = (failure.type.rpartition(".")[2], text) if failure else None
         seen[name] = (task.status, task.record.attempt if task.record else 0, why)
     return seen
+
+
+@pytest.mark.parametrize(
+    "name", [*WITHOUT_A_VOLUME, "exit_handler_failure", "exit_handler_killed", "exits"]
+)
+def test_a_program_without_a_volume(name, pods, given, kfp, record_property):
+    program, plan, arguments = given(PROGRAMS / f"{name}.py", VOLUME)
+    claim = f"journal-{uuid.uuid4().hex[:8]}"
+    resources = {"requests": {"storage": "16Mi"}}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": resources}
+    kfp.cluster.create(CLAIMS, {"metadata": {"name": claim}, "spec": spec})
+    volume = Volume(claim, VOLUME)
+    tasks = tuple(
+        replace(task, options=replace(task.options, volumes=(volume,))) for task in plan.tasks
+    )
+    plan = replace(plan, tasks=tasks)
+    try:
+        done = kfp.run(plan, arguments, pods=pods, journal=claim, marshal="artifacts")
+        record_property("seconds", done.seconds)
+        hold(program, done.seen, done.journal)
+    finally:
+        kfp.cluster.delete(CLAIMS, claim)
 
 
 @pytest.mark.parametrize("name", ["container", "container_files"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,12 +70,12 @@ def seen_in(plan, outcome, home: Path, run: str, arguments) -> Seen:
     return seen
 
 
-def put_together(objects: Path, run: str, log: str) -> Path:
+def put_together(objects: Iterable[Path], into: Path, run: str, log: str = "") -> Path:
     """A folder with what the steps have left in an object store and told in their logs."""
-    found = [{"uri": str(path)} for path in objects.glob(f"*-{KEPT}*")]
+    found = [{"uri": str(path)} for path in objects]
     received = {
         "inputs": {"artifacts": {KEPT: {"artifacts": found}}},
-        "outputs": {"artifacts": {KEPT: {"artifacts": [{"uri": str(objects / "home")}]}}},
+        "outputs": {"artifacts": {KEPT: {"artifacts": [{"uri": str(into / "home")}]}}},
     }
     home = open_home(run, received)
     for line in log.splitlines():

@@ -14,6 +14,7 @@ from conformance_seen import Seen, put_together, seen_in
 from harness import Harness, cluster
 
 from kalelite.authoring.backends import open_backend
+from kalelite.backends.kubeflow.pod.run_home import KEPT
 from kalelite.runs.pipeline_run import Run
 
 BACKENDS_THAT_RUN = ("local",)
@@ -112,7 +113,12 @@ def run_compiled(tmp_path, kubernetes, bare_python):
         outcome = harness.run()
         claim = kubernetes.claims / "run-1" / ".kalelite"
         if marshal == "artifacts":
-            claim = put_together(kubernetes.objects_folder, harness.run_id, outcome.log())
+            claim = put_together(
+                kubernetes.objects_folder.glob(f"*-{KEPT}*"),
+                tmp_path,
+                harness.run_id,
+                outcome.log(),
+            )
         return seen_in(plan, outcome, claim, harness.run_id, arguments)
 
     return run

@@ -105,9 +105,9 @@ class SubmittedRun:
         with suppress(UsageError):  # the earlier run has been deleted
             if run.resumes:
                 emit(expected(run, Run.open(run.resumes, folder=run.home)))
-        own = Path(run.home, "runs", self._data["run"])  # its pods write to the record itself
+        own = self._own()
         away = Path(self._data["home"], "runs", self._data["records"] or self._data["run"])
-        records = own if own.is_dir() else away
+        records = own or away
         traces = ClusterTraces(self._cluster, records / "tasks" if self._data["home"] else None)
         workflows = traces if self._cluster is not None else None
         if self._cluster is None and self._data.get("pods"):
@@ -115,7 +115,9 @@ class SubmittedRun:
         source = RunSource(self._service, self._data["run"], self._data["nodes"], workflows)
         tasks = [task.id for task in self._plan.tasks]
         pods = self._data.get("pods")
-        follower = Follower(source, traces, self._folder, tasks, emit, pods=pods, own=own.is_dir())
+        follower = Follower(
+            source, traces, self._folder, tasks, emit, pods=pods, own=own is not None
+        )
         while True:
             try:
                 answer = follower.follow()
@@ -141,6 +143,11 @@ class SubmittedRun:
             )
         emit(RunFinished(self.id, answer.state, self.record().seconds))
         return answer.state
+
+    def _own(self) -> Path | None:
+        """The folder of the run by KFP's id, if its pods write to this record itself."""
+        folder = Path(self._folder.home, "runs", self._data["run"])
+        return folder if folder.is_dir() else None
 
     def check(self) -> None:
         """Raise `StepError` if the run has not succeeded."""
@@ -190,7 +197,7 @@ class SubmittedRun:
         Without Kubernetes the logs stay as they are.
         """
         state = self.state
-        if self._cluster is not None:
+        if self._cluster is not None and self._own() is None:
             tasks = {task.id for task in self._plan.tasks}
             traces = ClusterTraces(self._cluster)
             with suppress(ClusterError):

@@ -229,15 +229,19 @@ def test_a_run_that_its_pods_have_begun_to_record_is_followed(shell, kfp_server)
     (path,) = (shell.folder / ".kalelite/runs").glob("*/run.json")
     data = json.loads(path.read_text())
     nowhere = {"name": "", "host": "", "nodes": {}}
-    path.write_text(json.dumps({**data, "url": None, "kfp": {**data["kfp"], **nowhere}}))
+    begun = {"url": None, "process": {"pid": 0, "host": "", "born": ""}}
+    path.write_text(json.dumps({**data, **begun, "kfp": {**data["kfp"], **nowhere}}))
     own = path.parent.with_name(data["kfp"]["run"])
     own.symlink_to(path.parent.name)
     log = path.parent / "tasks/make/log.txt"
     log.parent.mkdir()
     log.write_text("as its pod has written it")
 
+    printed = shell("logs", "last", "make").stdout
+    asked = kfp_server.calls["run"]
     followed = shell("follow")
 
+    assert (printed.strip(), asked) == ("as its pod has written it", 0)
     assert "✓ chain succeeded" in followed.stdout
     assert runs(shell)["state"] == "succeeded"
     after = json.loads(path.read_text())["kfp"]
