@@ -39,10 +39,10 @@ def _explained(url: str, error: Exception) -> TransferError:
     names = " ".join(type(each).__name__ for each in _chain(error))
     bucket = "/".join(url.split("/")[:3])
     if isinstance(error, ImportError):
-        needed = " ".join(libraries_for(url))
+        needed = libraries_for(url)
         return TransferError(
-            f"{url} cannot be reached: {error.name or error} is not installed",
-            hint=f"pip install {needed}, and packages={libraries_for(url)} for a step elsewhere.",
+            f"{url} cannot be reached: {error.name or needed[-1]} is not installed",
+            hint=f"pip install {' '.join(needed)}, and packages={needed} for a step elsewhere.",
         )
     token = os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE")
     lacks_token = bool(token) and isinstance(error, OSError) and error.filename == token
