@@ -65,3 +65,20 @@ def science_image(kit, tmp_path_factory):
         if SCIENCE not in kit("kubectl", "get", "nodes", "-o", "yaml"):
             kit("python-image", SCIENCE, *PACKAGES.split())
     return SCIENCE
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """Load a program; its plan, its arguments for a folder, and that folder."""
+
+    from conformance_programs import arguments_of, load
+
+    def given(path: Path, kind: str):
+        journal = tmp_path / kind
+        journal.mkdir(mode=0o777)
+        program = load(path)
+        monkeypatch.setitem(sys.modules, "__main__", program)
+        plan = program.main.plan()
+        return program, plan, arguments_of(program, plan, journal), journal
+
+    return given

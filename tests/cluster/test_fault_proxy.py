@@ -99,10 +99,12 @@ class Place:
         assert self.lab.ours() == self.before
 
     def claim(self, name):
+        """The claim of that name, unless it is gone or going."""
         try:
-            return self.lab.cluster.get(CLAIMS, name)
+            found = self.lab.cluster.get(CLAIMS, name)
         except NotFoundError:
             return None
+        return None if found["metadata"].get("deletionTimestamp") else found
 
 
 @pytest.fixture(scope="module")

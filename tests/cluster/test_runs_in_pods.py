@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conformance_programs import PROGRAMS, arguments_of, load
+from conformance_programs import PROGRAMS
 from in_pods import run_in_pods
 from lab import IMAGE
 from test_conformance import hold, journal_of
-from test_examples import EXAMPLES, NEEDS, hold_records
 
 from kalelite.authoring.backends import open_backend
 from kalelite.runs.pipeline_run import Run
@@ -25,21 +24,6 @@ NAMES = sorted(path.stem for path in PROGRAMS.glob("*.py"))
 FROM_OUTSIDE = {"chain", "exit_handler_failure", "loop_over_result", "registered"}
 """Programs whose claim and code are brought by a task of the run, as for a laptop's submitter."""
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture
-def given(tmp_path, monkeypatch):
-    """Load a program; its plan, its arguments for a folder, and that folder."""
-
-    def given(path: Path, kind: str):
-        journal = tmp_path / kind
-        journal.mkdir(mode=0o777)
-        program = load(path)
-        monkeypatch.setitem(sys.modules, "__main__", program)
-        plan = program.main.plan()
-        return program, plan, arguments_of(program, plan, journal), journal
-
-    return given
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,31 +58,6 @@ def test_containers_of_the_users_own(name, given, runs, tmp_path):
     images = {"busybox:1.36": IMAGE}
     ran = run_in_pods(plan, arguments, runs, tmp_path, folders=[journal], images=images)
     hold(program, ran.seen, [])
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example(path, given, runs, tmp_path, request):
-    image = request.getfixturevalue("science_image") if path.stem in NEEDS else IMAGE
-    if path.stem == "settings":  # what its options name
-        runs.claim("claim")
-        runs.kit("kubectl", "label", "node", "--all", "--overwrite", "disk=ssd")
-    program, plan, arguments, journal = given(path, "pods")
-    ran = run_in_pods(plan, arguments, runs, tmp_path, image=image, folders=[journal])
-
-    assert ran.seen.state == getattr(program, "STATE", "succeeded"), ran.seen.log
-    if hasattr(program, "EXPECTED"):
-        assert ran.seen.value == program.EXPECTED
-    hold_records(program, ran)
-    for name, value in getattr(program, "METRICS", {}).items():
-        task, _, metric = name.rpartition(".")
-        found = [one["value"] for one in ran.records[task].metrics if one["name"] == metric]
-        assert found[-1] == pytest.approx(value)
-    for name, kind in getattr(program, "ARTIFACTS", {}).items():
-        task, _, title = name.rpartition(".")
-        (found,) = [one for one in ran.records[task].artifacts if one["name"] == title]
-        assert found["kind"] == kind
-    if hasattr(program, "JOURNAL"):
-        assert journal_of(journal) == program.JOURNAL
 
 
 def printed(run: Path) -> dict[str, list[str]]:
