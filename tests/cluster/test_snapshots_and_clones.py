@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from lab import wait
+from volume_operations import clean, prepare
 
 from kalelite.volumes.clone import make_volumes
+from kalelite.volumes.cluster_errors import ConflictError
 from kalelite.volumes.discover import notebook
 from kalelite.volumes.owner import create_owner, delete_owner
 from kalelite.volumes.past_snapshots import read_snapshots
@@ -62,3 +66,30 @@ def test_five_at_once_and_one_delete_removes_all(lab):
     for left in lab.cluster.list(CONFIG_MAPS, labels="app.kubernetes.io/managed-by=kalelite"):
         lab.cluster.delete(CONFIG_MAPS, left["metadata"]["name"])
     wait("snapshots gone", lambda: not lab.cluster.list(SNAPSHOTS))
+
+
+def test_two_at_once_of_one_notebook(lab):
+    """Each run gets its own; of two with one id one gets nothing; both may be cleaned twice."""
+    lab.claim("work", size="1Mi")
+    lab.pod("nb-0", claims={"/work": "work"}, pod={"nodeSelector": {"of": "none"}})
+
+    def tried(deed, run):
+        try:
+            return deed(lab.cluster_as("admin"), run)
+        except ConflictError:
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        begun = [pool.submit(tried, prepare, run) for run in ("r1", "r2", "r3", "r3")]
+        made = [each.result() for each in begun]
+        assert [each is not None for each in made[:2]] == [True, True]
+        whole = [each for each in made if each]
+        names = {clone.claim for each in whole for clone in each.clones}
+        assert len(names) == len(whole) == 3
+        assert len(lab.ours()) == 3 * 5
+
+        runs = ("r1", "r1", "r2", "r3")
+        for each in [pool.submit(clean, lab.cluster_as("admin"), run) for run in runs]:
+            each.result()
+    assert lab.ours() == []
+    assert lab.phase("work") == "Bound"
