@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from lab import wait
 
@@ -148,6 +150,30 @@ def test_a_cluster_without_snapshots(lab):
         prepare(lab, cluster=Cluster.open(client=client, namespace=lab.namespace))
     assert len(caught.value.problems) == 1
     assert lab.ours() == []
+
+
+class WithoutSources:
+    """The way to a server that drops what a claim is to be a clone of."""
+
+    def __init__(self, pool):
+        self.pool = pool
+
+    def request(self, method, url, body=None, **more):
+        if method == "POST" and url.endswith("/persistentvolumeclaims"):
+            sent = json.loads(body)
+            del sent["spec"]["dataSource"]
+            body = json.dumps(sent)
+        return self.pool.request(method, url, body=body, **more)
+
+
+def test_an_empty_volume_in_the_place_of_a_clone_is_refused_and_removed(lab):
+    one_claim(lab)
+    client = lab.kit.client()
+    client.rest_client.pool_manager = WithoutSources(client.rest_client.pool_manager)
+
+    with pytest.raises(VolumeError, match="an empty volume would have taken the place of"):
+        prepare(lab, cluster=Cluster.open(client=client, namespace=lab.namespace))
+    wait("nothing left", lambda: len(lab.cluster.list(CLAIMS)) == 1 and lab.ours() == [])
 
 
 RULES = (
