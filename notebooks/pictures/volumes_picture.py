@@ -21,10 +21,10 @@ BOXES = (
     ("notebook", 0, "own", "claim work", "/home/jovyan, the workspace"),
     ("notebook", 1, "own", "claim data", "/data"),
     ("snapshots", 0, "kept", "snapshot of work", "marked, so that a clone is known"),
-    ("snapshots", 1, "kept", "snapshot of data", "of the same moment"),
+    ("snapshots", 1, "kept", "snapshot of data", "taken with it"),
     ("run", 0, "gone", "clone of work", "/home/jovyan in every step"),
     ("run", 1, "gone", "clone of data", "/data in every step"),
-    ("run", 2, "gone", "marshal volume", "values of the steps, records, code"),
+    ("run", 2, "gone", "marshal volume", "values, records and logs of the steps"),
 )
 HEADS = (
     ("notebook", "Your volumes", "stay as they are"),
@@ -70,7 +70,7 @@ def volumes_svg():
     for row in (0, 1):
         parts += [_arrow("notebook", "snapshots", row), _arrow("snapshots", "run", row)]
     notes = (
-        "All snapshots are cut at one moment, after files are written out. If one fails, or you press Ctrl-C, none is left.",
+        "All snapshots are taken together, after files are written out. If one fails, or you press Ctrl-C, none is left.",
         'snapshot("workspace", after=train) in a pipeline takes one of a clone, between steps; it stays as the others do.',
     )
     parts += [_text(30, 334 + 20 * number, note, "small") for number, note in enumerate(notes)]

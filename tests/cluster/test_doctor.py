@@ -171,14 +171,17 @@ READ = ["get", "list", "watch"]
 WRITE = ["create", "delete", "deletecollection", "patch", "update"]
 KUBEFLOW_EDIT = [
     ([""], ["configmaps", "persistentvolumeclaims", "pods", "services"], READ + WRITE),
-    ([""], ["secrets", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy"], READ),
+    ([""], ["secrets", "serviceaccounts"], READ + WRITE),
+    ([""], ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy"], READ + WRITE),
     ([""], ["events", "limitranges", "pods/log", "pods/status", "resourcequotas"], READ),
     ([""], ["namespaces"], READ),
     (["apps"], ["deployments", "statefulsets", "replicasets"], READ + WRITE),
-    (["kubeflow.org"], ["notebooks", "profiles"], READ + WRITE),
+    (["kubeflow.org"], ["notebooks", "scheduledworkflows"], ["*"]),
+    (["argoproj.io"], ["cronworkflows", "workflows", "workflowtemplates"], ["*"]),
     (["pipelines.kubeflow.org"], ["pipelines", "pipelines/versions"], READ + WRITE),
 ]
-"""What the default-editor of a profile may do in Kubeflow, as it is installed."""
+"""What the default-editor of a profile may do in Kubeflow, as it is installed: its ClusterRoles
+kubeflow-kubernetes-edit and -view, and those of its pipelines and notebooks, in one."""
 
 
 def test_the_editor_of_a_stock_kubeflow_lacks_snapshots_only(lab, grant, notebook_pod):
@@ -192,8 +195,7 @@ def test_the_editor_of_a_stock_kubeflow_lacks_snapshots_only(lab, grant, noteboo
     manifests = roles(answered, lab.namespace, user)
     role, binding, cluster_role, _ = manifests
     assert [(rule["resources"], rule["verbs"]) for rule in role["rules"]] == [
-        (["volumesnapshots"], ["create", "delete", "get", "list"]),
-        (["workflows"], ["list"]),
+        (["volumesnapshots"], ["create", "delete", "get", "list"])
     ]
     assert [rule["resources"][0] for rule in cluster_role["rules"]] == [
         "nodes",
