@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--namespace", metavar="NAME", help="of the volumes (default: the own one)")
     add_setting(parser, "snapshot_timeout", "how long to wait until a volume is gone")
-    add_setting(parser, "output")
-    add_setting(parser, "home")
+    for name in ("output", "home", "kfp_context", "kfp_namespace"):
+        add_setting(parser, name)
 
 
 def perform(command: Command) -> int:
@@ -87,10 +87,11 @@ def _remove_volumes(command: Command) -> None:
     from kalelite.volumes.cluster import Cluster
     from kalelite.volumes.leftovers import find_leftovers, remove_leftovers
 
-    options, out = command.options, command.out
+    options, out, settings = command.options, command.out, command.settings
     older_than = seconds(options.older_than or _AGE_OF_VOLUMES, name="--older-than")
-    timeout = seconds(command.settings["snapshot_timeout"].value, "snapshot_timeout")
-    cluster = Cluster.open(namespace=options.namespace)
+    timeout = seconds(settings["snapshot_timeout"].value, "snapshot_timeout")
+    namespace = options.namespace or settings["kfp_namespace"].value
+    cluster = Cluster.open(namespace=namespace, context=settings["kfp_context"].value)
     found = find_leftovers(cluster, time.time(), older_than)
     going = [each for each in found if not each.kept]
     for each in found:

@@ -27,7 +27,7 @@ NOTHING = '{"nothing":true}'
 """The item that stands for an empty list; steps in such a loop are skipped."""
 
 RECORD = "kalelite-record "
-"""How the line begins that holds a step's record, where no volume keeps it."""
+"""How the line of a pod's log begins that holds a step's record, for who follows the run."""
 
 
 class InputPort(TypedDict):

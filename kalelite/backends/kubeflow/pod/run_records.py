@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +122,7 @@ class RunRecords:
             file.write(f"{line}\n")
 
     def tell(self, record: Record) -> None:
-        """Write a record to the pod's log, too, where no volume has it.
-
-        Of a step that failed or was tried again its end is told there in any case.
-        """
-        if self.shared:
-            if record.failure is None and record.attempt == 1:
-                return
-            record = replace(record, outputs={}, inputs={}, metrics=(), artifacts=())
+        """Write a record to the pod's log, too, where whoever follows the run reads it."""
         print(f"{RECORD}{record_file.encode(record)}", flush=True)
 
     def events(self, name: str) -> Iterator[dict[str, Any]]:
