@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shlex
 import sys
@@ -69,22 +70,18 @@ class Command:
 
     def line(self, *words: str) -> str:
         """A command line with these words; without any, the one that was typed."""
-        module = os.path.basename(sys.argv[0]) == "__main__.py"
+        module = ("-m", "kalelite") in itertools.pairwise(sys.orig_argv)
         start = ["python", "-m", "kalelite"] if module else ["kalelite"]
         return shlex.join([*start, *(words or self.words)])
 
-    def again(self, run: Path) -> str:
-        """The command line that goes on with a run of this one, or begins it anew.
+    def again(self, run: Path) -> list[str]:
+        """The command lines that go on with a run of this one, if that can be, and begin it anew."""
+        from kalelite.runs.run_again import words_after
 
-        That is in debugging, and where nothing of the run can be gone on from.
-        """
-        from kalelite.runs.run_again import words_anew
-
-        anew = self.words if self.options.debug else words_anew(run)
-        if anew:
-            return self.line(*anew)
         home = self.settings["home"]
-        return self.line("resume", *(["--home", home.value] if home.origin == "--home" else []))
+        resume = ["resume", *(["--home", home.value] if home.origin == "--home" else [])]
+        words = words_after(run, [] if self.options.debug else resume)
+        return [self.line(*each) for each in words]
 
 
 def settings_of(*options: argparse.Namespace) -> dict[str, Value]:

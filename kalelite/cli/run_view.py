@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +42,8 @@ class RunView:
         Shows a run while it goes on.
     out, err
         Where the summary goes: to ``err`` where ``out`` is for programs.
-    command
-        What is to be typed after a failure, by the folder of the run's record.
+    commands
+        What may be typed after a failure, by the folder of the run's record.
     explain
         Say at the end why each step ran or was taken from an earlier run.
     tagging
@@ -64,7 +64,7 @@ class RunView:
         reporter: Listener,
         out: Screen,
         err: Screen,
-        command: Callable[[Path], str],
+        commands: Callable[[Path], Sequence[str]],
         *,
         explain: bool = False,
         tagging: RunTagging | None = None,
@@ -75,7 +75,7 @@ class RunView:
         self._reporter = reporter
         self._out = out
         self._err = err
-        self._command = command
+        self._commands = commands
         self._explain = explain
         self._tagging = tagging
         self._run: RunProgress | None = None
@@ -160,7 +160,7 @@ class RunView:
             values = dict(result_rows(run.plan, records))
             self._reporter.write({"event": "result", "run": run.run, "values": values})
         to.line()
-        print_summary(run, to, command=self._command(run.folder), explain=self._explain)
+        print_summary(run, to, commands=self._commands(run.folder), explain=self._explain)
 
     def close(self) -> None:
         """Give the terminal back."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def perform(command: Command) -> int:
     """Follow the run; the exit code is that of a run that was waited for."""
     from kalelite.cli.run_view import RunView, reporter_for
-    from kalelite.runs.run_again import words_anew
+    from kalelite.runs.run_again import words_after
 
-    def again(folder: Path) -> str:
-        return shlex.join(["kalelite", *(words_anew(folder) or ["resume", run.id])])
+    def again(folder: Path) -> list[str]:
+        return [command.line(*words) for words in words_after(folder, ["resume", run.id])]
 
     run = command.open_backend("kubeflow").attach(command.options.run)
     output = command.settings["output"].value

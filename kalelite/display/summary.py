@@ -21,11 +21,11 @@ _LOG_BYTES = 64 * 1024
 
 
 def print_summary(
-    run: RunProgress, out: Screen, *, command: str = "", explain: bool = False
+    run: RunProgress, out: Screen, *, commands: Sequence[str] = (), explain: bool = False
 ) -> None:
     """Sum up a run that is over.
 
-    ``command`` is what to type to go on after a failure; empty if nobody knows. ``explain`` adds
+    ``commands`` are what may be typed after a failure: to go on, and to begin anew. ``explain`` adds
     why each step ran, or was taken from an earlier run.
     """
     _print_failures(run, out)
@@ -40,11 +40,13 @@ def print_summary(
     print_section("metrics", list(metric_rows(records)), out)
     print_section("artifacts", list(artifact_rows(records, folders)), out, fit="keep")
     print_section("run", [(near_path(str(run.folder)), "")], out)
-    if run.state != "succeeded" and command:
+    if run.state != "succeeded" and commands:
         stopped = run.state in {"interrupted", "cancelled"}
-        what = "Next:" if stopped else "When that is corrected:"
+        labels = "Next:" if stopped else "When that is corrected:", "or all of it again:"
+        width = max(len(label) for label, _ in zip(labels, commands, strict=False))
         out.line()
-        out.line(f"  {what}  {command}")
+        for label, command in zip(labels, commands, strict=False):
+            out.line(f"  {label:<{width}}  {command}", fit="keep")
     if explain:
         from kalelite.display.explain_view import print_explanations
 

@@ -38,10 +38,16 @@ def again(words: Sequence[str]) -> list[str]:
     return unmasked_words(words, secret_of)
 
 
-def words_anew(folder: Path) -> list[str]:
-    """What began a run of which nothing is left to go on from; empty for another one."""
+def words_after(folder: Path, resume: list[str]) -> list[list[str]]:
+    """The commands after a failed run, as words: what goes on with it, and what begins it anew.
+
+    ``resume`` is the former; it is left out where nothing of the run is left to go on from, and the
+    latter where no command began it.
+    """
     data = RunRecord.from_folder(folder).data
-    return data["start"]["words"] if "kfp" in data and not data["kfp"]["home"] else []
+    lost = "kfp" in data and not data["kfp"]["home"]
+    anew = data.get("start", {}).get("words", [])
+    return [words for words in ([] if lost else resume, anew) if words]
 
 
 def secret_of(name: str) -> str:

@@ -67,7 +67,8 @@ def test_a_run_that_fails_again_says_how_to_go_on(broken):
     done = broken("resume")
 
     assert done.returncode == 1
-    assert done.stdout.endswith("When that is corrected:  python -m kalelite resume\n")
+    assert "When that is corrected:  python -m kalelite resume\n" in done.stdout
+    assert done.stdout.endswith("or all of it again:      python -m kalelite script.py -p n=5\n")
 
 
 def test_a_branch_that_is_not_taken_is_not_announced(shell):

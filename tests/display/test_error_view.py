@@ -60,7 +60,7 @@ def test_the_summary_of_a_failed_run(golden, tmp_path, monkeypatch, width):
     for event in events[1:]:
         run.apply(event)
 
-    print_summary(run, out, command="kalelite train.py")
+    print_summary(run, out, commands=["kalelite resume", "kalelite train.py"])
 
     golden(f"summary-{width}.txt", out.stream.getvalue())
 

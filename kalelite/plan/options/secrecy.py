@@ -18,6 +18,9 @@ _SHAPES = (
     r"|Bearer \S{16,}"
 )
 
+_OF_A_LANGUAGE = r"<[^<>]*>|\[\w+\]"
+"""Tokens that models of texts have: ``</s>``, ``[PAD]``."""
+
 
 def secret_reason(variable: str, value: str) -> str | None:
     """Why a variable seems to hold a secret, as the end of a sentence; None if it does not.
@@ -25,7 +28,7 @@ def secret_reason(variable: str, value: str) -> str | None:
     The name counts by its words: ``HF_TOKEN`` and ``API_KEY`` are secret, ``SORT_KEY`` and
     ``TOKENIZERS_PARALLELISM`` are not, nor is the path of a file with credentials.
     """
-    if isinstance(value, NotSecret) or not value:
+    if isinstance(value, NotSecret) or not value or re.fullmatch(_OF_A_LANGUAGE, value):
         return None
     if re.search(_SHAPES, value):
         return "has a value that looks like a secret"

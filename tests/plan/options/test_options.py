@@ -253,6 +253,8 @@ def test_all_problems_are_reported_and_the_rest_is_kept():
         ("SORT_KEY", "name"),
         ("GOOGLE_APPLICATION_CREDENTIALS", "/secrets/gcp.json"),
         ("TOKEN_FILE", "token.txt"),
+        ("PAD_TOKEN", "[PAD]"),
+        ("EOS_TOKEN", "</s>"),
         ("MY_TOKEN", NotSecret("public")),
         ("PASSWORD", ""),
         ("MONKEY", "x"),

@@ -94,7 +94,7 @@ def test_a_secret_among_the_parameters(write_script, default, arguments):
 
 
 def test_what_is_said_to_be_no_secret_among_the_parameters(write_script):
-    said = " = NotSecret('[PAD]')"
+    said = " = NotSecret('public')"
     words = HEAD + SECRETIVE.format(said)
     assert problems_of(write_script, words, arguments={"api_token": "abc"}) == []
     untyped = words.replace("api_token: str", "api_token")
