@@ -22,6 +22,7 @@ _TIMED_LINE = re.compile(r"^([ \t]*)%time[ \t]+(?=\S)", re.MULTILINE)
 _SHELL = frozenset({"pip", "conda", "mamba", "uv", "sx", "system", "bash", "sh", "script"})
 _LOOKING = frozenset({"pinfo", "pinfo2", "who", "whos", "ls", "pwd", "lsmagic", "timeit"})
 MAGIC: Final = "get_ipython"
+_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,11 +91,7 @@ def _sort(code: CellCode, statement: ast.stmt) -> None:
                 )
                 code.problems.append(problem)
                 break
-            if isinstance(node, ast.Await) and not _inside_function(statement, node):
-                hint = "Write asyncio.run(...) around it."
-                problem = Problem("a step cannot await", hint, code.where(node.lineno))
-                code.problems.append(problem)
-                break
+        code.problems.extend(awaits_of(code, statement))
         code.body.append(statement)
         return
     kind, name, words = call
@@ -107,6 +104,16 @@ def _sort(code: CellCode, statement: ast.stmt) -> None:
         code.problems.append(
             Problem(f"the magic %{name} cannot run in a step", hint, code.where(statement.lineno))
         )
+
+
+def awaits_of(code: CellCode, statement: ast.stmt) -> list[Problem]:
+    """The first await outside of functions, which only a notebook may have."""
+    for node in ast.walk(statement):
+        if isinstance(node, _AWAITS) and not _inside_function(statement, node):
+            hint = "Write asyncio.run(...) around it."
+            message = "only a notebook can await outside of a function"
+            return [Problem(message, hint, code.where(node.lineno))]
+    return []
 
 
 def _inside_function(statement: ast.stmt, node: ast.AST) -> bool:

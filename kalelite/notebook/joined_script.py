@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from kalelite.notebook.cell_code import MAGIC, as_python, cell_code
+from kalelite.errors import PipelineError, Problem
+from kalelite.notebook.cell_code import MAGIC, as_python, awaits_of, cell_code
 from kalelite.notebook.cell_step import CellStep, read_cell_step
 from kalelite.notebook.free_names import BUILTINS, bound_by
 from kalelite.notebook.ipynb import NotebookFile, file_of
@@ -18,11 +19,12 @@ from kalelite.notebook.tags import headings
 def joined_script(notebook: NotebookFile) -> str:
     """Magics are comments, last values are printed, a cell under ``%%step`` is a function.
 
-    Raises `ScriptError`, `UsageError`, `PipelineError`: a cell is not Python, or no step.
+    Raises `ScriptError`, `UsageError`, `PipelineError`: a cell is not Python, or no step, or awaits.
     """
     known, folder = set(BUILTINS), Path(notebook.path).parent
     cells = [cell for cell in notebook.cells if cell.kind == "markdown" or cell.number]
     parts: list[str] = []
+    problems: list[Problem] = []
     has_steps = False
     for cell in cells:
         if not cell.number:
@@ -36,10 +38,13 @@ def joined_script(notebook: NotebookFile) -> str:
         else:
             code = cell_code(cell)
             for statement in code.statements:
+                problems += awaits_of(code, statement)
                 known = known - names_of([statement]).binds.keys() | _code_in(statement, folder)
             parts.append(
                 lines_of(code, [s for s in code.statements if MAGIC not in ast.unparse(s)])
             )
+    if problems:
+        raise PipelineError(*problems)
     if has_steps and "step" not in known:
         first = next(index for index, cell in enumerate(cells) if cell.number)
         parts.insert(first, "from kalelite import step")

@@ -45,13 +45,16 @@ def read_metadata(
     where = Where(notebook.path, 1)
     given = _mapping(notebook.metadata.get("kubeflow_notebook"))
     volumes = [_mapping(volume) for volume in given.get("volumes") or ()]
+    tags = given.get("steps_defaults") or ()  # or a mapping of options
     experiment = given.get("experiment_name") or _mapping(given.get("experiment")).get("name")
     defaults = {
         "image": given.get("docker_image") or given.get("base_image"),
         "cache": given.get("enable_caching"),
         **_claims(volumes),
         **_user(_mapping(given.get("security_context"))),
-        **_given(_defaults(given.get("steps_defaults") or (), where, options_of)),
+        **_given(
+            tags if isinstance(tags, Mapping) else options_of([(str(t), where) for t in tags])
+        ),
     }
     options = {
         "name": given.get("pipeline_name") or Path(notebook.path).stem,
@@ -92,25 +95,6 @@ def _user(context: Mapping[str, Any]) -> dict[str, Any]:
     if context.get("enabled") is False:
         return {}
     return {"security_context": {name: context[name] for name in context if name != "enabled"}}
-
-
-def _defaults(
-    given: Any,
-    where: Where,
-    options_of: Callable[[list[tuple[str, Where]]], dict[str, Any]],
-) -> dict[str, Any]:
-    """Options of every step: tags, as Kale writes them, or a mapping, as it reads them, too."""
-    if not isinstance(given, Mapping):
-        return options_of([(str(tag), where) for tag in given])
-    spelled = {"enable_caching": "cache", "base_image": "image"}
-    options = {spelled.get(str(name), str(name)): value for name, value in given.items()}
-    options.pop("generate_html_report", None)  # a run has a page, with or without it
-    if "secrets" in options:
-        options["secrets"] = {
-            variable: (_mapping(one).get("secret_name"), _mapping(one).get("secret_key"))
-            for variable, one in _mapping(options["secrets"]).items()
-        }
-    return options
 
 
 def _nameless(volumes: list[Mapping[str, Any]], where: Where) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 from kalelite.errors import PipelineError
 from kalelite.notebook.cell_code import as_python
@@ -61,4 +62,20 @@ def _formatted(text: str) -> str | None:
     """The text as ruff and black format it; None without ruff."""
     command = [sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "88", "-"]
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else None
+    return _after_imports(done.stdout) if done.returncode == 0 else None
+
+
+def _after_imports(text: str) -> str:
+    """The text with one empty line below imports, as black wants it, and ruff does not mind."""
+    lines = text.splitlines()
+    blocks = [getattr(node, "body", []) for node in ast.walk(ast.parse(text))]
+    pairs = [pair for block in blocks if isinstance(block, list) for pair in pairwise(block)]
+    imports = (ast.Import, ast.ImportFrom)
+    for statement, below in sorted(pairs, key=lambda pair: -pair[0].lineno):
+        if isinstance(statement, imports) and not isinstance(below, imports):
+            last = statement.end_lineno or statement.lineno
+            empty = next(n for n, line in enumerate(lines[last:]) if line.strip())
+            is_comment = lines[last + empty].lstrip().startswith("#")
+            if empty < 1 or (empty > 1 and not is_comment and not hasattr(below, "body")):
+                lines[last : last + empty] = [""]
+    return "\n".join(lines) + "\n"

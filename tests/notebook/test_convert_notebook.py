@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 
@@ -17,9 +18,12 @@ def results(text):
 
 
 def is_formatted(path):
-    words = ["format", "--isolated", "--line-length", "88", "--check", str(path)]
-    done = subprocess.run([sys.executable, "-m", "ruff", *words], capture_output=True, check=False)
-    return done.returncode == 0
+    """Whether ruff would leave it as it is, and black, where it is installed."""
+    tools = [["ruff", "format", "--isolated", "--line-length", "88", "--check"]]
+    if importlib.util.find_spec("black"):
+        tools.append(["black", "--check"])
+    done = [subprocess.run([sys.executable, "-m", *words, str(path)]) for words in tools]
+    return not any(each.returncode for each in done)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -195,6 +199,16 @@ def test_a_cell_that_is_no_step_is_not_converted(shell, book):
 
     assert done.returncode == 4
     assert "Cell In[2], line 3: a magic cannot be in a step" in done.stderr
+
+
+def test_a_script_cannot_await(shell, book):
+    book("import asyncio\nasync def f():\n    await asyncio.sleep(0)", "x = 1\nawait f()")
+
+    done = shell("convert", "book.ipynb")
+
+    assert done.returncode == 4
+    assert "Cell In[2], line 2: only a notebook can await" in done.stderr
+    assert "Write asyncio.run(...) around it." in done.stderr
 
 
 def test_only_notebooks_are_converted(shell):

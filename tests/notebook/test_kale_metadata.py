@@ -43,7 +43,6 @@ def test_what_has_an_option_here_is_used(shell, book):
             "labels": {"team": "a"},
             "base_image": "",
             "limits": {"memory": "3Gi"},
-            "secrets": {"TOKEN": {"secret_name": "login", "secret_key": "token"}},
             "retry_count": 7,
         },
         "volumes": [{**CLAIM, "expose_as_env_var": True}],
@@ -55,7 +54,7 @@ def test_what_has_an_option_here_is_used(shell, book):
 
     assert done.returncode == 0, done.stderr
     compiled = (shell.folder / "fares.yaml").read_text()
-    expected = ["fares", "registry/fares:1", "other/image:2", "3Gi", "login", "DB_PASSWORD"]
+    expected = ["fares", "registry/fares:1", "other/image:2", "3Gi", "DB_PASSWORD"]
     expected += ["raw-data", "KALE_VOLUME_RAW_DATA", "/marshalled", "1234", "team", "7"]
     assert [part for part in expected if part not in compiled] == []
     assert "has no effect" not in done.stderr
