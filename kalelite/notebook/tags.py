@@ -157,7 +157,7 @@ class _Reading:
             problem = ("is in a notebook to which another one refers", "Let that refer to both.")
         elif cell.reference in self._units:
             problem = ("is the tag of two cells", "Give one of them another name.")
-        elif any(not line.lstrip().startswith("#") for line in cell.source.split("\n") if line):
+        elif any(line.strip()[:1] not in ("", "#") for line in cell.source.splitlines()):
             problem = ("is the tag of a cell with code", "Give the code a cell of its own.")
         elif not cell.refers_to:
             hint = 'Write {"notebook_path": "./OTHER.ipynb"} into its metadata.'
@@ -176,6 +176,11 @@ class _Reading:
             where = Where(file_of((cell, 1)), 1) if cell.number else None
             self._problems.append(Problem(f"{tag} {problem[0]}", problem[1], where))
         self._now = _HELD
+        self._notes += [
+            f"the tag {other!r} of the cell {tag} has no effect."
+            for other in cell.tags
+            if not other.startswith("notebook:") and other not in _OTHERS
+        ]
 
     def _add(self, name: str, unit: Tagged) -> None:
         self._units[name] = unit

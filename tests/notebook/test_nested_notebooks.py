@@ -42,7 +42,7 @@ def composed(book):
     )
     path = book(
         ("pipeline-parameters", "rounds = 3\nsize = 5"),
-        ("notebook:fit", "# Kale's panel writes a comment"),
+        ("notebook:fit limit:cpu:1", "# Kale's panel writes a comment"),
         ("notebook:data", ""),
         "label = 'held for the next step'",
         ("step:final", "print('RESULT', label, round(model, 3))"),
@@ -74,8 +74,10 @@ def test_data_flow_between_notebooks_whatever_their_order(shell, composed):
 
 
 def test_each_notebook_is_a_pipeline_in_the_picture(shell, composed):
-    drawn = shell("graph", "main.ipynb").stdout
+    done = shell("graph", "main.ipynb")
+    drawn = done.stdout
 
+    assert "the tag 'limit:cpu:1' of the cell notebook:fit has no effect" in done.stderr
     assert drawn.index("─ data") < drawn.index("─ fit") < drawn.index("─ final")
     assert "rounds: int = 3" in drawn
     assert "scale" not in drawn  # each has that to itself
