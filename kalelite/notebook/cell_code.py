@@ -9,7 +9,7 @@ from typing import Final
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-from kalelite.errors import Problem, ScriptError, Where
+from kalelite.errors import PipelineError, Problem, ScriptError, Where
 from kalelite.notebook.ipynb import Cell, file_of
 from kalelite.source.locations import of_syntax_error
 
@@ -91,7 +91,7 @@ def _sort(code: CellCode, statement: ast.stmt) -> None:
                 )
                 code.problems.append(problem)
                 break
-        code.problems.extend(awaits_of(code, statement))
+        code.problems.extend(_awaits(code, statement))
         code.body.append(statement)
         return
     kind, name, words = call
@@ -106,8 +106,14 @@ def _sort(code: CellCode, statement: ast.stmt) -> None:
         )
 
 
-def awaits_of(code: CellCode, statement: ast.stmt) -> list[Problem]:
-    """The first await outside of functions, which only a notebook may have."""
+def refuse_awaits(code: CellCode) -> None:
+    """Raise `PipelineError` if a cell awaits outside of functions, as no script may."""
+    problems = [found for statement in code.statements for found in _awaits(code, statement)]
+    if problems:
+        raise PipelineError(*problems)
+
+
+def _awaits(code: CellCode, statement: ast.stmt) -> list[Problem]:
     for node in ast.walk(statement):
         if isinstance(node, _AWAITS) and not _inside_function(statement, node):
             hint = "Write asyncio.run(...) around it."

@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from kalelite.errors import PipelineError, Problem
-from kalelite.notebook.cell_code import MAGIC, as_python, awaits_of, cell_code
+from kalelite.notebook.cell_code import MAGIC, as_python, cell_code, refuse_awaits
 from kalelite.notebook.cell_step import CellStep, read_cell_step
 from kalelite.notebook.free_names import BUILTINS, bound_by
 from kalelite.notebook.ipynb import NotebookFile, file_of
@@ -24,7 +23,6 @@ def joined_script(notebook: NotebookFile) -> str:
     known, folder = set(BUILTINS), Path(notebook.path).parent
     cells = [cell for cell in notebook.cells if cell.kind == "markdown" or cell.number]
     parts: list[str] = []
-    problems: list[Problem] = []
     has_steps = False
     for cell in cells:
         if not cell.number:
@@ -37,14 +35,12 @@ def joined_script(notebook: NotebookFile) -> str:
             has_steps = True
         else:
             code = cell_code(cell)
+            refuse_awaits(code)
             for statement in code.statements:
-                problems += awaits_of(code, statement)
                 known = known - names_of([statement]).binds.keys() | _code_in(statement, folder)
             parts.append(
                 lines_of(code, [s for s in code.statements if MAGIC not in ast.unparse(s)])
             )
-    if problems:
-        raise PipelineError(*problems)
     if has_steps and "step" not in known:
         first = next(index for index, cell in enumerate(cells) if cell.number)
         parts.insert(first, "from kalelite import step")
