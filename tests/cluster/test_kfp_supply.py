@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import time
 from dataclasses import replace
 
 import pytest
-from in_pods import know
+from in_pods import IGNORED, know
 from lab import wait
 
 from kalelite import pipeline, step
@@ -21,7 +22,7 @@ from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.errors import ClusterError
 from kalelite.volumes.cluster_errors import NotFoundError, VolumeError
 from kalelite.volumes.leftovers import find_leftovers
-from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SCHEDULES, SNAPSHOTS
+from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SCHEDULES, SNAPSHOTS, WORKFLOWS
 
 
 @step
@@ -41,7 +42,7 @@ def supply(cluster, settings=None, pod="", notes=None):
 
 
 def test_the_code_and_a_volume_are_there_before_the_run(lab):
-    given = supply(lab.cluster)
+    given = supply(lab.cluster, Settings(marshal_volume_size="16Mi"))
 
     made = given("r1", b"the bundle")
 
@@ -49,6 +50,7 @@ def test_the_code_and_a_volume_are_there_before_the_run(lab):
     assert base64.b64decode(config["binaryData"]["code.pyz"]) == b"the bundle"
     assert lab.phase(made.settings.marshal_volume) == "Bound"
     assert made.settings.run == "r1"
+    assert made.settings.room == 0, "of a new volume nobody expects that all of it is free"
 
     given.withdraw(made.owner)
     wait("the claim is gone", lambda: gone(lab, made.settings.marshal_volume))
@@ -80,6 +82,25 @@ def test_the_volumes_of_a_notebook_are_cloned(lab):
     assert lab.phase(clone.made) == "Bound"
     assert made.settings.image == "localhost/kc/python:3.11"
     assert lab.phase(made.settings.marshal_volume) == "Bound"
+
+
+def test_the_volumes_of_a_run_go_with_its_workflow_and_the_snapshots_stay(lab):
+    know(lab, WORKFLOWS)
+    lab.claim("data")
+    lab.pod("nb-0", claims={"/data": "data"})
+    given = supply(lab.cluster, pod="nb-0")
+    owner = given("r1", b"the bundle").owner
+    labels = {**IGNORED, "pipeline/runid": "k1"}
+    lab.cluster.create(WORKFLOWS, {"metadata": {"name": "w", "labels": labels}, "spec": {}})
+
+    given.hand_over(owner, "k1")
+    found = find_leftovers(lab.cluster, time.time() + 1, 0.1)
+    claims = [each for each in found if each.resource is CLAIMS]
+    assert ["goes on" in each.kept for each in claims] == [True, True]
+    lab.cluster.delete(WORKFLOWS, "w")
+
+    wait("only the snapshot and its owner are left", lambda: len(lab.ours()) == 2)
+    assert [each.split()[0] for each in lab.ours()] == ["config", "snapshot"]
 
 
 def notebook_on_a_folder(lab):

@@ -75,3 +75,14 @@ def test_steps_of_another_user_write_to_a_new_volume(given, runs, tmp_path):
     user = {"run_as_user": 1000, "run_as_group": 100}
     ran = run_in_pods(plan, arguments, runs, tmp_path, folders=[journal], **user)
     hold(program, ran.seen, journal_of(journal))
+
+
+def test_a_claim_without_the_room_is_told_before_any_step(given, runs, tmp_path):
+    runs.claim("small")
+    _, plan, arguments, journal = given(PROGRAMS / "chain.py", "pods")
+    more = {"marshal_volume": "small", "marshal_volume_size": "900Ti"}
+    ran = run_in_pods(plan, arguments, runs, tmp_path, folders=[journal], **more)
+
+    assert ran.seen.state == "failed"
+    assert "less than the 989,560,464,998,400 of marshal_volume_size" in ran.seen.log
+    assert journal_of(journal) == []
