@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
-from kalelite.errors import UsageError
+from kalelite.errors import KaleliteError, UsageError
 from kalelite.frozen import frozen
 from kalelite.humanize import size
 from kalelite.plan import names
 from kalelite.volumes.cluster import Cluster
-from kalelite.volumes.cluster_errors import NotFoundError
+from kalelite.volumes.cluster_errors import ConflictError, NotFoundError, advise
 from kalelite.volumes.provision import is_of_run
 from kalelite.volumes.resources import CONFIG_MAPS, Json, labels_of
 
@@ -84,6 +85,53 @@ def create_owner(
 
     made = cluster.create(CONFIG_MAPS, body, mine=mine)
     return Owner(made["metadata"]["name"], made["metadata"]["uid"], run)
+
+
+def begin_owner(
+    cluster: Cluster,
+    run: str,
+    role: Role,
+    begun: list[Role],
+    files: Mapping[str, bytes] | None = None,
+) -> Owner:
+    """As `create_owner`; it is ``begun`` from then on, even if the answer is lost.
+
+    That of another run is not.
+    """
+    begun.append(role)
+    try:
+        return create_owner(cluster, run, role=role, files=files)
+    except ConflictError:
+        begun.remove(role)
+        raise
+
+
+@contextmanager
+def all_or_nothing(cluster: Cluster, run: str) -> Iterator[list[Role]]:
+    """Removes what the owners that are begun in the block own, if it does not succeed."""
+    begun: list[Role] = []
+    try:
+        yield begun
+    except BaseException as error:
+        withdraw(cluster, run, begun, error)
+        raise
+
+
+def withdraw(cluster: Cluster, run: str, roles: Sequence[Role], error: BaseException) -> None:
+    """Remove owners, for an error that made them useless or Ctrl-C.
+
+    With the error goes the command that removes those that could not be.
+    """
+    left = [owner_name(run, role) for role in roles]
+    try:
+        for role in reversed(roles):
+            owner = find_owner(cluster, run, role)
+            if owner is not None:
+                delete_owner(cluster, owner)
+            left.remove(owner_name(run, role))
+    except (KaleliteError, KeyboardInterrupt):  # Ctrl-C again
+        command = f"kubectl -n {cluster.namespace} delete configmap {' '.join(left)}"
+        advise(error, f"Not all could be removed: {command}")
 
 
 def find_owner(cluster: Cluster, run: str, role: Role = "run") -> Owner | None:

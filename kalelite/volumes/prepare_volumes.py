@@ -6,24 +6,14 @@ All or nothing: what was made is removed again if anything fails, or the user in
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from kalelite.errors import KaleliteError
 from kalelite.frozen import frozen
 from kalelite.volumes.clone import make_volumes
 from kalelite.volumes.cluster import Cluster
-from kalelite.volumes.cluster_errors import ConflictError, advise
 from kalelite.volumes.discover import MountedVolume, Notebook, find_claim
-from kalelite.volumes.owner import (
-    Owner,
-    Role,
-    create_owner,
-    delete_owner,
-    find_owner,
-    owner_name,
-)
+from kalelite.volumes.owner import Owner, Role, all_or_nothing, begin_owner
 from kalelite.volumes.preflight import Preflight, preflight
 from kalelite.volumes.run_volumes import RunVolume, plan_clones, plan_marshal
 from kalelite.volumes.snapshot import plan_snapshots, take_snapshots
@@ -88,14 +78,14 @@ def prepare_volumes(
     found.require()
     for text in found.notes:
         note(text)
-    with _all_or_nothing(cluster, run) as begun:
+    with all_or_nothing(cluster, run) as begun:
         if isinstance(source, SnapshotSet):
             taken = source
         else:
             taken = _take(cluster, run, book, wishes, found, begun, report)
         if not wishes.clones:
             return Prepared(taken)
-        owner = _own(cluster, run, "run", begun, files)
+        owner = begin_owner(cluster, run, "run", begun, files)
         clones = plan_clones(
             run,
             [each for each in taken.snapshots if each.volume in book.volumes],
@@ -125,24 +115,8 @@ def _take(
     planned = plan_snapshots(run, book.volumes, found.classes)
     if wishes.later:
         return SnapshotSet(run, planned, book.directory, book.image, book.user, book.group)
-    owner = _own(cluster, run, "snapshots", begun)
+    owner = begin_owner(cluster, run, "snapshots", begun)
     return take_snapshots(cluster, planned, owner, book, deadline=wishes.deadline, report=report)
-
-
-def _own(
-    cluster: Cluster,
-    run: str,
-    role: Role,
-    begun: list[Role],
-    files: Mapping[str, bytes] | None = None,
-) -> Owner:
-    """Make an owner, which is removed if what follows fails; that of another run is not."""
-    begun.append(role)
-    try:
-        return create_owner(cluster, run, role=role, files=files)
-    except ConflictError:
-        begun.remove(role)
-        raise
 
 
 def _as_notebook(taken: SnapshotSet, namespace: str) -> Notebook:
@@ -182,34 +156,6 @@ def _marshal_volume(run: str, wishes: Wishes, lasting: MountedVolume | None) -> 
         access_mode=wishes.access_mode or "ReadWriteOnce",
         storage_class=wishes.storage_class,
     )
-
-
-@contextmanager
-def _all_or_nothing(cluster: Cluster, run: str) -> Iterator[list[Role]]:
-    """Removes what the owners that were begun own, if what is done meanwhile does not succeed."""
-    begun: list[Role] = []
-    try:
-        yield begun
-    except BaseException as error:
-        left = _undo(cluster, run, begun)
-        if left:
-            command = f"kubectl -n {cluster.namespace} delete configmap {left}"
-            advise(error, f"Not all could be removed: {command}")
-        raise
-
-
-def _undo(cluster: Cluster, run: str, begun: list[Role]) -> str:
-    """Remove the owners; the names of those that could not be, which a second Ctrl-C leaves."""
-    left = [owner_name(run, role) for role in begun]
-    try:
-        for role in reversed(begun):
-            owner = find_owner(cluster, run, role)
-            if owner is not None:
-                delete_owner(cluster, owner)
-            left.remove(owner_name(run, role))
-    except (KaleliteError, KeyboardInterrupt):
-        pass
-    return " ".join(left)
 
 
 _MARSHAL_PATH = "/marshal"

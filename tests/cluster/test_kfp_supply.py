@@ -20,6 +20,7 @@ from kalelite.backends.kubeflow.recur.recurring_volumes import (
 )
 from kalelite.backends.kubeflow.submit.provisioning import Supply
 from kalelite.errors import ClusterError
+from kalelite.volumes.cluster import Cluster
 from kalelite.volumes.cluster_errors import NotFoundError, VolumeError
 from kalelite.volumes.leftovers import find_leftovers
 from kalelite.volumes.resources import CLAIMS, CONFIG_MAPS, SCHEDULES, SNAPSHOTS, WORKFLOWS
@@ -52,7 +53,7 @@ def test_the_code_and_a_volume_are_there_before_the_run(lab):
     assert made.settings.run == "r1"
     assert made.settings.room == 0, "of a new volume nobody expects that all of it is free"
 
-    given.withdraw(made.owner)
+    given.withdraw(made.owner, KeyboardInterrupt())
     wait("the claim is gone", lambda: gone(lab, made.settings.marshal_volume))
 
 
@@ -61,6 +62,29 @@ def gone(lab, claim):
         return bool(lab.cluster.get(CLAIMS, claim)["metadata"].get("deletionTimestamp"))
     except NotFoundError:
         return True
+
+
+def test_ctrl_c_while_the_volume_is_made_leaves_nothing_or_tells_what_removes_it(lab):
+    class Impatient(Cluster):
+        def delete(self, *args, **more):
+            raise KeyboardInterrupt
+
+    def interrupted(run, kind):
+        cluster = kind.open(client=lab.kit.client(), namespace=lab.namespace)
+        given = Supply(cluster, small.plan(), Settings(), report=interrupt, environ={})
+        with pytest.raises(KeyboardInterrupt) as caught:
+            given(run, b"the bundle")
+        return getattr(caught.value, "__notes__", [])
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    assert interrupted("r1", Cluster) == []
+    wait("nothing left", lambda: lab.ours() == [])
+    (note,) = interrupted("r2", Impatient)
+    assert len(lab.ours()) == 2
+    lab.kit("kubectl", *note.partition("kubectl ")[2].split())
+    wait("nothing left", lambda: lab.ours() == [])
 
 
 def test_a_lasting_volume_is_left_as_it_is(lab):

@@ -18,7 +18,7 @@ from kalelite.backends.kubeflow.submit.run_owner import give_to_workflow, may_cl
 from kalelite.backends.kubeflow.submit.volume_source import check_mounts, clones_of, volume_source
 from kalelite.errors import ClusterError
 from kalelite.frozen import frozen
-from kalelite.volumes.owner import Owner, create_owner, delete_owner
+from kalelite.volumes.owner import Owner, all_or_nothing, begin_owner, withdraw
 from kalelite.volumes.prepare_volumes import Prepared, prepare_volumes
 
 if TYPE_CHECKING:
@@ -113,15 +113,12 @@ class Supply:
 
     def _alone(self, cluster: Cluster, run: str, files: Mapping[str, bytes]) -> Provided:
         """The code, and a volume for the values where none is given."""
-        owner = create_owner(cluster, run, files=files)
-        settings = replace(self._settings, code_map=CodeMap(owner.name), run=run)
-        if settings.carries:
+        with all_or_nothing(cluster, run) as begun:
+            owner = begin_owner(cluster, run, "run", begun, files)
+            settings = replace(self._settings, code_map=CodeMap(owner.name), run=run)
+            if not settings.carries:
+                settings = marshal_claim(cluster, settings, run, owner, self._report)
             return Provided(settings, owner)
-        try:
-            return Provided(marshal_claim(cluster, settings, run, owner, self._report), owner)
-        except BaseException:
-            delete_owner(cluster, owner)
-            raise
 
     def _open(self, cluster: Cluster, provided: Provided) -> None:
         """Open a new marshal volume for the users of the steps, if they need that."""
@@ -130,16 +127,14 @@ class Supply:
         if lasts or not isinstance(settings.marshal_volume, str) or owner is None:
             return
         if has_users(self._plan, settings):
-            try:
+            with all_or_nothing(cluster, owner.run) as begun:
+                begun.append("run")
                 open_volume(cluster, settings, owner, self._note)
-            except BaseException:
-                delete_owner(cluster, owner)
-                raise
 
-    def withdraw(self, owner: Owner) -> None:
-        """Remove what was made for a run that did not start."""
+    def withdraw(self, owner: Owner, error: BaseException) -> None:
+        """Remove what was made for a run that did not start, because of an error or Ctrl-C."""
         assert self._cluster is not None
-        delete_owner(self._cluster, owner)
+        withdraw(self._cluster, owner.run, ["run"], error)
 
     def hand_over(self, owner: Owner, run: str) -> None:
         """Let what was made for a run go when KFP removes its Workflow."""

@@ -81,10 +81,10 @@ def submit(
         of = marker(folder.id)
         body = run_body(plan, arguments, request, service, compiled, path, data["name"], of)
         run = service.start(body)
-    except BaseException:
+    except BaseException as error:
         folder.finish("failed")
         if owner is not None:
-            supply.withdraw(owner)
+            supply.withdraw(owner, error)
         raise
     data = {**data, "run": run}
     folder.update(kfp=data, url=service.url(run))
