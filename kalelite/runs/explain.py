@@ -195,7 +195,7 @@ class Explainer:
         record = task.record
         if task.status == "cached" and record is not None:
             asked = task_of(name) in self._run.data.get("given", ())
-            why = "--from asked for it" if asked else "all that it depends on is the same"
+            why = "--from asked for it" if asked else "unchanged"
             return f"taken {cached_reason(record)}: {why}", ()
         if record is None:
             return task.reason or f"it is {task.status}", ()

@@ -8,6 +8,7 @@ import io
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -119,13 +120,18 @@ def screen(text):
     return "\n".join(lines).rstrip("\n")
 
 
-def photograph(name, script, *words):
-    """Run a script, and keep the screen as a picture."""
-    if sys.argv[1:] and name not in sys.argv[1:]:
+def wanted(name):
+    """Whether a picture is asked for."""
+    return not sys.argv[1:] or name in sys.argv[1:]
+
+
+def photograph(name, *words):
+    """Type a command, and keep the screen as a picture."""
+    if not wanted(name):
         return
     console = Console(record=True, width=100, file=io.StringIO())
-    console.print(Text.from_ansi(screen(typed(script, *words))))
-    svg = console.export_svg(title=" ".join(("kalelite", script, *words)), unique_id=name)
+    console.print(Text.from_ansi(screen(typed(*words))))
+    svg = console.export_svg(title=shlex.join(("kalelite", *words)), unique_id=name)
     # The fonts of the page's reader, not of a web site.
     svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
     svg = svg.replace("font-family: Fira Code, monospace", "font-family: ui-monospace, monospace")
@@ -141,6 +147,22 @@ with tempfile.TemporaryDirectory() as folder:
     photograph("run", "digits.py")
     photograph("errors", "wrong.py")
     photograph("crash", "crash.py")
+    if wanted("resume"):
+        typed("crash.py")
+        Path("crash.py").write_text(
+            CRASH.lstrip().replace('row["age"]', 'row.get("age", 41)'), "utf-8"
+        )
+        photograph("resume", "resume")
+    points = ("-p", "trees=[20, 400]", "-p", "test_size=[0.2, 0.5]")
+    photograph(
+        "sweep", "sweep", "digits.py", *points, "--objective", "evaluate.accuracy", "--maximize"
+    )
+    if wanted("explain"):
+        typed("digits.py", "--cache")
+        script = Path("digits.py").read_text("utf-8")
+        Path("digits.py").write_text(script.replace("C=10", "C=1"), "utf-8")
+        typed("digits.py", "--cache")
+        photograph("explain", "explain")
     if os.environ.get("KALELITE_KFP_HOST"):
         Path("study.py").write_text(CLUSTER.lstrip(), "utf-8")
         photograph("kubeflow", "study.py", "--kfp")

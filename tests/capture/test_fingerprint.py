@@ -330,6 +330,17 @@ def test_a_module_imported_in_the_body_counts(tmp_path):
     assert files.digest(late="value = 1  # one\n") == before
 
 
+@pytest.mark.parametrize(("call", "same"), [("print", True), ("eval", False)])
+def test_a_step_that_a_text_names_counts_where_texts_are_read(call, same):
+    text = f"""
+        from kalelite import step as decorated
+        @decorated
+        def train(): return 1
+        def step(): return {call}("train()")
+    """
+    assert (digest(text) == digest(text.replace("return 1", "return 2"))) is same
+
+
 def test_two_functions_with_one_name_are_two():
     text = """
         def f(): return 1

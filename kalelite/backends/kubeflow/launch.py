@@ -44,7 +44,7 @@ def launch(
         cluster,
         plan,
         settings,
-        snapshot=request.snapshot,
+        snapshot=request.source(),
         report=VolumeNotes(note),
         note=note,
     )

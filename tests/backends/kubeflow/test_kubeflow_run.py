@@ -445,6 +445,18 @@ def test_a_failed_run_goes_on_on_its_own_volume(shell, kfp_server):
     assert f"the values lie on the volume of run {first['id']}" in done.stdout
 
 
+@pytest.mark.parametrize("words", [[], ["--recurring", "@daily"]])
+def test_the_run_whose_volumes_are_cloned_may_be_given_by_its_name(shell, kfp_server, words):
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    shell("chain.py", "--kfp", "--name", "first")
+    first = runs(shell)["id"]
+
+    done = shell("chain.py", "--kfp", "--snapshot", "first", *words)
+
+    assert done.returncode
+    assert f"snapshot {first}" in done.stderr, "no cluster is reached here"
+
+
 def test_a_run_that_goes_on_is_not_gone_on_with(shell, kfp_server):
     kfp_server.script = [Frame("RUNNING", [])]
     shell("chain.py", "--kfp", "--no-wait")

@@ -62,7 +62,7 @@ class KfpSchedules:
         id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{os.urandom(3).hex()}"
         if not settings.carries:
             settings = replace(settings, marshal_volume=settings.marshal_volume or True)
-        snapshot = self._request.snapshot
+        snapshot = self._request.source()
         if self._cluster is not None:
             settings = with_snapshots(
                 self._cluster, id, settings, self._note, snapshot=snapshot, fresh=fresh

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,13 @@ class RunRequest:
     def experiment_of(self, plan: Plan) -> str:
         """The name of the experiment that its runs are in."""
         return self.experiment or plan.options.experiment or "Default"
+
+    def source(self) -> str:
+        """The id of what it starts from: a run may be given by its name, too, or as the last one."""
+        if self.snapshot:
+            with suppress(UsageError):  # a snapshot, or a run of another machine
+                return Run.open(self.snapshot, folder=self.home).id
+        return self.snapshot
 
     def details(self, settings: Settings) -> RunDetails:
         """What the record of the run says of how it was started."""
