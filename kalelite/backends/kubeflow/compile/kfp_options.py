@@ -314,7 +314,7 @@ KFP_STEP_OPTIONS = treatments(
         ),
         "retries": OnTask(
             "in the same pod; of containers by KFP",
-            except_for="for containers `only`, and `max_wait` where it would shorten a wait",
+            except_for="`only` of containers, and their `max_wait` where it would shorten a wait",
             write=_retries,
             lacks=_lacks_retries,
             note=_note_retries,
@@ -328,7 +328,7 @@ KFP_STEP_OPTIONS = treatments(
         ),
         "cache": OnTask(
             "where the marshal volume is a claim that stays",
-            except_for="for containers",
+            except_for="containers",
             note=_note_cache,
             in_pod=True,
         ),
