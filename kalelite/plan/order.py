@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import chain
+from itertools import chain, pairwise
 
 from kalelite.plan.graph import Batches, Block, Branch, ExitScope, Expr, Loop, Plan, Switch, Task
 
@@ -181,6 +181,20 @@ class Scopes(Nesting):
             id = heapq.heappop(ready)[1]
             yield id
             sorter.done(id)
+
+
+def is_wide(plan: Plan) -> bool:
+    """Whether tasks may run side by side: those of a loop, or two of which none waits for the other."""
+    scopes = Scopes(plan)
+    for id, children in scopes.children.items():
+        block = scopes.blocks.get(id)
+        if isinstance(block, Loop) and block.parallelism != 1:
+            return True
+        if not scopes.is_switch(id) and any(
+            one not in scopes.waits[other] for one, other in pairwise(children)
+        ):
+            return True
+    return False
 
 
 def cycle(plan: Plan) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ def marshal_problems(
     """
     if wishes.marshal_volume is True:
         mode = wishes.access_mode or "ReadWriteOnce"
-        yield from shared_use("the marshal volume", (mode,), facts, wishes)
+        yield from shared_use("the marshal volume", (mode,), wishes)
         name = wishes.storage_class
         if facts.storage_classes is not None and (name or facts.storage_classes):
             listed = ", ".join(facts.storage_classes)
@@ -48,7 +48,7 @@ def marshal_problems(
         if not {"ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"} & set(lasting.modes):
             yield Problem(f"{what} is read-only", "Name a claim that steps can write to.")
         yield from _room(what, wishes.marshal_volume_size, lasting.size, free)
-        yield from shared_use(what, lasting.modes, facts, wishes)
+        yield from shared_use(what, lasting.modes, wishes)
 
 
 def _room(what: str, wished: str | None, holds: str, free: int | None) -> Iterator[Problem]:
@@ -69,25 +69,11 @@ def _is_late(volume: MountedVolume, facts: Facts) -> bool:
     return bool(known and known.late)
 
 
-def shared_use(
-    what: str, modes: tuple[str, ...], facts: Facts, wishes: Wishes
-) -> Iterator[Problem]:
-    """A volume that the pods of the run could not mount together: they would wait for ever."""
-    if wishes.pods_at_once < 2:
-        return
-    if set(modes) == {"ReadWriteOncePod"}:
+def shared_use(what: str, modes: tuple[str, ...], wishes: Wishes) -> Iterator[Problem]:
+    """A volume that the pods of the run could not mount together on any node."""
+    if wishes.wide and set(modes) == {"ReadWriteOncePod"}:
         yield Problem(
-            f"{what} can be mounted by one pod at a time (ReadWriteOncePod), and"
-            f" {wishes.pods_at_once} pods of the run may need it",
+            f"{what} can be mounted by one pod at a time (ReadWriteOncePod), and steps of the run"
+            " go side by side",
             "Ask for access_mode='ReadWriteOnce' or 'ReadWriteMany'.",
-        )
-        return
-    several_nodes = (facts.nodes or 1) > 1 and not wishes.one_node
-    if several_nodes and not {"ReadWriteMany", "ReadOnlyMany"} & set(modes):
-        yield Problem(
-            f"{what} can be mounted on one node at a time (ReadWriteOnce), and"
-            f" {wishes.pods_at_once} pods of the run may start on {facts.nodes} nodes",
-            "Ask for access_mode='ReadWriteMany' and a storage_class= that offers it; or bind"
-            " the steps to one node, with node_selector=; or let one step run after the"
-            " other, with @pipeline(order='calls').",
         )

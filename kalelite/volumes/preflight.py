@@ -67,7 +67,7 @@ def preflight(
         hint = "Only claims that the notebook mounts can be snapshotted."
         problems.append(Problem(f"the notebook {book.pod} mounts no claim", hint))
     for volume in {each.claim: each for each in book.volumes}.values():
-        found = [*_usable(volume, facts, wishes), *_modes(volume, facts, wishes)]
+        found = [*_usable(volume, facts, wishes), *_modes(volume, wishes)]
         problems += found
         if wishes.snapshots and facts.has_snapshots and volume.phase == "Bound":
             choice = choose_class(_driver(volume, facts), facts, wishes.snapshot_class)
@@ -119,11 +119,15 @@ def _usable(volume: MountedVolume, facts: Facts, wishes: Wishes) -> Iterator[Pro
         )
 
 
-def _modes(volume: MountedVolume, facts: Facts, wishes: Wishes) -> Iterator[Problem]:
+def _modes(volume: MountedVolume, wishes: Wishes) -> Iterator[Problem]:
     """Volumes that the pods of the run could not mount together: they would wait for ever."""
     if wishes.clones:
-        modes = (wishes.access_mode,) if wishes.access_mode else volume.modes
-        yield from shared_use(f"the clone of claim {volume.claim}", modes, facts, wishes)
+        yield from shared_use(f"the clone of claim {volume.claim}", _made(volume, wishes), wishes)
+
+
+def _made(volume: MountedVolume, wishes: Wishes) -> tuple[str, ...]:
+    """The access modes of a volume's clone."""
+    return (wishes.access_mode,) if wishes.access_mode else volume.modes
 
 
 def _kept(book: Notebook, facts: Facts, wishes: Wishes) -> Iterator[Problem]:
@@ -183,5 +187,25 @@ def _notes_of_cluster(
     for known in (facts.storage_classes or {}).values():
         if known.retain and known.name in used and wishes.clones:
             yield f"storage class {known.name} keeps the data of clones that are deleted"
-    if facts.nodes is None and wishes.pods_at_once > 1 and not wishes.one_node:
-        yield "nodes may not be counted: ReadWriteOnce volumes make pods on several nodes wait"
+    yield from _one_node(book, facts, wishes)
+
+
+def _one_node(book: Notebook, facts: Facts, wishes: Wishes) -> Iterator[str]:
+    """Volumes for one node at a time, for steps that may be put on several."""
+    if facts.nodes == 1 or not (wishes.wide and wishes.clones) or wishes.one_node:
+        return
+    made = {f"the clone of {each.claim}": _made(each, wishes) for each in book.volumes}
+    if wishes.marshal_volume is True:
+        made["the marshal volume"] = (wishes.access_mode or "ReadWriteOnce",)
+    names = [
+        what
+        for what, modes in made.items()
+        if "ReadWriteOnce" in modes and "ReadWriteMany" not in modes
+    ]
+    if names:
+        yield (
+            f"{', '.join(names)}: for one node at a time (ReadWriteOnce), so steps that go side by"
+            f" side wait for each other on {facts.nodes or 'several'} nodes; access_mode="
+            "'ReadWriteMany', with a storage_class= that offers it, lets them go, node_selector="
+            " puts them on one node, @pipeline(order='calls') one after the other"
+        )

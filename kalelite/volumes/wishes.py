@@ -31,8 +31,8 @@ class Wishes:
         True for a new volume, or a lasting claim by name; False for none.
     marshal_volume_size, marshal_path
         Of the marshal volume.
-    pods_at_once
-        How many pods of the run may use the volumes at one time.
+    wide
+        Several pods of the run may use the volumes at one time.
     one_node
         All pods of the run are bound to one node.
     kept
@@ -50,7 +50,7 @@ class Wishes:
     marshal_volume: bool | str = False
     marshal_volume_size: str | None = None
     marshal_path: str | None = None
-    pods_at_once: int = 1
+    wide: bool = False
     one_node: bool = False
     kept: tuple[tuple[str, str], ...] = ()
     deadline: float = DEADLINE

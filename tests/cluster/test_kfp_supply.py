@@ -36,6 +36,12 @@ def small():
     return work()
 
 
+@pipeline
+def wide():
+    work()
+    work()
+
+
 def supply(cluster, settings=None, pod="", notes=None):
     environ = {"NB_PREFIX": "/notebook/x", "HOSTNAME": pod} if pod else {}
     note = (notes if notes is not None else []).append
@@ -125,6 +131,17 @@ def test_the_volumes_of_a_run_go_with_its_workflow_and_the_snapshots_stay(lab):
 
     wait("only the snapshot and its owner are left", lambda: len(lab.ours()) == 2)
     assert [each.split()[0] for each in lab.ours()] == ["config", "snapshot"]
+
+
+def test_steps_side_by_side_need_a_volume_that_they_can_mount_together(lab):
+    lab.claim("data", mode="ReadWriteOncePod")
+    lab.pod("nb-0", claims={"/data": "data"})
+    environ = {"NB_PREFIX": "/notebook/x", "HOSTNAME": "nb-0"}
+
+    with pytest.raises(ClusterError, match="one pod at a time .* go side by side"):
+        Supply(lab.cluster, wide.plan(), Settings(), environ=environ)("r1", b"")
+    assert lab.ours() == []
+    assert supply(lab.cluster, pod="nb-0")("r2", b"").settings.clones
 
 
 def notebook_on_a_folder(lab):

@@ -13,7 +13,7 @@ from kalelite.authoring.decorators import pipeline, step
 from kalelite.authoring.fan_in import Collected
 from kalelite.plan.check import check
 from kalelite.plan.graph import Constant, OutputRef, Plan, StepDef, Task
-from kalelite.plan.order import ROOT, Scopes, cycle, dependencies
+from kalelite.plan.order import ROOT, Scopes, cycle, dependencies, is_wide
 
 
 @step
@@ -47,6 +47,54 @@ def test_edges_follow_data_and_after():
         "use": ("number", "number-2"),
         "use-2": ("number", "number-2"),
     }
+
+
+def in_a_row():
+    a = number()
+    with If(a > 1):
+        use(use(a))
+    with Else():
+        use(a)
+
+
+def side_by_side():
+    use(number())
+    number()
+
+
+def side_by_side_in_a_block():
+    a = number()
+    with If(a > 1):
+        use(a)
+        use(a)
+
+
+def a_loop():
+    with ParallelFor([1, 2]) as item:
+        use(item)
+
+
+def a_loop_one_by_one():
+    with ParallelFor([1, 2], parallelism=1) as item:
+        use(item)
+
+
+@pytest.mark.parametrize(
+    ("body", "wide"),
+    [
+        (in_a_row, False),
+        (side_by_side, True),
+        (side_by_side_in_a_block, True),
+        (a_loop, True),
+        (a_loop_one_by_one, False),
+    ],
+)
+def test_whether_tasks_may_run_side_by_side(body, wide):
+    assert is_wide(plan_of(body)) is wide
+
+
+def test_in_the_order_of_the_calls_nothing_runs_side_by_side():
+    assert not is_wide(plan_of(side_by_side, order="calls"))
 
 
 def test_blocks_wait_for_conditions_and_items():

@@ -99,8 +99,7 @@ def test_the_snapshot_class(facts, wish, chosen):
         (book(), {"has_snapshots": False, "snapshot_classes": ()}, {}, ["does not know VolumeSnapshots"]),
         (book(), {"missing": {SNAPSHOTS: ("create",)}}, {}, ["may not create volumesnapshots.snapshot"]),
         (replace(BOOK, volumes=()), {}, {"clones": False}, ["mounts no claim"]),
-        (book(), {}, {"pods_at_once": 2}, ["clone of claim work", "on one node", "3 nodes", "order='calls'"]),
-        (book(modes=("ReadWriteOncePod",)), {"nodes": 1}, {"pods_at_once": 2}, ["one pod at a time"]),
+        (book(modes=("ReadWriteOncePod",)), {"nodes": 1}, {"wide": True}, ["one pod at a time"]),
         (book(), {"quotas": (quota(requests_storage="15Gi", used={"requests.storage": "6Gi"}),)}, {},
          ["quota q: requests.storage is limited to 15Gi, 6Gi are used and 10Gi more"]),
         (BOOK, {"quotas": (quota(persistentvolumeclaims="1"),)}, {}, ["2 more are needed"]),
@@ -123,19 +122,20 @@ def test_a_problem_and_what_to_do(notebook, facts, wishes, texts):
 
 
 def test_all_problems_are_told_at_once():
-    wishes = Wishes(snapshot_class="snap-b", storage_class="gone", pods_at_once=2)
+    wishes = Wishes(
+        snapshot_class="snap-b", storage_class="gone", access_mode="ReadWriteOncePod", wide=True
+    )
 
-    assert len(preflight(BOOK, FACTS, wishes).problems) == 5
+    assert len(preflight(BOOK, FACTS, wishes).problems) == 6
 
 
 @pytest.mark.parametrize(
     ("notebook", "facts", "wishes"),
     [
         (replace(BOOK, volumes=()), {}, {}),
-        (book(), {"nodes": 1}, {"pods_at_once": 9}),
-        (book(), {}, {"pods_at_once": 9, "one_node": True}),
-        (book(), {}, {"pods_at_once": 9, "access_mode": "ReadWriteMany"}),
-        (book(), {}, {"pods_at_once": 9, "clones": False}),
+        (book(modes=("ReadWriteOncePod",)), {}, {}),
+        (book(modes=("ReadWriteOncePod",)), {}, {"wide": True, "access_mode": "ReadWriteOnce"}),
+        (book(modes=("ReadWriteOncePod",)), {}, {"wide": True, "clones": False}),
         (book(), {"quotas": (quota(requests_storage="1Gi"),)}, {"clones": False}),
         (book(storage_class=None, driver="csi.a"), {}, {"clones": False}),
         (book(storage_class=None, driver="csi.a"), {}, {"storage_class": "fast"}),
@@ -175,7 +175,7 @@ def test_what_is_left_out_or_uncertain_is_told():
     volumes = tuple(replace(each, workspace=False, storage_class="kept") for each in BOOK.volumes)
     elsewhere = replace(elsewhere, volumes=(*volumes, replace(volumes[0], path="/again")))
     facts = replace(FACTS, snapshot_classes=None, nodes=None, missing={CLAIMS: ("create",)})
-    notes = "\n".join(preflight(elsewhere, facts, Wishes(pods_at_once=2)).notes)
+    notes = "\n".join(preflight(elsewhere, facts, Wishes(wide=True)).notes)
 
     for text in (
         "volume shm at /dev/shm is left out",
@@ -184,10 +184,31 @@ def test_what_is_left_out_or_uncertain_is_told():
         "steps of the run will make the clones",
         "snapshot classes may not be read",
         "storage class kept keeps the data",
-        "nodes may not be counted",
+        "work: for one node at a time",
+        "on several nodes",
         "claim work is mounted 2 times",
     ):
         assert text in notes
+
+
+@pytest.mark.parametrize(
+    ("nodes", "wishes", "told"),
+    [
+        (3, {"wide": True}, ["clone of work: for one node", "3 nodes", "order='calls'"]),
+        (3, {"wide": True, "marshal_volume": True, "snapshots": False}, ["the marshal volume"]),
+        (None, {"wide": True}, ["several nodes"]),
+        (1, {"wide": True}, []),
+        (3, {}, []),
+        (3, {"wide": True, "one_node": True}, []),
+        (3, {"wide": True, "access_mode": "ReadWriteMany"}, []),
+        (3, {"wide": True, "clones": False}, []),
+    ],
+)
+def test_steps_side_by_side_on_volumes_for_one_node(nodes, wishes, told):
+    notes = preflight(book(), replace(FACTS, nodes=nodes), Wishes(**wishes)).notes
+
+    assert bool(notes) is bool(told)
+    assert all(text in notes[0] for text in told)
 
 
 def test_a_snapshot_class_that_keeps_its_data_is_told():

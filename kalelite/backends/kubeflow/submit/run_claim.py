@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 from kalelite.backends.kubeflow.compile.compile_settings import Settings
 from kalelite.executor.own_functions import class_of
+from kalelite.plan.order import is_wide
 from kalelite.volumes.clone import make_volumes
-from kalelite.volumes.cluster import Cluster
-from kalelite.volumes.owner import Owner
 from kalelite.volumes.run_volumes import plan_marshal
 from kalelite.volumes.waiting import DEADLINE, Report
 from kalelite.volumes.wishes import Wishes, spelled
 
 if TYPE_CHECKING:
     from kalelite.plan.graph import Plan
+    from kalelite.volumes.cluster import Cluster
+    from kalelite.volumes.owner import Owner
 
 
 def marshal_claim(
@@ -46,13 +47,15 @@ def marshal_claim(
 
 def wishes_of(settings: Settings, plan: Plan | None = None) -> Wishes:
     """What the settings of a compilation ask for, and the steps of a plan."""
-    kept = map(class_of, plan.tasks if plan else ())
+    tasks = plan.tasks if plan else ()
     return Wishes(
         snapshot_class=settings.snapshot_class,
         storage_class=settings.storage_class,
         access_mode=None if settings.access_mode == "ReadWriteOnce" else settings.access_mode,
         marshal_volume_size=settings.marshal_volume_size,
         marshal_path=settings.marshal_path,
-        kept=tuple(filter(None, kept)),
+        wide=plan is not None and is_wide(plan),
+        one_node=all(task.options.node_selector for task in tasks),
+        kept=tuple(filter(None, map(class_of, tasks))),
         deadline=settings.snapshot_timeout or DEADLINE,
     )
