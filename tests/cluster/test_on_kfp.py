@@ -209,6 +209,7 @@ def test_containers_of_the_users_own(name, given, kfp):
         else task
         for task in plan.tasks
     )
+    program.ATTEMPTS = {}  # KFP 2.17 as shipped tries no container again
     hold(program, kfp.run(replace(plan, tasks=tasks), arguments).seen, [])
 
 
