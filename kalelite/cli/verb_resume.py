@@ -62,6 +62,8 @@ def perform(command: Command) -> int:
     options.debug, options.explain = given.debug or options.debug, given.explain
     options.follow = given.follow or options.follow
     options.refresh = given.refresh
+    if options.start_after and "given_by" in run.data:  # "last" is another one by now
+        options.start_after = f"{run.data['given_by']}:{options.start_after.rpartition(':')[2]}"
     given.home = str(run.home)
     settings = settings_of(given, options) | {"output": command.settings["output"]}
     settings["home"] = replace(settings["home"], origin=command.settings["home"].origin)

@@ -13,9 +13,9 @@ from kalelite.errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from kalelite.cli.command import Command
 
-_FLAGS = {"no_cache": "no-cache", "start_after": "from"}
+_FLAGS = {"no_cache": "no-cache"}
 """Of options with another name, their flags."""
-_HERE = ("jobs", "debug", "start_after", "isolate")
+_HERE = ("jobs", "debug", "isolate")
 """Options that have no meaning elsewhere."""
 _REUSE = ("no_cache", "cache", "refresh", "explain")
 """Options that have no meaning without a run."""
@@ -161,6 +161,8 @@ def perform(command: Command) -> int:
     _refuse_contradictions(options)
     if options.explain:
         _refuse_to_explain_unseen(options)
+    if options.start_after:
+        _refuse_without_a_run(options)
     if options.recurring or options.fresh_snapshots:
         _refuse_beside_recurring(options)
     name = options.backend or ("kubeflow" if options.compile else "local")
@@ -256,6 +258,13 @@ def _refuse_to_explain_unseen(options: argparse.Namespace) -> None:
         raise UsageError(
             f"--explain is about the end of a run: none is seen with --{unseen.replace('_', '-')}"
         )
+
+
+def _refuse_without_a_run(options: argparse.Namespace) -> None:
+    runless = ("check", "graph", "compile", "dry_run", "recurring")
+    without = next((name for name in runless if getattr(options, name)), "")
+    if without:
+        raise UsageError(f"--from is about a run, and --{without.replace('_', '-')} begins none")
 
 
 def _refuse_beside_recurring(options: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from kalelite.runs.run_dirs import task_of
 if TYPE_CHECKING:
     from kalelite.executor.spec import Record, Slot
     from kalelite.marshal import Store
+    from kalelite.runs.task_state import TaskState
 
 
 class Earlier:
@@ -65,13 +66,7 @@ class Given:
         self.run = run
         self._store = store
         self.tasks = frozenset(tasks)
-        states = {name: one for name, one in run.tasks.items() if task_of(name) in self.tasks}
-        for name, one in states.items():
-            if one.status in {"failed", "not run", "waiting", "running", "retrying"}:
-                raise UsageError(
-                    f"{name} has no value in run {run.id}: {one.status}",
-                    hint="Start after a step for which all before it has succeeded.",
-                )
+        states = require_done(run, self.tasks)
         self._records = {name: one.record for name, one in states.items() if one.record is not None}
 
     def has(self, instance: str) -> bool:
@@ -84,6 +79,18 @@ class Given:
         if found is None:
             raise MissingObjectError(f"the values of {instance} of run {self.run.id} are gone")
         return found
+
+
+def require_done(run: Run, tasks: Collection[str]) -> dict[str, TaskState]:
+    """The instances of tasks in a run; raises `UsageError` if one of them has not succeeded there."""
+    states = {name: one for name, one in run.tasks.items() if task_of(name) in tasks}
+    for name, one in states.items():
+        if one.status in {"failed", "not run", "waiting", "running", "retrying"}:
+            raise UsageError(
+                f"{name} has no value in run {run.id}: {one.status}",
+                hint="Start after a step for which all before it has succeeded.",
+            )
+    return states
 
 
 def _taken(run: Run, record: Record, instance: str, store: Store) -> Found | None:

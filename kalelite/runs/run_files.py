@@ -86,7 +86,8 @@ class RunDetails(TypedDict, total=False):
 
     ``code`` is a path below the home. ``resumes`` is the run that this one goes on from. ``reuse``
     is false where the results of earlier runs were not to be used, ``fresh`` are the steps that
-    were to run anew, ``given`` the tasks whose values were taken from a named run, whatever changed.
+    were to run anew, ``given`` the tasks whose values were taken from a named run, ``given_by``,
+    whatever changed.
     """
 
     state: str
@@ -100,6 +101,7 @@ class RunDetails(TypedDict, total=False):
     reuse: bool
     fresh: list[str]
     given: list[str]
+    given_by: str
 
 
 class KeptData(TypedDict):

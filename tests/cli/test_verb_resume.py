@@ -221,6 +221,16 @@ def test_a_run_starts_after_a_step_of_another_and_explains_itself(broken):
     assert "✓ train  it ran: no earlier run has a result of it" in done.stdout
 
 
+def test_a_run_that_started_after_a_step_goes_on_with_the_same_values(broken):
+    broken("script.py", "--from", "last:load")  # train fails again
+    started = broken.folder / ".kalelite/runs"
+    middle = max(path.name for path in started.iterdir())
+    broken("script.py", "-p", "n=50")  # "last" is another run now
+    mend(broken)
+
+    assert "'score 10'" in broken("resume", middle).stdout
+
+
 def test_all_steps_are_cached_where_that_is_asked_for(broken):
     mend(broken)
     broken("script.py", "--cache")

@@ -126,6 +126,16 @@ def test_a_run_goes_on_from_a_failed_one_without_any_cache(run):
     assert "taken from run reuse_0" in outcome.log(), "where it was computed"
 
 
+def test_a_run_starts_after_a_step_of_another_whatever_was_edited(run):
+    run(cache=None)
+    given = {"given": frozenset({"make", "move"}), "given_by": ("reuse_0",)}
+    ran, outcome = run(EDIT, cache=None, **given)
+    assert outcome.state == "succeeded", outcome.log()
+    assert taken_in(outcome) == ["make", "move[0]", "move[1]", "move[2]"]
+    _, outcome = run(EDIT, cache=None, earlier=("reuse_0",))
+    assert taken_in(outcome) == ["make"], "only where it was asked for"
+
+
 def test_records_of_what_was_taken_are_whole(run, kubernetes):
     run()
     run()

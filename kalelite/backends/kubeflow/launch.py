@@ -17,9 +17,10 @@ from kalelite.backends.kubeflow.submit.run_request import RunRequest, going_on
 from kalelite.backends.kubeflow.submit.submission import marker, submit
 from kalelite.backends.kubeflow.submit.volume_notes import VolumeNotes
 from kalelite.backends.kubeflow.submitted_run import SubmittedRun
-from kalelite.engine.named_steps import require_steps
+from kalelite.engine.named_steps import given_tasks, require_steps
 from kalelite.errors import ClusterError, UsageError
 from kalelite.plan.graph import ContainerDef, Loop, Output, Plan, Task
+from kalelite.runs.earlier import require_done
 from kalelite.runs.pipeline_run import Run
 from kalelite.runs.writing import RunFolder
 
@@ -34,6 +35,14 @@ def launch(
         plan, {"kfp_version": service.greet().version or None, **request.settings}
     )
     cluster = cluster_of(request.connection, service.namespace)
+    if request.start_after:
+        name, step = request.start_after
+        run = Run.open(name, folder=request.home)
+        given = given_tasks(plan, step, settings.refresh)
+        base = going_on(run, plan, settings, service, cluster, note)
+        require_done(run, given)
+        settings = replace(base, earlier=(), given=given, given_by=base.earlier)
+        request = replace(request, start_after=(run.id, step))
     if request.resume:
         run = Run.open(request.resume, folder=request.home)
         settings = going_on(run, plan, settings, service, cluster, note)

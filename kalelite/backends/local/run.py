@@ -131,6 +131,7 @@ class _Run:
             details["fresh"] = list(settings.refresh)
         if self._given is not None:
             details["given"] = sorted(self._given.tasks)
+            details["given_by"] = self._given.run.id
         return details
 
     def _requests(self, run: RunFolder, note: Callable[[str], None]) -> TaskRequestBuilder:

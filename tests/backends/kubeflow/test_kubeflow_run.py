@@ -457,6 +457,26 @@ def test_the_run_whose_volumes_are_cloned_may_be_given_by_its_name(shell, kfp_se
     assert f"snapshot {first}" in done.stderr, "no cluster is reached here"
 
 
+def test_a_run_starts_after_a_step_of_another(shell, kfp_server):
+    kfp_server.script = [Frame("SUCCEEDED", DONE)]
+    shell("chain.py", "--kfp")
+    first = runs(shell)
+    (shell.folder / "chain.py").write_text(SCRIPT.replace("return n", "return n + 1"))
+
+    done = shell("chain.py", "--kfp", "--from", "last:make")
+
+    assert done.returncode == 0, done.stderr
+    tasks = bundled(shell)
+    by_name = {"key": None, "kept": False, "taken": False, "runs": [first["kfp"]["run"]]}
+    assert tasks["make"]["recalling"] == by_name
+    assert tasks["use"]["recalling"]["runs"] == []
+    assert (runs(shell)["given"], runs(shell)["given_by"]) == (["make"], first["id"])
+    refused = shell("chain.py", "--kfp", "--from", "last:make", "--dry-run")
+    assert "--from is about a run, and --dry-run begins none" in refused.stderr
+    refused = shell("chain.py", "--kfp", "--from", "last:make", "--refresh", "make")
+    assert "would run a step that --from takes" in refused.stderr
+
+
 def test_a_run_that_goes_on_is_not_gone_on_with(shell, kfp_server):
     kfp_server.script = [Frame("RUNNING", [])]
     shell("chain.py", "--kfp", "--no-wait")

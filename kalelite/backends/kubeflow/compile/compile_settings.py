@@ -101,6 +101,8 @@ class Settings:
         As in a local run: whether results of earlier runs are used, and which steps run anew.
     earlier
         The ids under which the runs that this one goes on from keep their records, latest first.
+    given, given_by
+        The tasks whose results are those of an earlier run, and the ids as in ``earlier``.
     pods
         "few": steps that fit together share a pod; "each": every step has its own.
     """
@@ -125,11 +127,13 @@ class Settings:
     cache: bool | None = None
     refresh: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()
+    given_by: tuple[str, ...] = ()
     pods: str = "each"
 
     @property
     def reuse(self) -> Reuse:
-        return Reuse(self.cache, self.refresh, self.earlier)
+        return Reuse(self.cache, self.refresh, self.earlier, self.given, self.given_by)
 
     @property
     def carries(self) -> bool:

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 class Reuse:
     """How a run uses results: ``cache`` and ``refresh`` are as in a local run.
 
-    ``runs`` are those that it goes on from, by the ids of their records, latest first.
+    ``runs`` are those that it goes on from, by the ids of their records, latest first. ``given``
+    are tasks whose results those of ``given_by`` are, whatever changed.
     """
 
     cache: bool | None = None
     refresh: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
+    given: frozenset[str] = frozenset()
+    given_by: tuple[str, ...] = ()
 
     def keeps(self, task: Task) -> bool:
         """Whether the results of a task are kept for all runs to come."""
@@ -73,13 +76,15 @@ class Recallings:
     def of(self, task: Task) -> Recalling:
         """That of a task."""
         reuse = self._reuse
-        kept = reuse.keeps(task)
+        if task.id in reuse.given:
+            return {"key": None, "kept": False, "taken": False, "runs": list(reuse.given_by)}
+        key, kept = self._key(task), reuse.keeps(task)
         fresh = not {task.id, task.step.name}.isdisjoint(reuse.refresh)
         return {
-            "key": self._key(task),
+            "key": key,
             "kept": kept,
             "taken": kept and not fresh and reuse.cache is not False,
-            "runs": [] if fresh else list(reuse.runs),
+            "runs": [] if fresh or key is None else list(reuse.runs),
         }
 
     def _key(self, task: Task) -> dict[str, Any] | None:

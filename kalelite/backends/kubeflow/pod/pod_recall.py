@@ -55,12 +55,14 @@ class PodRecall:
         """The result that stands for an instance, committed as its record."""
         data = self._recalling["key"]
         if data is None:
-            return None
+            return self._take(self._given(spec.task), spec)
         inputs = inputs_of(spec.arguments)
         self._parts = found_here(data["parts"])
         keys = Keys(TaskKey(**{**data, "parts": {**data["parts"], **self._parts}}))
         self._key = keys.of(inputs, spec.place, lineage=brings_code(inputs, self._encoding))
-        found = self._found(spec.task)
+        return self._take(self._found(spec.task), spec)
+
+    def _take(self, found: Found | None, spec: TaskSpec) -> Record | None:
         if found is None:
             return None
         record = replace(found.record, attempt=spec.attempt)
@@ -95,11 +97,21 @@ class PodRecall:
                 return found
         return self._cache.find(self._key, instance) if self._recalling["taken"] else None
 
+    def _given(self, instance: str) -> Found | None:
+        found = (
+            self._named(self._run.parent / run, instance, instance)
+            for run in self._recalling["runs"]
+        )
+        return next(filter(None, found), None)
+
     def _of_run(self, run: Path, instance: str) -> Found | None:
         try:
             name = (run / "keys" / self._key).read_text("utf-8")
         except OSError:
             return None
+        return self._named(run, name, instance)
+
+    def _named(self, run: Path, name: str, instance: str) -> Found | None:
         record, folder = RunRecords(run / "tasks").record(name), run / "tasks" / name
         if record is None or record.status != "succeeded":
             return None

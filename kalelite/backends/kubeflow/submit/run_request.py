@@ -49,6 +49,8 @@ class RunRequest:
         The words of the command, and the folder that it was given in.
     resume
         The id of a run to go on from.
+    start_after
+        An earlier run and a step: its results and those before it are taken.
     """
 
     connection: Connection
@@ -62,6 +64,7 @@ class RunRequest:
     words: Sequence[str] = ()
     called_in: str = ""
     resume: str = ""
+    start_after: tuple[str, str] | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> RunRequest:
@@ -93,6 +96,8 @@ class RunRequest:
             details["reuse"] = False
         if settings.refresh:
             details["fresh"] = list(settings.refresh)
+        if self.start_after:
+            details |= {"given": sorted(settings.given), "given_by": self.start_after[0]}
         return details
 
 
