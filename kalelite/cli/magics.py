@@ -5,6 +5,12 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from IPython.core.completer import (
+    CompletionContext,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
 from IPython.core.magic import no_var_expand
 
 from kalelite.authoring.pipeline import Pipeline, pipelines_of
@@ -43,19 +49,25 @@ def load_ipython_extension(shell: Any) -> None:
         __tracebackhide__ = True
         define_cell_step(line, cell, shell)
 
-    def complete(_: Any, event: Any) -> list[str]:
-        before = event.line.rpartition(" ")[0].split()  # without the word that is typed now
-        if len(before) < 2:
-            return list(VERBS)
-        pipelines = [
-            name
-            for name, one in shell.user_ns.items()
-            if isinstance(one, Pipeline) and not name.startswith("_")
-        ]
-        if before[1] == "graph":
-            return pipelines
-        return ["last", *(run.id for run in list_runs(limit=20))]
+    @context_matcher()  # type: ignore[untyped-decorator]
+    def complete(context: CompletionContext) -> SimpleMatcherResult:
+        """Without Python's own names, which IPython's hook for commands leaves among them."""
+        before = context.line_with_cursor.rpartition(" ")[0].split()  # the word that is typed
+        if before[:1] != ["%kalelite"]:
+            return {"completions": []}
+        words = _words(before[1:], shell.user_ns)
+        found = [SimpleCompletion(word) for word in words if word.startswith(context.token)]
+        return {"completions": found, "suppress": True, "ordered": True}
 
     shell.register_magic_function(kalelite, "line", "kalelite")
     shell.register_magic_function(step, "cell", "step")
-    shell.set_hook("complete_command", complete, str_key="%kalelite")
+    shell.Completer.custom_matchers.append(complete)
+
+
+def _words(before: list[str], names: dict[str, Any]) -> list[str]:
+    """What may follow these words of a command."""
+    if not before:
+        return list(VERBS)
+    if before[0] == "graph":
+        return [n for n, one in names.items() if isinstance(one, Pipeline) and n[0] != "_"]
+    return ["last", *(run.id for run in list_runs(limit=20))]

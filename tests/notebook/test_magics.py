@@ -66,6 +66,10 @@ def test_the_verbs_are_there_after_load_ext(tmp_path):
         "'show' in shell.complete('', '%kalelite sh')[1]",
         "shell.complete('', '%kalelite show ')[1][:1]",
         "shell.complete('', '%kalelite graph ')[1]",
+        "from IPython.core.completer import provisionalcompleter as as_a_kernel\n"
+        "with as_a_kernel():\n"
+        "    found = [*shell.Completer.completions('%kalelite graph ', 16)]\n"
+        "[one.text for one in found]",
         "%kalelite runs",
         "%kalelite resume",
     ]
@@ -75,7 +79,7 @@ def test_the_verbs_are_there_after_load_ext(tmp_path):
     values = [line.removeprefix("VALUE ") for line in printed.splitlines() if "VALUE" in line]
     assert values[:3] == ["False", "4", "<pipeline study>"]
     assert values[3].startswith("Run(")
-    assert values[4:] == ["True", "['last']", "['study']", "4"]
+    assert values[4:] == ["True", "['last']", "['study']", "['study']", "4"]
     assert "loading 4" in printed
     assert "study" in printed[printed.index("['study']") :]
 
