@@ -195,7 +195,7 @@ def test_more_steps_make_the_bundle_hardly_larger(tmp_path):
 
 @pytest.mark.parametrize(
     ("parameter", "most"),
-    [("n: int = 1", 66_500), ("n: list[tuple[int, str]] = [(1, 'a')]", 69_000)],
+    [("n: int = 1", 67_500), ("n: list[tuple[int, str]] = [(1, 'a')]", 70_500)],
     ids=["plain", "with the converter of parameters"],
 )
 def test_the_code_of_kalelite_itself_stays_small(write_script, parameter, most):
