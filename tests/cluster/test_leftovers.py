@@ -133,6 +133,8 @@ def test_what_does_not_go_is_told_with_what_holds_it(lab):
     held = [*snapshot["metadata"]["finalizers"], "example.test/held"]
     lab.cluster.patch(SNAPSHOTS, name, {"metadata": {"finalizers": held}})
     found = find_leftovers(lab.cluster, time.time() + 1, 0.1)
+    claims = [each for each in found if each.resource is CLAIMS]
+    remove_leftovers(lab.cluster, claims, deadline=60)
 
     with pytest.raises(VolumeError, match=r"is not gone yet; it is held by .*example\.test/held"):
         remove_leftovers(lab.cluster, found, deadline=2)
