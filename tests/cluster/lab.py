@@ -99,7 +99,9 @@ class Lab:
                 assert metadata["uid"] in found, f"clean does not find {kind.noun} {name}"
             elif kind in {CLAIMS, SNAPSHOTS} and name not in self.own:
                 is_restored = kind is CLAIMS and ATTEMPT in labels
-                assert is_restored or RUN_LABEL in labels, f"{kind.noun} {name} is of nobody"
+                owners = {owner["kind"] for owner in metadata.get("ownerReferences") or ()}
+                known = is_restored or RUN_LABEL in labels or owners == {"Pod"}  # an ephemeral one
+                assert known, f"{kind.noun} {name} is of nobody"
 
     def _remove(self):
         for snapshot in self.cluster.list(SNAPSHOTS):
