@@ -51,7 +51,7 @@ VALUES = (
     "Slotted([Slotted(1)])",
     "Account(10)",
     "[Double(), Half()]",
-    "Plugin.known",
+    "dict(Plugin.known)",
     "Form()",
     "Form",
     "Holder[int]([1])",
