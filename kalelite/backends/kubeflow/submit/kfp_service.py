@@ -6,7 +6,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -25,7 +25,7 @@ from kalelite.backends.kubeflow.submit.patient_rest import (
     PatientRest,
 )
 from kalelite.backends.kubeflow.submit.run_answer import RunAnswer, run_answer
-from kalelite.errors import ClusterError, UsageError
+from kalelite.errors import ClusterError, KaleliteError, UsageError
 from kalelite.frozen import frozen
 from kalelite.volumes.kube_client import pod_namespace
 
@@ -214,7 +214,19 @@ class KfpService:
         return Uploaded(pipeline, found, fresh=False) if found else None
 
     def start(self, asked: RunBody) -> str:
-        """Start a run; its id. Where an answer gets lost it is found by its marker, not started twice."""
+        """Start a run; its id. Where an answer gets lost it is found by its marker, not started twice.
+
+        One that may have begun when this raises is ended: nobody would know of it.
+        """
+        try:
+            return self._start(asked)
+        except (KfpUnreachableError, KeyboardInterrupt):
+            with suppress(KaleliteError, KeyboardInterrupt):
+                if begun := self.find(asked.name, asked.marker):
+                    self.terminate(begun)
+            raise
+
+    def _start(self, asked: RunBody) -> str:
         body = kfp.V2beta1Run(**asked.fields())
         for _ in range(3):
             try:

@@ -137,6 +137,27 @@ def test_a_run_whose_answer_got_lost_is_not_started_twice(kfp_server, service, p
     assert list(kfp_server.runs) == [run]
 
 
+def test_a_run_that_begins_while_ctrl_c_ends_the_command_is_ended(kfp_server, package, monkeypatch):
+    waits = []
+
+    def ctrl_c(seconds):
+        waits.append(seconds)
+        if len(waits) == 1:
+            raise KeyboardInterrupt
+
+    before = PatientRest.__init__
+    monkeypatch.setattr(
+        PatientRest, "__init__", lambda self, config: before(self, config, sleep=ctrl_c)
+    )
+    service = KfpService(Connection(kfp_host=kfp_server.host))
+    kfp_server.faults |= {"start": ["lost"], "list_runs": [503]}
+
+    with pytest.raises(KeyboardInterrupt):
+        start(service, package)
+
+    assert len(kfp_server.runs) == kfp_server.calls["terminate"] == 1
+
+
 def test_a_run_that_was_not_started_is_started(kfp_server, service, package):
     kfp_server.faults["start"] = ["drop", 503]
 
