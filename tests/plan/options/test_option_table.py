@@ -44,7 +44,7 @@ def test_the_typed_keywords_are_the_options_of_the_table():
 def test_the_typed_settings_of_a_compilation_are_those_that_it_takes():
     settings = {field.name for field in dataclasses.fields(Settings)}
     # What is made for a run, and what it takes from earlier ones, is of that run.
-    made = {"clones", "run", "code_map", "cache", "refresh", "earlier"}
+    made = {"clones", "run", "code_map", "cache", "refresh", "earlier", "given", "given_by"}
     assert typing.get_type_hints(CompileKeywords).keys() == settings - made
     assert typing.get_type_hints(Pipeline.compile)["settings"] == typing.Unpack[CompileKeywords]
 
