@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 
 from kalelite.backends.kubeflow.compile import workflow_size as size
@@ -35,6 +36,7 @@ def kfp_problems(plan: Plan, settings: Settings) -> list[Problem]:
     return problems
 
 
+@functools.cache
 def _kfp_version() -> str:
     """The version of the kfp package here; the newest known one if there is none."""
     try:
