@@ -51,13 +51,12 @@ class KfpData(TypedDict):
 
     ``run`` is its id there, empty until it is known; ``name`` what it is called. ``host`` and
     ``context`` are the settings by which the API was reached; empty is not given. ``nodes`` are the
-    ids of tasks and loops by the paths of their nodes, none where only the API knows them; ``loops`` the innermost loop around each task
-    that is in one, ``batches`` the loops over batches of items, ``pods`` the tasks in each pod that
-    several share. ``home`` is the folder of
-    kalelite in the pods, on the ``claim``, which is empty where a task of the run made it, named
-    like the Workflow;
-    ``records`` is the id under which the pods keep their records, empty for that of KFP. ``image``,
-    ``user`` and ``group`` are those of the steps, the last two -1 for those of the image.
+    ids of tasks and loops by the paths of their nodes, none where only the API knows them;
+    ``loops`` the innermost loop around each task that is in one, ``batches`` the loops over batches
+    of items, ``pods`` the tasks in each pod that several share. ``home`` is the folder of kalelite
+    in the pods, on the ``claim``, which is empty where a task of the run made it, named like the
+    Workflow; ``records`` is the id under which the pods keep their records, empty for that of KFP.
+    ``image``, ``user`` and ``group`` are those of the steps, the last two -1 for those of the image.
     ``passing``: the volume with the values goes with the run, at the POSIX time ``until`` if known.
     """
 

@@ -44,7 +44,8 @@ class Compiled:
 
     ``root`` and ``components`` are what kfp is given, ``pipeline`` and ``platform`` its
     PipelineSpec and PlatformSpec as JSON data. ``bundle`` is the zip application that the steps
-    run, ``digest`` its SHA-256. ``place`` is what the record of a run says of it. ``lacking`` tells what the image has not that steps import.
+    run, ``digest`` its SHA-256. ``place`` is what the record of a run says of where it is.
+    ``lacking`` tells what the image has not that steps import.
     """
 
     root: Root

@@ -98,9 +98,10 @@ class Recalling(TypedDict):
     """Whose results stand for those of a task.
 
     ``key`` has the fields of its `kalelite.executor.task_key.TaskKey`, None if its results cannot
-    be told from others; with ``runs`` it takes that of its own name, whatever changed. Versions of packages and contents of files are empty in it: only the pod
-    knows them. ``kept``: its results are kept for all runs to come; ``taken``: such a result is
-    taken. ``runs`` are those that the run goes on from, by the ids of their records, latest first.
+    be told from others; with ``runs`` it takes that of its own name, whatever changed. Versions of
+    packages and contents of files are empty in it: only the pod knows them. ``kept``: its results
+    are kept for all runs to come; ``taken``: such a result is taken. ``runs`` are those that the
+    run goes on from, by the ids of their records, latest first.
     """
 
     key: dict[str, Any] | None
